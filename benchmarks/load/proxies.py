@@ -1,0 +1,116 @@
+"""The peers: how each is started for the plain hop and for the mTLS pair, and which version it is.
+
+All listen on the same ports in the same namespaces, one peer at a time, so the redirect rules lead
+to whoever is being measured. A peer's files come from peers/, with {{names}} filled in.
+"""
+
+import dataclasses
+import pathlib
+import re
+import shutil
+import subprocess
+
+from topology import (APP_PORT, CLI_ADDRESS, INBOUND_PORT, OUTBOUND_PORT, PAIR_ADDRESS, PLAIN_ADDRESS, PROXY_UID)
+
+TEMPLATES = pathlib.Path(__file__).parent / "peers"
+PLAIN, PAIR = "plain", "pair_h1"
+PEERS = ("floor", "epaulet", "haproxy", "nginx")
+_SUFFIX = {"haproxy": "cfg", "nginx": "conf", "epaulet": "yaml"}
+# Where CMake leaves programs under a build directory.
+_BUILD_FOLDERS = ("", "bin", "proxy", "benchmarks", "benchmarks/load")
+
+
+@dataclasses.dataclass(frozen=True)
+class Side:
+    """One proxy of a mode: the namespace it runs in, and what it is called."""
+    role: str  # namespace
+    name: str  # of the template and of the logs: plain, pair-client, pair-server
+
+
+SIDES = {
+    PLAIN: [Side("srv", "plain")],
+    # The server's sidecar first: the client's may dial as soon as it is up.
+    PAIR: [Side("srv", "pair-server"), Side("cli", "pair-client")],
+}
+
+
+def find_program(bin_dir: pathlib.Path, name: str) -> pathlib.Path | None:
+    for folder in _BUILD_FOLDERS:
+        path = bin_dir / folder / name
+        if path.is_file():
+            return path
+    return None
+
+
+class Peers:
+    """Finds the programs, keeps private copies of ours (a build may go on), writes their files."""
+
+    def __init__(self, bin_dir: pathlib.Path, run_dir: pathlib.Path):
+        self.run_dir = run_dir
+        self.programs: dict[str, pathlib.Path] = {}
+        self.missing: dict[str, str] = {}
+        programs_dir = run_dir / "bin"
+        programs_dir.mkdir()
+        for peer, name in (("floor", "bench_floor"), ("origin", "bench_origin"), ("epaulet", "epaulet")):
+            found = find_program(bin_dir, name)
+            if found:
+                self.programs[peer] = pathlib.Path(shutil.copy2(found, programs_dir / name))
+            else:
+                self.missing[peer] = f"no {name} in {bin_dir} (build the target {name})"
+        for peer in ("haproxy", "nginx"):
+            found = shutil.which(peer) or shutil.which(peer, path="/usr/sbin")
+            if found:
+                self.programs[peer] = pathlib.Path(found)
+            else:
+                self.missing[peer] = f"no {peer} on this machine (apt-get install {peer})"
+
+    def version(self, peer: str) -> str:
+        if peer == "floor":
+            return "raw epoll forwarder, one thread"
+        flag = {"epaulet": "version", "haproxy": "-v", "nginx": "-v"}[peer]
+        done = subprocess.run([self.programs[peer], flag], text=True, capture_output=True, timeout=10)
+        return (done.stdout + done.stderr).strip().splitlines()[0]
+
+    def argv(self, peer: str, mode: str, side: Side) -> list[str]:
+        """Writes the side's files and returns the command that serves in the foreground."""
+        program = str(self.programs[peer])
+        if peer == "floor":
+            inbound = [f"0.0.0.0:{INBOUND_PORT}", f"{_server_address(mode)}:{APP_PORT}"]
+            outbound = [f"127.0.0.1:{OUTBOUND_PORT}", f"{PAIR_ADDRESS}:{APP_PORT}"]
+            return [program, *(outbound if side.name == "pair-client" else inbound)]
+        file = self._write(peer, mode, side)
+        if peer == "haproxy":
+            return [program, "-db", "-f", str(file)]
+        if peer == "nginx":
+            return [program, "-e", "stderr", "-c", str(file)]
+        return [program, "run", "--config", str(file)]
+
+    def _write(self, peer: str, mode: str, side: Side) -> pathlib.Path:
+        state = self.run_dir / "state" / f"{peer}-{side.name}"
+        shutil.rmtree(state, ignore_errors=True)
+        state.mkdir(parents=True)
+        shutil.chown(state, PROXY_UID, PROXY_UID)
+        values = {
+            "inbound_listen": f"0.0.0.0:{INBOUND_PORT}",
+            "outbound_listen": f"127.0.0.1:{OUTBOUND_PORT}",
+            "app": f"{_server_address(mode)}:{APP_PORT}",
+            "server": f"{PAIR_ADDRESS}:{APP_PORT}",
+            "nameserver": f"{CLI_ADDRESS}:53",  # nobody answers there: every name asked is our own
+            "identity": str(self.run_dir / "identity"),
+            "state": str(state),
+        }
+        template = template_of(peer, side)
+        text = re.sub(r"\{\{(\w+)\}\}", lambda match: values[match.group(1)], template.read_text())
+        file = self.run_dir / "config" / template.name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+        return file
+
+
+def template_of(peer: str, side: Side) -> pathlib.Path | None:
+    """The peer's configuration in the repository; the floor has none."""
+    return TEMPLATES / f"{peer}-{side.name}.{_SUFFIX[peer]}" if peer in _SUFFIX else None
+
+
+def _server_address(mode: str) -> str:
+    return PLAIN_ADDRESS if mode == PLAIN else PAIR_ADDRESS
