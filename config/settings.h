@@ -1,0 +1,293 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/address.h"
+
+/// What the user wrote, typed and with its defaults, each object with its place. Plain data: no
+/// YAML here. Built by config/loader.h, read by every stage when a snapshot is made.
+namespace epaulet {
+
+using Duration = std::chrono::nanoseconds;
+
+/// Where an object stands in its source. `object` is the path of keys, for example
+/// `services.api2.default`.
+struct Origin {
+  std::string source;  ///< File name as the user gave it.
+  std::string object;
+  std::uint32_t line = 0;    ///< From 1; 0 for a default.
+  std::uint32_t column = 0;  ///< From 1.
+
+  /// "file:line:column".
+  [[nodiscard]] std::string to_string() const {
+    return source + ":" + std::to_string(line) + ":" + std::to_string(column);
+  }
+};
+
+enum class PortTls : std::uint8_t { strict, permissive };
+enum class PortProtocol : std::uint8_t { automatic, http, tcp };
+enum class PathHygiene : std::uint8_t { reject, normalize };
+
+/// `workload.ports.N`: a port that the app listens on.
+struct WorkloadPortSettings {
+  Origin origin;
+  std::uint16_t port = 0;
+  PortTls tls = PortTls::strict;
+  PortProtocol protocol = PortProtocol::automatic;
+  PathHygiene paths = PathHygiene::reject;
+  /// Lets Proxy-Status details and x-epaulet-* fields out to callers outside the mesh.
+  bool expose = false;
+};
+
+struct ProbeSettings {
+  Origin origin;
+  std::string path;
+  std::uint16_t port = 0;
+};
+
+struct WorkloadSettings {
+  Origin origin;
+  std::string service;  ///< Own name, "" if the workload serves nothing.
+  std::map<std::uint16_t, WorkloadPortSettings> ports;
+  std::vector<ProbeSettings> probes;
+};
+
+struct IdentitySettings {
+  Origin origin;
+  std::string trust_domain = "cluster.local";
+  std::string dir;  ///< With cert.pem, key.pem, ca.pem; "": no mesh TLS.
+};
+
+/// `listen`: own ports. Port 0 asks the kernel for one (tests).
+struct ListenSettings {
+  Origin origin;
+  std::uint16_t outbound = 15001;
+  std::uint16_t inbound = 15006;
+  std::uint16_t direct = 15008;
+  std::uint16_t dns = 15053;
+  std::uint16_t admin = 15000;
+  std::uint16_t metrics = 15020;
+  std::uint16_t health = 15021;
+};
+
+struct DnsSettings {
+  Origin origin;
+  std::vector<SocketAddress> upstream;  ///< Empty: the nameservers of /etc/resolv.conf.
+  std::string cluster_domain = "cluster.local";
+  IpNetwork virtual_v4{IpAddress::v4(0xF0000000u), 4};  ///< 240.0.0.0/4
+  std::optional<IpNetwork> virtual_v6;              ///< Default fd00:e9a0::/32, set by the loader.
+  Duration ttl = std::chrono::seconds(30);          ///< Of answers with virtual addresses.
+  Duration negative_ttl = std::chrono::seconds(1);  ///< Of "not deployed"; at most 5 s.
+};
+
+enum class EgressMode : std::uint8_t { allow, deny };
+
+struct IssuerSettings {
+  Origin origin;
+  std::string name;
+  std::string issuer;
+  std::vector<std::string> audiences;
+  std::string keys_file;  ///< JWKS, absolute or relative to the configuration's folder (resolved by
+                          ///< the loader).
+  Duration leeway = std::chrono::seconds(60);
+};
+
+/// One way to hold a role: exactly one of the members is set.
+struct RoleGrantSettings {
+  Origin origin;
+  std::string identity;  ///< SPIFFE ID; `*` stands for one path segment's rest, `**` for any rest.
+  struct Token {
+    std::string issuer;  ///< Name under `issuers`.
+    std::string claim;   ///< Claim name.
+    std::string value;   ///< Equal to the claim, or an element if the claim is a list.
+  };
+  std::optional<Token> token;
+};
+
+struct RoleSettings {
+  Origin origin;
+  std::string name;
+  std::vector<RoleGrantSettings> grants;
+};
+
+struct HeaderMatchSettings {
+  std::string name;                  ///< Lower case.
+  std::optional<std::string> exact;  ///< Nothing: presence is enough.
+};
+
+/// One rule of `access`. Deny rules run first; then the first rule that matches decides by `allow`.
+struct AccessRuleSettings {
+  Origin origin;
+  std::string name;
+  std::vector<std::string> paths;  ///< Patterns: `*` one segment, `**` any rest; empty: any.
+  std::vector<std::string> methods;
+  std::vector<std::string> hosts;  ///< `*.example` allowed.
+  std::vector<HeaderMatchSettings> headers;
+  std::vector<std::uint16_t> ports;
+  /// Roles. Built-in: `anyone` (every caller), `authenticated` (every principal).
+  std::vector<std::string> allow;
+  std::vector<std::string> deny;
+  bool require_token = false;  ///< `require: token`
+};
+
+struct AccessSettings {
+  Origin origin;
+  std::vector<AccessRuleSettings> rules;
+  std::uint16_t invalid_token_status = 401;  ///< `invalid_token: 403` changes it.
+};
+
+/// Each value unset: inherited (route <- service <- top level <- default).
+struct TimeoutSettings {
+  Origin origin;
+  std::optional<Duration> request;  ///< Total, retries included. Default 15 s. 0: none.
+  std::optional<Duration>
+      attempt;  ///< One attempt until its response head. Default: what remains of request.
+  std::optional<Duration> connect;  ///< Dial and TLS handshake. Default 1 s.
+  std::optional<Duration> idle;     ///< Nothing moved on an exchange or tunnel; keepalive answers
+                                    ///< count for tunnels. Default 5 min.
+  std::optional<Duration> head;     ///< Downstream request head. Default 10 s.
+  std::optional<Duration>
+      keep_alive;                  ///< Idle downstream connection between requests. Default 60 s.
+  std::optional<Duration> detect;  ///< First bytes on a strict inbound port. Default 10 s.
+};
+
+struct BackoffSettings {
+  Duration initial = std::chrono::milliseconds(25);
+  Duration max = std::chrono::seconds(10);
+  double factor = 2.0;
+  enum class Jitter : std::uint8_t { full, none } jitter = Jitter::full;
+};
+
+struct RetrySettings {
+  Origin origin;
+  std::optional<std::uint32_t> max;  ///< Retries after the first attempt. Default 2.
+  std::optional<BackoffSettings> backoff;
+  std::optional<double> budget;  ///< Share of first attempts in 10 s, 0..1. Default 0.2.
+  std::optional<std::uint32_t> budget_floor;  ///< Retries per 10 s always allowed. Default 3.
+  std::vector<std::uint16_t>
+      statuses;  ///< Response statuses to retry (idempotent methods only). Default none.
+  std::optional<bool> non_idempotent;  ///< Opt-in: resend POST and PATCH too. Default false.
+};
+
+struct LimitSettings {
+  Origin origin;
+  std::optional<std::uint32_t> connections;  ///< To one backend, over all workers. Default 1024.
+  std::optional<std::uint32_t> pending;      ///< Requests that wait for a connection. Default 1024.
+};
+
+enum class UpstreamTls : std::uint8_t { mesh, none };
+
+struct UpstreamTlsSettings {
+  Origin origin;
+  UpstreamTls mode = UpstreamTls::mesh;
+  std::vector<std::string>
+      identities;  ///< Accepted SPIFFE IDs of the endpoints; required for `mesh`.
+};
+
+/// Exactly one of `addresses` and `dns`.
+struct EndpointsSettings {
+  Origin origin;
+  std::vector<SocketAddress> addresses;
+  std::string dns;         ///< Name for A and AAAA.
+  std::uint16_t port = 0;  ///< With `dns`.
+  /// 0: dial the endpoint's own port; 15008: dial that port with SNI `p<port>.<service>`.
+  std::uint16_t tunnel = 0;
+};
+
+struct BackendSettings {
+  Origin origin;
+  std::string name;
+  EndpointsSettings endpoints;
+  UpstreamTlsSettings tls;
+  LimitSettings limits;
+};
+
+struct RouteTargetSettings {
+  Origin origin;
+  std::string backend;
+  std::uint32_t weight = 100;
+};
+
+struct RouteSettings {
+  Origin origin;
+  std::string name;
+  std::vector<std::string> paths;  ///< As in access rules; empty: any.
+  std::vector<std::string> methods;
+  std::vector<std::string> hosts;
+  std::vector<HeaderMatchSettings> headers;
+  TimeoutSettings timeouts;
+  RetrySettings retries;
+  std::vector<RouteTargetSettings> to;  ///< Empty: the service's default backend.
+};
+
+struct ServiceSettings {
+  Origin origin;
+  std::string name;
+  std::map<std::uint16_t, PortProtocol> ports;
+  std::string default_backend;  ///< The backend of the same name if `endpoints` stands here.
+  TimeoutSettings timeouts;
+  RetrySettings retries;
+  std::vector<RouteSettings>
+      routes;  ///< In order; an implicit last route `default` matches everything.
+};
+
+enum class LogLevel : std::uint8_t { debug, info, warning, error };
+
+struct LogSettings {
+  Origin origin;
+  LogLevel level = LogLevel::info;
+  bool access = true;
+  double access_sample = 1.0;  ///< Share of successful exchanges logged; failures always are.
+};
+
+struct ExplainSettings {
+  Origin origin;
+  std::optional<Duration>
+      slow;  ///< Exchanges slower than this are kept. Default: the route's p99, floor 1 s.
+};
+
+struct TracingSettings {
+  Origin origin;
+  bool begin = true;     ///< Begin a W3C trace where the app sends none.
+  double sample = 0.01;  ///< Sampled flag of traces begun here.
+};
+
+struct DrainSettings {
+  Origin origin;
+  Duration grace = std::chrono::seconds(5);     ///< Accept late arrivals for so long after SIGTERM.
+  Duration timeout = std::chrono::seconds(30);  ///< Then what is left is cut.
+};
+
+struct Settings {
+  Origin origin;
+  std::optional<std::uint32_t> workers;  ///< Default: the cgroup's cpu.max, else 1.
+  WorkloadSettings workload;
+  IdentitySettings identity;
+  ListenSettings listen;
+  DnsSettings dns;
+  EgressMode egress = EgressMode::allow;
+  std::map<std::string, IssuerSettings> issuers;
+  std::map<std::string, RoleSettings> roles;
+  AccessSettings access;
+  std::map<std::string, ServiceSettings> services;
+  std::map<std::string, BackendSettings> backends;
+  TimeoutSettings timeouts;
+  RetrySettings retries;
+  LimitSettings limits;  ///< Defaults for backends.
+  std::uint32_t connections =
+      20000;  ///< `limits.downstream`: connections served at once, over all workers.
+  std::uint32_t head_bytes = 64 * 1024;  ///< `limits.head`: the largest request or response head.
+  LogSettings log;
+  ExplainSettings explain;
+  TracingSettings tracing;
+  DrainSettings drain;
+  std::string state_dir;  ///< `state.dir`: "" keeps nothing on disk.
+};
+
+}  // namespace epaulet
