@@ -1,0 +1,73 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+/// Every bound of every buffer, queue, table, loop and retry, in one place (design section 4).
+namespace epaulet::limits {
+
+inline constexpr std::size_t kKiB = 1024;
+inline constexpr std::size_t kMiB = 1024 * kKiB;
+
+// Buffers.
+inline constexpr std::size_t kSmallBlockBytes = 4 * kKiB;  ///< Most heads fit.
+inline constexpr std::size_t kBlockBytes = 16 * kKiB;  ///< One read; one TLS record's plaintext.
+inline constexpr std::size_t kLargeBlockBytes = 64 * kKiB;  ///< The largest head.
+inline constexpr std::size_t kPooledBlocksMax = 256;  ///< Free blocks a worker keeps, per class.
+inline constexpr std::size_t kFrameBytesMax =
+    4 * kKiB;                                          ///< Larger coroutine frames are not pooled.
+inline constexpr std::size_t kPooledFramesMax = 1024;  ///< Free frames a worker keeps, per class.
+
+// HTTP.
+inline constexpr std::size_t kHeadBytesMax = 64 * kKiB;
+inline constexpr std::size_t kHeaderFieldsMax = 200;
+inline constexpr std::size_t kTrailerBytesMax = 16 * kKiB;
+inline constexpr std::size_t kChunkExtensionBytesMax = 256;
+inline constexpr std::size_t kInformationalResponsesMax = 16;  ///< 1xx heads per response.
+inline constexpr std::size_t kReplayBytesMax =
+    64 * kKiB;  ///< A request body kept for another attempt.
+inline constexpr std::size_t kDrainedBodyBytesMax =
+    64 * kKiB;  ///< Unread request body skipped to keep a connection.
+inline constexpr std::size_t kEmptyLinesBeforeRequestMax = 4;  ///< RFC 9112 section 2.2.
+
+// TLS and detection.
+inline constexpr std::size_t kClientHelloBytesMax = 16 * kKiB;
+inline constexpr std::size_t kDetectBytesMax = 32;  ///< Enough to rule out every known protocol.
+inline constexpr std::chrono::milliseconds kSpeculativeDialAfter{10};
+inline constexpr std::size_t kPemBytesMax = 1 * kMiB;       ///< One PEM file.
+inline constexpr std::size_t kChainCertificatesMax = 10;    ///< Leaf and intermediates.
+inline constexpr std::size_t kBundleCertificatesMax = 256;  ///< Roots trusted at once.
+inline constexpr std::size_t kPeerCertificateBytesMax =
+    32 * kKiB;  ///< A peer's certificate message.
+inline constexpr std::size_t kTlsSessionsMax =
+    1024;  ///< Client sessions kept for resumption, per worker.
+inline constexpr std::chrono::hours kTlsTicketLifetimeMax{2};
+
+// Tokens.
+inline constexpr std::size_t kTokenBytesMax = 8 * kKiB;
+inline constexpr std::size_t kTokensCachedMax = 4096;
+inline constexpr std::size_t kJwksBytesMax = 1 * kMiB;
+
+// Telemetry.
+inline constexpr std::size_t kExplainRecordsMax = 256;    ///< Per worker.
+inline constexpr std::size_t kTraceEventsMax = 24;        ///< Per exchange: 512 bytes in all.
+inline constexpr std::size_t kLogRingBytes = 256 * kKiB;  ///< Per worker.
+inline constexpr std::size_t kMetricCellsMax =
+    4096;  ///< Per worker; further ones share the cell "overflow".
+
+// DNS.
+inline constexpr std::size_t kDnsMessageBytesMax = 4 * kKiB;
+inline constexpr std::size_t kDnsPendingMax = 512;
+inline constexpr std::size_t kDnsTcpConnectionsMax = 64;
+
+// Pools, retries, configuration.
+inline constexpr std::size_t kIdleConnectionsPerEndpointMax = 256;
+inline constexpr std::size_t kIdleConnectionsMax = 4096;  ///< Per worker.
+inline constexpr std::uint32_t kRetriesMax = 10;
+inline constexpr std::size_t kConfigBytesMax = 64 * kMiB;
+inline constexpr std::size_t kConfigErrorsMax = 100;
+inline constexpr std::size_t kAdminConnectionsMax = 64;
+inline constexpr std::size_t kWorkersMax = 64;
+
+}  // namespace epaulet::limits
