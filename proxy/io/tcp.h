@@ -1,0 +1,53 @@
+#pragma once
+
+#include <memory>
+
+#include "io/datagram.h"
+#include "io/dialer.h"
+#include "io/listener.h"
+#include "io/stream.h"
+#include "runtime/asio_loop.h"
+
+/// Real sockets on an AsioLoop.
+namespace epaulet {
+
+/// A closed-on-destruction descriptor.
+class OwnedFd {
+ public:
+  OwnedFd() = default;
+  explicit OwnedFd(int fd) : fd_(fd) {}
+  OwnedFd(OwnedFd&& other) noexcept : fd_(other.release()) {}
+  OwnedFd& operator=(OwnedFd&& other) noexcept;
+  ~OwnedFd();
+  [[nodiscard]] int get() const { return fd_; }
+  [[nodiscard]] bool valid() const { return fd_ >= 0; }
+  int release() {
+    const int fd = fd_;
+    fd_ = -1;
+    return fd;
+  }
+
+ private:
+  int fd_ = -1;
+};
+
+/// Takes a connected, non-blocking TCP socket.
+[[nodiscard]] StreamPtr make_tcp_stream(AsioLoop& loop, OwnedFd socket);
+
+/// Listens, with SO_REUSEPORT so that each worker has its own queue. An IPv6 any-address takes IPv4
+/// too unless `v6_only`. Errors: io_failed with errno.
+[[nodiscard]] Result<OwnedFd> open_listening_socket(const SocketAddress& address,
+                                                    bool v6_only = false);
+
+/// Accepts from a listening socket that somebody else owns and closes. Accepted streams run on
+/// `loop`.
+[[nodiscard]] std::unique_ptr<Listener> make_tcp_listener(AsioLoop& loop, int listening_socket);
+
+/// Dials over TCP; TCP_NODELAY and keepalive set.
+[[nodiscard]] std::unique_ptr<Dialer> make_tcp_dialer(AsioLoop& loop);
+
+/// Binds a UDP socket; port 0 asks the kernel for one.
+[[nodiscard]] Result<std::unique_ptr<DatagramSocket>> open_datagram_socket(
+    AsioLoop& loop, const SocketAddress& address);
+
+}  // namespace epaulet

@@ -1,0 +1,104 @@
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "io/readiness.h"
+#include "io/socket_errors.h"
+#include "io/tcp.h"
+
+namespace epaulet {
+namespace {
+
+void set_options(int fd) {
+  const int on = 1;
+  (void)::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  // A dead peer is noticed by keepalive; an idle one whose keepalive answers is left alone (design
+  // section 8).
+  const int idle_seconds = 60;
+  const int interval_seconds = 10;
+  const int probes = 6;
+  (void)::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  (void)::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_seconds, sizeof idle_seconds);
+  (void)::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_seconds, sizeof interval_seconds);
+  (void)::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}
+
+/// One connection in the making: `co_await Connecting(...)` yields 0 or errno, or the scope's
+/// error.
+class Connecting final : private Cancellable, private ReadyItem {
+ public:
+  Connecting(AsioLoop& loop, OwnedFd& socket, Scope& scope)
+      : loop_(loop), scope_(scope), readiness_(new Readiness<Connecting>(loop, socket.get())) {
+    readiness_->attach(this);
+  }
+  ~Connecting() {
+    readiness_->give_back();
+    readiness_->release();
+  }
+  bool await_ready() {
+    if (scope_.cancelled()) result_ = *scope_.cancelled();
+    return scope_.cancelled().has_value();
+  }
+  void await_suspend(std::coroutine_handle<> waiter) {
+    waiter_ = waiter;
+    scope_.add(*this);
+    readiness_->await_writable();
+  }
+  Result<void> await_resume() { return result_; }
+
+  void on_readable() {}
+  void on_writable() {
+    if (!Cancellable::linked()) return;  // Cancelled already.
+    Cancellable::unlink();
+    int error = 0;
+    socklen_t length = sizeof error;
+    (void)::getsockopt(readiness_->fd(), SOL_SOCKET, SO_ERROR, &error, &length);
+    if (error != 0) result_ = connect_error(error);
+    loop_.ready(*this);
+  }
+
+ private:
+  void on_cancel(const Error& why) override {
+    result_ = why;
+    loop_.ready(*this);
+  }
+  void run() override { waiter_.resume(); }
+
+  AsioLoop& loop_;
+  Scope& scope_;
+  Readiness<Connecting>* readiness_;
+  std::coroutine_handle<> waiter_;
+  Result<void> result_;
+};
+
+class TcpDialer final : public Dialer {
+ public:
+  explicit TcpDialer(AsioLoop& loop) : loop_(loop) {}
+
+  Task<Result<StreamPtr>> dial(SocketAddress to, Scope& scope) override {
+    sockaddr_storage storage;
+    const unsigned length = to.to_sockaddr(storage);
+    OwnedFd socket(::socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!socket.valid()) co_return connect_error(errno);
+    set_options(socket.get());
+    if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&storage), length) != 0) {
+      if (errno != EINPROGRESS) co_return connect_error(errno);
+      const auto connected = co_await Connecting(loop_, socket, scope);
+      if (!connected) co_return connected.error();
+    }
+    co_return make_tcp_stream(loop_, std::move(socket));
+  }
+
+ private:
+  AsioLoop& loop_;
+};
+
+}  // namespace
+
+std::unique_ptr<Dialer> make_tcp_dialer(AsioLoop& loop) {
+  return std::make_unique<TcpDialer>(loop);
+}
+
+}  // namespace epaulet

@@ -1,0 +1,202 @@
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "io/readiness.h"
+#include "io/socket_errors.h"
+#include "io/tcp.h"
+
+namespace epaulet {
+namespace {
+
+class TcpStream final : public ByteStream {
+ public:
+  TcpStream(AsioLoop& loop, OwnedFd socket)
+      : loop_(loop), readiness_(new Readiness<TcpStream>(loop, socket.release())) {
+    readiness_->attach(this);
+    read_addresses();
+  }
+  ~TcpStream() override {
+    EPAULET_ASSERT(reading_ == nullptr && writing_ == nullptr);
+    readiness_->close();
+    readiness_->release();
+  }
+
+  bool start_read(ReadOp& op) override {
+    EPAULET_ASSERT(reading_ == nullptr);
+    // After a short read the socket is known to be empty: asking again would cost a futile call.
+    // The wait below reports bytes that have come since.
+    if (maybe_readable_ && try_read(op)) return true;
+    reading_ = &op;
+    readiness_->await_readable();
+    return false;
+  }
+
+  void cancel_read(const Error& why) override {
+    if (reading_ == nullptr) return;
+    ReadOp& op = *std::exchange(reading_, nullptr);
+    op.result = why;
+    loop_.ready(op);
+  }
+
+  bool start_write(WriteOp& op) override {
+    EPAULET_ASSERT(writing_ == nullptr);
+    EPAULET_ASSERT(op.buffers.size() <= WriteOp::kBuffersMax);
+    index_ = 0;
+    offset_ = 0;
+    if (try_write(op)) return true;
+    writing_ = &op;
+    readiness_->await_writable();
+    return false;
+  }
+
+  void cancel_write(const Error& why) override {
+    if (writing_ == nullptr) return;
+    WriteOp& op = *std::exchange(writing_, nullptr);
+    op.result = why;
+    loop_.ready(op);
+  }
+
+  void reset() override {
+    const linger now{1, 0};
+    (void)::setsockopt(fd(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  }
+
+  bool has_pending_input() override {
+    std::byte peeked;
+    const auto got = ::recv(fd(), &peeked, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got >= 0 || (errno != EAGAIN && errno != EINTR);
+  }
+
+  const Info& info() const override { return info_; }
+  Loop& loop() const override { return loop_; }
+  int raw_socket() const override { return readiness_->fd(); }
+
+  void on_readable() {
+    maybe_readable_ = true;
+    if (reading_ == nullptr) return;
+    if (!try_read(*reading_)) return readiness_->await_readable();
+    loop_.ready(*std::exchange(reading_, nullptr));
+  }
+
+  void on_writable() {
+    if (writing_ == nullptr) return;
+    if (!try_write(*writing_)) return readiness_->await_writable();
+    loop_.ready(*std::exchange(writing_, nullptr));
+  }
+
+ private:
+  [[nodiscard]] int fd() const { return readiness_->fd(); }
+
+  void read_addresses() {
+    sockaddr_storage storage{};
+    socklen_t length = sizeof storage;
+    auto* address = reinterpret_cast<sockaddr*>(&storage);
+    if (::getsockname(fd(), address, &length) == 0) {
+      if (const auto local = SocketAddress::from_sockaddr(address)) info_.local = *local;
+    }
+    length = sizeof storage;
+    if (::getpeername(fd(), address, &length) == 0) {
+      if (const auto peer = SocketAddress::from_sockaddr(address)) info_.peer = *peer;
+    }
+  }
+
+  /// False: the socket has nothing (EAGAIN).
+  bool try_read(ReadOp& op) {
+    const Bytes buffer = op.prepare();
+    ssize_t got;
+    do {
+      got = ::recv(fd(), buffer.data(), buffer.size(), 0);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0 && errno == EAGAIN) {
+      maybe_readable_ = false;
+      return false;
+    }
+    if (got < 0) {
+      op.result = transfer_error(errno, Stage::receive);
+    } else {
+      op.result = static_cast<std::size_t>(got);
+      maybe_readable_ = got == 0 || static_cast<std::size_t>(got) == buffer.size();
+    }
+    return true;
+  }
+
+  /// False: the socket is full.
+  bool try_write(WriteOp& op) {
+    while (index_ < op.buffers.size()) {
+      std::array<iovec, WriteOp::kBuffersMax> pieces;
+      const std::size_t count = gather(op, pieces);
+      if (count == 0) break;
+      msghdr message{};
+      message.msg_iov = pieces.data();
+      message.msg_iovlen = count;
+      const auto sent = ::sendmsg(fd(), &message, MSG_NOSIGNAL);
+      if (sent < 0 && errno == EINTR) continue;
+      if (sent < 0 && errno == EAGAIN) return false;
+      if (sent < 0) {
+        op.result = transfer_error(errno, Stage::send);
+        return true;
+      }
+      advance(op, static_cast<std::size_t>(sent));
+    }
+    op.result = Result<void>();
+    if (op.end && ::shutdown(fd(), SHUT_WR) != 0) op.result = transfer_error(errno, Stage::send);
+    return true;
+  }
+
+  std::size_t gather(const WriteOp& op, std::array<iovec, WriteOp::kBuffersMax>& pieces) const {
+    std::size_t count = 0;
+    for (std::size_t i = index_; i < op.buffers.size(); ++i) {
+      const auto bytes = op.buffers[i].subspan(i == index_ ? offset_ : 0);
+      if (bytes.empty()) continue;
+      pieces[count++] = {const_cast<std::byte*>(bytes.data()), bytes.size()};
+    }
+    return count;
+  }
+
+  void advance(const WriteOp& op, std::size_t sent) {
+    while (index_ < op.buffers.size()) {
+      const std::size_t left = op.buffers[index_].size() - offset_;
+      if (sent < left) {
+        offset_ += sent;
+        return;
+      }
+      sent -= left;
+      ++index_;
+      offset_ = 0;
+    }
+  }
+
+  AsioLoop& loop_;
+  Readiness<TcpStream>* readiness_;
+  Info info_;
+  ReadOp* reading_ = nullptr;
+  WriteOp* writing_ = nullptr;
+  std::size_t index_ = 0;   // Of the pending write: first buffer not written whole,
+  std::size_t offset_ = 0;  // and how much of it is.
+  bool maybe_readable_ = true;
+};
+
+}  // namespace
+
+OwnedFd& OwnedFd::operator=(OwnedFd&& other) noexcept {
+  if (this != &other) {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = other.release();
+  }
+  return *this;
+}
+
+OwnedFd::~OwnedFd() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+StreamPtr make_tcp_stream(AsioLoop& loop, OwnedFd socket) {
+  return std::make_unique<TcpStream>(loop, std::move(socket));
+}
+
+}  // namespace epaulet
