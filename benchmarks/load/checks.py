@@ -34,9 +34,7 @@ def wait_until_it_serves(topology: Topology, role: str, address: str, port: int,
 
     def attempt():
         nonlocal last
-        for program in programs:
-            if not program.running():
-                raise BenchError(f"{program.name} ended: {program.last_words()}")
+        _all_run(programs)
         status, body = get(topology, role, address, port)
         last = f"status {status}, {len(body)} bytes: {body[:200]!r}"
         return True if status == 200 and len(body) == BODY_BYTES else None
@@ -44,8 +42,17 @@ def wait_until_it_serves(topology: Topology, role: str, address: str, port: int,
     try:
         until(8, attempt, f"{what}: serving")
     except NotInTime as error:
-        words = "; ".join(f"{program.name}: {program.last_words()}" for program in programs)
-        raise BenchError(f"{error}; last answer: {last}; {words}") from None
+        raise BenchError(f"{error}; last answer: {last}; {_last_words(programs)}") from None
+
+
+def _all_run(programs) -> None:
+    for program in programs:
+        if not program.running():
+            raise BenchError(f"{program.name} ended: {program.last_words()}")
+
+
+def _last_words(programs) -> str:
+    return "; ".join(f"{program.name}: {program.last_words()}" for program in programs)
 
 
 def nothing_bypasses(topology: Topology, role: str, address: str, port: int) -> None:
@@ -96,13 +103,14 @@ def _ask(topology: Topology, command: list[str]) -> tuple[bool, str]:
     return "HTTP/1.1 200" in output, output
 
 
-def resolve(topology: Topology, role: str, name: str) -> str:
-    """The address that the sidecar's own DNS in the namespace gives for `name`."""
+def resolve(topology: Topology, role: str, name: str, programs) -> str:
+    """The address that the sidecar's own DNS in the namespace gives for `name`, once it answers."""
     query_id = random.Random(7).getrandbits(16)
     labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
     query = struct.pack("!HHHHHH", query_id, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!HH", 1, 1)
 
     def attempt():
+        _all_run(programs)
         with topology.inside(role):
             asker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         with asker:
@@ -122,4 +130,7 @@ def resolve(topology: Topology, role: str, name: str) -> str:
             at += 12 + size
         return None
 
-    return until(5, attempt, f"the sidecar's DNS answers {name}")
+    try:
+        return until(5, attempt, f"the sidecar's DNS answers {name}")
+    except NotInTime as error:
+        raise BenchError(f"{error}; {_last_words(programs)}") from None

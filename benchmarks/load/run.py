@@ -60,6 +60,14 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """Where the load dials, and the namespace that it dials from."""
+    role: str
+    address: str
+    port: int
+
+
 class Bench:
     def __init__(self, topology: Topology, peers: Peers, counter_path: pathlib.Path, proxy_core: int,
                  load_cores: set[int]):
@@ -69,7 +77,6 @@ class Bench:
         self.load_cores = load_cores
         self.commands: dict[str, str] = {}
         self.tls: dict[str, str] = {}
-        self._targets: dict[tuple[str, str], tuple[str, str, int]] = {}
         origin_argv = [str(peers.programs["origin"]), f"0.0.0.0:{APP_PORT}", str(counter_path)]
         self._origin = topology.start("origin", "srv", CLIENT_UID, load_cores, origin_argv)
         self._remember("origin", self._origin)
@@ -95,12 +102,12 @@ class Bench:
     def measure(self, peer: str, mode: str, plan: Plan) -> Sample:
         """One sample: a fresh peer, one load, one window inside it."""
         with self._running(peer, mode) as programs:
-            self._wait(peer, mode, programs)
+            target = self._wait(peer, mode, programs)
             pids = family([program.pid for program in programs])
             idle = memory_kib(pids)
-            self._load(peer, mode, plan.warm_up_seconds).finish()
+            self._load(peer, mode, target, plan.warm_up_seconds).finish()
             answered_before = self._counter.read()
-            load = self._load(peer, mode, plan.load_seconds)
+            load = self._load(peer, mode, target, plan.load_seconds)
             end = time.monotonic() + plan.load_seconds - MARGIN_SECONDS
             time.sleep(MARGIN_SECONDS)
             first = read_now(pids, self._counter, self.proxy_core)
@@ -118,11 +125,10 @@ class Bench:
         sample.rss_loaded_kib, sample.pss_loaded_kib = loaded["rss"], loaded["pss"]
         return sample
 
-    def _load(self, peer: str, mode: str, seconds: int) -> "Load":
-        role, address, port = self._target(peer, mode)
+    def _load(self, peer: str, mode: str, target: Target, seconds: int) -> "Load":
         argv = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "-s", str(HERE / "report.lua"),
-                "-H", f"Host: {checks.SERVICE}", f"http://{address}:{port}/"]
-        wrk = self.topology.start("wrk", role, CLIENT_UID, self.load_cores, argv)
+                "-H", f"Host: {checks.SERVICE}", f"http://{target.address}:{target.port}/"]
+        wrk = self.topology.start("wrk", target.role, CLIENT_UID, self.load_cores, argv)
         self._remember(f"load on {peer}, {mode}", wrk)
         return Load(self.topology, wrk, seconds)
 
@@ -137,19 +143,16 @@ class Bench:
         finally:
             self.topology.stop(*reversed(programs))
 
-    def _wait(self, peer: str, mode: str, programs: list[Program]) -> None:
-        role, address, port = self._target(peer, mode)
-        checks.wait_until_it_serves(self.topology, role, address, port, f"{peer}, {mode}", programs)
-
-    def _target(self, peer: str, mode: str) -> tuple[str, str, int]:
-        """Where the load dials, and from which namespace."""
+    def _wait(self, peer: str, mode: str, programs: list[Program]) -> Target:
+        """Returns once the peer serves: what the load dials."""
         if mode == PLAIN:
-            return "out", PLAIN_ADDRESS, APP_PORT
-        if peer != "epaulet":
-            return "cli", VIRTUAL_ADDRESS, VIRTUAL_PORT
-        if (peer, mode) not in self._targets:
-            self._targets[peer, mode] = "cli", checks.resolve(self.topology, "cli", checks.SERVICE), VIRTUAL_PORT
-        return self._targets[peer, mode]
+            target = Target("out", PLAIN_ADDRESS, APP_PORT)
+        elif peer == "epaulet":
+            target = Target("cli", checks.resolve(self.topology, "cli", checks.SERVICE, programs), VIRTUAL_PORT)
+        else:
+            target = Target("cli", VIRTUAL_ADDRESS, VIRTUAL_PORT)
+        checks.wait_until_it_serves(self.topology, target.role, target.address, target.port, f"{peer}, {mode}", programs)
+        return target
 
     def _remember(self, name: str, program: Program) -> None:
         self.commands[name] = self.anonymous(shlex.join(program.argv))
