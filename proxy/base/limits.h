@@ -60,6 +60,17 @@ inline constexpr std::size_t kMetricCellsMax =
 inline constexpr std::size_t kDnsMessageBytesMax = 4 * kKiB;
 inline constexpr std::size_t kDnsPendingMax = 512;
 inline constexpr std::size_t kDnsTcpConnectionsMax = 64;
+inline constexpr std::size_t kDnsAnswerBytesMax = 65535;       ///< RFC 1035 section 4.2.2: the length is 16 bits.
+inline constexpr std::size_t kDnsCnameChainMax = 16;
+inline constexpr std::chrono::milliseconds kDnsLookWait{1000}; ///< A query waits so long for a first endpoint.
+inline constexpr std::chrono::milliseconds kDnsForwardTime{4500};  ///< Resolvers ask again after 5 s.
+inline constexpr std::chrono::seconds kDnsTcpIdle{10};
+inline constexpr std::size_t kVirtualAddressesMax = 64 * 1024; ///< Those kept for 24 h included.
+
+// Discovery.
+inline constexpr std::size_t kEndpointsPerBackendMax = 1024;
+inline constexpr std::size_t kLooksMax = 64;                   ///< Background looks upstream at once.
+inline constexpr std::size_t kStateFileBytesMax = 32 * kMiB;
 
 // Pools, retries, configuration.
 inline constexpr std::size_t kIdleConnectionsPerEndpointMax = 256;
