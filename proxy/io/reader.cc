@@ -14,28 +14,38 @@ StreamReader::~StreamReader() {
 
 void StreamReader::consume(std::size_t bytes) {
   EPAULET_ASSERT(bytes <= end_ - begin_);
+  held_ = false;
+  retired_.reset();
   begin_ += bytes;
   if (begin_ != end_) return;
   begin_ = end_ = 0;
   block_.reset();
 }
 
+void StreamReader::move_to(Block larger_or_fresh) {
+  const std::size_t size = end_ - begin_;
+  std::memcpy(larger_or_fresh.data(), block_.data() + begin_, size);
+  if (held_ && !retired_) retired_ = std::move(block_);
+  block_ = std::move(larger_or_fresh);
+  begin_ = 0;
+  end_ = size;
+}
+
 void StreamReader::reserve(std::size_t bytes) {
   reserve_ = bytes;
-  if (!block_ || block_.size() >= bytes) return;
-  Block larger = Block::allocate(bytes);
-  std::memcpy(larger.data(), block_.data() + begin_, end_ - begin_);
-  end_ -= begin_;
-  begin_ = 0;
-  block_ = std::move(larger);
+  if (block_ && block_.size() < bytes) move_to(Block::allocate(bytes));
 }
 
 Bytes StreamReader::prepare() {
   if (!block_) block_ = Block::allocate(reserve_);
   if (end_ == block_.size() && begin_ > 0) {
-    std::memmove(block_.data(), block_.data() + begin_, end_ - begin_);
-    end_ -= begin_;
-    begin_ = 0;
+    if (held_) {
+      move_to(Block::allocate(block_.size()));
+    } else {
+      std::memmove(block_.data(), block_.data() + begin_, end_ - begin_);
+      end_ -= begin_;
+      begin_ = 0;
+    }
   }
   return block_.span().subspan(end_);
 }
@@ -57,7 +67,7 @@ void StreamReader::take_result() {
   } else {
     end_ += *result;
   }
-  if (block_ && begin_ == end_) {
+  if (block_ && begin_ == end_ && !held_) {
     begin_ = end_ = 0;
     block_.reset();
   }

@@ -22,6 +22,9 @@ class StreamReader final : private ReadOp {
 
   [[nodiscard]] ConstBytes buffered() const { return {block_.data() + begin_, end_ - begin_}; }
   void consume(std::size_t bytes);
+  /// Somebody uses a view into buffered() while a read may be pending: until the next consume(),
+  /// those bytes stay where they are.
+  void hold() { held_ = true; }
   /// The peer's FIN was read: nothing comes after what is buffered.
   [[nodiscard]] bool at_end() const { return ended_; }
   [[nodiscard]] const std::optional<Error>& failed() const { return failed_; }
@@ -72,13 +75,16 @@ class StreamReader final : private ReadOp {
   void run() override;
   void take_result();
   [[nodiscard]] bool has_room() const { return !block_ || end_ - begin_ < block_.size(); }
+  void move_to(Block larger_or_fresh);
 
   ByteStream& stream_;
   Block block_;
+  Block retired_;  ///< Held bytes that a read had to be moved away from.
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   std::size_t reserve_ = limits::kBlockBytes;
   bool pending_ = false;
+  bool held_ = false;
   bool ended_ = false;
   std::optional<Error> failed_;
   Observer* observer_ = nullptr;

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+
+#include "base/intrusive_list.h"
+#include "base/result.h"
+#include "runtime/scope.h"
+#include "runtime/task.h"
+
+namespace epaulet::resilience {
+
+/// `limits.connections` and `limits.pending` of one backend: one number over all workers.
+/// A permit stands for one open connection, busy or idle. Who finds the limit reached asks for an
+/// idle one to be closed (`on_exhausted`) and queues under its deadline; permits come in the order
+/// of asking. Outlives every worker; any thread, but a waiter is woken on its own loop.
+class ConnectionLimit {
+ public:
+  ConnectionLimit(std::uint32_t connections, std::uint32_t pending)
+      : connections_max_(connections), pending_max_(pending) {}
+
+  class Permit {
+   public:
+    Permit() = default;
+    explicit Permit(ConnectionLimit& limit) : limit_(&limit) {}
+    Permit(Permit&& other) noexcept : limit_(std::exchange(other.limit_, nullptr)) {}
+    Permit& operator=(Permit&& other) noexcept {
+      if (this != &other) {
+        release();
+        limit_ = std::exchange(other.limit_, nullptr);
+      }
+      return *this;
+    }
+    ~Permit() { release(); }
+    void release() {
+      if (limit_ != nullptr) std::exchange(limit_, nullptr)->give_back();
+    }
+    [[nodiscard]] explicit operator bool() const { return limit_ != nullptr; }
+
+   private:
+    ConnectionLimit* limit_ = nullptr;
+  };
+
+  /// A permit if one is free and nobody waits.
+  [[nodiscard]] Permit try_acquire();
+  /// Waits for one. Errors: limit_pending if too many wait already; the scope's.
+  [[nodiscard]] Task<Result<Permit>> acquire(Scope& scope);
+
+  [[nodiscard]] std::uint32_t in_use() const { return in_use_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint32_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint32_t connections_max() const { return connections_max_; }
+  [[nodiscard]] std::uint32_t pending_max() const { return pending_max_; }
+
+ private:
+  struct Waiter : ListNode {
+    explicit Waiter(Scope& scope_) : scope(scope_) {}
+    Scope& scope;
+    bool granted = false;
+    std::function<void()> wake;  ///< Posted to the waiter's loop.
+  };
+  void give_back();
+
+  const std::uint32_t connections_max_;
+  const std::uint32_t pending_max_;
+  std::atomic<std::uint32_t> in_use_{0};
+  std::atomic<std::uint32_t> waiting_{0};
+  std::mutex mutex_;
+  IntrusiveList<Waiter> waiters_;  // Under mutex_.
+};
+
+}  // namespace epaulet::resilience

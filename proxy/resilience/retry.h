@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "config/settings.h"
+#include "http/message.h"
+#include "runtime/clock.h"
+#include "runtime/random.h"
+
+namespace epaulet::resilience {
+
+/// What a route allows, every value set.
+struct RetryRules {
+  std::uint32_t max = 2;  ///< Retries after the first attempt.
+  BackoffSettings backoff;
+  std::vector<std::uint16_t> statuses;
+  bool non_idempotent = false;
+};
+
+/// What is known when an attempt has ended.
+struct AttemptFacts {
+  http::Method method = http::Method::get;
+  bool idempotency_key = false;  ///< The request carries an Idempotency-Key field.
+  Error error;                   ///< code none: a response head came.
+  std::uint16_t status = 0;      ///< Of that head.
+  std::uint32_t attempts = 1;    ///< Made so far.
+  bool body_replayable = true;   ///< What was taken from the request body can be given again.
+  bool request_written = false;  ///< Some byte of the request was written.
+  bool on_reused_connection = false;
+  bool exhausted_upstream =
+      false;  ///< The next hop says that it has spent its retries on this request.
+};
+
+enum class RetryVerdict : std::uint8_t {
+  retry,
+  retry_reuse_race,  ///< At once, on a fresh connection, outside max and backoff: the connection
+                     ///< was stale.
+  no_success,        ///< The response is to be delivered.
+  no_never,          ///< The failure would repeat or belongs to the caller.
+  no_not_idempotent,
+  no_body_gone,
+  no_max,
+  no_exhausted_upstream,
+};
+[[nodiscard]] std::string_view name_of(RetryVerdict verdict);
+
+/// RFC 9110 section 9.2.2 and design section 8: without opt-in nothing that may have taken effect
+/// is repeated. The budget is asked afterwards, by the caller. `inbound`: the hop before an app
+/// never retries, a reuse race of an idempotent request aside.
+[[nodiscard]] RetryVerdict decide_retry(const RetryRules& rules, const AttemptFacts& facts,
+                                        bool inbound);
+
+/// Before the `retry`-th retry (from 1): min(max, initial x factor^(retry-1)), with full jitter
+/// uniform in [0, that].
+[[nodiscard]] Duration backoff_before(const BackoffSettings& settings, std::uint32_t retry,
+                                      Random& random);
+
+}  // namespace epaulet::resilience

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "base/address.h"
+#include "base/error.h"
+#include "telemetry/strings.h"
+#include "telemetry/trace.h"
+
+namespace epaulet::telemetry {
+
+enum class Direction : std::uint8_t { inbound, outbound };
+
+/// A request id: 1 to 64 visible characters; ours are 32 hexadecimal digits.
+class RequestId {
+ public:
+  void assign(std::string_view text) {
+    size_ = static_cast<std::uint8_t>(text.copy(text_.data(), text_.size()));
+  }
+  void clear() { size_ = 0; }
+  [[nodiscard]] std::string_view view() const { return {text_.data(), size_}; }
+
+ private:
+  std::array<char, 64> text_{};
+  std::uint8_t size_ = 0;
+};
+
+/// How one exchange ended. Filled while it runs, reported once, reused by the connection's next
+/// exchange.
+struct ExchangeRecord {
+  Direction direction = Direction::inbound;
+  StringId service = 0;  ///< Name; inbound: our own. Metrics label.
+  StringId route = 0;    ///< Route name; inbound: rule name. Metrics label, never a path.
+  StringId backend = 0;
+  StringId rule = 0;         ///< Access rule that decided, 0 if none did.
+  StringId rule_origin = 0;  ///< "file:line:column".
+  StringId peer =
+      0;  ///< Proven identity of the peer: inbound the caller's, outbound the endpoint's.
+  StringId endpoint = 0;
+  SocketAddress downstream;
+  std::uint16_t status = 0;     ///< Sent to the caller; 0: none was sent.
+  bool status_is_ours = false;  ///< We answered, not the upstream.
+  bool mesh_tls = false;        ///< Inbound: the caller used mesh TLS. Outbound: the endpoint did.
+  std::array<char, 12> method{};  ///< Zero-terminated, cut.
+  Error error;                    ///< What it ended with; code none if it succeeded.
+  std::uint8_t attempts = 0;
+  std::uint64_t request_bytes = 0;  ///< Of bodies.
+  std::uint64_t response_bytes = 0;
+  TimePoint start{};
+  TimePoint end{};
+  TimePoint upstream_sent{};  ///< Head written to the upstream (last attempt).
+  TimePoint upstream_head{};  ///< Response head read.
+  RequestId request_id;
+  std::array<char, 32> trace_id{};  ///< W3C, hexadecimal; zeros if there is none.
+  Trace trace;
+
+  void reset(TimePoint now) {
+    *this = ExchangeRecord{};
+    start = now;
+    trace.begin(now);
+  }
+};
+
+/// How one connection (a tunnel, a refused handshake, a refused or failed accept) ended.
+struct ConnectionRecord {
+  Direction direction = Direction::inbound;
+  enum class Kind : std::uint8_t { tunnel, handshake, refused } kind = Kind::tunnel;
+  StringId service = 0;
+  StringId rule = 0;
+  StringId rule_origin = 0;
+  StringId peer = 0;
+  StringId endpoint = 0;
+  StringId diagnosis = 0;  ///< What was presented and what expected.
+  SocketAddress downstream;
+  SocketAddress destination;
+  bool mesh_tls = false;
+  Error error;
+  std::uint64_t bytes_received = 0;  ///< From downstream.
+  std::uint64_t bytes_sent = 0;      ///< To downstream.
+  TimePoint end{};
+  RequestId id;
+  Trace trace;
+};
+
+/// A DNS query that was refused or failed.
+struct DnsRecord {
+  std::string_view name;
+  std::uint16_t type = 0;
+  StringId service = 0;
+  std::string_view rcode;
+  Error error;
+  SocketAddress client;
+};
+
+}  // namespace epaulet::telemetry

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+
+#include "telemetry/record.h"
+
+namespace epaulet::telemetry {
+
+/// Single counters; each has a row (name, help, labels) in counters.cc.
+enum class Counter : std::uint8_t {
+  connections_accepted_inbound,
+  connections_accepted_outbound,
+  connections_refused_destination,  ///< Original destination missing, or ourselves.
+  connections_refused_overload,
+  accept_failed_descriptors,
+  accept_failed_memory,
+  handshakes_inbound,
+  handshakes_inbound_resumed,
+  handshakes_outbound,
+  handshakes_outbound_resumed,
+  handshakes_failed,
+  upstream_dials,
+  upstream_dials_failed,
+  upstream_reused,
+  reuse_race_saved,     ///< Idempotent requests resent after a keep-alive race.
+  reuse_stale_dropped,  ///< Pooled connections found closed before use.
+  retries,
+  retries_over_budget,
+  egress_connections,
+  speculative_dials,
+  plaintext_on_strict,
+  log_lines_dropped,
+  explain_records,
+  count_,
+};
+
+enum class Gauge : std::uint8_t {
+  connections_inbound,
+  connections_outbound,
+  upstream_idle,
+  upstream_active,
+  exchanges_active,
+  count_,
+};
+
+/// A worker's shard: counted without locks by its own thread, merged by the control thread at a
+/// scrape. One per worker, and one for the control thread.
+class Telemetry {
+ public:
+  virtual ~Telemetry() = default;
+  virtual void count(Counter counter, std::uint64_t by = 1) = 0;
+  virtual void adjust(Gauge gauge, std::int64_t by) = 0;
+  /// Metrics, access log line, and explain if it failed or was slow. Once per exchange.
+  virtual void report(const ExchangeRecord& record, WallTime wall_now) = 0;
+  virtual void report(const ConnectionRecord& record, WallTime wall_now) = 0;
+  virtual void report(const DnsRecord& record, TimePoint now, WallTime wall_now) = 0;
+};
+
+}  // namespace epaulet::telemetry

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "base/error.h"
+#include "base/limits.h"
+#include "runtime/clock.h"
+
+namespace epaulet::telemetry {
+
+/// What happened at a stage. The meaning of a and b stands behind each.
+enum class Event : std::uint8_t {
+  accepted,             ///< a: peer address (string id) where it was interned, else 0
+  tls_accepted,         ///< a: peer identity (string id); b: 1 if resumed
+  tls_refused,          ///< a: diagnosis (string id)
+  detected,             ///< a: Protocol (detect/)
+  head_read,            ///< a: bytes of the head
+  routed,               ///< a: route (string id); b: backend (string id)
+  authenticated,        ///< a: peer identity; b: 1 if a token was verified
+  token_refused,        ///< a: reason (string id)
+  allowed,              ///< a: rule (string id); b: its origin (string id)
+  denied,               ///< a: rule (string id, 0: no rule matched); b: its origin
+  permit_waited,        ///< a: microseconds
+  endpoint_picked,      ///< a: endpoint (string id); b: attempt, from 1
+  connection_reused,    ///< a: idle microseconds
+  dialling,             ///< a: endpoint (string id)
+  connected,            ///< a: microseconds
+  upstream_tls_done,    ///< a: peer identity (string id); b: 1 if resumed
+  upstream_tls_failed,  ///< a: diagnosis (string id)
+  request_sent,         ///< a: body bytes
+  response_head,        ///< a: status
+  attempt_failed,       ///< a: ErrorCode; b: detail (errno, alert)
+  retry_decided,        ///< a: backoff in microseconds
+  retry_refused,        ///< a: reason (string id)
+  body_done,            ///< a: body bytes (saturated)
+  answered_by_us,       ///< a: status
+  upstream_reason,      ///< a: Proxy-Status that a mesh sidecar sent (string id)
+  ended,                ///< a: ErrorCode
+};
+
+/// The decisions of one exchange or connection: fixed size, no strings, kept only if it fails or is
+/// slow.
+class Trace {
+ public:
+  struct Entry {
+    std::uint32_t at_us = 0;  ///< Since the start; saturates.
+    std::uint32_t a = 0;
+    std::uint32_t b = 0;
+    Event event = Event::accepted;
+    Stage stage = Stage::none;
+  };
+
+  void begin(TimePoint now) {
+    start_ = now;
+    count_ = 0;
+    dropped_ = 0;
+  }
+  void add(TimePoint now, Stage stage, Event event, std::uint32_t a = 0, std::uint32_t b = 0) {
+    if (count_ == entries_.size()) {
+      ++dropped_;  // The last entry is kept for the end.
+      entries_.back() = Entry{since(now), a, b, event, stage};
+      return;
+    }
+    entries_[count_++] = Entry{since(now), a, b, event, stage};
+  }
+  [[nodiscard]] TimePoint start() const { return start_; }
+  [[nodiscard]] std::size_t size() const { return count_; }
+  [[nodiscard]] const Entry& operator[](std::size_t index) const { return entries_[index]; }
+  [[nodiscard]] std::uint32_t dropped() const { return dropped_; }
+
+ private:
+  [[nodiscard]] std::uint32_t since(TimePoint now) const {
+    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(now - start_).count();
+    return us > UINT32_MAX ? UINT32_MAX : static_cast<std::uint32_t>(us);
+  }
+
+  TimePoint start_{};
+  std::uint32_t count_ = 0;
+  std::uint32_t dropped_ = 0;
+  std::array<Entry, limits::kTraceEventsMax> entries_;
+};
+static_assert(sizeof(Trace) <= 512);
+
+}  // namespace epaulet::telemetry
