@@ -24,6 +24,7 @@ inline constexpr std::size_t kHeadBytesMax = 64 * kKiB;
 inline constexpr std::size_t kHeaderFieldsMax = 200;
 inline constexpr std::size_t kTrailerBytesMax = 16 * kKiB;
 inline constexpr std::size_t kChunkExtensionBytesMax = 256;
+inline constexpr std::size_t kChunkOverheadBytesMax = 16 * kKiB;  ///< Chunk extensions above the data of a body.
 inline constexpr std::size_t kInformationalResponsesMax = 16;  ///< 1xx heads per response.
 inline constexpr std::size_t kReplayBytesMax =
     64 * kKiB;  ///< A request body kept for another attempt.
@@ -48,6 +49,9 @@ inline constexpr std::chrono::hours kTlsTicketLifetimeMax{2};
 inline constexpr std::size_t kTokenBytesMax = 8 * kKiB;
 inline constexpr std::size_t kTokensCachedMax = 4096;
 inline constexpr std::size_t kJwksBytesMax = 1 * kMiB;
+inline constexpr std::size_t kJwksKeysMax = 256;               ///< Usable keys of one issuer.
+inline constexpr std::size_t kTokenDepthMax = 16;              ///< Nesting of a token's JSON.
+inline constexpr std::size_t kRolesMax = 256;                  ///< The two built-in ones among them.
 
 // Telemetry.
 inline constexpr std::size_t kExplainRecordsMax = 256;    ///< Per worker.

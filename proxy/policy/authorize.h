@@ -1,0 +1,104 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "config/settings.h"
+#include "http/message.h"
+#include "policy/principals.h"
+#include "policy/roles.h"
+#include "route/request_match.h"
+
+namespace epaulet {
+
+/// One compiled rule of `access`.
+struct AccessRule {
+  std::string name;
+  Origin origin;
+  RequestMatch match;
+  std::vector<std::uint16_t> ports;  ///< Ascending; empty: any.
+  RoleSet allow;
+  RoleSet deny;
+  bool decides =
+      true;  ///< Takes part when rules are asked for who may; false for a rule that only denies.
+  bool require_token = false;
+
+  [[nodiscard]] bool covers(std::uint16_t port) const;
+  /// Whether it takes a request to judge: a condition, or `require: token`.
+  [[nodiscard]] bool is_l7() const { return require_token || !match.is_unconditional(); }
+};
+
+/// May they, and why. Borrows the rule from the policy, that is from the snapshot.
+struct Verdict {
+  ErrorCode code =
+      ErrorCode::none;  ///< none, token_invalid, token_required, unauthenticated or forbidden.
+  std::uint16_t status = 200;  ///< Of the refusal.
+  /// The rule that decided. Nothing: no rule matched (default deny), or the token was refused
+  /// before any.
+  const AccessRule* rule = nullptr;
+  /// Decided by the lenient reading: as the request is written, it would have passed
+  /// (route/pattern.h).
+  bool lenient = false;
+  TokenFailure token_failure = TokenFailure::none;
+  RoleSet roles;  ///< What the caller holds.
+
+  [[nodiscard]] bool allowed() const { return code == ErrorCode::none; }
+  /// `detail` is the TokenFailure for token_invalid, 0 otherwise.
+  [[nodiscard]] Error error() const;
+  /// For explain: `rule "internal" (api2.yaml:12:5)`, or why there is none. Allocates.
+  [[nodiscard]] std::string reason() const;
+};
+
+/// The rules of one snapshot (design section 7). Immutable; asking allocates nothing.
+///
+/// 1. A refused token refuses the request, whatever the rules say: 401, or `invalid_token`.
+/// 2. Deny rules: the first that matches and names a role of the caller refuses.
+/// 3. The first of the other rules that matches decides, and nothing falls through: without a token
+/// where it says
+///    `require: token`, 401 whatever the peer identity; with one of its `allow` roles, allowed;
+///    else 401 for an anonymous caller, 403 for any other.
+/// 4. No rule matches: refused, 401 or 403 in the same way.
+///
+/// All of it is asked twice, for the request as it is written and as lenient apps read it
+/// (route/pattern.h), and the refusal wins: `/Admin/` does not slip past a rule on `/admin` to a
+/// catch-all behind it. Rules see the request line and the fields. Apps that take path or method
+/// from elsewhere (X-Original-URL, X-HTTP-Method-Override) evade them; an allow list of paths and
+/// methods does not help there.
+class AccessPolicy {
+ public:
+  /// `settings` is valid: every role it names exists.
+  AccessPolicy(const AccessSettings& settings, const RoleTable& roles);
+
+  /// `head.path` is in normal form if has_path_rules(port): call settle_path() first. `port`: the
+  /// workload's.
+  [[nodiscard]] Verdict authorize(const http::RequestHead& head, std::uint16_t port,
+                                  const Principals& principals) const;
+
+  /// For a connection whose requests, if it has any, nobody sees. What cannot be seen is taken to
+  /// match a rule that denies and never one that allows: a rule with a path, method, host or header
+  /// never lets it in, and one that denies holds for all of its ports. A rule with `require: token`
+  /// refuses it.
+  [[nodiscard]] Verdict authorize_connection(std::uint16_t port,
+                                             const Principals& principals) const;
+
+  /// Whether a rule that takes a request to judge may apply: such a port is opaque only if declared
+  /// so.
+  [[nodiscard]] bool has_l7_rules(std::uint16_t port) const;
+  /// Whether a rule with paths may apply, `/**` included.
+  [[nodiscard]] bool has_path_rules(std::uint16_t port) const;
+
+  [[nodiscard]] const std::vector<AccessRule>& rules() const { return rules_; }
+
+ private:
+  [[nodiscard]] Verdict judge(const http::RequestHead& head, std::uint16_t port,
+                              const Principals& principals, Reading reading) const;
+
+  std::vector<AccessRule> rules_;
+  std::uint16_t invalid_token_status_ = 401;
+  bool has_conditions_ = false;  ///< Else both readings are the same.
+};
+
+}  // namespace epaulet

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "http/message.h"
+#include "policy/principals.h"
+#include "policy/roles.h"
+
+/// Fields that say who somebody is or why something failed: only sidecars write them (design
+/// section 7).
+///
+/// Removed from every request, inbound and outbound, in any case and with any character that is
+/// neither letter nor digit for a hyphen (servers that hand fields to apps as CGI variables make
+/// `X_Epaulet_Peer` and `X.Epaulet.Peer` of them all):
+///   x-epaulet-*                        ours
+///   x-forwarded-client-cert            Envoy's and Istio's peer identity
+///   l5d-client-id                      Linkerd's
+///   x-spiffe-id, x-client-identity     other meshes' and gateways'
+///   x-hasura-role, x-hasura-user-id, x-hasura-allowed-roles, x-hasura-default-role
+///                                      what gateways tell apps of scenario 1's family
+///   proxy-status                       a response field (RFC 9209); on a request a forged reason
+/// From requests without a mesh identity also what says where they came from, since no ingress is
+/// trusted yet:
+///   forwarded, x-forwarded-*, x-real-ip
+/// A mesh peer's pass: they are the calling app's word, under its proven identity. Nothing is put
+/// in their place. Names that an app or its own gateway may define (x-user, x-role, x-remote-user)
+/// are not ours to remove.
+namespace epaulet {
+
+[[nodiscard]] bool is_identity_field(std::string_view name);
+[[nodiscard]] bool is_origin_field(std::string_view name);
+
+/// A request that enters the pod. After the fields that `Connection` nominates were removed, and
+/// after the data path has read the x-epaulet-* of a verified sidecar. Then adds what was proven:
+///   x-epaulet-peer: spiffe://...              the mesh peer
+///   x-epaulet-roles: admin,user               without the built-in ones; absent if there is none
+///   x-forwarded-client-cert: URI=spiffe://... the mesh peer, as Envoy writes it
+void clean_inbound_request(http::RequestHead& head, const Principals& principals,
+                           const RoleTable& roles);
+
+/// A request of our own app. The data path adds its own x-epaulet-* afterwards.
+void clean_outbound_request(http::RequestHead& head);
+
+/// Who reads a response next.
+enum class Reader : std::uint8_t {
+  mesh_sidecar,  ///< Keeps the reason between sidecars.
+  own_app,       ///< Of the outbound side.
+  outsider,      ///< Without mesh identity.
+};
+
+/// Removes Proxy-Status and x-epaulet-* unless a mesh sidecar reads them or the port says `expose:
+/// true`. Our own app keeps x-epaulet-retries-exhausted, which it may copy (design section 8). Call
+/// it before fields are added.
+void strip_response(http::ResponseHead& head, Reader reader, bool expose);
+
+}  // namespace epaulet

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "crypto/jwt.h"
+#include "policy/role_set.h"
+#include "runtime/clock.h"
+
+namespace epaulet {
+
+/// What is kept of a token that was verified. Neither the token nor its claims: they are asked
+/// once, for roles.
+struct VerifiedToken {
+  std::string issuer;        ///< Its name under `issuers`.
+  std::string subject_hash;  ///< First 16 hexadecimal digits of SHA-256 of `sub`; "" without `sub`.
+                             ///< For logs.
+  WallTime valid_until;      ///< `exp` and the issuer's leeway.
+  RoleSet roles;             ///< What the token gives, by the RoleTable that it was verified under.
+};
+
+/// Who makes a request, all proven on this connection and this request.
+struct Principals {
+  /// SPIFFE ID of the verified mesh peer; empty for plaintext. Borrowed from the connection.
+  std::string_view peer;
+  /// Shared with the worker's TokenCache, which may forget the token before the request ends.
+  std::shared_ptr<const VerifiedToken> token;
+  /// Why the token on this request was refused; `none` if it is fine or if there is none.
+  TokenFailure token_failure = TokenFailure::none;
+  /// Union over the peer and the token, with the built-in roles.
+  RoleSet roles;
+
+  [[nodiscard]] bool is_anonymous() const { return peer.empty() && token == nullptr; }
+};
+
+}  // namespace epaulet

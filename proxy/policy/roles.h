@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/settings.h"
+#include "crypto/jwt.h"
+#include "policy/role_set.h"
+
+namespace epaulet {
+
+/// A pattern of SPIFFE IDs. `*` at the end of a segment stands for the rest of that segment, at
+/// least one character if the segment is `*` alone; `**` as the last segment for any rest of at
+/// least one segment. All else byte by byte: SPIFFE IDs are case-sensitive and have no
+/// percent-encoding.
+class IdentityPattern {
+ public:
+  explicit IdentityPattern(std::string_view text);
+  [[nodiscard]] bool matches(std::string_view spiffe_id) const;
+
+ private:
+  struct Segment {
+    std::string text;
+    bool any_rest = false;
+  };
+  std::vector<Segment> segments_;
+  bool open_ = false;
+};
+
+/// The roles of one snapshot and who holds them. Immutable; asking allocates nothing.
+class RoleTable {
+ public:
+  static constexpr std::size_t kAnyone = 0;         ///< Every caller holds it.
+  static constexpr std::size_t kAuthenticated = 1;  ///< Every principal holds it.
+
+  /// At most limits::kRolesMax roles with the two built-in ones, none of them named like these.
+  explicit RoleTable(const std::map<std::string, RoleSettings>& roles);
+
+  [[nodiscard]] std::optional<std::size_t> index_of(std::string_view name) const;
+  [[nodiscard]] const std::string& name_of(std::size_t role) const { return names_[role]; }
+
+  /// What every caller holds.
+  [[nodiscard]] static RoleSet of_anyone();
+  /// What a verified peer holds by its SPIFFE ID; the built-in roles among it.
+  [[nodiscard]] RoleSet of_identity(std::string_view spiffe_id) const;
+  /// What a verified token gives; `issuer` is its name under `issuers`. The built-in roles among
+  /// it.
+  [[nodiscard]] RoleSet of_token(std::string_view issuer, const JwtClaims& claims) const;
+
+  /// Appends "admin,user": the names in `roles` without the built-in ones, in order of name.
+  void append_names(const RoleSet& roles, std::string& out) const;
+
+ private:
+  struct IdentityGrant {
+    IdentityPattern pattern;
+    std::size_t role = 0;
+  };
+  struct TokenGrant {
+    RoleGrantSettings::Token token;
+    std::size_t role = 0;
+  };
+  std::vector<std::string> names_;  ///< By index; ascending behind the built-in ones.
+  std::vector<IdentityGrant> identity_grants_;
+  std::vector<TokenGrant> token_grants_;
+};
+
+}  // namespace epaulet

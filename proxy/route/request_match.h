@@ -1,0 +1,48 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/settings.h"
+#include "http/message.h"
+#include "route/pattern.h"
+
+namespace epaulet {
+
+/// Which requests a route or an access rule is about: one of its paths, one of its methods, one of
+/// its hosts and all of its headers; what is not given matches anything. Immutable; matching
+/// allocates nothing.
+class RequestMatch {
+ public:
+  RequestMatch() = default;
+  /// From anything with `paths`, `methods`, `hosts` and `headers`: RouteSettings,
+  /// AccessRuleSettings.
+  template <class Conditions>
+  explicit RequestMatch(const Conditions& from)
+      : RequestMatch(from.paths, from.methods, from.hosts, from.headers) {}
+  RequestMatch(const std::vector<std::string>& paths, std::vector<std::string> methods,
+               const std::vector<std::string>& hosts, std::vector<HeaderMatchSettings> headers);
+
+  /// Looks at the path, method, authority and fields that are not removed. Methods are compared
+  /// with their case (RFC 9110 section 9.1); a header matches if any of several fields of its name
+  /// does.
+  [[nodiscard]] bool matches(const http::RequestHead& head, Reading reading = Reading::exact) const;
+
+  [[nodiscard]] bool is_unconditional() const {
+    return paths_.empty() && methods_.empty() && hosts_.empty() && headers_.empty();
+  }
+  [[nodiscard]] bool has_paths() const { return !paths_.empty(); }
+
+ private:
+  [[nodiscard]] bool matches_path(std::string_view path, Reading reading) const;
+  [[nodiscard]] bool matches_method(std::string_view method, Reading reading) const;
+  [[nodiscard]] bool matches_host(std::string_view authority) const;
+  [[nodiscard]] bool matches_headers(const http::RequestHead& head) const;
+
+  std::vector<PathPattern> paths_;
+  std::vector<std::string> methods_;
+  std::vector<HostPattern> hosts_;
+  std::vector<HeaderMatchSettings> headers_;
+};
+
+}  // namespace epaulet

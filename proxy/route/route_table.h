@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/settings.h"
+#include "http/message.h"
+#include "route/effective.h"
+#include "route/request_match.h"
+
+namespace epaulet {
+
+/// One share of a route's traffic.
+struct RouteTarget {
+  std::string backend;
+  std::uint32_t backend_index = 0;  ///< Position of the backend in Settings::backends.
+  std::uint32_t weight = 0;
+};
+
+/// One route of a service with all that holds for its requests. Immutable.
+class Route {
+ public:
+  /// The implicit last route.
+  static constexpr std::string_view kDefaultName = "default";
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  /// Where it was written; of the service for the implicit route.
+  [[nodiscard]] const Origin& origin() const { return origin_; }
+  [[nodiscard]] const EffectiveTimeouts& timeouts() const { return timeouts_; }
+  [[nodiscard]] const EffectiveRetry& retry() const { return retry_; }
+  /// At least one, each with a weight above zero.
+  [[nodiscard]] std::span<const RouteTarget> targets() const { return targets_; }
+  [[nodiscard]] const RequestMatch& match() const { return match_; }
+
+  /// The target that `random` (uniform over all 64-bit numbers) falls on, by weight.
+  [[nodiscard]] const RouteTarget& pick(std::uint64_t random) const;
+
+ private:
+  friend class RouteTable;
+  Route() = default;
+
+  std::string name_;
+  Origin origin_;
+  RequestMatch match_;
+  EffectiveTimeouts timeouts_;
+  EffectiveRetry retry_;
+  std::vector<RouteTarget> targets_;
+  std::uint64_t weights_ = 0;
+};
+
+/// The routes of one service in their order, the implicit route `default` last. Immutable; matching
+/// allocates nothing. A route whose weights are all zero takes no traffic: its requests are
+/// answered no_route.
+class RouteTable {
+ public:
+  /// `settings` is valid: every target names a backend. Nothing of it is kept.
+  RouteTable(const ServiceSettings& service, const Settings& settings);
+
+  /// The first route that matches. Nothing if none does, which needs a service without default
+  /// backend, or if the one that does sends nowhere: ErrorCode::no_route.
+  [[nodiscard]] const Route* match(const http::RequestHead& head) const;
+  /// What a connection takes that is not HTTP: the first route without conditions. Nothing if there
+  /// is none: such a service is not dialled before its request is known.
+  [[nodiscard]] const Route* opaque() const;
+
+  [[nodiscard]] const std::string& service() const { return service_; }
+  [[nodiscard]] std::span<const Route> routes() const { return routes_; }
+
+ private:
+  std::string service_;
+  std::vector<Route> routes_;
+};
+
+}  // namespace epaulet
