@@ -1,0 +1,9 @@
+#include <iostream>
+
+#include "certs-tool/command_line.h"
+#include "runtime/asio_loop.h"
+
+int main(int argc, char** argv) {
+  return epaulet::certs::run({argv + 1, argv + argc}, epaulet::AsioLoop::read_wall_clock(),
+                             std::cout, std::cerr);
+}
