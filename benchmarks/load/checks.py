@@ -7,7 +7,16 @@ import socket
 import struct
 import subprocess
 
-from topology import APP_PORT, PAIR_ADDRESS, PLAIN_ADDRESS, PROXY_UID, BenchError, NotInTime, Topology, until
+from topology import (
+    APP_PORT,
+    PAIR_ADDRESS,
+    PLAIN_ADDRESS,
+    PROXY_UID,
+    BenchError,
+    NotInTime,
+    Topology,
+    until,
+)
 
 BODY_BYTES = 128
 SERVICE = "server.default"
@@ -17,7 +26,9 @@ DNS_PORT = 15053
 def get(topology: Topology, role: str, address: str, port: int) -> tuple[int, bytes]:
     """One plain GET from inside a namespace: status and body."""
     with topology.connect(role, address, port) as connection:
-        connection.sendall(f"GET / HTTP/1.1\r\nHost: {SERVICE}\r\nConnection: close\r\n\r\n".encode())
+        connection.sendall(
+            f"GET / HTTP/1.1\r\nHost: {SERVICE}\r\nConnection: close\r\n\r\n".encode()
+        )
         answer = b""
         while chunk := connection.recv(65536):
             answer += chunk
@@ -28,7 +39,9 @@ def get(topology: Topology, role: str, address: str, port: int) -> tuple[int, by
     return int(status.group(1)), body
 
 
-def wait_until_it_serves(topology: Topology, role: str, address: str, port: int, what: str, programs) -> None:
+def wait_until_it_serves(
+    topology: Topology, role: str, address: str, port: int, what: str, programs
+) -> None:
     """Returns when a GET through the peer brings the origin's 128 bytes."""
     last = "no answer"
 
@@ -62,8 +75,12 @@ def nothing_bypasses(topology: Topology, role: str, address: str, port: int) -> 
     except ConnectionRefusedError:
         return
     except OSError as error:
-        raise BenchError(f"{address}:{port} from {role} without a proxy: expected a refusal, got {error}") from None
-    raise BenchError(f"{address}:{port} from {role} answers {status} without a proxy: the redirect does not redirect")
+        raise BenchError(
+            f"{address}:{port} from {role} without a proxy: expected a refusal, got {error}"
+        ) from None
+    raise BenchError(
+        f"{address}:{port} from {role} answers {status} without a proxy: nothing redirects it"
+    )
 
 
 def mutual_tls(topology: Topology, identity_dir, alpn: str | None) -> str:
@@ -71,11 +88,25 @@ def mutual_tls(topology: Topology, identity_dir, alpn: str | None) -> str:
 
     Returns what was negotiated. Dials as the client's sidecar does: from its pod, with its uid.
     """
-    base = ["openssl", "s_client", "-connect", f"{PAIR_ADDRESS}:{APP_PORT}", "-servername", SERVICE,
-            "-CAfile", str(identity_dir / "client/ca.pem"), "-verify_return_error"]
+    base = [
+        "openssl",
+        "s_client",
+        "-connect",
+        f"{PAIR_ADDRESS}:{APP_PORT}",
+        "-servername",
+        SERVICE,
+        "-CAfile",
+        str(identity_dir / "client/ca.pem"),
+        "-verify_return_error",
+    ]
     if alpn:
         base += ["-alpn", alpn]
-    with_certificate = ["-cert", str(identity_dir / "client/cert.pem"), "-key", str(identity_dir / "client/key.pem")]
+    with_certificate = [
+        "-cert",
+        str(identity_dir / "client/cert.pem"),
+        "-key",
+        str(identity_dir / "client/key.pem"),
+    ]
     accepted, output = _ask(topology, base + with_certificate)
     if not accepted:
         raise BenchError(f"the server's side does not answer over mutual TLS: {output[-400:]}")
@@ -98,7 +129,9 @@ def _ask(topology: Topology, command: list[str]) -> tuple[bool, str]:
     """True if a request over the connection was answered with 200."""
     request = f"GET / HTTP/1.1\r\nHost: {SERVICE}\r\nConnection: close\r\n\r\n"
     argv = topology.command("cli", PROXY_UID, os.sched_getaffinity(0), [*command, "-ign_eof"])
-    done = subprocess.run(argv, input=request, text=True, capture_output=True, timeout=15, errors="replace")
+    done = subprocess.run(
+        argv, input=request, text=True, capture_output=True, timeout=15, errors="replace"
+    )
     output = done.stdout + done.stderr
     return "HTTP/1.1 200" in output, output
 
@@ -107,7 +140,12 @@ def resolve(topology: Topology, role: str, name: str, programs) -> str:
     """The address that the sidecar's own DNS in the namespace gives for `name`, once it answers."""
     query_id = random.Random(7).getrandbits(16)
     labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
-    query = struct.pack("!HHHHHH", query_id, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!HH", 1, 1)
+    query = (
+        struct.pack("!HHHHHH", query_id, 0x0100, 1, 0, 0, 0)
+        + labels
+        + b"\0"
+        + struct.pack("!HH", 1, 1)
+    )
 
     def attempt():
         _all_run(programs)
@@ -123,8 +161,8 @@ def resolve(topology: Topology, role: str, name: str, programs) -> str:
         # One question, then the answer's name as a pointer: the address is what a record ends with.
         at = len(query)
         while at + 12 <= len(answer):
-            kind, _, _, size = struct.unpack("!HHIH", answer[at + 2:at + 12])
-            data = answer[at + 12:at + 12 + size]
+            kind, _, _, size = struct.unpack("!HHIH", answer[at + 2 : at + 12])
+            data = answer[at + 12 : at + 12 + size]
             if kind == 1 and size == 4:
                 return socket.inet_ntoa(data)
             at += 12 + size

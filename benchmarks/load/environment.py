@@ -16,12 +16,18 @@ def describe(mode: str, bin_dir: pathlib.Path, proxy_core: int, load_cores: set[
         "mode": mode,
         "date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         "commit": _output("git", "-C", str(REPOSITORY), "rev-parse", "HEAD") or "unknown",
-        "uncommitted_changes": bool(_output("git", "-C", str(REPOSITORY), "status", "--porcelain", "--untracked-files=no")),
+        "uncommitted_changes": bool(
+            _output("git", "-C", str(REPOSITORY), "status", "--porcelain", "--untracked-files=no")
+        ),
         "cpu": _first_match("/proc/cpuinfo", r"^model name\s*:\s*(.+)$"),
         "cores": os.cpu_count(),
         "proxy_core": proxy_core,
         "load_cores": ",".join(map(str, sorted(load_cores))),
-        "hypervisor": "yes" if re.search(r"\bhypervisor\b", pathlib.Path("/proc/cpuinfo").read_text()) else "no",
+        "hypervisor": (
+            "yes"
+            if re.search(r"\bhypervisor\b", pathlib.Path("/proc/cpuinfo").read_text())
+            else "no"
+        ),
         "memory_mib": int(_first_match("/proc/meminfo", r"^MemTotal:\s+(\d+)") or 0) // 1024,
         "kernel": f"{platform.system()} {platform.release()} {platform.version()}",
         "system": _first_match("/etc/os-release", r'^PRETTY_NAME="?([^"\n]+)'),
@@ -45,7 +51,7 @@ def tool_versions() -> dict[str, str]:
 
 
 def _build(bin_dir: pathlib.Path) -> dict[str, str]:
-    """The flags as CMake knows them: epaulet itself is not asked, it may be someone else's build."""
+    """The compiler and its flags as CMake knows them."""
     for directory in (bin_dir, *bin_dir.parents[:3]):
         cache = directory / "CMakeCache.txt"
         if cache.is_file():
@@ -54,10 +60,14 @@ def _build(bin_dir: pathlib.Path) -> dict[str, str]:
         return {}
     values = dict(re.findall(r"^(CMAKE_[A-Z_]+):\w+=(.*)$", cache.read_text(), re.M))
     kind = values.get("CMAKE_BUILD_TYPE", "")
-    flags = f"{values.get('CMAKE_CXX_FLAGS', '')} {values.get(f'CMAKE_CXX_FLAGS_{kind.upper()}', '')}".strip()
+    names = ("CMAKE_CXX_FLAGS", f"CMAKE_CXX_FLAGS_{kind.upper()}")
+    flags = " ".join(values.get(name, "") for name in names).strip()
     compiler = _output(values.get("CMAKE_CXX_COMPILER", "c++"), "--version", any_status=True)
-    return {"CMAKE_BUILD_TYPE": kind, "flags": flags or "(none)",
-            "compiler": compiler.splitlines()[0] if compiler else "unknown"}
+    return {
+        "CMAKE_BUILD_TYPE": kind,
+        "flags": flags or "(none)",
+        "compiler": compiler.splitlines()[0] if compiler else "unknown",
+    }
 
 
 def _output(*argv: str, any_status: bool = False) -> str:

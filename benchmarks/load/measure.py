@@ -1,4 +1,4 @@
-"""What is read from the kernel around a window: CPU time, memory, the origin's counter, the noise."""
+"""What is read from the kernel around a window: CPU time, memory, the origin's count, the noise."""
 
 import dataclasses
 import functools
@@ -72,6 +72,7 @@ def memory_kib(pids: list[int]) -> dict[str, int]:
 @dataclasses.dataclass(frozen=True)
 class CoreTimes:
     """Seconds since boot that a core spent busy, and that the hypervisor gave to others."""
+
     busy: float
     stolen: float
 
@@ -79,8 +80,12 @@ class CoreTimes:
 def core_times(core: int) -> CoreTimes:
     for line in pathlib.Path("/proc/stat").read_text().splitlines():
         if line.startswith(f"cpu{core} "):
-            user, nice, system, _idle, _iowait, irq, softirq, steal = (int(x) for x in line.split()[1:9])
-            return CoreTimes((user + nice + system + irq + softirq) * _TICK_SECONDS, steal * _TICK_SECONDS)
+            user, nice, system, _idle, _iowait, irq, softirq, steal = (
+                int(x) for x in line.split()[1:9]
+            )
+            return CoreTimes(
+                (user + nice + system + irq + softirq) * _TICK_SECONDS, steal * _TICK_SECONDS
+            )
     raise BenchError(f"no cpu{core} in /proc/stat")
 
 
@@ -104,6 +109,7 @@ def ksoftirqd_ns(core: int) -> int:
 @dataclasses.dataclass(frozen=True)
 class Reading:
     """Everything at one instant; two of them make a window."""
+
     at: float
     requests: int
     cpu: dict[tuple[int, int], int]
@@ -112,19 +118,22 @@ class Reading:
 
 
 def read_now(pids: list[int], counter: RequestCounter, core: int) -> Reading:
-    return Reading(time.monotonic(), counter.read(), cpu_by_thread(pids), core_times(core), ksoftirqd_ns(core))
+    return Reading(
+        time.monotonic(), counter.read(), cpu_by_thread(pids), core_times(core), ksoftirqd_ns(core)
+    )
 
 
 @dataclasses.dataclass
 class Sample:
     """One peer in one round."""
+
     cpu_us_per_request: float
     requests_per_second: float
     requests: int
-    core_share: float        # of the proxy's core that the proxy used; 1: saturated
-    softirq_share: float     # of the core, in ksoftirqd: charged to no process
-    foreign_share: float     # of the core, used by anything else: noise
-    stolen_share: float      # of the core, taken by the hypervisor: noise
+    core_share: float  # of the proxy's core that the proxy used; 1: saturated
+    softirq_share: float  # of the core, in ksoftirqd: charged to no process
+    foreign_share: float  # of the core, used by anything else: noise
+    stolen_share: float  # of the core, taken by the hypervisor: noise
     p50_us: float = 0
     p99_us: float = 0
     rss_idle_kib: int = 0
@@ -152,7 +161,8 @@ def sample_between(first: Reading, last: Reading) -> Sample:
         core_share=used,
         softirq_share=softirq,
         foreign_share=max(0.0, busy - used - softirq),
-        stolen_share=(last.core.stolen - first.core.stolen) / seconds)
+        stolen_share=(last.core.stolen - first.core.stolen) / seconds,
+    )
 
 
 def load_result(wrk: Program, seconds: float) -> dict:

@@ -10,7 +10,15 @@ import re
 import shutil
 import subprocess
 
-from topology import (APP_PORT, CLI_ADDRESS, INBOUND_PORT, OUTBOUND_PORT, PAIR_ADDRESS, PLAIN_ADDRESS, PROXY_UID)
+from topology import (
+    APP_PORT,
+    CLI_ADDRESS,
+    INBOUND_PORT,
+    OUTBOUND_PORT,
+    PAIR_ADDRESS,
+    PLAIN_ADDRESS,
+    PROXY_UID,
+)
 
 TEMPLATES = pathlib.Path(__file__).parent / "peers"
 PLAIN, PAIR = "plain", "pair_h1"
@@ -23,6 +31,7 @@ _BUILD_FOLDERS = ("", "bin", "proxy", "benchmarks", "benchmarks/load")
 @dataclasses.dataclass(frozen=True)
 class Side:
     """One proxy of a mode: the namespace it runs in, and what it is called."""
+
     role: str  # namespace
     name: str  # of the template and of the logs: plain, pair-client, pair-server
 
@@ -51,7 +60,11 @@ class Peers:
         self.missing: dict[str, str] = {}
         programs_dir = run_dir / "bin"
         programs_dir.mkdir()
-        for peer, name in (("floor", "bench_floor"), ("origin", "bench_origin"), ("epaulet", "epaulet")):
+        for peer, name in (
+            ("floor", "bench_floor"),
+            ("origin", "bench_origin"),
+            ("epaulet", "epaulet"),
+        ):
             found = find_program(bin_dir, name)
             if found:
                 self.programs[peer] = pathlib.Path(shutil.copy2(found, programs_dir / name))
@@ -68,8 +81,10 @@ class Peers:
         if peer == "floor":
             return "raw epoll forwarder, one thread"
         flag = {"epaulet": "version", "haproxy": "-v", "nginx": "-v"}[peer]
-        done = subprocess.run([self.programs[peer], flag], text=True, capture_output=True, timeout=10)
-        return (done.stdout + done.stderr).strip().splitlines()[0]
+        done = subprocess.run(
+            [self.programs[peer], flag], text=True, capture_output=True, timeout=10
+        )
+        return next(iter((done.stdout + done.stderr).strip().splitlines()), "unknown")
 
     def argv(self, peer: str, mode: str, side: Side) -> list[str]:
         """Writes the side's files and returns the command that serves in the foreground."""

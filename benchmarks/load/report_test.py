@@ -12,9 +12,21 @@ from topology import BenchError
 
 
 def sample(cpu: float, foreign: float = 0.0) -> Sample:
-    return Sample(cpu_us_per_request=cpu, requests_per_second=1000, requests=1000, core_share=0.9, softirq_share=0.0,
-                  foreign_share=foreign, stolen_share=0.0, p50_us=1000, p99_us=2000, rss_idle_kib=1024,
-                  rss_loaded_kib=2048, pss_idle_kib=512, pss_loaded_kib=1024)
+    return Sample(
+        cpu_us_per_request=cpu,
+        requests_per_second=1000,
+        requests=1000,
+        core_share=0.9,
+        softirq_share=0.0,
+        foreign_share=foreign,
+        stolen_share=0.0,
+        p50_us=1000,
+        p99_us=2000,
+        rss_idle_kib=1024,
+        rss_loaded_kib=2048,
+        pss_idle_kib=512,
+        pss_loaded_kib=1024,
+    )
 
 
 def reading(at: float, requests: int, cpu: dict, busy: float = 0.0, softirq_ns: int = 0) -> Reading:
@@ -22,8 +34,14 @@ def reading(at: float, requests: int, cpu: dict, busy: float = 0.0, softirq_ns: 
 
 
 def results(plain: dict, absent: dict | None = None, failed: dict | None = None) -> report.Results:
-    environment = {"mode": "quick", "date": "2000-01-02T03:04:05+00:00", "commit": "c0ffee" * 6, "build_type": "Release",
-                   "version": {}, "commands": {"origin": "bench_origin"}}
+    environment = {
+        "mode": "quick",
+        "date": "2000-01-02T03:04:05+00:00",
+        "commit": "c0ffee" * 6,
+        "build_type": "Release",
+        "version": {},
+        "commands": {"origin": "bench_origin"},
+    }
     return report.Results({PLAIN: plain}, absent or {}, failed or {}, {}, environment)
 
 
@@ -41,14 +59,18 @@ class Ratios(unittest.TestCase):
         self.assertIsNone(report.paired_ratio([sample(20), None], [None, sample(20)]))
 
     def test_spread_states_extremes_and_quartiles(self):
-        self.assertEqual(report.spread([5.0, 1.0, 3.0, 2.0, 4.0]),
-                         {"median": 3.0, "min": 1.0, "max": 5.0, "q1": 2.0, "q3": 4.0, "rounds": 5})
+        self.assertEqual(
+            report.spread([5.0, 1.0, 3.0, 2.0, 4.0]),
+            {"median": 3.0, "min": 1.0, "max": 5.0, "q1": 2.0, "q3": 4.0, "rounds": 5},
+        )
 
 
 class Windows(unittest.TestCase):
     def test_cpu_of_all_threads_is_divided_by_the_requests_of_the_window(self):
         first = reading(10.0, 1000, {(1, 1): 5_000_000, (2, 2): 0}, busy=3.0)
-        last = reading(12.0, 3000, {(1, 1): 25_000_000, (2, 2): 10_000_000, (2, 3): 10_000_000}, busy=3.5)
+        last = reading(
+            12.0, 3000, {(1, 1): 25_000_000, (2, 2): 10_000_000, (2, 3): 10_000_000}, busy=3.5
+        )
         window = sample_between(first, last)
         self.assertAlmostEqual(window.cpu_us_per_request, 20.0)  # 40 ms over 2000 requests
         self.assertAlmostEqual(window.requests_per_second, 1000.0)
@@ -66,18 +88,28 @@ class Windows(unittest.TestCase):
 
 class Reports(unittest.TestCase):
     def test_the_main_ratios_stand_at_the_top_with_their_spread(self):
-        found = report.to_object(results({"floor": [sample(10), sample(10)], "epaulet": [sample(12), sample(14)]}))
+        found = report.to_object(
+            results({"floor": [sample(10), sample(10)], "epaulet": [sample(12), sample(14)]})
+        )
         self.assertEqual(found["plain_over_floor"]["median"], 1.3)
-        self.assertEqual((found["plain_over_floor"]["min"], found["plain_over_floor"]["max"]), (1.2, 1.4))
+        self.assertEqual(
+            (found["plain_over_floor"]["min"], found["plain_over_floor"]["max"]), (1.2, 1.4)
+        )
         self.assertIsNone(found["plain_over_haproxy"])
 
     def test_an_absent_peer_keeps_its_row(self):
-        found = report.to_object(results({"floor": [sample(10)]}, absent={"nginx": "no nginx here"}))
+        found = report.to_object(
+            results({"floor": [sample(10)]}, absent={"nginx": "no nginx here"})
+        )
         self.assertIn("absent: no nginx here", report.table(found))
 
     def test_a_failed_peer_keeps_its_row_and_its_reason(self):
-        found = report.to_object(results({"floor": [sample(10)], "epaulet": [None]},
-                                         failed={(PLAIN, "epaulet"): "status 503"}))
+        found = report.to_object(
+            results(
+                {"floor": [sample(10)], "epaulet": [None]},
+                failed={(PLAIN, "epaulet"): "status 503"},
+            )
+        )
         self.assertIn("failed: status 503", report.table(found))
         self.assertIsNone(found["plain_over_floor"])
 
@@ -96,9 +128,15 @@ class Reports(unittest.TestCase):
         with tempfile.TemporaryDirectory() as directory:
             first = report.save(found, {"x.cfg": "text"}, pathlib.Path(directory))
             second = report.save(found, {}, pathlib.Path(directory))
-            self.assertEqual([path.name for path in first + second],
-                             ["2000-01-02-c0ffeec0ff-quick.json", "2000-01-02-c0ffeec0ff-quick.md",
-                              "2000-01-02-c0ffeec0ff-quick-2.json", "2000-01-02-c0ffeec0ff-quick-2.md"])
+            self.assertEqual(
+                [path.name for path in first + second],
+                [
+                    "2000-01-02-c0ffeec0ff-quick.json",
+                    "2000-01-02-c0ffeec0ff-quick.md",
+                    "2000-01-02-c0ffeec0ff-quick-2.json",
+                    "2000-01-02-c0ffeec0ff-quick-2.md",
+                ],
+            )
             self.assertIn("### x.cfg", first[1].read_text())
 
 
@@ -106,13 +144,17 @@ class Bounds(unittest.TestCase):
     def test_a_ratio_above_its_bound_or_not_measured_is_named(self):
         summary = {"plain_over_floor": {"median": 1.6}, "plain_over_nginx": None}
         self.assertEqual(broken_bounds(summary, [("plain_over_floor", 1.6)]), [])
-        self.assertEqual(broken_bounds(summary, [("plain_over_floor", 1.5), ("plain_over_nginx", 9)]),
-                         ["plain_over_floor: 1.600, allowed 1.5", "plain_over_nginx: not measured"])
+        self.assertEqual(
+            broken_bounds(summary, [("plain_over_floor", 1.5), ("plain_over_nginx", 9)]),
+            ["plain_over_floor: 1.600, allowed 1.5", "plain_over_nginx: not measured"],
+        )
 
 
 class Arguments(unittest.TestCase):
     def test_peers_are_taken_in_their_own_order(self):
-        self.assertEqual(parse(["quick", "--bin", "b", "--peers", "nginx,floor"]).peers, ["floor", "nginx"])
+        self.assertEqual(
+            parse(["quick", "--bin", "b", "--peers", "nginx,floor"]).peers, ["floor", "nginx"]
+        )
 
     def test_every_peer_has_its_configuration_for_every_side(self):
         for peer in PEERS:

@@ -28,7 +28,9 @@ VIRTUAL_NETWORK = "240.0.0.0/4"
 OUT_ADDRESS, PLAIN_ADDRESS = "10.77.0.1", "10.77.0.2"
 CLI_ADDRESS, PAIR_ADDRESS = "10.77.1.1", "10.77.1.2"
 
-RUN_DIR_PREFIX = "epaulet-bench-"  # of the temporary directory, followed by the harness's process id
+RUN_DIR_PREFIX = (
+    "epaulet-bench-"  # of the temporary directory, followed by the harness's process id
+)
 _PREFIX = "epbench"
 _CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -42,7 +44,9 @@ def run(*argv: str, **options) -> str:
     """Runs a command that must succeed and returns its standard output."""
     done = subprocess.run(argv, text=True, capture_output=True, **options)
     if done.returncode != 0:
-        raise BenchError(f"{' '.join(argv)}: exit {done.returncode}\n{(done.stderr or done.stdout).strip()}")
+        raise BenchError(
+            f"{' '.join(argv)}: exit {done.returncode}\n{(done.stderr or done.stdout).strip()}"
+        )
     return done.stdout
 
 
@@ -60,7 +64,8 @@ class Program:
         self._err_path = log_dir / f"{name}.err"
         with open(self._out_path, "wb") as out, open(self._err_path, "wb") as err:
             self._process = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True)
+                argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
+            )
 
     @property
     def pid(self) -> int:
@@ -113,9 +118,25 @@ class Topology:
         self._join("out", OUT_ADDRESS, "srv", PLAIN_ADDRESS, "eth0")
         self._join("cli", CLI_ADDRESS, "srv", PAIR_ADDRESS, "eth1")
 
-    def _join(self, left: str, left_address: str, right: str, right_address: str, link: str) -> None:
+    def _join(
+        self, left: str, left_address: str, right: str, right_address: str, link: str
+    ) -> None:
         left_name, right_name = self._names[left], self._names[right]
-        run("ip", "link", "add", link, "netns", left_name, "type", "veth", "peer", "name", link, "netns", right_name)
+        run(
+            "ip",
+            "link",
+            "add",
+            link,
+            "netns",
+            left_name,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            link,
+            "netns",
+            right_name,
+        )
         for name, address in ((left_name, left_address), (right_name, right_address)):
             run("ip", "-n", name, "address", "add", f"{address}/24", "dev", link)
             run("ip", "-n", name, "link", "set", link, "up")
@@ -136,8 +157,19 @@ class Topology:
 
     def command(self, role: str, uid: int, cores: set[int], argv: list[str]) -> list[str]:
         """The argv that runs `argv` in the namespace, as `uid` without capabilities, on `cores`."""
-        return [*self.enter(role), "taskset", "-c", ",".join(map(str, sorted(cores))),
-                "setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--pdeathsig=KILL", "--", *argv]
+        return [
+            *self.enter(role),
+            "taskset",
+            "-c",
+            ",".join(map(str, sorted(cores))),
+            "setpriv",
+            f"--reuid={uid}",
+            f"--regid={uid}",
+            "--clear-groups",
+            "--pdeathsig=KILL",
+            "--",
+            *argv,
+        ]
 
     def start(self, name: str, role: str, uid: int, cores: set[int], argv: list[str]) -> Program:
         program = Program(name, self.command(role, uid, cores, argv), self._log_dir)
