@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -56,8 +57,15 @@ class Route {
 /// answered no_route.
 class RouteTable {
  public:
-  /// `settings` is valid: every target names a backend. Nothing of it is kept.
-  RouteTable(const ServiceSettings& service, const Settings& settings);
+  /// Position of each backend in Settings::backends, by name. Borrows the names.
+  using BackendIndex = std::map<std::string_view, std::uint32_t>;
+
+  /// One table for each service, in the order of Settings::services. `settings` is valid: every
+  /// target names a backend. Nothing of it is kept.
+  [[nodiscard]] static std::vector<RouteTable> all(const Settings& settings);
+  RouteTable(const ServiceSettings& service, const Settings& settings,
+             const BackendIndex& backends);
+  [[nodiscard]] static BackendIndex index_backends(const Settings& settings);
 
   /// The first route that matches. Nothing if none does, which needs a service without default
   /// backend, or if the one that does sends nowhere: ErrorCode::no_route.

@@ -1,0 +1,58 @@
+#include "route/effective.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/limits.h"
+
+namespace epaulet {
+namespace {
+
+/// Puts the nearest layer's value into `out`, or leaves the default.
+template <class Layer, class Value>
+void inherit(std::initializer_list<const Layer*> layers, std::optional<Value> Layer::*member,
+             Value& out) {
+  for (const Layer* layer : layers) {
+    if (!(layer->*member)) continue;
+    out = *(layer->*member);
+    return;
+  }
+}
+
+}  // namespace
+
+bool EffectiveRetry::retries_status(std::uint16_t status) const {
+  return std::binary_search(statuses.begin(), statuses.end(), status);
+}
+
+EffectiveTimeouts effective_timeouts(std::initializer_list<const TimeoutSettings*> layers) {
+  EffectiveTimeouts out;
+  inherit(layers, &TimeoutSettings::request, out.request);
+  inherit(layers, &TimeoutSettings::attempt, out.attempt);
+  inherit(layers, &TimeoutSettings::connect, out.connect);
+  inherit(layers, &TimeoutSettings::idle, out.idle);
+  inherit(layers, &TimeoutSettings::head, out.head);
+  inherit(layers, &TimeoutSettings::keep_alive, out.keep_alive);
+  inherit(layers, &TimeoutSettings::detect, out.detect);
+  return out;
+}
+
+EffectiveRetry effective_retry(std::initializer_list<const RetrySettings*> layers) {
+  EffectiveRetry out;
+  inherit(layers, &RetrySettings::max, out.max);
+  out.max = std::min(out.max, limits::kRetriesMax);
+  inherit(layers, &RetrySettings::backoff, out.backoff);
+  inherit(layers, &RetrySettings::budget, out.budget);
+  inherit(layers, &RetrySettings::budget_floor, out.budget_floor);
+  inherit(layers, &RetrySettings::non_idempotent, out.non_idempotent);
+  for (const RetrySettings* layer : layers) {
+    if (layer->statuses.empty())
+      continue;  // "None at all" cannot be written, so empty means inherited.
+    out.statuses = layer->statuses;
+    std::sort(out.statuses.begin(), out.statuses.end());
+    break;
+  }
+  return out;
+}
+
+}  // namespace epaulet

@@ -1,0 +1,51 @@
+#include "route/request_match.h"
+
+#include <algorithm>
+
+#include "base/ascii.h"
+
+namespace epaulet {
+
+RequestMatch::RequestMatch(const std::vector<std::string>& paths, std::vector<std::string> methods,
+                           const std::vector<std::string>& hosts,
+                           std::vector<HeaderMatchSettings> headers)
+    : paths_(paths.begin(), paths.end()),
+      methods_(std::move(methods)),
+      hosts_(hosts.begin(), hosts.end()),
+      headers_(std::move(headers)) {}
+
+bool RequestMatch::matches(const http::RequestHead& head, Reading reading) const {
+  return matches_path(head.path, reading) && matches_method(head.method_text, reading) &&
+         matches_host(head.authority) && matches_headers(head);
+}
+
+bool RequestMatch::matches_path(std::string_view path, Reading reading) const {
+  return paths_.empty() ||
+         std::any_of(paths_.begin(), paths_.end(),
+                     [&](const PathPattern& pattern) { return pattern.matches(path, reading); });
+}
+
+bool RequestMatch::matches_method(std::string_view method, Reading reading) const {
+  return methods_.empty() ||
+         std::any_of(methods_.begin(), methods_.end(), [&](const std::string& wanted) {
+           return wanted == method ||
+                  (reading == Reading::lenient && method == "HEAD" && wanted == "GET");
+         });
+}
+
+bool RequestMatch::matches_host(std::string_view authority) const {
+  return hosts_.empty() ||
+         std::any_of(hosts_.begin(), hosts_.end(),
+                     [&](const HostPattern& pattern) { return pattern.matches(authority); });
+}
+
+bool RequestMatch::matches_headers(const http::RequestHead& head) const {
+  return std::all_of(headers_.begin(), headers_.end(), [&](const HeaderMatchSettings& wanted) {
+    return std::any_of(head.fields.begin(), head.fields.end(), [&](const http::Field& field) {
+      return !field.removed && equals_ignore_case(field.name, wanted.name) &&
+             (!wanted.exact || field.value == *wanted.exact);
+    });
+  });
+}
+
+}  // namespace epaulet

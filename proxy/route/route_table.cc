@@ -1,0 +1,87 @@
+#include "route/route_table.h"
+
+#include "base/assert.h"
+
+namespace epaulet {
+namespace {
+
+RouteTarget target_of(const std::string& backend, std::uint32_t weight,
+                      const RouteTable::BackendIndex& backends) {
+  const auto found = backends.find(backend);
+  EPAULET_ASSERT(found != backends.end());  // config/ refuses unknown backends.
+  return {backend, found->second, weight};
+}
+
+}  // namespace
+
+const RouteTarget& Route::pick(std::uint64_t random) const {
+  std::uint64_t point =
+      random % weights_;  // The bias is below 2^-31 for any sum of 32-bit weights in use.
+  for (const RouteTarget& target : targets_) {
+    if (point < target.weight) return target;
+    point -= target.weight;
+  }
+  return targets_.back();
+}
+
+RouteTable::BackendIndex RouteTable::index_backends(const Settings& settings) {
+  BackendIndex index;
+  for (const auto& [name, backend] : settings.backends) {
+    index.emplace_hint(index.end(), name, static_cast<std::uint32_t>(index.size()));
+  }
+  return index;
+}
+
+std::vector<RouteTable> RouteTable::all(const Settings& settings) {
+  const auto backends = index_backends(settings);
+  std::vector<RouteTable> tables;
+  tables.reserve(settings.services.size());
+  for (const auto& [name, service] : settings.services)
+    tables.emplace_back(service, settings, backends);
+  return tables;
+}
+
+RouteTable::RouteTable(const ServiceSettings& service, const Settings& settings,
+                       const BackendIndex& backends)
+    : service_(service.name) {
+  const auto add = [&](const RouteSettings& from) {
+    Route route;
+    route.name_ = from.name;
+    route.origin_ = from.origin;
+    route.match_ = RequestMatch(from);
+    route.timeouts_ = effective_timeouts({&from.timeouts, &service.timeouts, &settings.timeouts});
+    route.retry_ = effective_retry({&from.retries, &service.retries, &settings.retries});
+    for (const RouteTargetSettings& to : from.to) {
+      if (to.weight > 0) route.targets_.push_back(target_of(to.backend, to.weight, backends));
+    }
+    if (from.to.empty() && !service.default_backend.empty()) {
+      route.targets_.push_back(target_of(service.default_backend, 1, backends));
+    }
+    for (const RouteTarget& target : route.targets_) route.weights_ += target.weight;
+    routes_.push_back(std::move(route));
+  };
+  for (const RouteSettings& route : service.routes) add(route);
+  if (service.default_backend.empty()) return;
+  RouteSettings last;
+  last.name = Route::kDefaultName;
+  last.origin = service.origin;
+  add(last);
+}
+
+const Route* RouteTable::match(const http::RequestHead& head) const {
+  for (const Route& route : routes_) {
+    if (!route.match_.matches(head)) continue;
+    return route.targets_.empty() ? nullptr : &route;
+  }
+  return nullptr;
+}
+
+const Route* RouteTable::opaque() const {
+  for (const Route& route : routes_) {
+    if (!route.match_.is_unconditional()) continue;
+    return route.targets_.empty() ? nullptr : &route;
+  }
+  return nullptr;
+}
+
+}  // namespace epaulet
