@@ -1,0 +1,47 @@
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "config/scalar.h"
+
+/// Rules of texts, each a pure function for Scalar::check: a complaint, or nothing if all is well.
+namespace epaulet::config {
+
+/// A DNS name (RFC 1123 section 2.1) in lower case; underscores are let through, since container
+/// names have them. No trailing dot, no address.
+[[nodiscard]] std::optional<Complaint> check_host_name(std::string_view text);
+
+/// A DNS name, or `*.` and one: any name that ends so, at least one label longer. Also an address
+/// as it stands in Host: IPv6 in brackets.
+[[nodiscard]] std::optional<Complaint> check_host_pattern(std::string_view text);
+
+/// A name of a rule, route, role or issuer: it is shown in logs, metrics and headers.
+/// 1..63 of letters, digits and `._:-`, beginning with a letter or digit.
+[[nodiscard]] std::optional<Complaint> check_label(std::string_view text);
+
+/// Segments after `/`: each is literal, `*` (any one segment) or, as the last, `**` (any rest,
+/// also none). Literal segments are in normal form, since paths are compared in normal form:
+/// no empty or dot segment, no encoded slash, no `\`, `;`, `?` or `#`.
+[[nodiscard]] std::optional<Complaint> check_path_pattern(std::string_view text);
+
+/// A request target in origin form (RFC 9112 section 3.2.1).
+[[nodiscard]] std::optional<Complaint> check_request_path(std::string_view text);
+
+/// A token (RFC 9110 section 9.1) in upper case.
+[[nodiscard]] std::optional<Complaint> check_method(std::string_view text);
+
+/// A token (RFC 9110 section 5.1), no pseudo-header.
+[[nodiscard]] std::optional<Complaint> check_header_name(std::string_view text);
+
+/// The authority of a SPIFFE ID: lower-case letters, digits and `.-_` (SPIFFE-ID section 2.1).
+[[nodiscard]] std::optional<Complaint> check_trust_domain(std::string_view text);
+
+/// spiffe://TRUST-DOMAIN/PATH (SPIFFE-ID section 2). In the path, a segment may end with `*` (any
+/// rest of this segment), and the last segment may be `**` (any rest).
+[[nodiscard]] std::optional<Complaint> check_spiffe_pattern(std::string_view text);
+
+/// The trust domain of a text that check_spiffe_pattern() accepts.
+[[nodiscard]] std::string_view trust_domain_of(std::string_view spiffe_pattern);
+
+}  // namespace epaulet::config
