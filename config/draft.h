@@ -1,0 +1,29 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "config/scalar.h"
+#include "config/settings.h"
+#include "config/source_text.h"
+
+namespace epaulet::config {
+
+/// A name or SPIFFE ID that stands somewhere in the file and must fit the rest of it.
+struct Mention {
+  Mentions kind = Mentions::nothing;
+  std::string text;
+  std::string path;  ///< Of keys, to the mention.
+  Place place;
+};
+
+/// Settings while they are read: what the user wrote, and what must be compared once all is known.
+struct Draft {
+  Settings settings;
+  /// From `services.NAME.endpoints`, `tls` and `limits`: short for a backend of the same name.
+  std::map<std::string, BackendSettings> inline_backends;
+  std::vector<Mention> mentions;
+};
+
+}  // namespace epaulet::config

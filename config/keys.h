@@ -1,0 +1,53 @@
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "config/shape.h"
+
+/// Every key of the user's file. A new key is one row here, one field in settings.h and one line in
+/// examples/full.yaml.
+namespace epaulet::config {
+
+/// The whole file; reads into Settings.
+extern const Object kRoot;
+
+// keys_inbound.cc
+extern const Object kWorkload;
+extern const Object kIdentity;
+extern const Map kIssuers;
+extern const Map kRoles;
+extern const List kAccess;
+extern const List kPathPatterns;
+extern const List kMethods;
+extern const List kHostPatterns;
+extern const List kHeaderMatches;
+extern const Scalar kInvalidTokenStatus;
+// keys_outbound.cc
+extern const Map kServices;
+extern const Map kBackends;
+extern const Scalar kPortProtocol;
+// keys_traffic.cc
+extern const Object kTimeouts;         ///< Top level.
+extern const Object kServiceTimeouts;  ///< Of a service or a route.
+extern const Object kRetries;
+extern const Object kLimits;         ///< Top level; reads into Settings.
+extern const Object kBackendLimits;  ///< Of a backend.
+// keys_process.cc
+extern const Object kListen;
+extern const Object kDns;
+extern const Scalar kEgress;
+extern const Object kLog;
+extern const Object kExplain;
+extern const Object kTracing;
+extern const Object kDrain;
+extern const Object kState;
+extern const Scalar kWorkers;
+
+/// True for keys that a later version will know: the user made no spelling mistake.
+[[nodiscard]] bool is_future_key(std::string_view object, std::string_view key);
+
+/// Calls `visit(path, key)` for every key, with paths such as "services.NAME.routes[].to[].weight".
+void for_each_key(const std::function<void(const std::string& path, const Key& key)>& visit);
+
+}  // namespace epaulet::config

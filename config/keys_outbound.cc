@@ -1,0 +1,260 @@
+#include "config/binding.h"
+#include "config/context.h"
+#include "config/keys.h"
+#include "config/scalar_types.h"
+
+/// What the app may dial: services with their routes, and the backends that serve them.
+namespace epaulet::config {
+namespace {
+
+constexpr Choice kPortProtocolChoices[] = {{"auto", static_cast<int>(PortProtocol::automatic)},
+                                           {"http", static_cast<int>(PortProtocol::http)},
+                                           {"tcp", static_cast<int>(PortProtocol::tcp)}};
+
+// Backends.
+
+constexpr Scalar make_endpoint_address() {
+  return {ScalarKind::address, "an IP address with its port", "10.0.0.7:8080"};
+}
+constexpr Scalar kEndpointAddress = make_endpoint_address();
+constexpr List kEndpointAddresses =
+    list_of<SocketAddress>(kEndpointAddress, 1, types::kLongListMax);
+constexpr Choice kTunnelChoices[] = {{"0", 0}, {"15008", 15008}};
+constexpr Scalar kTunnel = types::choice("0 or 15008", "15008", kTunnelChoices, true);
+constexpr Key kEndpointsKeys[] = {
+    key<&EndpointsSettings::addresses>("addresses", kEndpointAddresses, "",
+                                       "Fixed endpoints; instead of dns."),
+    key<&EndpointsSettings::dns>("dns", types::kHostName, "",
+                                 "A name whose A and AAAA records are the endpoints; needs port."),
+    key<&EndpointsSettings::port>("port", types::kPort, "",
+                                  "The port of the endpoints that dns finds."),
+    key<&EndpointsSettings::tunnel>("tunnel", kTunnel, "0",
+                                    "15008: dial the endpoint's sidecar on that port and name the "
+                                    "app's port to it; 0: dial the app's port, which the pod "
+                                    "redirects."),
+};
+
+void close_endpoints(void* object, Context& context) {
+  (void)object;
+  if (context.has("addresses") == context.has("dns")) {
+    context.complain(
+        "", "expected exactly one of addresses and dns",
+        "addresses: [ 10.0.0.7:8080 ] or dns: api.default.svc.cluster.local with port");
+    return;
+  }
+  if (context.has("dns") && !context.has("port")) {
+    context.complain("dns", "dns needs port", "add port: 8080, say");
+  }
+  if (context.has("addresses") && context.has("port")) {
+    context.complain("port", "port belongs to dns; each address has its own", "remove port");
+  }
+}
+constexpr Object kEndpoints{"endpoints", "Where a backend is.", kEndpointsKeys,
+                            origin_of<EndpointsSettings>, close_endpoints};
+
+constexpr Choice kUpstreamTlsChoices[] = {{"mesh", static_cast<int>(UpstreamTls::mesh)},
+                                          {"none", static_cast<int>(UpstreamTls::none)}};
+constexpr Scalar kUpstreamTls = types::choice("mesh or none", "none", kUpstreamTlsChoices);
+constexpr List kIdentities = list_of<std::string>(types::kSpiffePattern, 1, types::kListMax);
+constexpr Key kUpstreamTlsKeys[] = {
+    key<&UpstreamTlsSettings::mode>("mode", kUpstreamTls, "mesh",
+                                    "mesh: mutual TLS between sidecars, never anything less; none: "
+                                    "plain, for what is outside the mesh."),
+    key<&UpstreamTlsSettings::identities>("identities", kIdentities, "",
+                                          "SPIFFE IDs that the endpoints may have; needed for "
+                                          "mesh."),
+};
+
+constexpr std::string_view kIdentitiesRemedy =
+    "write tls: { identities: [ spiffe://TRUST-DOMAIN/ns/NAMESPACE/sa/NAME ] }, or tls: { mode: "
+    "none } for what is outside the mesh";
+
+void close_upstream_tls(void* object, Context& context) {
+  const auto& tls = *static_cast<const UpstreamTlsSettings*>(object);
+  if (tls.mode == UpstreamTls::mesh && !context.has("identities")) {
+    context.complain("mode", "mode mesh needs identities", std::string(kIdentitiesRemedy));
+  }
+  if (tls.mode == UpstreamTls::none && context.has("identities")) {
+    context.complain("identities", "identities are not checked with mode none",
+                     "remove them, or write mode: mesh");
+  }
+}
+constexpr Object kUpstreamTlsObject{"upstream_tls", "How a backend is secured.", kUpstreamTlsKeys,
+                                    origin_of<UpstreamTlsSettings>, close_upstream_tls};
+
+/// What a backend's keys must say together, wherever they stand.
+void check_backend(const BackendSettings& backend, Context& context) {
+  if (!context.has("tls")) {
+    context.complain("endpoints", "endpoints are dialled with mesh TLS, which needs tls.identities",
+                     std::string(kIdentitiesRemedy));
+  }
+  if (backend.endpoints.tunnel != 0 && backend.tls.mode == UpstreamTls::none) {
+    context.complain("tls", "tunnel needs tls mode mesh", "remove tunnel from endpoints");
+  }
+}
+
+void close_backend(void* object, Context& context) {
+  if (context.has("endpoints"))
+    check_backend(*static_cast<const BackendSettings*>(object), context);
+}
+
+constexpr std::string_view kBackendLimitsDoc = "How much at once to this backend.";
+constexpr Key kBackendKeys[] = {
+    required(key<&BackendSettings::endpoints>("endpoints", kEndpoints, "", "Where it is.")),
+    key<&BackendSettings::tls>("tls", kUpstreamTlsObject, "", "How it is secured."),
+    key<&BackendSettings::limits>("limits", kBackendLimits, "", kBackendLimitsDoc),
+};
+constexpr Object kBackend{"backend", "What serves: endpoints and how they are dialled.",
+                          kBackendKeys, origin_of<BackendSettings>, close_backend};
+
+// Routes.
+
+constexpr Scalar kBackendMention = types::text(
+    "the name of a backend", "api.default", check_host_name, types::kHostRegex, Mentions::backend);
+constexpr Scalar kWeight = types::integer("a weight", "100", 0, 1'000'000);
+constexpr Key kRouteTargetKeys[] = {
+    required(key<&RouteTargetSettings::backend>("backend", kBackendMention, "",
+                                                "A name under backends, or of a service with "
+                                                "endpoints.")),
+    key<&RouteTargetSettings::weight>("weight", kWeight, "100",
+                                      "Its share of the requests, in proportion to the others'."),
+};
+constexpr Object kRouteTarget{"route_target", "A backend and its share.", kRouteTargetKeys,
+                              origin_of<RouteTargetSettings>};
+constexpr List kRouteTargets = list_of<RouteTargetSettings>(kRouteTarget, 1, types::kListMax);
+
+void close_route(void* object, Context& context) {
+  const auto& route = *static_cast<const RouteSettings*>(object);
+  if (route.name == "default") {
+    context.complain("name", "the name default is that of the implicit last route",
+                     "give the route another name");
+  }
+  std::uint64_t weights = 0;
+  for (const auto& target : route.to) weights += target.weight;
+  if (!route.to.empty() && weights == 0) {
+    context.complain("to", "all weights are 0", "give one backend a weight above 0");
+  }
+}
+
+constexpr Key kRouteKeys[] = {
+    required(key<&RouteSettings::name>("name", types::kLabel, "",
+                                       "The route's name in metrics, logs and explain; unique in "
+                                       "its service.")),
+    key<&RouteSettings::paths>("paths", kPathPatterns, "",
+                               "Paths; absent: any. A * segment stands for any one segment, ** at "
+                               "the end for any rest."),
+    key<&RouteSettings::methods>("methods", kMethods, "", "Methods; absent: any."),
+    key<&RouteSettings::hosts>("hosts", kHostPatterns, "", "Hosts, without port; absent: any."),
+    key<&RouteSettings::headers>("headers", kHeaderMatches, "",
+                                 "Headers that a request must have, all of them."),
+    key<&RouteSettings::timeouts>("timeouts", kServiceTimeouts, "",
+                                  "How long things may take, key by key over the service's."),
+    key<&RouteSettings::retries>("retries", kRetries, "",
+                                 "What is tried again, key by key over the service's."),
+    key<&RouteSettings::to>("to", kRouteTargets, "",
+                            "Backends that serve the route, by weight; absent: the service's "
+                            "default backend."),
+};
+constexpr Object kRoute{"route", "Requests that are treated alike; the first that matches counts.",
+                        kRouteKeys, origin_of<RouteSettings>, close_route};
+constexpr List kRoutes = list_of<RouteSettings>(kRoute, 0, types::kListMax);
+
+// Services.
+
+BackendSettings& inline_backend(void* service, Draft& draft) {
+  auto& name = static_cast<ServiceSettings*>(service)->name;
+  auto& backend = draft.inline_backends[name];
+  backend.name = name;
+  return backend;
+}
+
+/// The row of a key in a service that belongs to the backend of the same name. The dump shows it
+/// there.
+template <auto Member>
+constexpr Key of_inline_backend(std::string_view name, Shape shape, std::string_view doc) {
+  Key row{name, shape, {}, doc};
+  row.open = [](void* service, Draft& draft) -> void* {
+    return &(inline_backend(service, draft).*Member);
+  };
+  row.peek = [](const void*) -> const void* { return nullptr; };
+  return row;
+}
+
+bool only_tcp(const ServiceSettings& service) {
+  for (const auto& [port, protocol] : service.ports) {
+    if (protocol != PortProtocol::tcp) return false;
+  }
+  return !service.ports.empty();
+}
+
+void check_backends_of(const ServiceSettings& service, Context& context) {
+  for (const auto* name : {"tls", "limits"}) {
+    if (!context.has(name) || context.has("endpoints")) continue;
+    context.complain(name, std::string(name) + " belongs to endpoints, which this service lacks",
+                     "add endpoints, or move " + std::string(name) + " to backends.NAME");
+  }
+  if (!service.default_backend.empty()) return;
+  if (service.routes.empty() && !context.has("routes")) {
+    context.complain("", "the service has no backend",
+                     "add endpoints, or default_backend: NAME with a name under backends");
+    return;
+  }
+  for (const auto& [port, protocol] : service.ports) {
+    if (protocol != PortProtocol::tcp) continue;
+    context.complain("ports", "port " + std::to_string(port) + " is tcp, which routes do not serve",
+                     "add default_backend: NAME");
+    return;
+  }
+}
+
+void close_service(void* object, Context& context) {
+  auto& service = *static_cast<ServiceSettings*>(object);
+  if (context.has("endpoints")) {
+    check_backend(inline_backend(object, context.draft()), context);
+    inline_backend(object, context.draft()).origin = service.origin;
+    if (!context.has("default_backend")) service.default_backend = service.name;
+  }
+  if (!context.has("default_backend") || !service.default_backend.empty()) {
+    check_backends_of(service, context);
+  }
+  if (only_tcp(service) && !service.routes.empty()) {
+    context.complain("routes", "routes look into HTTP, but every port of the service is tcp",
+                     "remove the routes, or write http or auto for the port");
+  }
+}
+
+constexpr Map kServicePorts =
+    map_of<std::uint16_t, PortProtocol>("PORT", types::kPort, kPortProtocol);
+constexpr Key kServiceKeys[] = {
+    required(
+        key<&ServiceSettings::ports>("ports", kServicePorts, "",
+                                     "The ports that the app dials, with what it speaks there: "
+                                     "auto looks at the first bytes.")),
+    of_inline_backend<&BackendSettings::endpoints>("endpoints", kEndpoints,
+                                                   "Where it is: short for a backend of the same "
+                                                   "name."),
+    of_inline_backend<&BackendSettings::tls>("tls", kUpstreamTlsObject,
+                                             "How that backend is secured."),
+    of_inline_backend<&BackendSettings::limits>("limits", kBackendLimits, kBackendLimitsDoc),
+    key<&ServiceSettings::default_backend>("default_backend", kBackendMention, "",
+                                           "What serves connections that are not HTTP and requests "
+                                           "that no route matches; absent: the backend of the same "
+                                           "name, if endpoints stand here."),
+    key<&ServiceSettings::timeouts>("timeouts", kServiceTimeouts, "",
+                                    "How long things may take, key by key over the top level's."),
+    key<&ServiceSettings::retries>("retries", kRetries, "",
+                                   "What is tried again, key by key over the top level's."),
+    key<&ServiceSettings::routes>("routes", kRoutes, "",
+                                  "The first that matches counts; an implicit last route named "
+                                  "default matches everything."),
+};
+constexpr Object kService{"service", "A name that the app dials.", kServiceKeys,
+                          origin_of<ServiceSettings>, close_service};
+
+}  // namespace
+
+const Map kServices = map_of<std::string, ServiceSettings>("NAME", types::kHostName, kService);
+const Map kBackends = map_of<std::string, BackendSettings>("NAME", types::kHostName, kBackend);
+const Scalar kPortProtocol = types::choice("auto, http or tcp", "http", kPortProtocolChoices);
+
+}  // namespace epaulet::config

@@ -1,0 +1,155 @@
+#include "config/binding.h"
+#include "config/context.h"
+#include "config/keys.h"
+#include "config/scalar_types.h"
+
+/// The process itself: its ports, names, logs and life.
+namespace epaulet::config {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr Scalar kListenPort = types::integer("a port, or 0 for any free one", "15001", 0, 65535);
+constexpr Key kListenKeys[] = {
+    key<&ListenSettings::outbound>("outbound", kListenPort, "15001",
+                                   "What the app dials is redirected here; loopback only."),
+    key<&ListenSettings::inbound>("inbound", kListenPort, "15006",
+                                  "What enters the pod is redirected here."),
+    key<&ListenSettings::direct>("direct", kListenPort, "15008",
+                                 "Mesh TLS from peers that dial the sidecar itself."),
+    key<&ListenSettings::dns>("dns", kListenPort, "15053",
+                              "DNS for the app, UDP and TCP; loopback only."),
+    key<&ListenSettings::admin>("admin", kListenPort, "15000",
+                                "Read-only admin pages and epaulet explain; loopback only."),
+    key<&ListenSettings::metrics>("metrics", kListenPort, "15020", "/metrics for Prometheus."),
+    key<&ListenSettings::health>("health", kListenPort, "15021",
+                                 "/ready, /live and the app's probes."),
+};
+
+/// One process cannot listen twice; defaults take part.
+void close_listen(void* object, Context& context) {
+  const auto& listen = *static_cast<const ListenSettings*>(object);
+  const std::pair<std::string_view, std::uint16_t> ports[] = {
+      {"outbound", listen.outbound}, {"inbound", listen.inbound}, {"direct", listen.direct},
+      {"dns", listen.dns},           {"admin", listen.admin},     {"metrics", listen.metrics},
+      {"health", listen.health}};
+  for (const auto& [name, port] : ports) {
+    if (!context.has(name) || port == 0) continue;
+    for (const auto& [other, other_port] : ports) {
+      const bool is_reported_there = context.has(other) && name < other;
+      if (name == other || port != other_port || is_reported_there) continue;
+      context.complain(name, std::string(name) + " and " + std::string(other) +
+                                 (context.has(other) ? "" : " (by default)") + " share port " +
+                                 std::to_string(port));
+      break;
+    }
+  }
+}
+
+constexpr Scalar make_upstream() {
+  Scalar type{ScalarKind::address, "an IP address", "10.88.0.1"};
+  type.default_port = 53;
+  return type;
+}
+constexpr Scalar make_network(ScalarKind kind, std::string_view noun, std::string_view example,
+                              std::int64_t min, std::int64_t max) {
+  Scalar type{kind, noun, example};
+  type.min = min;
+  type.max = max;
+  return type;
+}
+constexpr Scalar kUpstream = make_upstream();
+constexpr List kUpstreams = list_of<SocketAddress>(kUpstream, 1, 16);
+constexpr Scalar kVirtualV4 =
+    make_network(ScalarKind::network_v4, "an IPv4 network", "240.0.0.0/4", 4, 24);
+constexpr Scalar kVirtualV6 =
+    make_network(ScalarKind::network_v6, "an IPv6 network", "fd00:e9a0::/32", 8, 112);
+constexpr Scalar kTtl = types::duration("30s", seconds(1), hours(24));
+constexpr Scalar kNegativeTtl = types::duration("1s", seconds(0), seconds(5));
+constexpr Key kDnsKeys[] = {
+    key<&DnsSettings::upstream>("upstream", kUpstreams, "",
+                                "DNS servers for all other names, port 53 unless written; absent: "
+                                "those of /etc/resolv.conf."),
+    key<&DnsSettings::cluster_domain>("cluster_domain", types::kHostName, "cluster.local",
+                                      "NAME.NAMESPACE.svc.DOMAIN is the same service as "
+                                      "NAME.NAMESPACE."),
+    key<&DnsSettings::virtual_v4>("virtual_v4", kVirtualV4, "240.0.0.0/4",
+                                  "Addresses that stand for services, /4 to /24."),
+    key<&DnsSettings::virtual_v6>("virtual_v6", kVirtualV6, "fd00:e9a0::/32",
+                                  "The same for IPv6, /8 to /112."),
+    key<&DnsSettings::ttl>("ttl", kTtl, "30s", "How long the app may keep a virtual address."),
+    key<&DnsSettings::negative_ttl>("negative_ttl", kNegativeTtl, "1s",
+                                    "How long the app may keep that a service is not deployed, at "
+                                    "most 5s."),
+};
+
+constexpr Choice kEgressChoices[] = {{"allow", static_cast<int>(EgressMode::allow)},
+                                     {"deny", static_cast<int>(EgressMode::deny)}};
+
+constexpr Choice kLogLevelChoices[] = {{"debug", static_cast<int>(LogLevel::debug)},
+                                       {"info", static_cast<int>(LogLevel::info)},
+                                       {"warning", static_cast<int>(LogLevel::warning)},
+                                       {"error", static_cast<int>(LogLevel::error)}};
+constexpr Scalar kLogLevel = types::choice("a level", "warning", kLogLevelChoices);
+constexpr Key kAccessLogKeys[] = {
+    key<&LogSettings::access>("enabled", types::kBoolean, "true",
+                              "Whether exchanges and connections are logged."),
+    key<&LogSettings::access_sample>("sample", types::kShare, "100%",
+                                     "Share of the successful ones that is logged; failures always "
+                                     "are."),
+};
+constexpr Object kAccessLog{"access_log", "The access log: JSON lines on standard output.",
+                            kAccessLogKeys};
+constexpr Key kLogKeys[] = {
+    key<&LogSettings::level>("level", kLogLevel, "info",
+                             "The least important lines that are kept."),
+    group("access", kAccessLog, "The access log: JSON lines on standard output."),
+};
+
+constexpr Scalar kSlow = types::duration("2s", seconds(0), hours(24));
+constexpr Key kExplainKeys[] = {
+    key<&ExplainSettings::slow>(
+        "slow", kSlow, "",
+        "Exchanges slower than this are kept for explain, beside the failed "
+        "ones; absent: the route's p99, at least 1s."),
+};
+
+constexpr Key kTracingKeys[] = {
+    key<&TracingSettings::begin>("begin", types::kBoolean, "true",
+                                 "Whether a W3C trace begins here if the app sends none."),
+    key<&TracingSettings::sample>("sample", types::kShare, "1%",
+                                  "Share of the traces begun here that carry the sampled flag."),
+};
+
+constexpr Scalar kDrainDuration = types::duration("5s", seconds(0), hours(24));
+constexpr Key kDrainKeys[] = {
+    key<&DrainSettings::grace>("grace", kDrainDuration, "5s",
+                               "How long late arrivals are still accepted after SIGTERM."),
+    key<&DrainSettings::timeout>("timeout", kDrainDuration, "30s", "When what is left is cut."),
+};
+
+constexpr Scalar kStateDir = types::text("a path", "/var/lib/epaulet");
+constexpr Key kStateKeys[] = {
+    key<&Settings::state_dir>("dir", kStateDir, "",
+                              "A writable folder for virtual addresses and last good endpoints; "
+                              "absent: nothing outlives the process. Relative to the "
+                              "configuration's folder."),
+};
+
+}  // namespace
+
+const Object kListen{"listen", "The sidecar's own ports; all different.", kListenKeys,
+                     origin_of<ListenSettings>, close_listen};
+const Object kDns{"dns", "Names for the app.", kDnsKeys, origin_of<DnsSettings>};
+const Scalar kEgress = types::choice("allow or deny", "deny", kEgressChoices);
+const Object kLog{"log", "What is written down.", kLogKeys, origin_of<LogSettings>};
+const Object kExplain{"explain", "What is kept for epaulet explain.", kExplainKeys,
+                      origin_of<ExplainSettings>};
+const Object kTracing{"tracing", "W3C trace context.", kTracingKeys, origin_of<TracingSettings>};
+const Object kDrain{"drain", "How the process ends.", kDrainKeys, origin_of<DrainSettings>};
+const Object kState{"state", "What outlives the process.", kStateKeys};
+const Scalar kWorkers = types::integer("a number of workers", "2", 1, limits::kWorkersMax);
+
+}  // namespace epaulet::config

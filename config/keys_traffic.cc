@@ -1,0 +1,156 @@
+#include "config/binding.h"
+#include "config/context.h"
+#include "config/keys.h"
+#include "config/scalar_types.h"
+#include "config/units.h"
+
+/// Timeouts, retries and limits, as they stand at the top level, in services and in routes.
+namespace epaulet::config {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr Scalar kTimeoutOrNone = types::duration("10s", seconds(0), hours(24));
+constexpr Scalar kTimeout = types::duration("10s", milliseconds(1), hours(24));
+
+void close_timeouts(void* object, Context& context) {
+  const auto& timeouts = *static_cast<const TimeoutSettings*>(object);
+  if (!timeouts.request || !timeouts.attempt || timeouts.request->count() == 0) return;
+  if (*timeouts.attempt <= *timeouts.request) return;
+  context.complain("attempt",
+                   "attempt (" + write_duration(timeouts.attempt->count()) +
+                       ") can never pass, because request (" +
+                       write_duration(timeouts.request->count()) + ") ends first",
+                   "request is the total, retries included: make it the longer one");
+}
+
+constexpr std::string_view kRequestDoc = "Total time of an exchange, retries included; 0: none.";
+constexpr std::string_view kAttemptDoc =
+    "Time of one attempt until its response head; absent: what remains of request.";
+constexpr std::string_view kConnectDoc = "Time to dial and shake hands with an endpoint.";
+constexpr std::string_view kIdleDoc =
+    "Time in which nothing moved on an exchange or tunnel; TCP keepalive answers count as movement "
+    "for tunnels.";
+
+constexpr Key kTimeoutKeys[] = {
+    key<&TimeoutSettings::request>("request", kTimeoutOrNone, "15s", kRequestDoc),
+    key<&TimeoutSettings::attempt>("attempt", kTimeout, "", kAttemptDoc),
+    key<&TimeoutSettings::connect>("connect", kTimeout, "1s", kConnectDoc),
+    key<&TimeoutSettings::idle>("idle", kTimeout, "5m", kIdleDoc),
+    key<&TimeoutSettings::head>("head", kTimeout, "10s",
+                                "Time for a caller to send its request head."),
+    key<&TimeoutSettings::keep_alive>("keep_alive", kTimeout, "1m",
+                                      "Time between two requests on a caller's connection."),
+    key<&TimeoutSettings::detect>("detect", kTimeout, "10s",
+                                  "Time for a caller's first bytes on a strict inbound port."),
+};
+constexpr Key kServiceTimeoutKeys[] = {
+    key<&TimeoutSettings::request>("request", kTimeoutOrNone, "", kRequestDoc),
+    key<&TimeoutSettings::attempt>("attempt", kTimeout, "", kAttemptDoc),
+    key<&TimeoutSettings::connect>("connect", kTimeout, "", kConnectDoc),
+    key<&TimeoutSettings::idle>("idle", kTimeout, "", kIdleDoc),
+};
+
+constexpr Scalar kBackoffDuration = types::duration("1s", milliseconds(1), hours(1));
+constexpr Scalar make_factor() {
+  Scalar type{ScalarKind::number, "a number", "2"};
+  type.min = 1;
+  type.max = 10;
+  return type;
+}
+constexpr Scalar kFactor = make_factor();
+constexpr Choice kJitterChoices[] = {{"full", static_cast<int>(BackoffSettings::Jitter::full)},
+                                     {"none", static_cast<int>(BackoffSettings::Jitter::none)}};
+constexpr Scalar kJitter = types::choice("full or none", "full", kJitterChoices);
+
+void close_backoff(void* object, Context& context) {
+  const auto& backoff = *static_cast<const BackoffSettings*>(object);
+  if (backoff.initial <= backoff.max) return;
+  context.complain("initial", "initial (" + write_duration(backoff.initial.count()) +
+                                  ") is longer than max (" + write_duration(backoff.max.count()) +
+                                  ")");
+}
+
+constexpr Key kBackoffKeys[] = {
+    key<&BackoffSettings::initial>("initial", kBackoffDuration, "25ms",
+                                   "Wait before the first retry."),
+    key<&BackoffSettings::max>("max", kBackoffDuration, "10s", "The longest wait."),
+    key<&BackoffSettings::factor>("factor", kFactor, "2",
+                                  "Each wait is the one before times this, 1 to 10."),
+    key<&BackoffSettings::jitter>("jitter", kJitter, "full",
+                                  "full: a random time up to the wait; none: exactly the wait."),
+};
+constexpr Object kBackoff{"backoff", "How long to wait before a retry.", kBackoffKeys, nullptr,
+                          close_backoff};
+
+constexpr Scalar kRetriesMaximum =
+    types::integer("a number of retries", "3", 0, limits::kRetriesMax);
+constexpr Scalar kBudgetFloor = types::integer("a number of retries", "3", 0, 1'000'000);
+constexpr Scalar kRetryStatus = types::integer("a response status", "503", 400, 599);
+constexpr List kRetryStatuses = list_of<std::uint16_t>(kRetryStatus, 1, 200);
+constexpr Key kRetryKeys[] = {
+    key<&RetrySettings::max>("max", kRetriesMaximum, "2",
+                             "Retries after the first attempt, 0 to 10."),
+    key<&RetrySettings::backoff>("backoff", kBackoff, "",
+                                 "How long to wait before each; replaces an inherited backoff as a "
+                                 "whole."),
+    key<&RetrySettings::budget>("budget", types::kShare, "20%",
+                                "Retries are at most this share of the first attempts in any 10 "
+                                "s."),
+    key<&RetrySettings::budget_floor>("budget_floor", kBudgetFloor, "3",
+                                      "Retries in any 10 s that the budget always allows."),
+    key<&RetrySettings::statuses>("statuses", kRetryStatuses, "",
+                                  "Response statuses (400 to 599) that are retried, for idempotent "
+                                  "methods; absent: none."),
+    key<&RetrySettings::non_idempotent>(
+        "non_idempotent", types::kBoolean, "false",
+        "Whether POST and PATCH may be sent again after their bytes "
+        "were written: only if the app copes with doubles."),
+};
+
+constexpr Scalar kConnections = types::integer("a number of connections", "1024", 1, 1'000'000);
+constexpr Scalar kPending = types::integer("a number of requests", "1024", 0, 1'000'000);
+constexpr Scalar make_head_size() {
+  Scalar type{ScalarKind::size, "a size with its unit", "64KiB"};
+  type.min = 4 * 1024;
+  type.max = limits::kHeadBytesMax;
+  return type;
+}
+constexpr Scalar kHeadSize = make_head_size();
+constexpr std::string_view kConnectionsDoc = "Connections to one backend, over all workers.";
+constexpr std::string_view kPendingDoc = "Requests that may wait for a connection to one backend.";
+constexpr Key kLimitKeys[] = {
+    key<&Settings::limits, &LimitSettings::connections>("connections", kConnections, "1024",
+                                                        kConnectionsDoc),
+    key<&Settings::limits, &LimitSettings::pending>("pending", kPending, "1024", kPendingDoc),
+    key<&Settings::head_bytes>("head", kHeadSize, "64KiB",
+                               "The largest request or response head, 4KiB to 64KiB."),
+    key<&Settings::connections>("downstream", kConnections, "20000",
+                                "Connections served at once, over all workers."),
+};
+constexpr Key kBackendLimitKeys[] = {
+    key<&LimitSettings::connections>("connections", kConnections, "", kConnectionsDoc),
+    key<&LimitSettings::pending>("pending", kPending, "", kPendingDoc),
+};
+
+}  // namespace
+
+const Object kTimeouts{"timeouts", "How long things may take, for all services.", kTimeoutKeys,
+                       origin_of<TimeoutSettings>, close_timeouts};
+const Object kServiceTimeouts{"service_timeouts",
+                              "How long things may take, key by key over what is inherited.",
+                              kServiceTimeoutKeys, origin_of<TimeoutSettings>, close_timeouts};
+const Object kRetries{"retries",
+                      "What is tried again, key by key over what is inherited (route, service, top "
+                      "level, default).",
+                      kRetryKeys, origin_of<RetrySettings>};
+const Object kLimits{
+    "limits", "How much at once, for all services.", kLimitKeys,
+    [](void* settings) { return &static_cast<Settings*>(settings)->limits.origin; }};
+const Object kBackendLimits{"backend_limits",
+                            "How much at once to this backend, key by key over the top level's.",
+                            kBackendLimitKeys, origin_of<LimitSettings>};
+
+}  // namespace epaulet::config

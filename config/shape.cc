@@ -1,0 +1,29 @@
+#include "config/shape.h"
+
+namespace epaulet::config {
+
+std::string noun_of(const Shape& shape) {
+  if (shape.scalar != nullptr) return std::string(shape.scalar->noun);
+  return shape.list != nullptr ? "a list" : "keys with values";
+}
+
+std::string example_of(const Shape& shape) {
+  if (shape.scalar != nullptr) return std::string(shape.scalar->example);
+  if (shape.list != nullptr) return "[ " + example_of(shape.list->element) + " ]";
+  if (shape.map != nullptr) {
+    return "{ " + std::string(shape.map->key->example) + ": " + example_of(shape.map->value) + " }";
+  }
+  // The required keys, or the first if none is.
+  std::string out;
+  for (const Key& key : shape.object->keys) {
+    if (!key.required) continue;
+    out += (out.empty() ? "{ " : ", ") + std::string(key.name) + ": " + example_of(key.shape);
+  }
+  if (out.empty()) {
+    const Key& first = shape.object->keys.front();
+    out = "{ " + std::string(first.name) + ": " + example_of(first.shape);
+  }
+  return out + " }";
+}
+
+}  // namespace epaulet::config
