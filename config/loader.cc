@@ -1,0 +1,108 @@
+#include "config/loader.h"
+
+#include <malloc.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+
+#include "base/limits.h"
+#include "config/parse.h"
+#include "config/validate.h"
+
+namespace epaulet {
+namespace {
+
+constexpr std::size_t kTrimAboveBytes = 1 * limits::kMiB;
+
+LoadResult refused(Diagnostic diagnostic) {
+  LoadResult result;
+  result.diagnostics.push_back(std::move(diagnostic));
+  return result;
+}
+
+LoadResult refused(std::string source_name, std::string message, std::string remedy) {
+  Diagnostic diagnostic;
+  diagnostic.origin.source = std::move(source_name);
+  diagnostic.message = std::move(message);
+  diagnostic.remedy = std::move(remedy);
+  return refused(std::move(diagnostic));
+}
+
+LoadResult too_large(std::string source_name) {
+  return refused(std::move(source_name),
+                 "larger than " + std::to_string(limits::kConfigBytesMax / limits::kMiB) + " MiB",
+                 {});
+}
+
+void make_absolute(std::string& path, std::string_view directory) {
+  if (path.empty() || path.front() == '/' || directory.empty()) return;
+  path = (std::filesystem::path(directory) / path).lexically_normal().string();
+}
+
+void resolve_paths(Settings& settings, std::string_view directory) {
+  make_absolute(settings.identity.dir, directory);
+  make_absolute(settings.state_dir, directory);
+  for (auto& [name, issuer] : settings.issuers) make_absolute(issuer.keys_file, directory);
+}
+
+/// The whole file, one byte more than the limit at most; or errno.
+std::variant<std::string, int> read_file(const std::string& path) {
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return errno == 0 ? EIO : errno;
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) return EISDIR;
+  std::string text;
+  std::string chunk(64 * limits::kKiB, '\0');
+  while (file && text.size() <= limits::kConfigBytesMax) {
+    file.read(chunk.data(), static_cast<std::streamsize>(chunk.size()));
+    text.append(chunk, 0, static_cast<std::size_t>(file.gcount()));
+  }
+  if (file.bad()) return errno == 0 ? EIO : errno;
+  return text;
+}
+
+}  // namespace
+
+LoadResult load_settings(std::string source_name, std::string_view yaml_text,
+                         std::string_view directory) {
+  if (yaml_text.size() > limits::kConfigBytesMax) return too_large(std::move(source_name));
+  config::SourceText source(std::move(source_name), yaml_text);
+  if (auto diagnostic = source.check_characters()) return refused(std::move(*diagnostic));
+  config::Draft draft;
+  config::Complaints complaints(source);
+  if (auto diagnostic = config::parse(source, draft, complaints)) {
+    return refused(std::move(*diagnostic));
+  }
+  config::complete_and_validate(draft, source, complaints);
+  LoadResult result;
+  if (complaints.empty()) {
+    resolve_paths(draft.settings, directory);
+    result.settings = std::move(draft.settings);
+  } else {
+    result.diagnostics = complaints.take();
+  }
+  return result;
+}
+
+LoadResult load_settings_file(const std::string& path) {
+  auto read = read_file(path);
+  if (const int* error = std::get_if<int>(&read)) {
+    return refused(path, std::string("cannot be read: ") + std::strerror(*error),
+                   "give the path of a YAML file");
+  }
+  auto text = std::move(std::get<std::string>(read));
+  std::error_code error;
+  const auto directory = std::filesystem::absolute(path, error).parent_path();
+  auto result = load_settings(path, text, error ? std::string() : directory.string());
+  // yaml-cpp's queues have left holes in the heap: give them back, where it is worth a call.
+  const bool was_large = text.size() > kTrimAboveBytes;
+  text = std::string();
+  if (was_large) malloc_trim(0);
+  return result;
+}
+
+}  // namespace epaulet

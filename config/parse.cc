@@ -1,0 +1,120 @@
+#include "config/parse.h"
+
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/parser.h>
+
+#include <algorithm>
+#include <istream>
+#include <streambuf>
+
+#include "config/reader.h"
+
+namespace epaulet::config {
+namespace {
+
+/// Lets an istream read a text where it lies.
+class TextBuffer final : public std::streambuf {
+ public:
+  explicit TextBuffer(std::string_view text) {
+    // A streambuf that is only read from never writes through these pointers.
+    char* begin = const_cast<char*>(text.data());
+    setg(begin, begin, begin + text.size());
+  }
+};
+
+struct SyntaxAdvice {
+  std::string_view yaml_cpp;  ///< How its message begins.
+  std::string_view message;
+  std::string_view remedy;
+};
+
+const SyntaxAdvice kSyntaxAdvice[] = {
+    {YAML::ErrorMsg::UNKNOWN_ANCHOR, "a text that begins with * is an alias in YAML",
+     "put it in quotes, for example \"*.example.com\""},
+    {YAML::ErrorMsg::ALIAS_NOT_FOUND, "a text that begins with * is an alias in YAML",
+     "put it in quotes, for example \"*\""},
+    {YAML::ErrorMsg::CHAR_IN_ALIAS, "a text that begins with * is an alias in YAML",
+     "put it in quotes, for example \"*.example.com\""},
+    {YAML::ErrorMsg::ANCHOR_NOT_FOUND, "a text that begins with & is an anchor in YAML",
+     "put it in quotes"},
+    {YAML::ErrorMsg::CHAR_IN_ANCHOR, "a text that begins with & is an anchor in YAML",
+     "put it in quotes"},
+    {YAML::ErrorMsg::UNKNOWN_TOKEN, "no value begins with this character",
+     "put the text in quotes"},
+    {YAML::ErrorMsg::MAP_VALUE, "a colon and blank that begin no value here",
+     "look at the indentation of this line; a text with \": \" in it needs quotes"},
+    {YAML::ErrorMsg::MAP_KEY, "a key that may not stand here", "look at the indentation"},
+    {YAML::ErrorMsg::BLOCK_ENTRY, "a - that may not stand here",
+     "begin the list on a line of its own, or look at the indentation"},
+    {YAML::ErrorMsg::FLOW_END, "a bracket or brace that closes nothing",
+     "remove it, or put the text in quotes"},
+    {YAML::ErrorMsg::END_OF_MAP_FLOW, "a { is never closed, or a comma is missing",
+     "look at the braces before this place"},
+    {YAML::ErrorMsg::END_OF_SEQ_FLOW, "a [ is never closed, or a comma is missing",
+     "look at the brackets before this place"},
+    {YAML::ErrorMsg::END_OF_MAP, "what stands here does not belong to the keys before it",
+     "look at the indentation"},
+    {YAML::ErrorMsg::END_OF_SEQ, "what stands here does not belong to the list before it",
+     "look at the indentation"},
+    {YAML::ErrorMsg::TAB_IN_INDENTATION, "a tab in the indentation", "indent with blanks"},
+    {YAML::ErrorMsg::INVALID_ESCAPE, "an unknown escape in a text in double quotes",
+     "write \\\\ for a backslash, or use single quotes"},
+    {YAML::ErrorMsg::DOC_IN_SCALAR, "a quote is never closed", "close it"},
+    {YAML::ErrorMsg::EOF_IN_SCALAR, "a quote is never closed", "close it"},
+    {YAML::ErrorMsg::BAD_FILE, "nested too deeply", "remove some levels"},
+};
+
+/// yaml-cpp gives no place with some errors, and places behind the end with others.
+Place place_of(SourceText& source, const YAML::Mark& mark) {
+  if (mark.is_null() || mark.pos < 0) return source.place_of_offset(0);
+  const auto offset = std::min(static_cast<std::size_t>(mark.pos), source.text().size());
+  return source.place_of_offset(offset);
+}
+
+bool is_indented_with_tab(std::string_view line) {
+  const auto first = line.find_first_not_of(" \t");
+  return line.substr(0, first).find('\t') != std::string_view::npos;
+}
+
+Diagnostic advise(SourceText& source, const YAML::Exception& error) {
+  const Place place = place_of(source, error.mark);
+  if (is_indented_with_tab(source.line_at(place))) {
+    return source.diagnose(place, {}, "a tab in the indentation", "indent with blanks");
+  }
+  const auto advice = std::find_if(
+      std::begin(kSyntaxAdvice), std::end(kSyntaxAdvice),
+      [&](const SyntaxAdvice& known) { return error.msg.starts_with(known.yaml_cpp); });
+  if (advice == std::end(kSyntaxAdvice)) {
+    return source.diagnose(place, {}, "not YAML: " + (error.msg.empty() ? "syntax" : error.msg));
+  }
+  return source.diagnose(place, {}, "not YAML: " + std::string(advice->message),
+                         std::string(advice->remedy));
+}
+
+}  // namespace
+
+std::optional<Diagnostic> parse(SourceText& source, Draft& draft, Complaints& complaints,
+                                std::map<std::string, Place>* paths) {
+  Reader reader(source, draft, complaints);
+  reader.record_paths_in(paths);
+  TextBuffer buffer(source.text());
+  std::istream stream(&buffer);
+  // The one edge where yaml-cpp's exceptions become values.
+  try {
+    YAML::Parser parser(stream);
+    // Two documents are enough to know that there is more than one.
+    if (parser.HandleNextDocument(reader)) (void)parser.HandleNextDocument(reader);
+  } catch (const Reader::UnclosedQuote& quote) {
+    return source.diagnose(quote.place, {}, "not YAML: a quote is never closed", "close it");
+  } catch (const YAML::Exception& error) {
+    return advise(source, error);
+  }
+  if (!reader.saw_content() && complaints.empty()) {
+    // Not "all defaults": a file that is empty is most likely half written.
+    return source.diagnose({}, {}, "the configuration is empty",
+                           "write {} if every default is meant");
+  }
+  return std::nullopt;
+}
+
+}  // namespace epaulet::config

@@ -1,0 +1,275 @@
+#include "config/validate.h"
+
+#include <algorithm>
+#include <map>
+
+#include "config/diagnostic.h"
+#include "config/nearest_word.h"
+#include "config/text_checks.h"
+
+namespace epaulet::config {
+namespace {
+
+constexpr std::string_view kBuiltInRoles[] = {"anyone", "authenticated"};
+
+class Validation {
+ public:
+  Validation(Draft& draft, const SourceText& source, Complaints& complaints)
+      : draft_(draft), settings_(draft.settings), source_(source), complaints_(complaints) {}
+
+  void join_backends();
+  void check_mentions();
+  void check_roles();
+  void check_rules();
+  void check_services();
+  void check_own_ports();
+  void check_identity();
+
+ private:
+  void complain(const Origin& origin, std::string message, std::string remedy = {}) {
+    complaints_.add(source_.place_of(origin), origin.object,
+                    {std::move(message), std::move(remedy), {}});
+  }
+  void check_name(const Mention& mention, bool exists, std::string_view what,
+                  std::string_view where, const std::vector<std::string_view>& known);
+  void check_trust_domain_of(const Mention& mention);
+  [[nodiscard]] std::optional<std::string_view> own_port(std::uint16_t port) const;
+  [[nodiscard]] bool reaches_only_tcp(const AccessRuleSettings& rule) const;
+  template <class Named>
+  void check_unique(const std::vector<Named>& list, std::string_view what);
+
+  Draft& draft_;
+  Settings& settings_;
+  const SourceText& source_;
+  Complaints& complaints_;
+};
+
+template <class Entries>
+std::vector<std::string_view> names_of(const Entries& entries) {
+  std::vector<std::string_view> names;
+  for (const auto& [name, entry] : entries) names.push_back(name);
+  return names;
+}
+
+// ---- Names. ----
+
+void Validation::join_backends() {
+  for (auto& [name, backend] : draft_.inline_backends) {
+    if (backend.origin.line == 0) continue;  // tls or limits without endpoints: complained of.
+    const auto other = settings_.backends.find(name);
+    if (other == settings_.backends.end()) continue;
+    complain(backend.origin,
+             "the service has endpoints, but backends." + name + " (line " +
+                 std::to_string(other->second.origin.line) + ") is of the same name",
+             "remove one of them, or rename the backend and name it in default_backend");
+  }
+  settings_.backends.merge(draft_.inline_backends);
+}
+
+void Validation::check_mentions() {
+  for (const Mention& mention : draft_.mentions) {
+    switch (mention.kind) {
+      case Mentions::nothing:
+        break;
+      case Mentions::role: {
+        const bool is_built_in = std::find(std::begin(kBuiltInRoles), std::end(kBuiltInRoles),
+                                           mention.text) != std::end(kBuiltInRoles);
+        auto known = names_of(settings_.roles);
+        known.insert(known.end(), std::begin(kBuiltInRoles), std::end(kBuiltInRoles));
+        check_name(mention, is_built_in || settings_.roles.contains(mention.text), "role", "roles",
+                   known);
+        break;
+      }
+      case Mentions::issuer:
+        check_name(mention, settings_.issuers.contains(mention.text), "issuer", "issuers",
+                   names_of(settings_.issuers));
+        break;
+      case Mentions::backend:
+        if (settings_.backends.contains(mention.text)) break;
+        check_name(mention, false, "backend", "backends",
+                   complaints_.has_room() ? names_of(settings_.backends)
+                                          : std::vector<std::string_view>{});
+        break;
+      case Mentions::workload_port: {
+        const auto& ports = settings_.workload.ports;
+        const bool exists = std::any_of(ports.begin(), ports.end(), [&](const auto& entry) {
+          return std::to_string(entry.first) == mention.text;
+        });
+        check_name(mention, exists, "port", "workload.ports", {});
+        break;
+      }
+      case Mentions::identity:
+        check_trust_domain_of(mention);
+        break;
+    }
+  }
+}
+
+void Validation::check_name(const Mention& mention, bool exists, std::string_view what,
+                            std::string_view where, const std::vector<std::string_view>& known) {
+  if (exists) return;
+  Complaint complaint{"there is no " + std::string(what) + " " + quoted(mention.text), {}, {}};
+  complaint.did_you_mean = nearest_word(mention.text, known);
+  complaint.remedy = "define it under " + std::string(where);
+  complaints_.add(mention.place, mention.path, std::move(complaint));
+}
+
+/// Peers are verified against one trust bundle, that of identity.trust_domain.
+void Validation::check_trust_domain_of(const Mention& mention) {
+  const auto domain = trust_domain_of(mention.text);
+  if (domain == settings_.identity.trust_domain) return;
+  const std::string own = settings_.identity.trust_domain;
+  complaints_.add(
+      mention.place, mention.path,
+      {"nobody of the trust domain " + quoted(domain) + " is ever verified",
+       "identity.trust_domain is " + own +
+           (settings_.identity.origin.line == 0 ? " by default; set it or write " : "; write ") +
+           "spiffe://" + own + "/...",
+       {}});
+}
+
+template <class Named>
+void Validation::check_unique(const std::vector<Named>& list, std::string_view what) {
+  std::map<std::string_view, const Named*> first;
+  for (const Named& named : list) {
+    const auto [other, is_new] = first.try_emplace(named.name, &named);
+    if (is_new || named.name.empty()) continue;
+    complain(named.origin,
+             "a second " + std::string(what) + " named " + quoted(named.name) + ", first in line " +
+                 std::to_string(other->second->origin.line),
+             "names appear in metrics, logs and explain: give each its own");
+  }
+}
+
+void Validation::check_roles() {
+  for (const auto name : kBuiltInRoles) {
+    const auto role = settings_.roles.find(std::string(name));
+    if (role == settings_.roles.end()) continue;
+    complain(role->second.origin, "the role " + std::string(name) + " is built in",
+             "give the role another name");
+  }
+}
+
+// ---- Rules and services. ----
+
+/// True if every port that the rule is about is `protocol: tcp`, where nobody looks into requests.
+bool Validation::reaches_only_tcp(const AccessRuleSettings& rule) const {
+  bool reaches_any = false;
+  for (const auto& [port, declared] : settings_.workload.ports) {
+    const bool is_meant = rule.ports.empty() ||
+                          std::find(rule.ports.begin(), rule.ports.end(), port) != rule.ports.end();
+    if (!is_meant) continue;
+    if (declared.protocol != PortProtocol::tcp) return false;
+    reaches_any = true;
+  }
+  return reaches_any;
+}
+
+void Validation::check_rules() {
+  check_unique(settings_.access.rules, "rule");
+  for (const auto& rule : settings_.access.rules) {
+    const char* http_key = !rule.paths.empty()     ? "paths"
+                           : !rule.methods.empty() ? "methods"
+                           : !rule.hosts.empty()   ? "hosts"
+                           : !rule.headers.empty() ? "headers"
+                           : rule.require_token    ? "require"
+                                                   : nullptr;
+    if (http_key == nullptr || !reaches_only_tcp(rule)) continue;
+    complain(rule.origin,
+             std::string(http_key) + " looks into HTTP, but every port of this rule is tcp",
+             "match by ports, allow and deny alone, or write protocol: http or auto for the port");
+  }
+}
+
+void Validation::check_services() {
+  const std::string suffix = ".svc." + settings_.dns.cluster_domain;
+  for (const auto& [name, service] : settings_.services) {
+    check_unique(service.routes, "route");
+    for (const auto& route : service.routes) {
+      if (!route.to.empty() || !service.default_backend.empty()) continue;
+      complain(route.origin, "the route has no backend, and the service has no default",
+               "add to: [ { backend: NAME } ], or default_backend or endpoints to the service");
+    }
+    if (!name.ends_with(suffix)) continue;
+    const auto short_name = name.substr(0, name.size() - suffix.size());
+    if (!settings_.services.contains(short_name)) continue;
+    complain(service.origin, "this is another spelling of services." + short_name,
+             "keep the short one: the app may use both");
+  }
+}
+
+// ---- Ports and certificates. ----
+
+std::optional<std::string_view> Validation::own_port(std::uint16_t port) const {
+  const auto& listen = settings_.listen;
+  const std::pair<std::string_view, std::uint16_t> ports[] = {
+      {"outbound", listen.outbound}, {"inbound", listen.inbound}, {"direct", listen.direct},
+      {"dns", listen.dns},           {"admin", listen.admin},     {"metrics", listen.metrics},
+      {"health", listen.health}};
+  for (const auto& [name, own] : ports) {
+    if (own == port) return name;
+  }
+  return std::nullopt;
+}
+
+void Validation::check_own_ports() {
+  for (const auto& [port, declared] : settings_.workload.ports) {
+    if (const auto name = own_port(port)) {
+      complain(declared.origin,
+               "the sidecar itself listens on this port (listen." + std::string(*name) + ")",
+               "the app must use another port, or set listen." + std::string(*name));
+    }
+  }
+  for (const auto& probe : settings_.workload.probes) {
+    if (const auto name = own_port(probe.port)) {
+      complain(probe.origin,
+               "the probe would ask the sidecar itself (listen." + std::string(*name) + ")",
+               "write the port of the app");
+    }
+  }
+  for (const auto& server : settings_.dns.upstream) {
+    if (!server.ip.is_loopback() || server.port != settings_.listen.dns) continue;
+    complain(settings_.dns.origin, "the upstream " + server.to_string() + " is the sidecar itself",
+             "write the address of another DNS server");
+  }
+}
+
+/// Whoever needs a certificate must say where it is. One complaint for each direction is enough.
+void Validation::check_identity() {
+  if (!settings_.identity.dir.empty() || complaints_.are_about("identity")) return;
+  constexpr std::string_view kRemedy =
+      "add identity: { dir: FOLDER } with cert.pem, key.pem and "
+      "ca.pem, or ";
+  for (const auto& [port, declared] : settings_.workload.ports) {
+    if (declared.tls != PortTls::strict) continue;
+    complain(declared.origin,
+             "the port is strict (the default), but without identity.dir nobody can prove "
+             "themselves",
+             std::string(kRemedy) + "tls: permissive");
+    break;
+  }
+  for (const auto& [name, backend] : settings_.backends) {
+    if (backend.origin.line == 0 || backend.tls.mode != UpstreamTls::mesh) continue;
+    complain(backend.tls.origin.line != 0 ? backend.tls.origin : backend.origin,
+             "mode mesh needs a certificate, but there is no identity.dir",
+             std::string(kRemedy) + "tls: { mode: none } for what is outside the mesh");
+    break;
+  }
+}
+
+}  // namespace
+
+void complete_and_validate(Draft& draft, const SourceText& source, Complaints& complaints) {
+  if (!draft.settings.dns.virtual_v6)
+    draft.settings.dns.virtual_v6 = IpNetwork::parse("fd00:e9a0::/32");
+  Validation validation(draft, source, complaints);
+  validation.join_backends();
+  validation.check_mentions();
+  validation.check_roles();
+  validation.check_rules();
+  validation.check_services();
+  validation.check_own_ports();
+  validation.check_identity();
+}
+
+}  // namespace epaulet::config
