@@ -2,6 +2,7 @@
 
 #include <array>
 #include <coroutine>
+#include <utility>
 
 #include "io/stream.h"
 #include "runtime/scope.h"
@@ -14,6 +15,10 @@ class ReadSome final : public ReadOp, private Cancellable {
  public:
   ReadSome(ByteStream& stream, Bytes buffer, Scope& scope)
       : stream_(stream), buffer_(buffer), scope_(scope) {}
+  /// The frame that waits may be destroyed (Loop::destroy_spawned): the stream forgets the read.
+  ~ReadSome() {
+    if (waiter_) stream_.cancel_read(Error(ErrorCode::cancelled, Side::self, Stage::none));
+  }
 
   bool await_ready() {
     if (scope_.cancelled()) {
@@ -31,7 +36,7 @@ class ReadSome final : public ReadOp, private Cancellable {
   Bytes prepare() override { return buffer_; }
   void run() override {
     Cancellable::unlink();
-    waiter_.resume();
+    std::exchange(waiter_, {}).resume();
   }
 
  private:
@@ -55,6 +60,9 @@ class WriteAll final : public WriteOp, private Cancellable {
     buffers = buffers_;
     end = end_;
   }
+  ~WriteAll() {
+    if (waiter_) stream_.cancel_write(Error(ErrorCode::cancelled, Side::self, Stage::none));
+  }
 
   bool await_ready() {
     if (scope_.cancelled()) {
@@ -71,7 +79,7 @@ class WriteAll final : public WriteOp, private Cancellable {
 
   void run() override {
     Cancellable::unlink();
-    waiter_.resume();
+    std::exchange(waiter_, {}).resume();
   }
 
  private:
