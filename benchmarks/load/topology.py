@@ -145,7 +145,11 @@ class Topology:
         """Installs the redirect rules in both pods: epaulet's own, else the stand-in."""
         for role in ("cli", "srv"):
             if epaulet:
-                run(*self.enter(role), str(epaulet), "redirect", "install", timeout=30)
+                # Its result file is for readiness, which nobody asks here; the default place may be
+                # in use by a sidecar of this machine.
+                result = str(self._log_dir / f"redirect-{role}.json")
+                install = [str(epaulet), "redirect", "install", "--result", result]
+                run(*self.enter(role), *install, timeout=60)
             else:
                 run(*self.enter(role), "nft", "-f", str(stand_in))
                 run("ip", "-n", self._names[role], "route", "add", VIRTUAL_NETWORK, "dev", "lo")
