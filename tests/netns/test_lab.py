@@ -16,10 +16,19 @@ APP_UID = 1000
 PORT = 8080
 
 
+# Not `python3 -m http.server`: that looks its own name up first, and here nobody answers.
+SERVER = textwrap.dedent("""
+    import http.server, socket, socketserver, sys
+    class Server(http.server.ThreadingHTTPServer):
+        address_family = socket.AF_INET6
+        server_bind = socketserver.TCPServer.server_bind
+    Server(("::", int(sys.argv[1])), http.server.SimpleHTTPRequestHandler).serve_forever()
+    """)
+
+
 def serve(pod, port: int = PORT):
     """A plain HTTP server on every address of the pod."""
-    argv = ["python3", "-m", "http.server", str(port), "--bind", "::"]
-    process = pod.start(argv, uid=APP_UID, name="server")
+    process = pod.start(["python3", "-c", SERVER, str(port)], uid=APP_UID, name="server")
     process.wait_for(lambda: request(pod, "127.0.0.1", port, "/").status, "to answer")
     return process
 
@@ -39,8 +48,8 @@ def test_pods_have_networks_of_their_own(lab):
         raise AssertionError("the server of one pod answers on the loopback of another")
     except ConnectionRefusedError:
         pass
-    names = one.run(["ls", "/sys/class/net"]).stdout
-    assert one.run(["ip", "-br", "link"]).stdout.count("\n") == 2, names
+    links = one.run(["ip", "-br", "link"]).stdout
+    assert links.count("\n") == 2, f"expected lo and eth0: {links}"
 
 
 def test_resolv_conf_and_run_are_the_pods_own(lab):
@@ -179,33 +188,41 @@ def test_nothing_is_left_after_an_exception(lab):
     assert inner.leftovers() == []
 
 
+A_LAB_THAT_WAITS = textwrap.dedent("""
+    import sys, time
+    sys.path.insert(0, sys.argv[1])
+    from lab import Lab
+    with Lab() as lab:
+        lab.join_host()
+        lab.pod("one").start(["sleep", "1000"], uid=1000)
+        print(lab.prefix, lab.directory, flush=True)
+        time.sleep(1000)
+    """)
+
+
 def test_nothing_is_left_after_a_signal_or_a_kill(lab):
-    program = textwrap.dedent("""
-        import sys, time
-        sys.path.insert(0, sys.argv[1])
-        from lab import Lab
-        with Lab() as lab:
-            lab.join_host()
-            lab.pod("one").start(["sleep", "1000"], uid=1000)
-            print(lab.prefix, lab.directory, flush=True)
-            time.sleep(1000)
-        """)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL):
-        command = [sys.executable, "-c", program, str(SUPPORT)]
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        ) as child:
+        child = subprocess.Popen(
+            [sys.executable, "-c", A_LAB_THAT_WAITS, str(SUPPORT)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        try:
             prefix, directory = child.stdout.readline().split()
             spaces = sweep.identities(prefix)
-            assert len(spaces) == 2 and sweep.leftovers(prefix, Path(directory), spaces)
+
+            def left() -> list[str]:
+                return sweep.leftovers(prefix, Path(directory), spaces)
+
+            assert len(spaces) == 2 and left(), "the check would not see anything"
             child.send_signal(number)
             child.wait(10)
-
-        def is_gone() -> bool:
-            return not sweep.leftovers(prefix, Path(directory), spaces)
-
+        finally:
+            child.kill()
+            child.communicate()
         # Only after SIGKILL does somebody else, the janitor, have to notice first.
-        wait_until(is_gone, f"nothing to be left after {signal.Signals(number).name}", 5.0)
+        wait_until(lambda: not left(), f"nothing to be left after {number.name}", 5.0)
 
 
 def test_a_process_that_ends_early_is_an_error_with_its_last_words(lab):

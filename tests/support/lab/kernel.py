@@ -6,6 +6,7 @@ is no mount point, and its `add` leaves `/run/netns` mounted on itself.
 
 import ctypes
 import os
+import socket
 import threading
 from pathlib import Path
 
@@ -84,6 +85,11 @@ def bind(source: str | Path, target: str | Path, read_only: bool = False) -> Non
     mount(source, target, MS_BIND)
     if read_only:
         mount("none", target, MS_REMOUNT | MS_BIND | MS_RDONLY)
+
+
+def interfaces() -> list[str]:
+    """Those of our own namespace. Not from /sys, which a bare root need not have mounted."""
+    return [name for _, name in socket.if_nameindex()]
 
 
 def mount_points() -> list[str]:

@@ -289,7 +289,7 @@ class Lab:
         return address
 
     def _leave_host(self) -> None:
-        if os.path.exists(f"/sys/class/net/{self._host_interface}"):
+        if self._host_interface in kernel.interfaces():
             self._ip(None, f"link delete {self._host_interface}")
 
     def _make_bridge(self) -> None:

@@ -77,9 +77,7 @@ def leftovers(prefix: str, directory: Path, spaces: set[tuple[int, int]]) -> lis
     found = [f"network namespace {name}" for name in namespaces(prefix)]
     found += [f"process {pid} in a namespace of the lab" for pid in processes_in(spaces)]
     found += [f"mount {point}" for point in kernel.mount_points() if prefix in point]
-    found += [
-        f"interface {name}" for name in os.listdir("/sys/class/net") if name.startswith(prefix)
-    ]
+    found += [f"interface {name}" for name in kernel.interfaces() if name.startswith(prefix)]
     if directory.exists():
         found.append(f"directory {directory}")
     return found
