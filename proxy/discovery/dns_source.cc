@@ -1,0 +1,184 @@
+#include "discovery/dns_source.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/limits.h"
+#include "discovery/look_schedule.h"
+#include "discovery/look_signal.h"
+
+namespace epaulet {
+namespace {
+
+/// The endpoints that `found` stands for. A family that was not answered keeps those of `before`.
+std::vector<Endpoint> merge(const Addresses& found, const std::vector<Endpoint>& before,
+                            std::uint16_t port) {
+  std::vector<Endpoint> endpoints;
+  for (const auto& ip : found.addresses) endpoints.push_back({SocketAddress{ip, port}});
+  for (const auto& endpoint : before) {
+    const bool is_best_knowledge = endpoint.address.ip.is_v4() ? found.v4_failed : found.v6_failed;
+    if (is_best_knowledge) endpoints.push_back(endpoint);
+  }
+  std::sort(endpoints.begin(), endpoints.end());
+  endpoints.erase(std::unique(endpoints.begin(), endpoints.end()), endpoints.end());
+  if (endpoints.size() > limits::kEndpointsPerBackendMax)
+    endpoints.resize(limits::kEndpointsPerBackendMax);
+  return endpoints;
+}
+
+}  // namespace
+
+struct DnsSource::State final : private Timer, std::enable_shared_from_this<State> {
+  State(Loop& loop_, Resolver& resolver_, const BackendSettings& backend,
+        std::shared_ptr<LookSlots> slots_)
+      : loop(loop_),
+        resolver(resolver_),
+        name(backend.endpoints.dns),
+        port(backend.endpoints.port),
+        slots(std::move(slots_)),
+        scope(loop_) {}
+
+  void begin_look();
+  void finish(const Result<Addresses>& found);
+  void publish(std::vector<Endpoint> endpoints, std::optional<Error> last_error);
+  void look_in(LookSchedule::Interval interval);
+  void stop();
+  [[nodiscard]] bool may_look_on_demand() const {
+    return !looked_at || loop.now() >= *looked_at + LookSchedule::kOnDemand;
+  }
+  static Task<void> run_look(std::shared_ptr<State> state);
+  static Task<void> look_and_wait(std::shared_ptr<State> state, Scope& scope);
+
+  Loop& loop;
+  Resolver& resolver;
+  const std::string name;
+  const std::uint16_t port;
+  std::shared_ptr<LookSlots> slots;
+  Scope scope;
+  LookSignal look_ended;
+  LookSchedule schedule;
+  EndpointSetPtr current;
+  OnChange on_change;
+  std::optional<TimePoint> looked_at;
+  bool looking = false;
+  bool stopped = false;
+
+ private:
+  void on_timer() override;
+};
+
+void DnsSource::State::on_timer() {
+  if (looking) return;
+  if (slots->taken >= limits::kLooksMax) {
+    const auto delay = std::chrono::milliseconds(20 + loop.random().below(30));
+    loop.timers().arm(*this, loop.now() + delay);
+    return;
+  }
+  begin_look();
+}
+
+void DnsSource::State::begin_look() {
+  looking = true;
+  looked_at = loop.now();
+  ++slots->taken;
+  loop.spawn(run_look(shared_from_this()));
+}
+
+Task<void> DnsSource::State::run_look(std::shared_ptr<State> state) {
+  // Gives the slot back also when the loop destroys this frame.
+  struct Slot {
+    explicit Slot(std::shared_ptr<LookSlots> slots_) : slots(std::move(slots_)) {}
+    Slot(const Slot&) = delete;
+    Slot& operator=(const Slot&) = delete;
+    ~Slot() { --slots->taken; }
+    std::shared_ptr<LookSlots> slots;
+  } slot(state->slots);
+  Scope scope(state->scope);
+  const auto found = co_await state->resolver.resolve(state->name, scope);
+  if (!state->stopped) state->finish(found);
+}
+
+void DnsSource::State::finish(const Result<Addresses>& found) {
+  looking = false;
+  const auto keep_last_good = current->endpoints;
+  if (found) {
+    const bool partial = found->v4_failed || found->v6_failed;
+    look_in(schedule.after_success(found->ttl, partial));
+    publish(merge(*found, current->endpoints, port), std::nullopt);
+  } else if (found.error().code == ErrorCode::dns_name_unknown) {
+    look_in(schedule.after_negative(current->ever_had_endpoint));
+    if (schedule.negative_is_confirmed()) {
+      publish({}, found.error());
+    } else {
+      publish(keep_last_good, found.error());
+    }
+  } else {
+    look_in(schedule.after_failure());
+    publish(keep_last_good, found.error());
+  }
+  look_ended.wake_all();
+}
+
+void DnsSource::State::publish(std::vector<Endpoint> endpoints, std::optional<Error> last_error) {
+  if (endpoints == current->endpoints && last_error == current->last_error) return;
+  auto next = std::make_shared<EndpointSet>(*current);
+  ++next->version;
+  next->ever_had_endpoint = current->ever_had_endpoint || !endpoints.empty();
+  next->endpoints = std::move(endpoints);
+  next->last_error = last_error;
+  next->updated_at = loop.wall_now();
+  current = std::move(next);
+  if (on_change) on_change(current);
+}
+
+void DnsSource::State::look_in(LookSchedule::Interval interval) {
+  const auto share = 1.0 + 0.1 * loop.random().unit();
+  loop.timers().arm(
+      *this, loop.now() + std::chrono::duration_cast<std::chrono::nanoseconds>(interval * share));
+}
+
+void DnsSource::State::stop() {
+  stopped = true;
+  Timer::disarm();
+  on_change = nullptr;
+  const Error gone(ErrorCode::cancelled, Side::self, Stage::resolve);
+  scope.cancel(gone);
+  look_ended.wake_all();
+}
+
+Task<void> DnsSource::State::look_and_wait(std::shared_ptr<State> state, Scope& scope) {
+  if (!state->stopped && !state->looking && state->may_look_on_demand()) state->begin_look();
+  if (state->looking && !state->stopped) (void)co_await state->look_ended.wait(scope);
+}
+
+DnsSource::DnsSource(Loop& loop, Resolver& resolver, const BackendSettings& backend,
+                     EndpointSetPtr remembered, std::shared_ptr<LookSlots> slots)
+    : state_(std::make_shared<State>(loop, resolver, backend, std::move(slots))) {
+  if (remembered != nullptr) {
+    state_->current = std::move(remembered);
+    return;
+  }
+  auto nothing_yet = std::make_shared<EndpointSet>();
+  nothing_yet->backend = backend.name;
+  nothing_yet->updated_at = loop.wall_now();
+  state_->current = std::move(nothing_yet);
+}
+
+DnsSource::~DnsSource() {
+  state_->stop();
+}
+
+EndpointSetPtr DnsSource::current() const {
+  return state_->current;
+}
+
+void DnsSource::start(OnChange on_change) {
+  state_->on_change = std::move(on_change);
+  state_->look_in(LookSchedule::Interval{0});
+}
+
+Task<void> DnsSource::look(Scope& scope) {
+  return State::look_and_wait(state_, scope);
+}
+
+}  // namespace epaulet

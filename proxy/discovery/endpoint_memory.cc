@@ -1,0 +1,154 @@
+#include "discovery/endpoint_memory.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+
+#include "base/limits.h"
+#include "discovery/state_file.h"
+
+namespace epaulet {
+namespace {
+
+namespace json = boost::json;
+
+std::int64_t seconds_since_1970(WallTime time) {
+  return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
+}
+
+const Error kNotOurs(ErrorCode::config_invalid, Side::self, Stage::none);
+
+std::optional<EndpointMemory::Entry> entry_from(const json::value& value) {
+  const auto* object = value.if_object();
+  if (object == nullptr) return std::nullopt;
+  const auto* dns = object->if_contains("dns");
+  const auto* port = object->if_contains("port");
+  const auto* endpoints = object->if_contains("endpoints");
+  const auto* gone_since = object->if_contains("gone_since");
+  if (dns == nullptr || port == nullptr || endpoints == nullptr || gone_since == nullptr)
+    return std::nullopt;
+  if (!dns->is_string() || !port->is_int64() || !endpoints->is_array() || !gone_since->is_int64()) {
+    return std::nullopt;
+  }
+  if (port->get_int64() < 0 || port->get_int64() > 65535) return std::nullopt;
+  if (endpoints->get_array().size() > limits::kEndpointsPerBackendMax) return std::nullopt;
+
+  EndpointMemory::Entry entry;
+  entry.dns = std::string(std::string_view(dns->get_string()));
+  entry.port = static_cast<std::uint16_t>(port->get_int64());
+  entry.gone_since = gone_since->get_int64();
+  for (const auto& text : endpoints->get_array()) {
+    if (!text.is_string()) return std::nullopt;
+    const auto address = SocketAddress::parse(std::string_view(text.get_string()));
+    if (!address) return std::nullopt;
+    entry.endpoints.push_back(*address);
+  }
+  std::sort(entry.endpoints.begin(), entry.endpoints.end());
+  return entry;
+}
+
+}  // namespace
+
+EndpointMemory::EndpointMemory(std::string state_dir) : state_dir_(std::move(state_dir)) {}
+
+Result<void> EndpointMemory::load() {
+  entries_.clear();
+  if (state_dir_.empty()) return {};
+  const auto text = read_state_file(path());
+  if (!text) return text.error();
+  if (text->empty()) return {};
+  auto entries = from_json(*text);
+  if (!entries) return entries.error();
+  entries_ = std::move(*entries);
+  return {};
+}
+
+Result<void> EndpointMemory::save() {
+  if (state_dir_.empty()) {
+    changed_ = false;
+    return {};
+  }
+  auto written = write_state_file(path(), to_json(entries_));
+  if (written) changed_ = false;
+  return written;
+}
+
+EndpointSetPtr EndpointMemory::recall(const BackendSettings& backend, WallTime now) const {
+  const auto found = entries_.find(backend.name);
+  if (found == entries_.end()) return nullptr;
+  const Entry& entry = found->second;
+  if (entry.dns != backend.endpoints.dns || entry.port != backend.endpoints.port) return nullptr;
+  auto set = std::make_shared<EndpointSet>();
+  set->backend = backend.name;
+  for (const auto& address : entry.endpoints) set->endpoints.push_back({address});
+  set->ever_had_endpoint = true;
+  set->updated_at = now;
+  return set;
+}
+
+void EndpointMemory::remember(const BackendSettings& backend, const EndpointSet& set) {
+  if (!set.ever_had_endpoint) return;
+  Entry entry{backend.endpoints.dns, backend.endpoints.port, {}, 0};
+  for (const auto& endpoint : set.endpoints) entry.endpoints.push_back(endpoint.address);
+  auto [known, is_new] = entries_.try_emplace(backend.name);
+  if (!is_new && known->second == entry) return;
+  known->second = std::move(entry);
+  changed_ = true;
+}
+
+void EndpointMemory::retain(const std::map<std::string, BackendSettings>& backends, WallTime now) {
+  const auto now_s = seconds_since_1970(now);
+  const auto keep_s = std::chrono::duration_cast<std::chrono::seconds>(kKeepUnused).count();
+  for (auto it = entries_.begin(); it != entries_.end();) {
+    auto& gone_since = it->second.gone_since;
+    const auto before = gone_since;
+    if (backends.contains(it->first)) {
+      gone_since = 0;
+    } else if (gone_since == 0 || gone_since > now_s) {
+      gone_since = now_s;  // Also after the clock was set back: no entry becomes immortal.
+    }
+    changed_ = changed_ || gone_since != before;
+    if (gone_since != 0 && now_s - gone_since > keep_s) {
+      it = entries_.erase(it);
+      changed_ = true;
+    } else {
+      ++it;
+    }
+  }
+}
+
+std::string EndpointMemory::to_json(const Entries& entries) {
+  json::object backends;
+  for (const auto& [name, entry] : entries) {
+    json::array endpoints;
+    for (const auto& address : entry.endpoints) endpoints.emplace_back(address.to_string());
+    json::object object;
+    object["dns"] = entry.dns;
+    object["port"] = entry.port;
+    object["endpoints"] = std::move(endpoints);
+    object["gone_since"] = entry.gone_since;
+    backends[name] = std::move(object);
+  }
+  json::object root;
+  root["version"] = 1;
+  root["backends"] = std::move(backends);
+  return json::serialize(root) + "\n";
+}
+
+Result<EndpointMemory::Entries> EndpointMemory::from_json(std::string_view text) {
+  json::error_code failed;
+  const auto root = json::parse(json::string_view(text.data(), text.size()), failed);
+  if (failed || !root.is_object()) return kNotOurs;
+  const auto* version = root.get_object().if_contains("version");
+  const auto* backends = root.get_object().if_contains("backends");
+  if (version == nullptr || *version != 1 || backends == nullptr || !backends->is_object())
+    return kNotOurs;
+  Entries entries;
+  for (const auto& member : backends->get_object()) {
+    auto entry = entry_from(member.value());
+    if (!entry) return kNotOurs;
+    entries.emplace(std::string(std::string_view(member.key())), std::move(*entry));
+  }
+  return entries;
+}
+
+}  // namespace epaulet

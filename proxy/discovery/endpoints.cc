@@ -1,0 +1,125 @@
+#include "discovery/endpoints.h"
+
+#include "discovery/static_source.h"
+
+namespace epaulet {
+namespace {
+
+/// Several changes in a row become one write.
+constexpr std::chrono::milliseconds kSaveDelay{200};
+constexpr std::chrono::seconds kSaveRetry{10};
+
+Endpoints::MakeSource static_and_dns(Loop& loop, Resolver& resolver) {
+  auto slots = std::make_shared<LookSlots>();
+  return [&loop, &resolver, slots](const BackendSettings& backend,
+                                   EndpointSetPtr remembered) -> std::unique_ptr<EndpointSource> {
+    if (backend.endpoints.dns.empty())
+      return std::make_unique<StaticSource>(backend, loop.wall_now());
+    return std::make_unique<DnsSource>(loop, resolver, backend, std::move(remembered), slots);
+  };
+}
+
+bool same_endpoints(const EndpointsSettings& a, const EndpointsSettings& b) {
+  return a.addresses == b.addresses && a.dns == b.dns && a.port == b.port;
+}
+
+Task<void> nothing_to_look_for() {
+  co_return;
+}
+
+}  // namespace
+
+Endpoints::Endpoints(Loop& loop, Resolver& resolver, OnChange on_change)
+    : Endpoints(loop, static_and_dns(loop, resolver), std::move(on_change)) {}
+
+Endpoints::Endpoints(Loop& loop, MakeSource make_source, OnChange on_change)
+    : loop_(loop), make_source_(std::move(make_source)), on_change_(std::move(on_change)) {}
+
+Endpoints::~Endpoints() {
+  if (memory_.is_changed()) save();
+}
+
+void Endpoints::apply(const Settings& settings) {
+  if (state_dir_ != settings.state_dir) {
+    if (memory_.is_changed()) save();
+    state_dir_ = settings.state_dir;
+    memory_ = EndpointMemory(settings.state_dir);
+    const auto loaded = memory_.load();
+    storage_error_ = loaded ? std::nullopt : std::optional(loaded.error());
+    for (const auto& [name, entry] : entries_) {
+      if (!entry.settings.endpoints.dns.empty())
+        memory_.remember(entry.settings, *entry.source->current());
+    }
+  }
+  std::erase_if(entries_, [&](const auto& item) {
+    const auto wanted = settings.backends.find(item.first);
+    return wanted == settings.backends.end() ||
+           !same_endpoints(wanted->second.endpoints, item.second.settings.endpoints);
+  });
+  for (const auto& [name, backend] : settings.backends) {
+    if (const auto known = entries_.find(name); known != entries_.end()) {
+      known->second.settings = backend;
+    } else {
+      add(backend);
+    }
+  }
+  memory_.retain(settings.backends, loop_.wall_now());
+  save_soon();
+}
+
+void Endpoints::add(const BackendSettings& backend) {
+  Entry& entry = entries_[backend.name];
+  entry.settings = backend;
+  const bool is_dns = !backend.endpoints.dns.empty();
+  entry.source =
+      make_source_(backend, is_dns ? memory_.recall(backend, loop_.wall_now()) : nullptr);
+  if (on_change_) on_change_(backend.name, entry.source->current());
+  entry.source->start([this, name = backend.name](EndpointSetPtr set) { changed(name, set); });
+}
+
+void Endpoints::changed(const std::string& backend, const EndpointSetPtr& set) {
+  const auto found = entries_.find(backend);
+  if (found == entries_.end()) return;
+  if (!found->second.settings.endpoints.dns.empty()) {
+    memory_.remember(found->second.settings, *set);
+    save_soon();
+  }
+  if (on_change_) on_change_(backend, set);
+}
+
+void Endpoints::save_soon() {
+  if (memory_.is_changed() && !Timer::armed()) loop_.timers().arm(*this, loop_.now() + kSaveDelay);
+}
+
+void Endpoints::save() {
+  const auto saved = memory_.save();
+  storage_error_ = saved ? std::nullopt : std::optional(saved.error());
+  // A full disk may be emptied: what is known stays in memory until it can be written.
+  if (!saved) loop_.timers().arm(*this, loop_.now() + kSaveRetry);
+}
+
+EndpointSetPtr Endpoints::find(const std::string& backend) const {
+  const auto found = entries_.find(backend);
+  return found == entries_.end() ? nullptr : found->second.source->current();
+}
+
+bool Endpoints::ever_had_endpoint(const std::string& backend) const {
+  const auto set = find(backend);
+  return set != nullptr && set->ever_had_endpoint;
+}
+
+// Not a coroutine itself, which could outlive this object.
+Task<void> Endpoints::look(const std::string& backend, Scope& scope) {
+  const auto found = entries_.find(backend);
+  if (found != entries_.end()) return found->second.source->look(scope);
+  return nothing_to_look_for();
+}
+
+std::vector<Endpoints::Status> Endpoints::snapshot() const {
+  std::vector<Status> all;
+  for (const auto& [name, entry] : entries_)
+    all.push_back({entry.source->kind(), entry.source->current()});
+  return all;
+}
+
+}  // namespace epaulet

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/settings.h"
+#include "discovery/dns_source.h"
+#include "discovery/endpoint_memory.h"
+#include "discovery/endpoint_source.h"
+#include "discovery/resolver.h"
+#include "runtime/loop.h"
+
+namespace epaulet {
+
+/// All backends' endpoints: owns their sources, follows the configuration, remembers on disk.
+/// Control thread only. Destroyed before the loop and the resolver.
+class Endpoints final : private Timer {
+ public:
+  /// Called on the control thread with each new set, the first one of each backend included.
+  using OnChange = std::function<void(const std::string& backend, EndpointSetPtr set)>;
+  /// Makes a backend's source; `remembered` is null or what an earlier process left. Tests and the
+  /// simulator put their own here.
+  using MakeSource = std::function<std::unique_ptr<EndpointSource>(const BackendSettings& backend,
+                                                                   EndpointSetPtr remembered)>;
+
+  /// Static lists and DNS.
+  Endpoints(Loop& loop, Resolver& resolver, OnChange on_change);
+  Endpoints(Loop& loop, MakeSource make_source, OnChange on_change);
+  /// Writes what has not been written yet.
+  ~Endpoints();
+
+  /// Follows a validated configuration. A backend whose endpoints are written as before keeps its
+  /// source and all that is known; one that has gone is forgotten after 24 h only.
+  void apply(const Settings& settings);
+
+  /// Null if the backend is not configured.
+  [[nodiscard]] EndpointSetPtr find(const std::string& backend) const;
+  /// False for unknown backends.
+  [[nodiscard]] bool ever_had_endpoint(const std::string& backend) const;
+  /// Asks for the backend's endpoints again, at most once a second, and waits for the answer.
+  /// The task may outlive this object.
+  [[nodiscard]] Task<void> look(const std::string& backend, Scope& scope);
+
+  /// For /endpoints: in the order of names.
+  struct Status {
+    std::string_view kind;
+    EndpointSetPtr set;
+  };
+  [[nodiscard]] std::vector<Status> snapshot() const;
+  /// Why the state directory could not be read or written the last time; nothing if it could.
+  [[nodiscard]] const std::optional<Error>& storage_error() const { return storage_error_; }
+
+ private:
+  struct Entry {
+    BackendSettings settings;
+    std::unique_ptr<EndpointSource> source;
+  };
+  void add(const BackendSettings& backend);
+  void changed(const std::string& backend, const EndpointSetPtr& set);
+  void save_soon();
+  void save();
+  void on_timer() override { save(); }
+
+  Loop& loop_;
+  MakeSource make_source_;
+  OnChange on_change_;
+  std::map<std::string, Entry> entries_;
+  std::optional<std::string> state_dir_;  ///< Nothing before the first apply().
+  EndpointMemory memory_{""};
+  std::optional<Error> storage_error_;
+};
+
+}  // namespace epaulet

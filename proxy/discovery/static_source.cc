@@ -1,0 +1,24 @@
+#include "discovery/static_source.h"
+
+#include <algorithm>
+
+namespace epaulet {
+
+StaticSource::StaticSource(const BackendSettings& backend, WallTime now) {
+  auto set = std::make_shared<EndpointSet>();
+  set->backend = backend.name;
+  set->version = 1;
+  for (const auto& address : backend.endpoints.addresses) set->endpoints.push_back({address});
+  auto& endpoints = set->endpoints;
+  std::sort(endpoints.begin(), endpoints.end());
+  endpoints.erase(std::unique(endpoints.begin(), endpoints.end()), endpoints.end());
+  set->ever_had_endpoint = !endpoints.empty();
+  set->updated_at = now;
+  set_ = std::move(set);
+}
+
+Task<void> StaticSource::look(Scope&) {
+  co_return;
+}
+
+}  // namespace epaulet
