@@ -39,8 +39,10 @@ std::optional<WallTime> numeric_date(const json::value& value) {
   using Seconds = std::chrono::duration<double>;
   constexpr auto kEarliest = WallTime(std::chrono::hours(0));
   constexpr auto kLatest = WallTime(std::chrono::hours(24 * 365 * 230));
-  if (const auto* whole = value.if_int64()) {  // Exactly: a double holds such a time to 256 ns only.
-    const auto latest = std::chrono::duration_cast<std::chrono::seconds>(kLatest.time_since_epoch());
+  if (const auto* whole =
+          value.if_int64()) {  // Exactly: a double holds such a time to 256 ns only.
+    const auto latest =
+        std::chrono::duration_cast<std::chrono::seconds>(kLatest.time_since_epoch());
     return WallTime(std::chrono::seconds(std::clamp<std::int64_t>(*whole, 0, latest.count())));
   }
   if (!value.is_number()) return std::nullopt;

@@ -56,17 +56,17 @@ struct Verdict {
 ///
 /// 1. A refused token refuses the request, whatever the rules say: 401, or `invalid_token`.
 /// 2. Deny rules: the first that matches and names a role of the caller refuses.
-/// 3. The first of the other rules that matches decides, and nothing falls through: without a token
-/// where it says
-///    `require: token`, 401 whatever the peer identity; with one of its `allow` roles, allowed;
-///    else 401 for an anonymous caller, 403 for any other.
+/// 3. The first of the other rules that matches decides, and nothing falls through: 401 without a
+///    token where it says `require: token`, whatever the peer identity; allowed with one of its
+///    `allow` roles; else 401 for an anonymous caller, 403 for any other.
 /// 4. No rule matches: refused, 401 or 403 in the same way.
 ///
 /// All of it is asked twice, for the request as it is written and as lenient apps read it
 /// (route/pattern.h), and the refusal wins: `/Admin/` does not slip past a rule on `/admin` to a
-/// catch-all behind it. Rules see the request line and the fields. Apps that take path or method
-/// from elsewhere (X-Original-URL, X-HTTP-Method-Override) evade them; an allow list of paths and
-/// methods does not help there.
+/// catch-all behind it.
+///
+/// Rules see the request line and the fields. An app that takes its path or method from elsewhere
+/// (X-Original-URL, X-HTTP-Method-Override) evades rules on them, and no rule can help that.
 class AccessPolicy {
  public:
   /// `settings` is valid: every role it names exists.

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,16 +13,16 @@
 ///
 /// A path is in normal form if
 ///   - no percent-encoding stands for an unreserved character (RFC 3986 section 6.2.2.2);
-///   - it has no `.` or `..` segment (section 6.2.2.3), and no empty one but behind a slash at its
-///   end;
+///   - it has no `.` or `..` segment (section 6.2.2.3), and an empty one only at its end;
 ///   - it has no backslash, raw or encoded, and no encoded slash: some apps take them for a slash;
 ///   - it has no `;`, raw or encoded: some apps cut a segment there.
+///
 /// A path has no normal form at all if it holds an incomplete percent-encoding, a control character
-/// (NUL first), or bytes that a lenient UTF-8 decoder takes for ASCII (overlong forms). The case of
-/// hexadecimal digits is free, since PathPattern compares what they stand for. What is encoded
-/// twice
-/// (`%252e`) stays: it is a percent sign and two digits, and decoding it twice is the app's error;
-/// see is_double_encoded(). The query takes no part.
+/// (NUL first), or bytes that a lenient UTF-8 decoder takes for ASCII (overlong forms).
+///
+/// The case of hexadecimal digits is free, since PathPattern compares what they stand for. What is
+/// encoded twice (`%252e`) stays: it is a percent sign and two digits, and decoding it twice is the
+/// app's error; see is_double_encoded(). The query takes no part.
 namespace epaulet {
 
 /// Why a path is not in normal form: the first reason from its beginning. The last three have no
@@ -48,9 +47,9 @@ enum class PathFlaw : std::uint8_t {
   return flaw_of(path) == PathFlaw::none;
 }
 
-/// The normal form of `path`, which begins with a slash; nothing if it has none. Idempotent, and
-/// the same path exactly if is_normal(path).
-[[nodiscard]] std::optional<std::string> normalize(std::string_view path);
+/// The normal form of `path`, which begins with a slash, or one of the last three flaws.
+/// Idempotent, and the same path exactly if is_normal(path).
+[[nodiscard]] boost::system::result<std::string, PathFlaw> normalize(std::string_view path);
 
 /// A percent-encoded percent sign before two hexadecimal digits: worth a note in explain, no flaw.
 [[nodiscard]] bool is_double_encoded(std::string_view path);

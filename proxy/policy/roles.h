@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "config/settings.h"
+#include "crypto/digest.h"
 #include "crypto/jwt.h"
 #include "policy/role_set.h"
 
@@ -51,8 +52,16 @@ class RoleTable {
   /// it.
   [[nodiscard]] RoleSet of_token(std::string_view issuer, const JwtClaims& claims) const;
 
-  /// Appends "admin,user": the names in `roles` without the built-in ones, in order of name.
-  void append_names(const RoleSet& roles, std::string& out) const;
+  /// Calls `visit(name)` for each of `roles` without the built-in ones, in order of name.
+  template <class Visit>
+  void for_each_name(const RoleSet& roles, Visit&& visit) const {
+    roles.for_each([&](std::size_t role) {
+      if (role > kAuthenticated) visit(std::string_view(names_[role]));
+    });
+  }
+
+  /// Of all that of_token() depends on, the indexes among it.
+  [[nodiscard]] const Sha256& digest() const { return digest_; }
 
  private:
   struct IdentityGrant {
@@ -66,6 +75,7 @@ class RoleTable {
   std::vector<std::string> names_;  ///< By index; ascending behind the built-in ones.
   std::vector<IdentityGrant> identity_grants_;
   std::vector<TokenGrant> token_grants_;
+  Sha256 digest_{};
 };
 
 }  // namespace epaulet

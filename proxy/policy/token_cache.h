@@ -45,7 +45,6 @@ class TokenCache {
     Sha256 key{};
     std::shared_ptr<const VerifiedToken> token;
   };
-  void erase(Entry& entry);
 
   std::size_t max_;
   TokenHash hash_;
