@@ -1,0 +1,49 @@
+#include "accept/loop_guard.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace epaulet {
+
+bool is_local_address(const IpAddress& ip) {
+  if (ip.is_loopback()) return true;
+  if (ip.is_unspecified()) return true;  // connect() to it reaches this host
+  const int fd = ::socket(ip.is_v4() ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return false;
+  sockaddr_storage address;
+  socklen_t length = SocketAddress{ip, 9}.to_sockaddr(address);  // any port: nothing is sent
+  bool local = false;
+  if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), length) == 0) {
+    length = sizeof address;
+    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) == 0) {
+      const auto source = SocketAddress::from_sockaddr(reinterpret_cast<const sockaddr*>(&address));
+      local = source && source->ip == ip;
+    }
+  }
+  ::close(fd);
+  return local;
+}
+
+void LoopGuard::add(const SocketAddress& listener) {
+  if (std::find(listeners_.begin(), listeners_.end(), listener) == listeners_.end()) {
+    listeners_.push_back(listener);
+  }
+}
+
+bool LoopGuard::is_ours(const SocketAddress& destination) const {
+  bool any_address = false;
+  for (const auto& listener : listeners_) {
+    if (listener == destination) return true;
+    any_address |= listener.port == destination.port && listener.ip.is_unspecified();
+  }
+  return any_address && is_local_(destination.ip);
+}
+
+bool LoopGuard::is_own_port(std::uint16_t port) const {
+  return std::any_of(listeners_.begin(), listeners_.end(),
+                     [port](const SocketAddress& listener) { return listener.port == port; });
+}
+
+}  // namespace epaulet

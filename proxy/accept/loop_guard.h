@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/address.h"
+
+namespace epaulet {
+
+/// True if a connection to `ip` would stay on this host: a loopback address or one of an interface.
+///
+/// Asks the kernel which source it would use (a connected UDP socket sends nothing): for an address
+/// of our own that is the address itself. Always current, unlike a list read at start, and not
+/// fooled by `ip_nonlocal_bind`, unlike a trial bind. Cost: four system calls; false if they fail.
+[[nodiscard]] bool is_local_address(const IpAddress& ip);
+
+/// Knows the sidecar's own listeners, so that nobody reaches them as the destination of something
+/// else: the connection would come back to us, and what we dial carries our identity.
+///
+/// Filled once, before the first connection is served; afterwards any thread may ask.
+class LoopGuard {
+ public:
+  using IsLocal = bool (*)(const IpAddress&);
+  explicit LoopGuard(IsLocal is_local = is_local_address) : is_local_(is_local) {}
+
+  /// An any-address listener (0.0.0.0 or ::) stands for every local address of both families: one
+  /// dual-stack socket serves both, and being too careful here costs nothing.
+  void add(const SocketAddress& listener);
+
+  /// Would dialling `destination` reach one of our listeners?
+  /// Cost: a short scan; system calls only for a port of ours on an address no listener names.
+  [[nodiscard]] bool is_ours(const SocketAddress& destination) const;
+
+  /// Is this one of our ports, whatever the address? Inbound never delivers to these.
+  [[nodiscard]] bool is_own_port(std::uint16_t port) const;
+
+  [[nodiscard]] std::span<const SocketAddress> listeners() const { return listeners_; }
+
+ private:
+  IsLocal is_local_;
+  std::vector<SocketAddress> listeners_;
+};
+
+}  // namespace epaulet
