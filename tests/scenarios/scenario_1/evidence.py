@@ -1,6 +1,7 @@
 """What a row of the scenario tried, what happened, and what proves it."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from lab import Answer, Count, LabError, Response, Sidecar, query, wait_until
 from world import World
@@ -37,7 +38,7 @@ class Row:
         if record is None:
             return
         rule = record.get("rule")
-        where = f"; rule {rule['name']}, {rule['source']}" if rule else ""
+        where = f"; rule {rule['name']}, {Path(rule['source']).name}" if rule else ""
         text = record["summary"] + where
         if text not in self.why:
             self.why.append(text)

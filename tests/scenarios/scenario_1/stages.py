@@ -27,6 +27,7 @@ class Stage:
     what: str
     edits: tuple[Edit, ...] = ()
     redirects: bool = True
+    probe: str = "/ready"  # what says that a sidecar is up, as far as it can be
     api_in_mesh: bool = True  # False: its certificate comes from a foreign authority
 
 
@@ -34,9 +35,12 @@ STAGES = {
     "dns": Stage(
         frozenset({1, 2, 6}),
         "api's in-pod DNS listens where no query is diverted to",
+        probe="/live",
         edits=(Edit("api.yaml", "state:", "listen: { dns: 15054 }\nstate:"),),
     ),
-    "redirect": Stage(ALL_ROWS, "`epaulet redirect install` is left out", redirects=False),
+    "redirect": Stage(
+        ALL_ROWS, "`epaulet redirect install` is left out", redirects=False, probe="/live"
+    ),
     "mtls": Stage(
         frozenset({2, 6}),
         "api's certificate comes from a foreign authority",

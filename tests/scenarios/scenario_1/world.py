@@ -114,4 +114,4 @@ class World:
         if self._stage.redirects:
             sidecar.install_redirect()
         sidecar.start()
-        sidecar.wait_ready("/ready" if self._stage.redirects else "/live")
+        sidecar.wait_ready(self._stage.probe)
