@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Runs the network-namespace tests: every `test_*` function of every test_*.py beside this file.
 
-Each test gets a fresh `Lab` and, if it has a parameter `binaries`, where epaulet is. A test fails by
-raising. The output is TAP with a count at its end. Exit status 0 if every test passed, 1 if one
+Each test gets a fresh `Lab` and, if it has a parameter `binaries`, where epaulet is. A test fails
+by raising. The output is TAP with a count at its end. Exit status 0 if every test passed, 1 if one
 failed, 2 if there was none to run.
 
-    tests/netns/run.py [--bin DIR] [--logs DIR] [PATTERN...]      # a pattern is part of a test's name
+    tests/netns/run.py [--bin DIR] [--logs DIR] [PATTERN...]    # a pattern is part of a test's name
 """
 
 import argparse

@@ -43,7 +43,7 @@ class Issuer:
         return json.dumps({"keys": [key]}, indent=2)
 
     def token(self, audience: str, subject: str, lifetime: int = 300, **claims) -> str:
-        """`lifetime` in seconds, negative for one that has expired. `claims` are added or replace."""
+        """`lifetime` in seconds, negative if it has expired. `claims` are added, or replace."""
         now = int(time.time())
         header = {"alg": "RS256", "typ": "JWT", "kid": self.key_id}
         body = {
