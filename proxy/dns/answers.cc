@@ -1,0 +1,238 @@
+#include "dns/answers.h"
+
+#include <algorithm>
+
+#include "base/limits.h"
+
+namespace epaulet {
+namespace {
+
+constexpr std::size_t kUdpPlainMax = 512;  // RFC 1035 section 4.2.1
+constexpr std::uint16_t kUdpPayloadBytes =
+    1232;  // What we take ourselves: fits every path without fragments.
+constexpr std::size_t kTcpMax = limits::kDnsAnswerBytesMax;
+
+// RFC 8914 section 4.
+constexpr std::uint16_t kInfoOther = 0;
+constexpr std::uint16_t kInfoProhibited = 18;
+constexpr std::uint16_t kInfoNoReachableAuthority = 22;
+
+std::uint32_t seconds_of(Duration duration) {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(duration).count();
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(seconds, 0, 0x7fffffff));
+}
+
+DnsMessage response_to(const DnsMessage& query, Rcode rcode) {
+  DnsMessage response;
+  response.header.id = query.header.id;
+  response.header.is_response = true;
+  response.header.opcode = query.header.opcode;
+  response.header.recursion_desired = query.header.recursion_desired;
+  response.header.recursion_available = true;
+  response.header.checking_disabled = query.header.checking_disabled;
+  response.header.rcode = rcode;
+  response.questions = query.questions;
+  if (query.edns) {
+    Edns edns;
+    edns.udp_payload_bytes = kUdpPayloadBytes;
+    edns.dnssec_ok = query.edns->dnssec_ok;  // RFC 3225 section 3: copied.
+    response.edns = std::move(edns);
+  }
+  return response;
+}
+
+DnsReply finish(const DnsMessage& response, std::size_t limit, DnsResult result,
+                const Error& error = {}) {
+  return {write_dns_message(response, limit), result, response.header.rcode, error};
+}
+
+/// For what could not be read: the header is all we have.
+DnsReply reject(const DnsHeader& header, Rcode rcode, DnsResult result) {
+  DnsMessage query;
+  query.header = header;
+  const Error error(ErrorCode::dns_refused, Side::downstream, Stage::dns);
+  return finish(response_to(query, rcode), kUdpPlainMax, result, error);
+}
+
+DnsReply reject(const DnsQuery& query, Rcode rcode, DnsResult result) {
+  const Error error(ErrorCode::dns_refused, Side::downstream, Stage::dns);
+  return finish(response_to(query.message, rcode), query.answer_bytes_max, result, error);
+}
+
+void explain(DnsMessage& response, std::uint16_t info_code, std::string_view text) {
+  if (response.edns) response.edns->add_extended_error(info_code, text);
+}
+
+/// RFC 2308 section 3: a negative answer carries its zone's SOA, whose TTL says how long it may be
+/// kept.
+DnsRecord soa_of(const DnsView& view, const DomainName& name, std::uint32_t ttl_s) {
+  SoaData soa;
+  soa.primary = *DomainName::from_text("localhost");
+  soa.mailbox = *DomainName::from_text("nobody.invalid");
+  soa.serial = 1;
+  soa.refresh = 3600;
+  soa.retry = 600;
+  soa.expire = 86400;
+  soa.minimum = ttl_s;
+  const bool is_in_cluster = name.is_within(view.cluster_domain) && !(name == view.cluster_domain);
+  return {is_in_cluster ? view.cluster_domain : name.parent(), RecordType::soa, kClassIn, ttl_s,
+          std::move(soa)};
+}
+
+std::size_t answer_bytes_max(const DnsMessage& message, bool over_tcp) {
+  if (over_tcp) return kTcpMax;
+  if (!message.edns) return kUdpPlainMax;
+  return std::clamp<std::size_t>(message.edns->udp_payload_bytes, kUdpPlainMax,
+                                 limits::kDnsMessageBytesMax);
+}
+
+bool names_virtual_address(const DnsView& view, const DnsMessage& message) {
+  return std::any_of(message.answers.begin(), message.answers.end(),
+                     [&view](const DnsRecord& record) {
+                       const auto* ip = std::get_if<IpAddress>(&record.data);
+                       return ip != nullptr && view.addresses->is_virtual(*ip);
+                     });
+}
+
+bool is_transfer(RecordType type) {
+  return type == RecordType::axfr || type == RecordType::ixfr;
+}
+
+/// Nothing: the query is in good order.
+std::optional<DnsReply> objection(const DnsQuery& query) {
+  const auto& message = query.message;
+  if (message.edns && message.edns->version != 0) {
+    return reject(query, Rcode::badvers, DnsResult::not_supported);  // RFC 6891 section 6.1.3
+  }
+  const auto& question = query.question();
+  if (question.klass != kClassIn || is_transfer(question.type)) {
+    return reject(query, Rcode::notimp, DnsResult::not_supported);
+  }
+  const bool is_odd =
+      question.type == RecordType::opt || !message.answers.empty() || !message.authorities.empty();
+  if (is_odd) return reject(query, Rcode::formerr, DnsResult::malformed);
+  return std::nullopt;
+}
+
+}  // namespace
+
+DnsViewPtr make_dns_view(const Settings& settings, VirtualAddressTablePtr addresses,
+                         const std::vector<std::string>& search) {
+  auto cluster_domain = DomainName::from_text(settings.dns.cluster_domain);
+  DnsView view{NameTable(settings, search), std::move(addresses),
+               cluster_domain.value_or(DomainName()), seconds_of(settings.dns.ttl),
+               seconds_of(settings.dns.negative_ttl)};
+  return std::make_shared<const DnsView>(std::move(view));
+}
+
+DnsDecision read_query(const DnsView& view, std::span<const std::byte> bytes, bool over_tcp) {
+  DnsDecision decision;
+  const auto header = read_dns_header(bytes);
+  if (!header || header->is_response) return decision;
+  decision.next = DnsDecision::Next::reply;
+  if (header->opcode != kOpcodeQuery) {
+    decision.reply = reject(*header, Rcode::notimp, DnsResult::not_supported);
+    return decision;
+  }
+  auto message =
+      bytes.size() > limits::kDnsMessageBytesMax
+          ? Result<DnsMessage>(Error(ErrorCode::dns_refused, Side::downstream, Stage::dns))
+          : read_dns_message(bytes);
+  if (!message || message->questions.size() != 1) {
+    decision.reply = reject(*header, Rcode::formerr, DnsResult::malformed);
+    return decision;
+  }
+  const std::size_t limit = answer_bytes_max(*message, over_tcp);
+  decision.query = DnsQuery{std::move(*message), limit};
+  if (auto reply = objection(*decision.query)) {
+    decision.reply = std::move(*reply);
+    return decision;
+  }
+  decision.service = view.names.find(decision.query->question().name.key());
+  decision.next =
+      decision.service != nullptr ? DnsDecision::Next::service : DnsDecision::Next::forward;
+  return decision;
+}
+
+DnsReply answer_service(const DnsView& view, const DnsQuery& query, const NamedService& service) {
+  const auto* address = view.addresses->find(service.name);
+  if (address == nullptr) {
+    const Error error(ErrorCode::internal, Side::self, Stage::dns);
+    return answer_failure(query, DnsResult::no_address_free, error, service.name);
+  }
+  auto response = response_to(query.message, Rcode::noerror);
+  response.header.authoritative = true;
+  const auto& question = query.question();
+  // RFC 8482 section 4.1: ANY may be answered with a part, here the addresses.
+  const bool any = question.type == RecordType::any;
+  if (any || question.type == RecordType::a) {
+    response.answers.push_back({question.name, RecordType::a, kClassIn, view.ttl_s, address->v4});
+  }
+  if ((any || question.type == RecordType::aaaa) && address->v6) {
+    response.answers.push_back(
+        {question.name, RecordType::aaaa, kClassIn, view.ttl_s, *address->v6});
+  }
+  if (!response.answers.empty())
+    return finish(response, query.answer_bytes_max, DnsResult::virtual_address);
+  response.authorities.push_back(soa_of(view, question.name, view.ttl_s));
+  return finish(response, query.answer_bytes_max, DnsResult::no_data);
+}
+
+DnsReply answer_not_deployed(const DnsView& view, const DnsQuery& query,
+                             const NamedService& service) {
+  auto response = response_to(query.message, Rcode::nxdomain);
+  response.header.authoritative = true;
+  response.authorities.push_back(soa_of(view, query.question().name, view.negative_ttl_s));
+  explain(response, kInfoOther,
+          "service " + service.name + " is configured but has never had an endpoint");
+  const Error error(ErrorCode::never_had_endpoint, Side::upstream, Stage::dns, Retry::safe);
+  return finish(response, query.answer_bytes_max, DnsResult::not_deployed, error);
+}
+
+DnsReply answer_forwarded(const DnsView& view, const DnsQuery& query,
+                          std::span<const std::byte> upstream) {
+  const auto message = read_dns_message(upstream);
+  if (!message || !message->header.is_response) {
+    const Error error(ErrorCode::dns_failed, Side::upstream, Stage::dns);
+    return answer_failure(query, DnsResult::forward_failed, error);
+  }
+  if (names_virtual_address(view, *message)) {
+    auto response = response_to(query.message, Rcode::refused);
+    explain(response, kInfoProhibited, "the upstream answer names a virtual address of the mesh");
+    const Error error(ErrorCode::dns_refused, Side::upstream, Stage::dns);
+    return finish(response, query.answer_bytes_max, DnsResult::forward_rejected, error);
+  }
+  const auto rcode = message->header.rcode;
+  auto result = rcode == Rcode::nxdomain ? DnsResult::forwarded_unknown : DnsResult::forwarded;
+  Error error;
+  if (rcode != Rcode::noerror && rcode != Rcode::nxdomain) {
+    result = DnsResult::forward_failed;
+    error = Error(ErrorCode::dns_failed, Side::upstream, Stage::dns, Retry::safe,
+                  static_cast<std::int32_t>(rcode));
+  }
+  if (upstream.size() > query.answer_bytes_max) {
+    auto cut = response_to(query.message, rcode);
+    cut.header.truncated = true;
+    return finish(cut, query.answer_bytes_max, result, error);
+  }
+  DnsReply reply{DnsBytes(upstream.begin(), upstream.end()), result, rcode, error};
+  const unsigned id = query.message.header.id;
+  reply.bytes[0] = static_cast<std::byte>(id >> 8);
+  reply.bytes[1] = static_cast<std::byte>(id & 0xffu);
+  return reply;
+}
+
+DnsReply answer_failure(const DnsQuery& query, DnsResult result, const Error& error,
+                        std::string_view service) {
+  const auto rcode = result == DnsResult::looped ? Rcode::refused : Rcode::servfail;
+  auto response = response_to(query.message, rcode);
+  DnsRefusal refusal;
+  refusal.service = service;
+  refusal.error = error;
+  refusal.result = result;
+  const bool is_upstream = result == DnsResult::forward_failed;
+  explain(response, is_upstream ? kInfoNoReachableAuthority : kInfoOther, describe(refusal));
+  return finish(response, query.answer_bytes_max, result, error);
+}
+
+}  // namespace epaulet
