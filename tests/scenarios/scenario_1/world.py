@@ -4,7 +4,19 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from lab import Binaries, Capture, Issuer, Lab, Nameserver, Pod, Process, Response, Sidecar, request
+from lab import (
+    Binaries,
+    Capture,
+    Issuer,
+    Lab,
+    LabError,
+    Nameserver,
+    Pod,
+    Process,
+    Response,
+    Sidecar,
+    request,
+)
 from stages import Stage
 
 HERE = Path(__file__).resolve().parent
@@ -93,7 +105,11 @@ class World:
         return request(self.outside, address or self.api2.ipv4, APP_PORT, "/respond", headers)
 
     def _certs(self, *arguments: str) -> None:
-        subprocess.run([self.binaries.certs, *arguments], check=True, stdout=subprocess.DEVNULL)
+        command = [str(self.binaries.certs), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode != 0:
+            said = done.stdout + done.stderr
+            raise LabError(f"{' '.join(command)}: status {done.returncode}\n{said}")
 
     def _init_authority(self, directory: Path) -> None:
         self._certs("init", "--dir", str(directory), "--trust-domain", TRUST_DOMAIN)
