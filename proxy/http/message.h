@@ -87,6 +87,8 @@ class AddedFields {
   void add(std::string_view name, std::string_view value) {
     lines_.append(name).append(": ").append(value).append("\r\n");
   }
+  /// Complete lines with CRLF.
+  void append(std::string_view lines) { lines_.append(lines); }
   void clear() { lines_.clear(); }
   [[nodiscard]] std::string_view lines() const { return lines_; }
 

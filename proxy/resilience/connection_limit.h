@@ -2,6 +2,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <mutex>
 
 #include "base/intrusive_list.h"
@@ -15,7 +17,7 @@ namespace epaulet::resilience {
 /// A permit stands for one open connection, busy or idle. Who finds the limit reached asks for an
 /// idle one to be closed (`on_exhausted`) and queues under its deadline; permits come in the order
 /// of asking. Outlives every worker; any thread, but a waiter is woken on its own loop.
-class ConnectionLimit {
+class ConnectionLimit : public std::enable_shared_from_this<ConnectionLimit> {
  public:
   ConnectionLimit(std::uint32_t connections, std::uint32_t pending)
       : connections_max_(connections), pending_max_(pending) {}
@@ -23,23 +25,23 @@ class ConnectionLimit {
   class Permit {
    public:
     Permit() = default;
-    explicit Permit(ConnectionLimit& limit) : limit_(&limit) {}
-    Permit(Permit&& other) noexcept : limit_(std::exchange(other.limit_, nullptr)) {}
+    explicit Permit(ConnectionLimit& limit) : limit_(limit.shared_from_this()) {}
+    Permit(Permit&& other) noexcept = default;
     Permit& operator=(Permit&& other) noexcept {
       if (this != &other) {
         release();
-        limit_ = std::exchange(other.limit_, nullptr);
+        limit_ = std::move(other.limit_);
       }
       return *this;
     }
     ~Permit() { release(); }
     void release() {
-      if (limit_ != nullptr) std::exchange(limit_, nullptr)->give_back();
+      if (const auto limit = std::exchange(limit_, nullptr)) limit->give_back();
     }
     [[nodiscard]] explicit operator bool() const { return limit_ != nullptr; }
 
    private:
-    ConnectionLimit* limit_ = nullptr;
+    std::shared_ptr<ConnectionLimit> limit_;  // Shared: connections outlive the snapshot they began under.
   };
 
   /// A permit if one is free and nobody waits.

@@ -1,0 +1,48 @@
+#pragma once
+
+#include "http/body.h"
+#include "http/message.h"
+#include "io/block.h"
+#include "io/stream.h"
+
+namespace epaulet::http::http1 {
+
+/// Sends one message: the head waits in a block until the first piece of the body is there or
+/// flush() is asked for, so that a small message is one write.
+class BodyWriter final : public BodySink {
+ public:
+  /// `side`: who receives; decides the error codes. The stream outlives this.
+  BodyWriter(ByteStream& stream, Side side) : stream_(stream), side_(side) {}
+
+  /// Room for a serialised head of `bytes`; the caller fills all of it.
+  [[nodiscard]] Bytes begin(std::size_t head_bytes, Framing::Kind kind);
+
+  /// Sends what waits. Nothing waits: no call.
+  Task<Result<void>> flush(Scope& scope);
+  [[nodiscard]] bool has_pending() const { return pending_ > 0; }
+
+  Task<Result<void>> push(Chunk chunk, Scope& scope) override;
+  void abort(const Error& why) override;
+
+  /// The whole message was written.
+  [[nodiscard]] bool complete() const { return complete_; }
+  /// Some byte of the message was handed to the transport.
+  [[nodiscard]] bool wrote_anything() const { return wrote_; }
+  [[nodiscard]] bool aborted() const { return aborted_; }
+  [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+
+ private:
+  [[nodiscard]] Error translate(const Error& error) const;
+
+  ByteStream& stream_;
+  Side side_;
+  Block head_;
+  std::size_t pending_ = 0;
+  Framing::Kind kind_ = Framing::Kind::none;
+  std::uint64_t bytes_ = 0;
+  bool complete_ = false;
+  bool wrote_ = false;
+  bool aborted_ = false;
+};
+
+}  // namespace epaulet::http::http1

@@ -1,0 +1,62 @@
+#include "path/accept_loop.h"
+
+namespace epaulet::path {
+namespace {
+
+using telemetry::Counter;
+
+constexpr std::chrono::milliseconds kPauseWhenExhausted{20};
+constexpr unsigned kAcceptsPerTurn = 32;
+
+/// `co_await Accept(listener, scope)`.
+class Accept final : public AcceptOp, private Cancellable {
+ public:
+  Accept(Listener& listener, Scope& scope) : listener_(listener), scope_(scope) {}
+  bool await_ready() {
+    if (scope_.cancelled()) {
+      result = *scope_.cancelled();
+      return true;
+    }
+    return listener_.start_accept(*this);
+  }
+  void await_suspend(std::coroutine_handle<> waiter) {
+    waiter_ = waiter;
+    scope_.add(*this);
+  }
+  Result<StreamPtr> await_resume() { return std::move(result); }
+  void run() override {
+    Cancellable::unlink();
+    waiter_.resume();
+  }
+
+ private:
+  void on_cancel(const Error& why) override { listener_.cancel_accept(why); }
+  Listener& listener_;
+  Scope& scope_;
+  std::coroutine_handle<> waiter_;
+};
+
+}  // namespace
+
+Task<void> accept_loop(Worker& worker, Listener& listener, Entry entry, Scope& scope) {
+  for (unsigned accepted = 1;; ++accepted) {
+    auto stream = co_await Accept(listener, scope);
+    if (scope.cancelled()) co_return;
+    if (!stream) {
+      const bool memory = stream.error().code == ErrorCode::memory_exhausted;
+      worker.telemetry.count(memory ? Counter::accept_failed_memory : Counter::accept_failed_descriptors);
+      const auto waited = co_await sleep_until(scope, worker.loop.now() + kPauseWhenExhausted);
+      if (!waited) co_return;
+      continue;
+    }
+    if (worker.shared.connections.load(std::memory_order_relaxed) >= worker.view->snapshot().settings.connections) {
+      worker.telemetry.count(Counter::connections_refused_overload);
+      (*stream)->reset();
+      continue;
+    }
+    worker.loop.spawn(serve_connection(worker, std::move(*stream), entry));
+    if (accepted % kAcceptsPerTurn == 0) co_await next_turn(worker.loop);
+  }
+}
+
+}  // namespace epaulet::path

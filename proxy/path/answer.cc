@@ -1,0 +1,82 @@
+#include <fmt/format.h>
+
+#include "base/error_table.h"
+#include "path/exchange.h"
+
+namespace epaulet::path {
+namespace {
+
+std::uint16_t status_for(const Exchange& exchange, const Error& error) {
+  if (error.code == ErrorCode::token_invalid) return exchange.snapshot().settings.access.invalid_token_status;
+  const auto status = describe(error.code).http_status;
+  return status == 0 ? 502 : status;
+}
+
+/// RFC 9110 section 11.6.1: a 401 names what would do; RFC 6750 section 3.1: and what was wrong with a token.
+std::string_view challenge(std::uint16_t status, const Error& error) {
+  if (status != 401) return "";
+  return error.code == ErrorCode::token_invalid ? "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n"
+                                                : "WWW-Authenticate: Bearer\r\n";
+}
+
+/// RFC 9209. Between sidecars, and where the port says `expose`: the reason with the rule's place.
+std::string proxy_status(const Exchange& exchange, const Error& error) {
+  const auto& row = describe(error.code);
+  std::string details(row.name);
+  if (exchange.record.rule != 0) {
+    details += fmt::format("; rule {} ({})", telemetry::text_of(exchange.record.rule),
+                           telemetry::text_of(exchange.record.rule_origin));
+  }
+  // A quoted string (RFC 8941 section 3.3.3): visible ASCII, with quote and backslash escaped.
+  std::string quoted;
+  for (const char c : details) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c >= ' ' && c <= '~' ? c : '?';
+  }
+  return fmt::format("Proxy-Status: epaulet; error={}; details=\"{}\"\r\n", row.proxy_status, quoted);
+}
+
+bool reader_may_know(const Exchange& exchange) {
+  const Connection& connection = exchange.connection;
+  if (!connection.inbound()) return false;
+  if (!connection.peer.empty()) return true;
+  const auto& ports = exchange.snapshot().settings.workload.ports;
+  const auto port = ports.find(connection.destination.port);
+  return port != ports.end() && port->second.expose;
+}
+
+}  // namespace
+
+Task<Result<void>> answer(Exchange& exchange, const Error& error) {
+  // Nobody is there to read it.
+  if (error.code == ErrorCode::downstream_reset || error.code == ErrorCode::downstream_aborted) {
+    exchange.server.writer().abort(error);
+    co_return error;
+  }
+  const auto& row = describe(error.code);
+  const std::uint16_t status = status_for(exchange, error);
+  const auto id = exchange.record.request_id.view();
+  std::string lines(challenge(status, error));
+  lines += fmt::format("X-Request-Id: {}\r\n", id);
+  if (reader_may_know(exchange)) lines += proxy_status(exchange, error);
+  std::string body;
+  if (exchange.connection.inbound()) {
+    // An outsider gets a request id and no more; whoever runs the mesh asks explain for it.
+    body = fmt::format("Refused by the service mesh. Request id: {}\n", id);
+  } else {
+    if (exchange.record.attempts > 1) lines += "x-epaulet-retries-exhausted: 1\r\n";
+    body = fmt::format("epaulet: {}. `epaulet explain {}` tells more.\n", row.summary, id);
+  }
+  exchange.record.status = status;
+  exchange.record.status_is_ours = true;
+  exchange.committed = true;
+  exchange.trace(error.stage, telemetry::Event::answered_by_us, status);
+  // After a malformed head or body nobody knows where the next request begins.
+  const bool framing_known = exchange.server.body().complete() ||
+                             (error.stage != Stage::parse && error.side != Side::downstream) ||
+                             error.stage == Stage::authorize || error.stage == Stage::authenticate;
+  co_return co_await exchange.server.send_answer(exchange.request, status, lines, body, framing_known,
+                                                 *exchange.scope);
+}
+
+}  // namespace epaulet::path

@@ -1,0 +1,210 @@
+#include "path/attempt.h"
+
+#include <charconv>
+
+#include "base/ascii.h"
+#include "http/hop_by_hop.h"
+#include "path/upgrade.h"
+#include "policy/header_hygiene.h"
+
+namespace epaulet::path {
+namespace {
+
+using telemetry::Event;
+
+const Error kNoError;
+constexpr std::string_view kRetriesExhausted = "x-epaulet-retries-exhausted";
+constexpr std::size_t kReasonBytesMax = 256;
+
+/// `Keep-Alive: timeout=5`: the old field that node and others still send.
+std::optional<std::chrono::seconds> keep_alive_timeout(const http::ResponseHead& head) {
+  const auto* field = head.find(http::FieldId::keep_alive);
+  if (field == nullptr) return std::nullopt;
+  std::optional<std::chrono::seconds> timeout;
+  for_each_element(field->value, [&](std::string_view element) {
+    constexpr std::string_view kName = "timeout=";
+    if (element.size() <= kName.size() || !equals_ignore_case(element.substr(0, kName.size()), kName)) return;
+    element.remove_prefix(kName.size());
+    unsigned seconds = 0;
+    const auto parsed = std::from_chars(element.data(), element.data() + element.size(), seconds);
+    if (parsed.ec == std::errc{}) timeout = std::chrono::seconds(seconds);
+  });
+  return timeout;
+}
+
+}  // namespace
+
+Attempt::Attempt(Exchange& exchange, const Plan& plan, upstream::Connection& upstream)
+    : exchange_(exchange),
+      plan_(plan),
+      upstream_(upstream),
+      scope_(*exchange.scope),
+      upload_scope_(scope_),
+      idle_(scope_) {
+  if (plan.timeouts->attempt.count() > 0) {
+    scope_.set_deadline(exchange.now() + plan.timeouts->attempt,
+                        {ErrorCode::attempt_timeout, Side::upstream, Stage::receive, Retry::if_idempotent});
+  }
+  idle_.start(plan.timeouts->idle, {ErrorCode::idle_timeout, Side::upstream, Stage::relay});
+}
+
+bool Attempt::retries_exhausted_upstream() const { return exchange_.response.find(kRetriesExhausted) != nullptr; }
+
+/// What ended the work is the scope's reason where there is one: the operation only tells that it was cancelled.
+Error Attempt::reason(const Error& error) const {
+  if (exchange_.scope->cancelled()) return *exchange_.scope->cancelled();
+  if (scope_.cancelled()) return *scope_.cancelled();
+  return error;
+}
+
+Task<Error> Attempt::send() {
+  auto& writer = upstream_.http.writer();
+  if (exchange_.request.framing.kind == http::Framing::Kind::none) {
+    const http::Chunk end({}, true);
+    const auto sent = co_await writer.push(end, upload_scope_);
+    if (!sent) co_return sent.error();
+  } else {
+    while (!writer.complete()) {
+      if (writer.has_pending() && !exchange_.body.ready()) {
+        const auto flushed = co_await writer.flush(upload_scope_);
+        if (!flushed) co_return flushed.error();
+      }
+      auto chunk = co_await exchange_.body.pull(upload_scope_);
+      if (!chunk) {
+        // The caller's failure ends the exchange, not only this half.
+        if (chunk.error().side == Side::downstream) exchange_.scope->cancel(chunk.error());
+        co_return chunk.error();
+      }
+      idle_.touch();
+      const auto sent = co_await writer.push(*chunk, upload_scope_);
+      if (!sent) co_return sent.error();
+      idle_.touch();
+    }
+  }
+  exchange_.record.request_bytes = writer.bytes();
+  exchange_.trace(Stage::send, Event::request_sent, static_cast<std::uint32_t>(writer.bytes()));
+  exchange_.watch_downstream(&upstream_.http);
+  co_return kNoError;
+}
+
+Task<Error> Attempt::until_head() {
+  exchange_.record.peer = plan_.inbound ? exchange_.record.peer : upstream_.peer;
+  if (!plan_.inbound) exchange_.record.mesh_tls = upstream_.peer != 0;
+  exchange_.record.upstream_sent = exchange_.now();
+  upstream_.http.begin_request(exchange_.request, {});
+  upload_.start(send());
+  const Error error = co_await read_final_head();
+  if (error.code != ErrorCode::none) co_return reason(error);
+  scope_.clear_deadline();
+  exchange_.record.upstream_head = exchange_.now();
+  exchange_.trace(Stage::receive, Event::response_head, exchange_.response.status);
+  if (const auto timeout = keep_alive_timeout(exchange_.response)) {
+    exchange_.worker().pool.learn(upstream_.key(), *timeout);
+  }
+  co_return kNoError;
+}
+
+Task<Error> Attempt::read_final_head() {
+  for (std::size_t informational = 0;; ++informational) {
+    const auto read = co_await upstream_.http.read_head(exchange_.request.method, exchange_.response, scope_);
+    if (!read) {
+      // The peer that resets while we send may have said why before: that answer was just looked for in vain, so
+      // the upload's own error tells more where it is one.
+      co_return read.error();
+    }
+    idle_.touch();
+    if (!exchange_.response.informational()) co_return kNoError;
+    if (informational == limits::kInformationalResponsesMax) {
+      co_return Error(ErrorCode::response_malformed, Side::upstream, Stage::receive);
+    }
+    const auto passed = co_await pass_informational();
+    if (!passed) co_return passed.error();
+  }
+}
+
+Task<Result<void>> Attempt::pass_informational() {
+  // RFC 9110 section 15.2: never to an HTTP/1.0 client.
+  if (exchange_.request.version == http::Version::http10) co_return Result<void>();
+  http::remove_hop_by_hop(exchange_.response);
+  co_return co_await exchange_.server.send_informational(exchange_.response, scope_);
+}
+
+void Attempt::prepare_response() {
+  auto& response = exchange_.response;
+  const bool switching = response.status == 101;
+  http::remove_hop_by_hop(response, switching && !response.upgrade.empty() ? http::Upgrading::yes
+                                                                           : http::Upgrading::no);
+  const Connection& connection = exchange_.connection;
+  const auto& ports = exchange_.snapshot().settings.workload.ports;
+  const auto port = ports.find(connection.destination.port);
+  const bool expose = plan_.inbound && port != ports.end() && port->second.expose;
+  if (const auto* told = response.find(http::FieldId::proxy_status); told != nullptr && !plan_.inbound && upstream_.peer != 0) {
+    exchange_.trace(Stage::receive, Event::upstream_reason,
+                    telemetry::intern(told->value.substr(0, kReasonBytesMax)));
+  }
+  const auto reader = !plan_.inbound             ? Reader::own_app
+                      : connection.peer.empty() ? Reader::outsider
+                                                 : Reader::mesh_sidecar;
+  strip_response(response, reader, expose);
+}
+
+Task<Error> Attempt::deliver() {
+  auto& server = exchange_.server;
+  auto& response = exchange_.response;
+  prepare_response();
+  if (response.status == 101) co_return co_await switch_protocols(exchange_, upstream_, upload_);
+  // Before the request was read whole, the connection can be kept only if the rest is small: finish() finds out.
+  const bool keep = !(plan_.inbound && exchange_.worker().draining);
+  server.begin_response(exchange_.request, response, keep);
+  exchange_.committed = true;
+  exchange_.record.status = response.status;
+  co_return co_await copy_body();
+}
+
+Task<Error> Attempt::copy_body() {
+  auto& writer = exchange_.server.writer();
+  auto& body = upstream_.http.body();
+  while (!writer.complete()) {
+    if (writer.has_pending() && !body.ready()) {
+      const auto flushed = co_await writer.flush(scope_);
+      if (!flushed) co_return reason(flushed.error());
+    }
+    auto chunk = co_await body.pull(scope_);
+    if (!chunk) {
+      writer.abort(chunk.error());
+      co_return reason(chunk.error());
+    }
+    idle_.touch();
+    const auto sent = co_await writer.push(*chunk, scope_);
+    if (!sent) co_return reason(sent.error());
+    idle_.touch();
+  }
+  exchange_.record.response_bytes = writer.bytes();
+  exchange_.trace(Stage::relay, Event::body_done, static_cast<std::uint32_t>(writer.bytes()));
+  co_return kNoError;
+}
+
+Task<void> Attempt::finish() {
+  idle_.stop();
+  if (upload_.running() || upload_.ended()) {
+    // An answer that came before the request was complete: nobody reads the rest.
+    if (upload_.running()) {
+      upload_scope_.cancel({ErrorCode::cancelled, Side::self, Stage::send});
+    }
+    (void)co_await upload_.join();
+  }
+  exchange_.unwatch_downstream();
+  upstream_.http.finish();
+}
+
+Task<void> Attempt::stop(Error why) {
+  idle_.stop();
+  if (why.code == ErrorCode::none) why = {ErrorCode::cancelled, Side::self, Stage::send};
+  scope_.cancel(why);
+  if (upload_.running() || upload_.ended()) (void)co_await upload_.join();
+  exchange_.unwatch_downstream();
+  upstream_.http.body().abort(why);
+  upstream_.http.stream().reset();
+}
+
+}  // namespace epaulet::path

@@ -1,0 +1,107 @@
+#include "path/connection.h"
+
+#include "accept/original_destination.h"
+#include "telemetry/trace_context.h"
+#include "io/rewound_stream.h"
+
+namespace epaulet::path {
+namespace {
+
+using telemetry::Counter;
+using telemetry::Gauge;
+
+bool is_expected_end(ErrorCode code) {
+  return code == ErrorCode::none || code == ErrorCode::draining || code == ErrorCode::end_of_stream;
+}
+
+}  // namespace
+
+Connection::Connection(Worker& worker_, StreamPtr stream, Entry entry_)
+    : worker(worker_),
+      entry(entry_),
+      scope(worker_.root),
+      view(worker_.view),
+      peer_address(stream->info().peer),
+      stream_(std::move(stream)),
+      reader_(std::make_unique<StreamReader>(*stream_)) {
+  worker.shared.connections.fetch_add(1, std::memory_order_relaxed);
+  ++(inbound() ? worker.inbound_connections : worker.outbound_connections);
+  worker.telemetry.count(inbound() ? Counter::connections_accepted_inbound
+                                   : Counter::connections_accepted_outbound);
+  worker.telemetry.adjust(inbound() ? Gauge::connections_inbound : Gauge::connections_outbound, 1);
+  record.direction = inbound() ? telemetry::Direction::inbound : telemetry::Direction::outbound;
+  record.downstream = peer_address;
+  record.trace.begin(now());
+  trace(Stage::accept, telemetry::Event::accepted);
+}
+
+Connection::~Connection() {
+  worker.shared.connections.fetch_sub(1, std::memory_order_relaxed);
+  --(inbound() ? worker.inbound_connections : worker.outbound_connections);
+  worker.telemetry.adjust(inbound() ? Gauge::connections_inbound : Gauge::connections_outbound, -1);
+  reader_.reset();
+}
+
+StreamPtr Connection::take_stream() {
+  const auto read_already = reader_->buffered();
+  StreamPtr whole = std::move(stream_);
+  if (!read_already.empty()) {
+    const std::string copy(as_text(read_already));
+    reader_.reset();
+    return std::make_unique<RewoundStream>(std::move(whole), as_bytes(copy));
+  }
+  reader_.reset();
+  return whole;
+}
+
+void Connection::put_stream(StreamPtr stream) {
+  stream_ = std::move(stream);
+  reader_ = std::make_unique<StreamReader>(*stream_);
+}
+
+void Connection::report(const Error& error, telemetry::ConnectionRecord::Kind kind) {
+  record.kind = kind;
+  record.error = is_expected_end(error.code) ? Error{} : error;
+  record.peer = peer_id;
+  record.mesh_tls = mesh_tls;
+  record.destination = destination;
+  record.end = now();
+  if (error.note != 0) record.diagnosis = error.note;
+  if (record.id.view().empty()) {
+    std::array<char, 32> id;
+    telemetry::write_request_id(worker.loop.random(), id);
+    record.id.assign({id.data(), id.size()});
+  }
+  trace(error.stage, telemetry::Event::ended, static_cast<std::uint32_t>(error.code));
+  worker.telemetry.report(record, worker.loop.wall_now());
+}
+
+Result<SocketAddress> find_destination(Connection& connection) {
+  const auto& info = connection.stream().info();
+  const LoopGuard& guard = connection.worker.shared.guard;
+  if (connection.entry == Entry::direct) return info.local;  // The port follows from SNI.
+  const int socket = connection.stream().raw_socket();
+  if (socket < 0) return decide(info.original_destination, info.local, guard);
+  auto original = original_destination(socket);
+  if (!original) return original.error();
+  return decide(*original, info.local, guard);
+}
+
+Task<void> serve_connection(Worker& worker, StreamPtr stream, Entry entry) {
+  Connection connection(worker, std::move(stream), entry);
+  const auto destination = find_destination(connection);
+  if (!destination) {
+    worker.telemetry.count(Counter::connections_refused_destination);
+    connection.report(destination.error(), telemetry::ConnectionRecord::Kind::refused);
+    connection.reset();
+    co_return;
+  }
+  connection.destination = *destination;
+  if (connection.inbound()) {
+    co_await serve_inbound(connection);
+  } else {
+    co_await serve_outbound(connection);
+  }
+}
+
+}  // namespace epaulet::path

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "detect/mesh_alpn.h"
+#include "io/reader.h"
+#include "io/stream.h"
+#include "path/worker.h"
+#include "telemetry/record.h"
+
+namespace epaulet::path {
+
+/// Through which listener a connection came.
+enum class Entry : std::uint8_t {
+  outbound,  ///< 15001: our app dials.
+  inbound,   ///< 15006: somebody dials our app, by redirect.
+  direct,    ///< 15008: a sidecar dials us, naming the port in SNI.
+};
+
+/// A downstream connection with all that is known of it so far. Lives in the frame of serve_connection().
+class Connection {
+ public:
+  Connection(Worker& worker, StreamPtr stream, Entry entry);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection();
+
+  Worker& worker;
+  const Entry entry;
+  Scope scope;
+  ViewPtr view;                ///< Pinned for the connection; HTTP pins anew for each request.
+  SocketAddress peer_address;
+  SocketAddress destination;   ///< Where the caller meant to go.
+
+  // What secure() finds out.
+  bool mesh_tls = false;
+  bool app_tls = false;        ///< The app's own TLS, opaque to us.
+  std::string peer;            ///< Proven SPIFFE ID; empty for plaintext.
+  telemetry::StringId peer_id = 0;
+  std::optional<detect::MeshProtocol> mesh_protocol;
+
+  telemetry::ConnectionRecord record;
+
+  [[nodiscard]] bool inbound() const { return entry != Entry::outbound; }
+  [[nodiscard]] ByteStream& stream() { return *stream_; }
+  [[nodiscard]] StreamReader& reader() { return *reader_; }
+  [[nodiscard]] TimePoint now() const { return worker.loop.now(); }
+  [[nodiscard]] const Snapshot& snapshot() const { return view->snapshot(); }
+
+  /// Gives the stream away, what was read of it included, to be wrapped.
+  [[nodiscard]] StreamPtr take_stream();
+  void put_stream(StreamPtr stream);
+
+  void trace(Stage stage, telemetry::Event event, std::uint32_t a = 0, std::uint32_t b = 0) {
+    record.trace.add(now(), stage, event, a, b);
+  }
+  /// Reports the connection as refused or failed, once. Expected ends (the peer left) are not failures.
+  void report(const Error& error, telemetry::ConnectionRecord::Kind kind);
+  /// Resets instead of closing: the peer learns that it was refused.
+  void reset() {
+    if (stream_) stream_->reset();
+  }
+
+ private:
+  StreamPtr stream_;
+  std::unique_ptr<StreamReader> reader_;
+};
+
+/// The whole life of one connection. Ends when it is closed.
+Task<void> serve_connection(Worker& worker, StreamPtr stream, Entry entry);
+
+// The stages of serve_connection(), each in a file of its own.
+
+/// original_destination.h for sockets, loop guard, declared port: where it is meant to go, or why it is refused.
+[[nodiscard]] Result<SocketAddress> find_destination(Connection& connection);
+/// Terminates mesh TLS where the first bytes are a sidecar's ClientHello; judges plaintext and foreign TLS by
+/// the port's `tls`. secure.cc
+Task<Result<void>> secure(Connection& connection);
+/// serve what came in. inbound.cc, outbound.cc
+Task<void> serve_inbound(Connection& connection);
+Task<void> serve_outbound(Connection& connection);
+
+}  // namespace epaulet::path

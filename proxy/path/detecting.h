@@ -1,0 +1,59 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "path/connection.h"
+
+namespace epaulet::path {
+
+/// A connection to an upstream on which nobody has understood anything yet.
+struct RawUpstream {
+  StreamPtr stream;
+  std::unique_ptr<StreamReader> reader;  ///< On `stream`; holds what was read to find out who speaks first.
+  std::uint32_t backend = Destination::kNone;
+  SocketAddress endpoint;
+  telemetry::StringId peer = 0;
+  resilience::ConnectionLimit::Permit permit;
+  std::uint64_t trust = 0;
+  TimePoint not_after = TimePoint::max();
+
+  RawUpstream() = default;
+  RawUpstream(RawUpstream&&) = default;
+  RawUpstream& operator=(RawUpstream&& other) noexcept {
+    reader.reset();  // Before the stream that it reads.
+    stream = std::move(other.stream);
+    reader = std::move(other.reader);
+    backend = other.backend;
+    endpoint = other.endpoint;
+    peer = other.peer;
+    permit = std::move(other.permit);
+    trust = other.trust;
+    not_after = other.not_after;
+    return *this;
+  }
+  ~RawUpstream() { reader.reset(); }
+};
+
+/// Where a silent caller's connection would go, if its protocol begins with the server.
+class EarlyDial {
+ public:
+  virtual Task<Result<RawUpstream>> dial() = 0;
+
+ protected:
+  ~EarlyDial() = default;
+};
+
+enum class Spoken : std::uint8_t { http1, http2, tls, opaque };
+
+struct Detected {
+  Spoken protocol = Spoken::opaque;
+  std::optional<RawUpstream> upstream;  ///< Dialled while waiting.
+};
+
+/// Finds out what the caller speaks (design section 6). If it is silent for limits::kSpeculativeDialAfter and `early` is
+/// given, dials, and whoever speaks first decides; server bytes that begin an HTTP response never make it
+/// opaque. Errors: end_of_stream if the caller left, detect_timeout, the early dial's.
+Task<Result<Detected>> find_protocol(Connection& connection, EarlyDial* early);
+
+}  // namespace epaulet::path

@@ -1,0 +1,196 @@
+#include <fmt/format.h>
+
+#include "base/error_table.h"
+#include "http/hop_by_hop.h"
+#include "path/exchange.h"
+#include "path/refuse.h"
+#include "telemetry/trace_context.h"
+
+namespace epaulet::path {
+namespace {
+
+using telemetry::Event;
+using telemetry::Gauge;
+
+http::http1::HeadLimits head_limits(const Snapshot& snapshot) {
+  http::http1::HeadLimits limits;
+  limits.bytes = snapshot.settings.head_bytes;
+  return limits;
+}
+
+bool is_request_id(std::string_view text) {
+  if (text.empty() || text.size() > 64) return false;
+  for (const char c : text) {
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+                       c == '_' || c == '.';
+    if (!plain) return false;
+  }
+  return true;
+}
+
+/// The app's id where it has a usable one, else ours; the next hop gets it.
+void settle_request_id(Exchange& exchange) {
+  auto& request = exchange.request;
+  const auto* given = request.find(http::FieldId::x_request_id);
+  if (given != nullptr && is_request_id(given->value)) {
+    exchange.record.request_id.assign(given->value);
+    return;
+  }
+  request.remove(http::FieldId::x_request_id);
+  std::array<char, 32> id;
+  telemetry::write_request_id(exchange.worker().loop.random(), id);
+  exchange.record.request_id.assign({id.data(), id.size()});
+  request.added.add("x-request-id", {id.data(), id.size()});
+}
+
+/// A trace that is there passes unchanged; otherwise one may begin here (W3C Trace Context).
+void settle_trace(Exchange& exchange) {
+  auto& request = exchange.request;
+  const auto& tracing = exchange.snapshot().settings.tracing;
+  if (const auto* given = request.find(http::FieldId::traceparent)) {
+    if (const auto context = telemetry::TraceContext::parse(given->value)) {
+      exchange.record.trace_id = context->trace_id;
+      return;
+    }
+    request.remove(http::FieldId::traceparent);  // Section 3.3: an invalid one is replaced, with its state.
+    request.remove(http::FieldId::tracestate);
+  }
+  if (!tracing.begin) return;
+  auto& random = exchange.worker().loop.random();
+  const auto context = telemetry::TraceContext::begin(random, random.unit() < tracing.sample);
+  exchange.record.trace_id = context.trace_id;
+  const auto text = context.to_text();
+  request.added.add("traceparent", {text.data(), text.size()});
+}
+
+/// HTTP/1.0 need not send Host; the next hop speaks HTTP/1.1 and must get one.
+void settle_authority(Exchange& exchange, std::string& buffer) {
+  if (!exchange.request.authority.empty()) return;
+  if (exchange.connection.inbound()) {
+    buffer = exchange.connection.destination.to_string();
+  } else {
+    buffer = std::string(telemetry::text_of(exchange.record.service));
+  }
+  exchange.request.authority = buffer;
+}
+
+void note_request(Exchange& exchange) {
+  auto& record = exchange.record;
+  const auto method = exchange.request.method_text.substr(0, record.method.size() - 1);
+  method.copy(record.method.data(), method.size());
+  exchange.trace(Stage::parse, Event::head_read, static_cast<std::uint32_t>(exchange.request.storage.size()));
+}
+
+Result<Plan> admit(Exchange& exchange) {
+  const auto& request = exchange.request;
+  if (request.method == http::Method::connect) {
+    return Error(ErrorCode::upgrade_unsupported, Side::downstream, Stage::parse);
+  }
+  return exchange.connection.inbound() ? admit_inbound(exchange) : admit_outbound(exchange);
+}
+
+/// Everything between the request's head and the end of its response.
+Task<Error> serve_exchange(Exchange& exchange) {
+  std::string authority;
+  note_request(exchange);
+  const bool upgrading = !exchange.request.upgrade.empty();
+  http::remove_hop_by_hop(exchange.request, upgrading ? http::Upgrading::yes : http::Upgrading::no);
+  settle_request_id(exchange);
+  auto plan = admit(exchange);
+  if (!plan) co_return plan.error();
+  settle_trace(exchange);
+  settle_authority(exchange, authority);
+  const auto& timeouts = *plan->timeouts;
+  if (timeouts.request.count() > 0) {
+    exchange.scope->set_deadline(exchange.record.start + timeouts.request,
+                                 {ErrorCode::request_timeout, Side::upstream, Stage::receive});
+  }
+  const bool keep_body = plan->retry->max > 0 || plan->inbound;
+  exchange.body.begin(exchange.server.body(), keep_body);
+  co_return co_await fulfil(exchange, *plan);
+}
+
+/// The record is complete: metrics, access log, explain.
+void report(Exchange& exchange, const Error& error) {
+  auto& record = exchange.record;
+  record.error = error;
+  record.end = exchange.now();
+  if (error.code != ErrorCode::none) {
+    exchange.trace(error.stage, Event::ended, static_cast<std::uint32_t>(error.code));
+  }
+  exchange.worker().telemetry.report(record, exchange.worker().loop.wall_now());
+}
+
+/// Reads the next request's head. False: the connection ends (what there was to say has been said).
+Task<bool> read_request(Exchange& exchange) {
+  auto& connection = exchange.connection;
+  auto& server = exchange.server;
+  const auto& timeouts = connection.worker.view->snapshot().inbound_timeouts;
+  {
+    Scope idle(connection.inbound() ? connection.worker.inbound_idle : connection.scope);
+    idle.set_deadline(connection.now() + timeouts.keep_alive, {ErrorCode::idle_timeout, Side::downstream, Stage::accept});
+    const auto waiting = co_await server.await_request(idle);
+    if (!waiting || !*waiting) co_return false;
+  }
+  exchange.view = connection.worker.view;
+  exchange.begin();
+  exchange.scope->set_deadline(connection.now() + timeouts.head, {ErrorCode::head_timeout, Side::downstream, Stage::parse});
+  const auto read = co_await server.read_head(exchange.request, *exchange.scope);
+  exchange.scope->clear_deadline();
+  if (read) co_return true;
+  Error error = read.error();
+  if (exchange.record.request_id.view().empty()) settle_request_id(exchange);
+  note_request(exchange);
+  exchange.record.service = connection.inbound() ? exchange.snapshot().own_service : connection.record.service;
+  exchange.scope.emplace(connection.scope);  // A head timeout has ended the old one; the answer needs one.
+  exchange.scope->set_deadline(connection.now() + std::chrono::seconds(1),
+                               {ErrorCode::idle_timeout, Side::downstream, Stage::send});
+  const auto answered = co_await answer(exchange, error);
+  report(exchange, error);
+  if (answered) co_await close_lingering(connection);
+  co_return false;
+}
+
+/// True: another request may follow.
+Task<bool> settle_connection(Exchange& exchange) {
+  auto& server = exchange.server;
+  if (!server.writer().complete()) {
+    // The caller must not take half an answer for a whole one.
+    exchange.connection.reset();
+    co_return false;
+  }
+  if (server.keeps() && !server.body().complete()) {
+    const auto drained = co_await server.drain_body(*exchange.scope);
+    if (!drained) {
+      co_await close_lingering(exchange.connection);
+      co_return false;
+    }
+  }
+  if (server.keeps()) co_return true;
+  if (exchange.response.status != 101) co_await close_lingering(exchange.connection);
+  co_return false;
+}
+
+}  // namespace
+
+Task<void> serve_http1(Connection& connection) {
+  http::http1::ServerConnection server(connection.stream(), connection.reader(), head_limits(connection.snapshot()));
+  Exchange exchange(connection, server);
+  auto& telemetry = connection.worker.telemetry;
+  while (co_await read_request(exchange)) {
+    telemetry.adjust(Gauge::exchanges_active, 1);
+    const Error ended = co_await serve_exchange(exchange);
+    telemetry.adjust(Gauge::exchanges_active, -1);
+    if (ended.code != ErrorCode::none && !exchange.committed) {
+      // The scope may have ended with the exchange; sending the answer has a limit of its own.
+      exchange.scope.emplace(connection.scope);
+      exchange.scope->set_deadline(connection.now() + std::chrono::seconds(5),
+                                   {ErrorCode::idle_timeout, Side::downstream, Stage::send});
+      (void)co_await answer(exchange, ended);
+    }
+    report(exchange, ended);
+    if (!co_await settle_connection(exchange)) break;
+  }
+}
+
+}  // namespace epaulet::path

@@ -1,0 +1,151 @@
+#include "path/exchange.h"
+#include "path/reach.h"
+#include "path/refuse.h"
+#include "path/tunnel.h"
+#include "policy/header_hygiene.h"
+#include "policy/path_hygiene.h"
+
+namespace epaulet::path {
+namespace {
+
+using Kind = telemetry::ConnectionRecord::Kind;
+using telemetry::Event;
+
+const WorkloadPortSettings& port_settings(const Connection& connection, const Snapshot& snapshot) {
+  static const WorkloadPortSettings kUndeclared;  // A reload took the port away: strict and without rules.
+  const auto& ports = snapshot.settings.workload.ports;
+  const auto found = ports.find(connection.destination.port);
+  return found == ports.end() ? kUndeclared : found->second;
+}
+
+Hop app_hop(const Connection& connection) {
+  Hop hop;
+  hop.endpoint = connection.destination;  // The pod's own address, never loopback.
+  return hop;
+}
+
+/// May this peer open a connection whose requests nobody sees?
+Result<void> admit_connection(Connection& connection) {
+  const Snapshot& snapshot = connection.snapshot();
+  const auto principals = snapshot.authenticator.authenticate_connection(connection.peer);
+  const auto verdict = snapshot.access.authorize_connection(connection.destination.port, principals);
+  const auto ids = snapshot.ids_of(verdict.rule);
+  connection.record.rule = ids.name;
+  connection.record.rule_origin = ids.origin;
+  connection.trace(Stage::authorize, verdict.allowed() ? Event::allowed : Event::denied, ids.name, ids.origin);
+  if (!verdict.allowed()) return verdict.error();
+  return {};
+}
+
+/// The app, dialled before the caller has spoken. Only where its identity alone may decide.
+class AppDial final : public EarlyDial {
+ public:
+  explicit AppDial(Connection& connection) : connection_(connection) {}
+  Task<Result<RawUpstream>> dial() override {
+    return dial_raw(connection_, *connection_.view, app_hop(connection_), detect::MeshProtocol::opaque,
+                    connection_.snapshot().inbound_timeouts.connect);
+  }
+
+ private:
+  Connection& connection_;
+};
+
+Task<Result<Detected>> find_inbound_protocol(Connection& connection, bool has_l7_rules) {
+  const auto declared = port_settings(connection, connection.snapshot()).protocol;
+  Detected known;
+  if (connection.app_tls || declared == PortProtocol::tcp ||
+      connection.mesh_protocol == detect::MeshProtocol::opaque) {
+    known.protocol = connection.app_tls ? Spoken::tls : Spoken::opaque;
+    co_return known;
+  }
+  known.protocol = Spoken::http1;
+  if (connection.mesh_protocol == detect::MeshProtocol::http1) co_return known;
+  AppDial app(connection);
+  const bool early = declared == PortProtocol::automatic && !has_l7_rules && admit_connection(connection).has_value();
+  co_return co_await find_protocol(connection, early ? &app : nullptr);
+}
+
+/// What is not HTTP/1 passes as it is, if the port has no rules that take a request to judge.
+Result<void> admit_opaque(Connection& connection, Spoken spoken, bool has_l7_rules) {
+  const auto declared = port_settings(connection, connection.snapshot()).protocol;
+  if (declared != PortProtocol::tcp && (has_l7_rules || declared == PortProtocol::http)) {
+    const auto code = spoken == Spoken::http2 ? ErrorCode::http2_not_supported : ErrorCode::protocol_unexpected;
+    return Error(code, Side::downstream, Stage::detect);
+  }
+  return admit_connection(connection);
+}
+
+}  // namespace
+
+Task<void> serve_inbound(Connection& connection) {
+  const auto secured = co_await secure(connection);
+  connection.record.service = connection.snapshot().own_service;
+  if (!secured) {
+    co_await refuse_connection(connection, secured.error());
+    co_return;
+  }
+  const bool has_l7_rules = connection.snapshot().access.has_l7_rules(connection.destination.port);
+  auto detected = co_await find_inbound_protocol(connection, has_l7_rules);
+  if (!detected) {
+    co_await refuse_connection(connection, detected.error());
+    co_return;
+  }
+  connection.trace(Stage::detect, Event::detected, static_cast<std::uint32_t>(detected->protocol));
+  if (detected->protocol == Spoken::http1) {
+    detected->upstream.reset();
+    co_await serve_http1(connection);
+    co_return;
+  }
+  const auto admitted = admit_opaque(connection, detected->protocol, has_l7_rules);
+  if (!admitted) {
+    co_await refuse_connection(connection, admitted.error());
+    co_return;
+  }
+  if (!detected->upstream) {
+    auto dialled = co_await dial_raw(connection, *connection.view, app_hop(connection), detect::MeshProtocol::opaque,
+                                     connection.snapshot().inbound_timeouts.connect);
+    if (!dialled) {
+      co_await refuse_connection(connection, dialled.error());
+      co_return;
+    }
+    detected->upstream.emplace(std::move(*dialled));
+  }
+  co_await tunnel(connection, std::move(*detected->upstream));
+}
+
+Result<Plan> admit_inbound(Exchange& exchange) {
+  static const resilience::RetryRules kNoRetries{0, {}, {}, false};
+  Connection& connection = exchange.connection;
+  const Snapshot& snapshot = exchange.snapshot();
+  const std::uint16_t port = connection.destination.port;
+  auto& record = exchange.record;
+  record.service = snapshot.own_service;
+  record.peer = connection.peer_id;
+  record.mesh_tls = connection.mesh_tls;
+
+  const auto& settings = port_settings(connection, snapshot);
+  if (snapshot.access.has_path_rules(port)) {
+    const auto settled = settle_path(exchange.request, settings.paths);
+    if (!settled) return settled.error();
+  }
+  const auto principals = snapshot.authenticator.authenticate(exchange.request, connection.peer, connection.worker.tokens,
+                                                              connection.worker.loop.wall_now());
+  exchange.trace(Stage::authenticate, Event::authenticated, connection.peer_id, principals.token ? 1 : 0);
+  const auto verdict = snapshot.access.authorize(exchange.request, port, principals);
+  const auto ids = snapshot.ids_of(verdict.rule);
+  record.rule = ids.name;
+  record.rule_origin = ids.origin;
+  record.route = ids.name;
+  exchange.trace(Stage::authorize, verdict.allowed() ? Event::allowed : Event::denied, ids.name, ids.origin);
+  if (!verdict.allowed()) return verdict.error();
+  clean_inbound_request(exchange.request, principals, *snapshot.roles);
+
+  Plan plan;
+  plan.timeouts = &snapshot.inbound_timeouts;
+  plan.retry = &kNoRetries;
+  plan.pinned = connection.destination;
+  plan.inbound = true;
+  return plan;
+}
+
+}  // namespace epaulet::path

@@ -1,0 +1,200 @@
+#include "path/exchange.h"
+#include "path/reach.h"
+#include "path/refuse.h"
+#include "path/tunnel.h"
+#include "policy/header_hygiene.h"
+
+namespace epaulet::path {
+namespace {
+
+using telemetry::Event;
+
+/// What the destination stands for in the view at hand: the settings' table, then what discovery knows.
+Destination look_up(const View& view, const SocketAddress& address) {
+  auto found = view.snapshot().destinations.find(address);
+  if (found.kind != Destination::Kind::egress) return found;
+  const auto backend = view.backend_of(address);
+  if (backend == Destination::kNone) return found;
+  found.kind = Destination::Kind::endpoint;
+  found.backend = backend;
+  const auto& services = view.snapshot().services;
+  for (std::uint32_t i = 0; i < services.size(); ++i) {
+    if (services[i].settings->default_backend == view.snapshot().backends[backend].settings->name) found.service = i;
+  }
+  return found;
+}
+
+Error no_service() { return {ErrorCode::no_service, Side::self, Stage::route}; }
+
+const EffectiveTimeouts& default_timeouts(const Snapshot& snapshot) { return snapshot.inbound_timeouts; }
+
+/// Where bytes that nobody understands go: the first route without conditions, or the endpoint that was dialled.
+Result<Hop> opaque_hop(Connection& connection, const Destination& destination) {
+  View& view = *connection.view;
+  std::vector<std::size_t> tried;
+  if (destination.kind == Destination::Kind::endpoint) {
+    Hop hop;
+    hop.backend = destination.backend;
+    hop.endpoint = connection.destination;
+    return hop;
+  }
+  const ServiceState& service = view.snapshot().services[destination.service];
+  const Route* route = service.table.opaque();
+  if (route == nullptr) return Error(ErrorCode::no_route, Side::self, Stage::route);
+  const auto& target = route->pick(connection.worker.loop.random().next());
+  connection.trace(Stage::route, Event::routed, service.state_of(*route).name,
+                   view.snapshot().backends[target.backend_index].name);
+  return pick_endpoint(view, target.backend_index, tried);
+}
+
+Task<Result<RawUpstream>> dial_opaque(Connection& connection, Destination destination,
+                                      detect::MeshProtocol protocol) {
+  auto hop = opaque_hop(connection, destination);
+  if (!hop) co_return hop.error();
+  hop->endpoint_id = telemetry::intern(hop->endpoint.to_string());
+  connection.record.endpoint = hop->endpoint_id;
+  Duration connect = default_timeouts(connection.snapshot()).connect;
+  if (destination.service != Destination::kNone) {
+    const auto& table = connection.snapshot().services[destination.service].table;
+    if (const Route* route = table.opaque()) connect = route->timeouts().connect;
+  }
+  co_return co_await dial_raw(connection, *connection.view, *hop, protocol, connect);
+}
+
+class ServiceDial final : public EarlyDial {
+ public:
+  ServiceDial(Connection& connection, const Destination& destination)
+      : connection_(connection), destination_(destination) {}
+  Task<Result<RawUpstream>> dial() override {
+    return dial_opaque(connection_, destination_, detect::MeshProtocol::any);
+  }
+
+ private:
+  Connection& connection_;
+  Destination destination_;
+};
+
+/// An HTTP request decided otherwise: the connection that was dialled early serves a later exchange.
+void park(Connection& connection, RawUpstream raw) {
+  const Snapshot& snapshot = connection.snapshot();
+  Hop hop;
+  hop.backend = raw.backend;
+  hop.endpoint = raw.endpoint;
+  auto key = pool_key(connection.worker, snapshot, hop);
+  if (key.trust != raw.trust) return;
+  raw.reader.reset();
+  http::http1::HeadLimits limits;
+  limits.bytes = snapshot.settings.head_bytes;
+  auto parked = std::make_unique<upstream::Connection>(key, std::move(raw.stream), limits, std::move(raw.permit));
+  parked->peer = raw.peer;
+  parked->not_after = raw.not_after;
+  connection.worker.pool.put(std::move(parked));
+}
+
+Task<void> serve_egress(Connection& connection) {
+  if (connection.snapshot().settings.egress == EgressMode::deny) {
+    co_await refuse_connection(connection, Error(ErrorCode::egress_denied, Side::self, Stage::route));
+    co_return;
+  }
+  connection.worker.telemetry.count(telemetry::Counter::egress_connections);
+  Hop hop;
+  hop.endpoint = connection.destination;
+  auto raw = co_await dial_raw(connection, *connection.view, hop, detect::MeshProtocol::opaque,
+                               std::chrono::seconds(60));  // The app's own connect decides before.
+  if (!raw) {
+    co_await refuse_connection(connection, raw.error());
+    co_return;
+  }
+  co_await tunnel(connection, std::move(*raw));
+}
+
+/// Bytes that are not HTTP/1 for us: which protocol the next sidecar is told.
+detect::MeshProtocol protocol_for(Spoken spoken, PortProtocol declared) {
+  if (declared == PortProtocol::tcp || spoken == Spoken::tls) return detect::MeshProtocol::opaque;
+  return detect::MeshProtocol::any;  // It looks itself, so that its rules hold.
+}
+
+Task<void> serve_service(Connection& connection, Destination destination) {
+  Detected detected;
+  if (destination.protocol != PortProtocol::tcp) {
+    ServiceDial dial(connection, destination);
+    const bool early = destination.protocol == PortProtocol::automatic &&
+                       (destination.service == Destination::kNone ||
+                        connection.snapshot().services[destination.service].table.opaque() != nullptr);
+    auto found = co_await find_protocol(connection, early ? &dial : nullptr);
+    if (!found) {
+      co_await refuse_connection(connection, found.error());
+      co_return;
+    }
+    detected = std::move(*found);
+  }
+  connection.trace(Stage::detect, Event::detected, static_cast<std::uint32_t>(detected.protocol));
+  if (detected.protocol == Spoken::http1 && destination.service != Destination::kNone) {
+    if (detected.upstream) park(connection, std::move(*detected.upstream));
+    co_await serve_http1(connection);
+    co_return;
+  }
+  const bool l7 = destination.service != Destination::kNone &&
+                  connection.snapshot().services[destination.service].has_l7_routes;
+  if (detected.protocol == Spoken::http2 && l7) {
+    co_await refuse_connection(connection, Error(ErrorCode::http2_not_supported, Side::downstream, Stage::detect));
+    co_return;
+  }
+  if (destination.protocol == PortProtocol::http && detected.protocol == Spoken::opaque) {
+    co_await refuse_connection(connection, Error(ErrorCode::protocol_unexpected, Side::downstream, Stage::detect));
+    co_return;
+  }
+  if (!detected.upstream) {
+    auto raw = co_await dial_opaque(connection, destination, protocol_for(detected.protocol, destination.protocol));
+    if (!raw) {
+      co_await refuse_connection(connection, raw.error());
+      co_return;
+    }
+    detected.upstream.emplace(std::move(*raw));
+  }
+  co_await tunnel(connection, std::move(*detected.upstream));
+}
+
+}  // namespace
+
+Task<void> serve_outbound(Connection& connection) {
+  const auto destination = look_up(*connection.view, connection.destination);
+  if (destination.service != Destination::kNone) {
+    connection.record.service = connection.snapshot().services[destination.service].name;
+  }
+  switch (destination.kind) {
+    case Destination::Kind::unknown: co_await refuse_connection(connection, no_service()); break;
+    case Destination::Kind::egress: co_await serve_egress(connection); break;
+    case Destination::Kind::service:
+    case Destination::Kind::endpoint: co_await serve_service(connection, destination); break;
+  }
+}
+
+Result<Plan> admit_outbound(Exchange& exchange) {
+  const Snapshot& snapshot = exchange.snapshot();
+  const auto destination = look_up(*exchange.view, exchange.connection.destination);
+  if (destination.service == Destination::kNone) return no_service();
+  const ServiceState& service = snapshot.services[destination.service];
+  exchange.record.service = service.name;
+  const Route* route = service.table.match(exchange.request);
+  if (route == nullptr) return Error(ErrorCode::no_route, Side::self, Stage::route);
+  const RouteState& state = service.state_of(*route);
+
+  Plan plan;
+  plan.timeouts = &route->timeouts();
+  plan.retry = &state.retry;
+  plan.budget = state.budget.get();
+  if (destination.kind == Destination::Kind::endpoint) {
+    plan.backend = destination.backend;
+    plan.pinned = exchange.connection.destination;
+  } else {
+    plan.backend = route->pick(exchange.worker().loop.random().next()).backend_index;
+  }
+  exchange.record.route = state.name;
+  exchange.record.backend = snapshot.backends[plan.backend].name;
+  exchange.trace(Stage::route, Event::routed, state.name, exchange.record.backend);
+  clean_outbound_request(exchange.request);
+  return plan;
+}
+
+}  // namespace epaulet::path

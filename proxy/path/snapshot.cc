@@ -1,0 +1,76 @@
+#include "path/snapshot.h"
+
+#include <fmt/format.h>
+
+namespace epaulet::path {
+namespace {
+
+BackendState backend_state(const BackendSettings& backend, const LimitSettings& defaults,
+                           resilience::StateTable& states) {
+  constexpr std::uint32_t kConnections = 1024;
+  constexpr std::uint32_t kPending = 1024;
+  BackendState state;
+  state.settings = &backend;
+  state.name = telemetry::intern(backend.name);
+  state.shape = std::hash<std::string>()(fmt::format("{} {} {}", static_cast<int>(backend.tls.mode),
+                                                     backend.endpoints.tunnel,
+                                                     fmt::join(backend.tls.identities, " ")));
+  const auto connections =
+      backend.limits.connections.value_or(defaults.connections.value_or(kConnections));
+  const auto pending = backend.limits.pending.value_or(defaults.pending.value_or(kPending));
+  state.limit = states.get<resilience::ConnectionLimit>(
+      backend.name, fmt::format("{}/{}", connections, pending),
+      [&] { return std::make_shared<resilience::ConnectionLimit>(connections, pending); });
+  return state;
+}
+
+ServiceState service_state(const ServiceSettings& service, const Settings& settings,
+                           resilience::StateTable& states) {
+  ServiceState state{&service, telemetry::intern(service.name), RouteTable(service, settings), {}, false};
+  for (const Route& route : state.table.routes()) {
+    const auto& retry = route.retry();
+    RouteState of_route;
+    of_route.name = telemetry::intern(route.name());
+    of_route.retry = {retry.max, retry.backoff, retry.statuses, retry.non_idempotent};
+    // One budget for all routes of a service that agree on its shape: a storm on one is a storm on the service.
+    const auto shape = fmt::format("{}/{}", retry.budget, retry.budget_floor);
+    of_route.budget = states.get<resilience::RetryBudget>(service.name + " " + shape, shape, [&] {
+      return std::make_shared<resilience::RetryBudget>(retry.budget, retry.budget_floor);
+    });
+    state.routes.push_back(std::move(of_route));
+    state.has_l7_routes = state.has_l7_routes || !route.match().is_unconditional();
+  }
+  return state;
+}
+
+}  // namespace
+
+Snapshot::Snapshot(Settings taken, std::uint64_t number, std::map<std::string, JwkSet> keys,
+                   const std::map<IpAddress, std::string>& virtual_addresses,
+                   resilience::StateTable& states)
+    : version(number),
+      settings(std::move(taken)),
+      destinations(settings, virtual_addresses),
+      roles(std::make_shared<const RoleTable>(settings.roles)),
+      authenticator(settings.issuers, std::move(keys), roles),
+      access(settings.access, *roles),
+      inbound_timeouts(effective_timeouts({&settings.timeouts})),
+      own_service(telemetry::intern(settings.workload.service)) {
+  for (const auto& [name, backend] : settings.backends) {
+    backends.push_back(backend_state(backend, settings.limits, states));
+  }
+  for (const auto& [name, service] : settings.services) {
+    services.push_back(service_state(service, settings, states));
+  }
+  for (const auto& rule : access.rules()) {
+    rules.push_back({telemetry::intern(rule.name), telemetry::intern(rule.origin.to_string())});
+  }
+}
+
+SnapshotPtr Snapshot::build(Settings settings, std::uint64_t version, std::map<std::string, JwkSet> keys,
+                            const std::map<IpAddress, std::string>& virtual_addresses,
+                            resilience::StateTable& states) {
+  return SnapshotPtr(new Snapshot(std::move(settings), version, std::move(keys), virtual_addresses, states));
+}
+
+}  // namespace epaulet::path

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/settings.h"
+#include "policy/authenticate.h"
+#include "policy/authorize.h"
+#include "policy/roles.h"
+#include "resilience/connection_limit.h"
+#include "resilience/retry.h"
+#include "resilience/retry_budget.h"
+#include "resilience/state_table.h"
+#include "route/destinations.h"
+#include "route/route_table.h"
+#include "telemetry/strings.h"
+
+namespace epaulet::path {
+
+/// What the data path needs of one backend, beside its endpoints.
+struct BackendState {
+  const BackendSettings* settings = nullptr;
+  telemetry::StringId name = 0;
+  std::uint64_t shape = 0;  ///< Changes when pooled connections no longer fit: mode, identities, tunnel.
+  std::shared_ptr<resilience::ConnectionLimit> limit;
+};
+
+/// One route with the state that outlives snapshots.
+struct RouteState {
+  telemetry::StringId name = 0;
+  resilience::RetryRules retry;
+  std::shared_ptr<resilience::RetryBudget> budget;
+};
+
+struct ServiceState {
+  const ServiceSettings* settings = nullptr;
+  telemetry::StringId name = 0;
+  RouteTable table;
+  std::vector<RouteState> routes;  ///< Beside table.routes().
+  bool has_l7_routes = false;      ///< Some route takes a request to match.
+
+  [[nodiscard]] const RouteState& state_of(const Route& route) const {
+    return routes[static_cast<std::size_t>(&route - table.routes().data())];
+  }
+};
+
+/// One validated configuration, compiled. Immutable; shared by all workers. HTTP pins it per request, TCP per
+/// connection.
+struct Snapshot {
+  std::uint64_t version = 0;
+  Settings settings;
+  std::vector<BackendState> backends;  ///< In the order of settings.backends.
+  std::vector<ServiceState> services;  ///< In the order of settings.services.
+  Destinations destinations;
+  std::shared_ptr<const RoleTable> roles;
+  Authenticator authenticator;
+  AccessPolicy access;
+  EffectiveTimeouts inbound_timeouts;
+  telemetry::StringId own_service = 0;
+
+  struct RuleIds {
+    telemetry::StringId name = 0;
+    telemetry::StringId origin = 0;
+  };
+  std::vector<RuleIds> rules;  ///< Beside access.rules().
+  [[nodiscard]] RuleIds ids_of(const AccessRule* rule) const {
+    if (rule == nullptr) return {};
+    return rules[static_cast<std::size_t>(rule - access.rules().data())];
+  }
+
+  /// Compiles `settings`, which are valid. `keys`: the key set of each issuer. State whose shape is unchanged is taken
+  /// over from earlier snapshots.
+  [[nodiscard]] static std::shared_ptr<const Snapshot> build(
+      Settings settings, std::uint64_t version, std::map<std::string, JwkSet> keys,
+      const std::map<IpAddress, std::string>& virtual_addresses, resilience::StateTable& states);
+
+ private:
+  Snapshot(Settings taken, std::uint64_t number, std::map<std::string, JwkSet> keys,
+           const std::map<IpAddress, std::string>& virtual_addresses, resilience::StateTable& states);
+};
+using SnapshotPtr = std::shared_ptr<const Snapshot>;
+
+}  // namespace epaulet::path

@@ -1,0 +1,83 @@
+#include "path/worker.h"
+
+#include <algorithm>
+
+namespace epaulet::path {
+namespace {
+
+const Error kDraining{ErrorCode::draining, Side::self, Stage::shutdown};
+
+}  // namespace
+
+View::View(SnapshotPtr snapshot, Random& random) : snapshot_(std::move(snapshot)) {
+  const std::size_t count = snapshot_->backends.size();
+  endpoints_.resize(count);
+  pickers_.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) pickers_.push_back(balance::make_round_robin(random.next()));
+}
+
+std::uint32_t View::backend_of(const SocketAddress& endpoint) const {
+  const auto found = by_endpoint_.find(endpoint);
+  return found == by_endpoint_.end() ? Destination::kNone : found->second;
+}
+
+void View::set_endpoints(const std::string& backend, EndpointSetPtr set) {
+  const auto& all = snapshot_->settings.backends;
+  const auto found = all.find(backend);
+  if (found == all.end()) return;
+  const auto index = static_cast<std::uint32_t>(std::distance(all.begin(), found));
+  if (endpoints_[index]) {
+    for (const auto& endpoint : endpoints_[index]->endpoints) by_endpoint_.erase(endpoint.address);
+  }
+  for (const auto& endpoint : set->endpoints) by_endpoint_[endpoint.address] = index;
+  endpoints_[index] = std::move(set);
+}
+
+EndpointSetPtr View::find(const std::string& backend) const {
+  const auto& all = snapshot_->settings.backends;
+  const auto found = all.find(backend);
+  if (found == all.end()) return nullptr;
+  return endpoints_[static_cast<std::size_t>(std::distance(all.begin(), found))];
+}
+
+Worker::Worker(Loop& loop_, Dialer& dialer_, upstream::MeshTls& tls_, telemetry::Telemetry& telemetry_,
+               Shared& shared_, SnapshotPtr snapshot)
+    : loop(loop_),
+      dialer(dialer_),
+      tls(tls_),
+      telemetry(telemetry_),
+      shared(shared_),
+      root(loop_),
+      inbound_idle(root),
+      view(new View(std::move(snapshot), loop_.random())),
+      pool(loop_, telemetry_) {}
+
+void Worker::set_snapshot(SnapshotPtr snapshot) {
+  ViewPtr next(new View(std::move(snapshot), loop.random()));
+  for (const auto& [name, backend] : next->snapshot().settings.backends) {
+    if (auto set = view->find(name)) next->set_endpoints(name, std::move(set));
+  }
+  view = std::move(next);
+}
+
+void Worker::set_endpoints(const std::string& backend, const EndpointSetPtr& set) {
+  view->set_endpoints(backend, set);
+  // An address that has left may belong to somebody else tomorrow.
+  const auto id = telemetry::intern(backend);
+  pool.close_if([&](const upstream::PoolKey& key) {
+    return key.backend == id && std::none_of(set->endpoints.begin(), set->endpoints.end(),
+                                             [&](const auto& endpoint) { return endpoint.address == key.address; });
+  });
+}
+
+void Worker::trust_changed() {
+  const auto trust = tls.trust_generation();
+  pool.close_if([trust](const upstream::PoolKey& key) { return key.trust != 0 && key.trust != trust; });
+}
+
+void Worker::begin_drain() {
+  draining = true;
+  inbound_idle.cancel(kDraining);
+}
+
+}  // namespace epaulet::path

@@ -1,0 +1,111 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "accept/loop_guard.h"
+#include "balance/picker.h"
+#include "discovery/endpoint_set.h"
+#include "io/dialer.h"
+#include "path/snapshot.h"
+#include "policy/token_cache.h"
+#include "runtime/scope.h"
+#include "telemetry/telemetry.h"
+#include "upstream/mesh_tls.h"
+#include "upstream/pool.h"
+
+namespace epaulet::path {
+
+/// A snapshot as one worker sees it: with the endpoints of each backend and this worker's pickers. Counted by the
+/// worker's own thread, without atomics: a request pins it for nothing.
+class View {
+ public:
+  View(SnapshotPtr snapshot, Random& random);
+
+  [[nodiscard]] const Snapshot& snapshot() const { return *snapshot_; }
+  [[nodiscard]] const EndpointSet* endpoints(std::uint32_t backend) const { return endpoints_[backend].get(); }
+  [[nodiscard]] balance::Picker& picker(std::uint32_t backend) { return *pickers_[backend]; }
+  /// The backend that has this endpoint by discovery, or Destination::kNone.
+  [[nodiscard]] std::uint32_t backend_of(const SocketAddress& endpoint) const;
+
+  /// A new set for a backend; unknown names are ignored.
+  void set_endpoints(const std::string& backend, EndpointSetPtr set);
+  [[nodiscard]] EndpointSetPtr find(const std::string& backend) const;
+
+ private:
+  friend class ViewPtr;
+  SnapshotPtr snapshot_;
+  std::vector<EndpointSetPtr> endpoints_;  // By position of the backend.
+  std::vector<std::unique_ptr<balance::Picker>> pickers_;
+  std::unordered_map<SocketAddress, std::uint32_t, SocketAddressHash> by_endpoint_;
+  std::size_t references_ = 0;
+};
+
+/// Shares a View on its worker's thread.
+class ViewPtr {
+ public:
+  ViewPtr() = default;
+  explicit ViewPtr(View* view) : view_(view) { retain(); }
+  ViewPtr(const ViewPtr& other) : view_(other.view_) { retain(); }
+  ViewPtr(ViewPtr&& other) noexcept : view_(std::exchange(other.view_, nullptr)) {}
+  ViewPtr& operator=(ViewPtr other) noexcept {
+    std::swap(view_, other.view_);
+    return *this;
+  }
+  ~ViewPtr() {
+    if (view_ != nullptr && --view_->references_ == 0) delete view_;
+  }
+  [[nodiscard]] View& operator*() const { return *view_; }
+  [[nodiscard]] View* operator->() const { return view_; }
+  [[nodiscard]] explicit operator bool() const { return view_ != nullptr; }
+
+ private:
+  void retain() {
+    if (view_ != nullptr) ++view_->references_;
+  }
+  View* view_ = nullptr;
+};
+
+/// What all workers share beside snapshots.
+struct Shared {
+  LoopGuard guard;
+  std::atomic<std::uint32_t> connections{0};  ///< Served now, for limits.downstream.
+  /// Asks the other workers to close an idle connection of this backend.
+  std::function<void(const struct Worker* asker, telemetry::StringId backend)> release_idle;
+};
+
+/// One thread's share of the data path: everything a connection needs, nothing that another worker touches.
+struct Worker {
+  Worker(Loop& loop_, Dialer& dialer_, upstream::MeshTls& tls_, telemetry::Telemetry& telemetry_,
+         Shared& shared_, SnapshotPtr snapshot);
+
+  /// New configuration: connections and requests that run keep the old one.
+  void set_snapshot(SnapshotPtr snapshot);
+  void set_endpoints(const std::string& backend, const EndpointSetPtr& set);
+  /// The trust has changed: idle connections made under the old one are closed.
+  void trust_changed();
+
+  /// Inbound: responses say close, idle connections end. Outbound goes on for as long as the app.
+  void begin_drain();
+  /// Cuts what is left.
+  void cut(const Error& why) { root.cancel(why); }
+
+  Loop& loop;
+  Dialer& dialer;
+  upstream::MeshTls& tls;
+  telemetry::Telemetry& telemetry;
+  Shared& shared;
+  Scope root;           ///< Of all connections.
+  Scope inbound_idle;   ///< Of inbound connections between requests.
+  bool draining = false;
+  std::size_t inbound_connections = 0;
+  std::size_t outbound_connections = 0;
+  ViewPtr view;
+  TokenCache tokens;
+  upstream::Pool pool;
+};
+
+}  // namespace epaulet::path

@@ -1,0 +1,116 @@
+#include "upstream/pool.h"
+
+#include <algorithm>
+
+namespace epaulet::upstream {
+namespace {
+
+constexpr std::chrono::seconds kSweepEvery{1};
+/// Younger idle connections were looked at by the reactor a moment ago: their pending read would have told.
+constexpr std::chrono::milliseconds kTrustedIdle{5};
+constexpr std::chrono::milliseconds kKeepMin{500};
+
+/// Stays below what the peer is believed to allow: its clock started earlier than ours, and the FIN travels.
+std::chrono::nanoseconds below(std::chrono::nanoseconds peer_timeout) {
+  return std::max<std::chrono::nanoseconds>(
+      kKeepMin, std::min<std::chrono::nanoseconds>(peer_timeout * 8 / 10, peer_timeout - std::chrono::seconds(1)));
+}
+
+}  // namespace
+
+void Connection::on_input() {
+  if (pool_ != nullptr) pool_->closed_by_peer(*this);
+}
+
+Pool::~Pool() {
+  close_if([](const PoolKey&) { return true; });
+}
+
+ConnectionPtr Pool::remove(Bucket& bucket, Connection& connection) {
+  connection.unlink();
+  connection.pool_ = nullptr;
+  --bucket.count;
+  --idle_count_;
+  telemetry_.adjust(telemetry::Gauge::upstream_idle, -1);
+  return ConnectionPtr(&connection);
+}
+
+void Pool::discard(Connection& connection) { remove(buckets_.at(connection.key()), connection); }
+
+ConnectionPtr Pool::take(const PoolKey& key, bool cautious) {
+  const auto found = buckets_.find(key);
+  if (found == buckets_.end()) return nullptr;
+  Bucket& bucket = found->second;
+  const auto now = loop_.now();
+  while (!bucket.idle.empty()) {
+    auto connection = remove(bucket, bucket.idle.back());
+    const auto idle = now - connection->idle_since();
+    const auto allowed = cautious ? bucket.keep / 2 : bucket.keep;
+    // The youngest is too old already: so are all.
+    if (idle > allowed || now >= connection->not_after) continue;
+    if (!connection->http.reusable() ||
+        (idle > kTrustedIdle && connection->http.stream().has_pending_input())) {
+      telemetry_.count(telemetry::Counter::reuse_stale_dropped);
+      continue;
+    }
+    connection->reused = true;
+    telemetry_.count(telemetry::Counter::upstream_reused);
+    return connection;
+  }
+  return nullptr;
+}
+
+void Pool::put(ConnectionPtr connection) {
+  if (!connection->http.reusable() || loop_.now() >= connection->not_after) return;
+  if (idle_count_ >= limits::kIdleConnectionsMax) return;
+  Bucket& bucket = buckets_[connection->key()];
+  if (bucket.count >= limits::kIdleConnectionsPerEndpointMax) return;
+  connection->http.reader().watch();
+  if (!connection->http.reusable()) return;  // The FIN was there already.
+  connection->idle_since_ = loop_.now();
+  connection->pool_ = this;
+  bucket.idle.push_back(*connection.release());
+  ++bucket.count;
+  ++idle_count_;
+  telemetry_.adjust(telemetry::Gauge::upstream_idle, 1);
+  if (!armed()) loop_.timers().arm(*this, loop_.now() + kSweepEvery);
+}
+
+void Pool::learn(const PoolKey& key, std::chrono::nanoseconds peer_timeout) {
+  Bucket& bucket = buckets_[key];
+  bucket.keep = std::min<std::chrono::nanoseconds>(kIdleMax, below(peer_timeout));
+}
+
+bool Pool::close_one(telemetry::StringId backend) {
+  for (auto& [key, bucket] : buckets_) {
+    if (key.backend != backend || bucket.idle.empty()) continue;
+    discard(bucket.idle.front());
+    return true;
+  }
+  return false;
+}
+
+void Pool::closed_by_peer(Connection& connection) {
+  Bucket& bucket = buckets_.at(connection.key());
+  // A close soon after the last exchange is about the peer's life, not its idle timeout.
+  const auto idle = loop_.now() - connection.idle_since();
+  if (idle > std::chrono::seconds(1)) bucket.keep = std::min(bucket.keep, below(idle));
+  discard(connection);
+}
+
+void Pool::on_timer() {
+  const auto now = loop_.now();
+  for (auto it = buckets_.begin(); it != buckets_.end();) {
+    Bucket& bucket = it->second;
+    while (!bucket.idle.empty()) {
+      Connection& oldest = bucket.idle.front();
+      if (now - oldest.idle_since() <= bucket.keep && now < oldest.not_after) break;
+      discard(oldest);
+    }
+    // Endpoints come and go: what was learnt of one without connections is forgotten.
+    it = bucket.count == 0 && buckets_.size() > limits::kIdleConnectionsMax ? buckets_.erase(it) : std::next(it);
+  }
+  if (idle_count_ > 0) loop_.timers().arm(*this, now + kSweepEvery);
+}
+
+}  // namespace epaulet::upstream

@@ -1,0 +1,109 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <unordered_map>
+
+#include "http/http1/client_connection.h"
+#include "resilience/connection_limit.h"
+#include "runtime/timers.h"
+#include "telemetry/telemetry.h"
+
+namespace epaulet::upstream {
+
+/// What a pooled connection is good for: this backend at this address, under this trust.
+struct PoolKey {
+  telemetry::StringId backend = 0;  ///< 0: the app of an inbound sidecar.
+  SocketAddress address;
+  std::uint64_t trust = 0;  ///< MeshTls::trust_generation() at the handshake; 0: plaintext.
+  std::uint64_t shape = 0;  ///< Of what the backend expects: mode, identities, tunnel.
+
+  friend bool operator==(const PoolKey&, const PoolKey&) = default;
+};
+
+struct PoolKeyHash {
+  std::size_t operator()(const PoolKey& key) const {
+    return SocketAddressHash()(key.address) ^ (std::size_t{key.backend} * 0x9e3779b97f4a7c15ULL) ^
+           ((key.trust ^ key.shape) * 0xff51afd7ed558ccdULL);
+  }
+};
+
+class Pool;
+
+/// An HTTP/1.1 connection to an endpoint, busy or idle.
+class Connection final : public ListNode, private StreamReader::Observer {
+ public:
+  Connection(const PoolKey& key, StreamPtr stream, http::http1::HeadLimits limits,
+             resilience::ConnectionLimit::Permit permit)
+      : http(std::move(stream), limits), key_(key), permit_(std::move(permit)) {
+    http.reader().observe(this);
+  }
+
+  http::http1::ClientConnection http;
+  telemetry::StringId peer = 0;    ///< Proven identity, 0 for plaintext.
+  bool reused = false;             ///< At least one exchange went before.
+  TimePoint not_after = TimePoint::max();  ///< Not used past the peer's leaf.
+
+  [[nodiscard]] const PoolKey& key() const { return key_; }
+  [[nodiscard]] TimePoint idle_since() const { return idle_since_; }
+
+ private:
+  friend class Pool;
+  void on_input() override;
+
+  PoolKey key_;
+  resilience::ConnectionLimit::Permit permit_;
+  Pool* pool_ = nullptr;  ///< While idle.
+  TimePoint idle_since_{};
+};
+using ConnectionPtr = std::unique_ptr<Connection>;
+
+/// A worker's idle connections. Keep-alive races do not reach the app: each idle connection has a read pending and
+/// leaves the pool when the peer closes; how long peers keep theirs is learnt, from Keep-Alive fields and from
+/// observed closes, and connections leave before; after a longer idle the socket is looked at before use.
+class Pool final : private Timer {
+ public:
+  Pool(Loop& loop, telemetry::Telemetry& telemetry) : loop_(loop), telemetry_(telemetry) {}
+  ~Pool();
+
+  /// The one idle for the shortest time, or nullptr. `cautious`: the request could not be sent again, so only
+  /// connections that are far from the peer's idle limit.
+  [[nodiscard]] ConnectionPtr take(const PoolKey& key, bool cautious);
+  /// Keeps it if there is room.
+  void put(ConnectionPtr connection);
+  /// The peer said `Keep-Alive: timeout=N`.
+  void learn(const PoolKey& key, std::chrono::nanoseconds peer_timeout);
+
+  /// Closes the longest idle connection of this backend; false if it has none here.
+  bool close_one(telemetry::StringId backend);
+  /// Closes idle connections that `unwanted` names: an endpoint left, the trust changed.
+  template <class Unwanted>
+  void close_if(Unwanted&& unwanted) {
+    for (auto& [key, bucket] : buckets_) {
+      if (!unwanted(key)) continue;
+      while (!bucket.idle.empty()) discard(bucket.idle.front());
+    }
+  }
+  [[nodiscard]] std::size_t idle() const { return idle_count_; }
+
+  static constexpr std::chrono::seconds kIdleMax{55};
+
+ private:
+  friend class Connection;
+  struct Bucket {
+    IntrusiveList<Connection> idle;  ///< Longest idle first.
+    std::size_t count = 0;
+    std::chrono::nanoseconds keep{kIdleMax};  ///< We close first.
+  };
+  void closed_by_peer(Connection& connection);
+  void discard(Connection& connection);
+  ConnectionPtr remove(Bucket& bucket, Connection& connection);
+  void on_timer() override;
+
+  Loop& loop_;
+  telemetry::Telemetry& telemetry_;
+  std::unordered_map<PoolKey, Bucket, PoolKeyHash> buckets_;
+  std::size_t idle_count_ = 0;
+};
+
+}  // namespace epaulet::upstream
