@@ -78,11 +78,12 @@ Verdict as_authority_target(std::string_view target, bool is_all_we_get) {
 
 Verdict as_http1(std::string_view bytes, bool is_all_we_get) {
   // RFC 9112 section 2.2: empty lines before a request are ignored.
-  for (std::size_t lines = 0; lines < limits::kEmptyLinesBeforeRequestMax; ++lines) {
-    if (!bytes.starts_with("\r\n"sv)) break;
+  std::size_t lines = 0;
+  for (; lines < limits::kEmptyLinesBeforeRequestMax && bytes.starts_with("\r\n"sv); ++lines) {
     bytes.remove_prefix(2);
   }
-  if (bytes.empty() || bytes == "\r"sv) return Verdict::need_more;
+  const bool may_be_empty_line = bytes == "\r"sv && lines < limits::kEmptyLinesBeforeRequestMax;
+  if (bytes.empty() || may_be_empty_line) return Verdict::need_more;
   const auto space = bytes.find(' ');
   const auto method = bytes.substr(0, space);
   if (method.empty() || method.size() > kMethodBytesMax || !all_of(method, char_class::kToken)) {
