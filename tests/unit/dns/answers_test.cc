@@ -1,0 +1,295 @@
+#include "dns/answers.h"
+
+#include <gtest/gtest.h>
+
+#include "base/limits.h"
+#include "tests/unit/dns/bytes.h"
+
+namespace epaulet::test {
+namespace {
+
+using Next = DnsDecision::Next;
+
+class AnswersTest : public testing::Test {
+ protected:
+  static Settings settings() {
+    Settings made;
+    made.workload.service = "api.default";
+    made.services["api2.default"].name = "api2.default";
+    made.services["api2.default"].default_backend = "api2.default";
+    made.services["full"].name = "full";
+    made.dns.virtual_v6 = *IpNetwork::parse("fd00:e9a0::/32");
+    return made;
+  }
+  static DnsViewPtr view_with(bool v6) {
+    const IpNetwork v4_network = *IpNetwork::parse("240.0.0.0/4");
+    const auto v6_network = v6 ? IpNetwork::parse("fd00:e9a0::/32") : std::nullopt;
+    std::vector<VirtualAddress> addresses{{"api2.default", *IpAddress::parse("240.1.2.3"), {}}};
+    if (v6) addresses[0].v6 = IpAddress::parse("fd00:e9a0::1");
+    return make_dns_view(
+        settings(), std::make_shared<VirtualAddressTable>(v4_network, v6_network, addresses), {});
+  }
+  DnsDecision read(const DnsBytes& bytes, bool over_tcp = false) const {
+    return read_query(*view, bytes, over_tcp);
+  }
+  DnsDecision read(const DnsMessage& message, bool over_tcp = false) const {
+    return read(write_dns_message(message, 4096), over_tcp);
+  }
+  static DnsMessage parsed(const DnsReply& reply) {
+    auto message = read_dns_message(reply.bytes);
+    EXPECT_TRUE(message);
+    return message ? std::move(*message) : DnsMessage{};
+  }
+  DnsMessage ask_service(std::string_view name, RecordType type) const {
+    const auto decision = read(query_bytes(name, type));
+    EXPECT_EQ(decision.next, Next::service);
+    return parsed(answer_service(*view, *decision.query, *decision.service));
+  }
+  DnsReply forward(const DnsMessage& query, const DnsMessage& upstream,
+                   bool over_tcp = false) const {
+    const auto decision = read(query, over_tcp);
+    EXPECT_EQ(decision.next, Next::forward);
+    return answer_forwarded(*view, *decision.query, write_dns_message(upstream, 65535));
+  }
+
+  DnsViewPtr view = view_with(true);
+};
+
+TEST_F(AnswersTest, a_configured_name_is_ours_and_any_other_is_forwarded) {
+  EXPECT_EQ(read(query_bytes("API2.default.svc.cluster.local.")).next, Next::service);
+  EXPECT_EQ(read(query_bytes("example.com")).next, Next::forward);
+}
+
+TEST_F(AnswersTest, answers_a_with_the_virtual_address) {
+  const auto answer = ask_service("Api2.Default", RecordType::a);
+  EXPECT_EQ(answer.header.id, 0x1234);
+  EXPECT_TRUE(answer.header.is_response && answer.header.authoritative &&
+              answer.header.recursion_available);
+  EXPECT_TRUE(answer.header.recursion_desired);
+  EXPECT_EQ(answer.header.rcode, Rcode::noerror);
+  ASSERT_EQ(answer.answers.size(), 1u);
+  EXPECT_EQ(answer.answers[0], address_record("api2.default", "240.1.2.3", 30));
+  // As it was asked: some resolvers check the case (draft-vixie-dnsext-dns0x20).
+  EXPECT_EQ(answer.questions[0].name.to_text(), "Api2.Default");
+}
+
+TEST_F(AnswersTest, answers_aaaa_with_the_virtual_address) {
+  const auto answer = ask_service("api2.default", RecordType::aaaa);
+  ASSERT_EQ(answer.answers.size(), 1u);
+  EXPECT_EQ(answer.answers[0], address_record("api2.default", "fd00:e9a0::1", 30));
+}
+
+TEST_F(AnswersTest, a_known_name_without_aaaa_is_no_error_and_empty) {
+  view = view_with(false);
+  const auto answer = ask_service("api2.default.svc.cluster.local", RecordType::aaaa);
+  EXPECT_EQ(answer.header.rcode, Rcode::noerror);
+  EXPECT_TRUE(answer.answers.empty());
+  ASSERT_EQ(answer.authorities.size(), 1u);
+  EXPECT_EQ(answer.authorities[0].type, RecordType::soa);
+  EXPECT_EQ(answer.authorities[0].owner, name_of("cluster.local"));
+}
+
+TEST_F(AnswersTest, other_types_of_a_known_name_are_no_error_and_empty) {
+  for (const auto type : {RecordType::https, RecordType::srv, RecordType::txt, RecordType::ptr,
+                          RecordType::soa, static_cast<RecordType>(4711)}) {
+    const auto answer = ask_service("api2.default", type);
+    EXPECT_EQ(answer.header.rcode, Rcode::noerror) << to_text(type);
+    EXPECT_TRUE(answer.answers.empty()) << to_text(type);
+    EXPECT_EQ(answer.authorities.size(), 1u) << to_text(type);
+  }
+}
+
+TEST_F(AnswersTest, any_gets_the_addresses) {
+  EXPECT_EQ(ask_service("api2.default", RecordType::any).answers.size(), 2u);
+}
+
+TEST_F(AnswersTest, a_service_without_virtual_address_is_a_failure_of_ours) {
+  const auto decision = read(query_bytes("full"));
+  const auto reply = answer_service(*view, *decision.query, *decision.service);
+  EXPECT_EQ(parsed(reply).header.rcode, Rcode::servfail);
+  EXPECT_EQ(reply.result, DnsResult::no_address_free);
+  EXPECT_NE(reply.error.code, ErrorCode::none);
+}
+
+TEST_F(AnswersTest, what_was_never_deployed_does_not_exist_for_a_second) {
+  for (const auto type : {RecordType::a, RecordType::aaaa, RecordType::https}) {
+    const auto decision = read(query_bytes("api2.default", type));
+    const auto reply = answer_not_deployed(*view, *decision.query, *decision.service);
+    const auto answer = parsed(reply);
+    EXPECT_EQ(answer.header.rcode, Rcode::nxdomain);
+    ASSERT_EQ(answer.authorities.size(), 1u);
+    EXPECT_EQ(answer.authorities[0].ttl, 1u);
+    EXPECT_EQ(std::get<SoaData>(answer.authorities[0].data).minimum, 1u);
+    EXPECT_EQ(answer.authorities[0].owner, name_of("default"));
+    EXPECT_EQ(reply.error.code, ErrorCode::never_had_endpoint);
+    EXPECT_EQ(reply.result, DnsResult::not_deployed);
+  }
+}
+
+TEST_F(AnswersTest, says_why_to_who_understands_edns) {
+  auto query = query_message("api2.default");
+  query.edns = Edns{1232, 0, true, ""};
+  const auto decision = read(query);
+  const auto answer = parsed(answer_not_deployed(*view, *decision.query, *decision.service));
+  ASSERT_TRUE(answer.edns);
+  EXPECT_TRUE(answer.edns->dnssec_ok);
+  EXPECT_NE(
+      answer.edns->options.find("service api2.default is configured but has never had an endpoint"),
+      std::string::npos);
+}
+
+TEST_F(AnswersTest, sends_no_edns_to_who_did_not) {
+  const auto decision = read(query_bytes("api2.default"));
+  EXPECT_FALSE(parsed(answer_not_deployed(*view, *decision.query, *decision.service)).edns);
+  EXPECT_FALSE(parsed(answer_service(*view, *decision.query, *decision.service)).edns);
+}
+
+TEST_F(AnswersTest, drops_what_has_no_id_and_what_is_itself_an_answer) {
+  EXPECT_EQ(read(bytes_of("1234 0100 0001")).next, Next::drop);
+  EXPECT_EQ(read(DnsBytes{}).next, Next::drop);
+  EXPECT_EQ(read(response_message("api2.default", RecordType::a, Rcode::noerror)).next, Next::drop);
+}
+
+TEST_F(AnswersTest, malformed_queries_get_formerr_under_their_id) {
+  auto no_question = query_message("x");
+  no_question.questions.clear();
+  auto two_questions = query_message("x");
+  two_questions.questions.push_back(two_questions.questions[0]);
+  auto with_answer = query_message("x");
+  with_answer.answers.push_back(address_record("x", "10.0.0.1"));
+  auto too_long = query_bytes("x");
+  too_long.resize(limits::kDnsMessageBytesMax + 1);
+  auto cut = query_bytes("api2.default");
+  cut.pop_back();
+  for (const auto& bytes :
+       {write_dns_message(no_question, 4096), write_dns_message(two_questions, 4096),
+        write_dns_message(with_answer, 4096), query_bytes("x", RecordType::opt), too_long, cut}) {
+    const auto decision = read(bytes);
+    ASSERT_EQ(decision.next, Next::reply);
+    const auto answer = parsed(decision.reply);
+    EXPECT_EQ(answer.header.rcode, Rcode::formerr);
+    EXPECT_EQ(answer.header.id, 0x1234);
+    EXPECT_TRUE(answer.header.is_response);
+    EXPECT_EQ(decision.reply.result, DnsResult::malformed);
+    EXPECT_EQ(decision.reply.error.code, ErrorCode::dns_refused);
+  }
+}
+
+TEST_F(AnswersTest, other_operations_classes_transfers_and_versions_are_not_implemented) {
+  auto update = query_message("api2.default");
+  update.header.opcode = 5;
+  auto chaos = query_message("version.bind");
+  chaos.questions[0].klass = 3;
+  for (const auto& query : {update, chaos, query_message("api2.default", RecordType::axfr),
+                            query_message("example.com", RecordType::ixfr)}) {
+    const auto decision = read(query);
+    ASSERT_EQ(decision.next, Next::reply);
+    EXPECT_EQ(parsed(decision.reply).header.rcode, Rcode::notimp);
+    EXPECT_EQ(decision.reply.result, DnsResult::not_supported);
+  }
+  auto version = query_message("example.com");
+  version.edns = Edns{1232, 1, false, ""};
+  const auto decision = read(version);
+  ASSERT_EQ(decision.next, Next::reply);
+  EXPECT_EQ(parsed(decision.reply).header.rcode, Rcode::badvers);
+  EXPECT_EQ(parsed(decision.reply).edns->version, 0);
+}
+
+TEST_F(AnswersTest, forwards_the_answer_byte_for_byte_under_the_clients_id) {
+  auto upstream = response_message("example.com", RecordType::a, Rcode::noerror);
+  upstream.answers = {alias_record("example.com", "b.example"),
+                      address_record("b.example", "192.0.2.1")};
+  upstream.header.id = 0x9999;
+  const auto reply = forward(query_message("example.com"), upstream);
+  upstream.header.id = 0x1234;
+  EXPECT_EQ(reply.bytes, write_dns_message(upstream, 512));
+  EXPECT_EQ(reply.result, DnsResult::forwarded);
+  EXPECT_EQ(reply.error.code, ErrorCode::none);
+}
+
+TEST_F(AnswersTest, an_unknown_name_stays_unknown) {
+  const auto reply = forward(query_message("nowhere.example"),
+                             response_message("nowhere.example", RecordType::a, Rcode::nxdomain));
+  EXPECT_EQ(parsed(reply).header.rcode, Rcode::nxdomain);
+  EXPECT_EQ(reply.result, DnsResult::forwarded_unknown);
+  EXPECT_EQ(reply.error.code, ErrorCode::none);
+}
+
+TEST_F(AnswersTest, the_upstreams_refusal_passes_and_counts_as_one) {
+  const auto reply = forward(query_message("x.example"),
+                             response_message("x.example", RecordType::a, Rcode::refused));
+  EXPECT_EQ(parsed(reply).header.rcode, Rcode::refused);
+  EXPECT_EQ(reply.result, DnsResult::forward_failed);
+  EXPECT_EQ(reply.error.code, ErrorCode::dns_failed);
+  EXPECT_EQ(reply.error.detail, 5);
+}
+
+TEST_F(AnswersTest, cuts_what_the_client_cannot_take) {
+  auto upstream = response_message("big.example", RecordType::txt, Rcode::noerror);
+  const DnsRecord text{name_of("big.example"), RecordType::txt, kClassIn, 60,
+                       std::string(100, '\x10')};
+  upstream.answers.assign(20, text);
+  const auto plain = query_message("big.example", RecordType::txt);
+  const auto cut = parsed(forward(plain, upstream));
+  EXPECT_TRUE(cut.header.truncated);
+  EXPECT_TRUE(cut.answers.empty());
+  EXPECT_LE(forward(plain, upstream).bytes.size(), 512u);
+
+  EXPECT_EQ(parsed(forward(plain, upstream, true)).answers.size(), 20u);
+
+  auto large = plain;
+  large.edns = Edns{4096, 0, false, ""};
+  EXPECT_EQ(parsed(forward(large, upstream)).answers.size(), 20u);
+  large.edns->udp_payload_bytes = 1232;
+  EXPECT_TRUE(parsed(forward(large, upstream)).header.truncated);
+  large.edns->udp_payload_bytes = 1;  // RFC 6891 section 6.2.3: below 512 means 512.
+  EXPECT_TRUE(parsed(forward(large, upstream)).header.truncated);
+}
+
+TEST_F(AnswersTest, an_upstream_answer_with_a_virtual_address_is_refused) {
+  for (const std::string address : {"240.1.2.3", "240.9.9.9", "fd00:e9a0::1"}) {
+    auto upstream = response_message("evil.example", RecordType::a, Rcode::noerror);
+    upstream.answers = {address_record("evil.example", "192.0.2.1"),
+                        address_record("evil.example", address)};
+    const auto reply = forward(query_message("evil.example"), upstream);
+    EXPECT_EQ(parsed(reply).header.rcode, Rcode::refused) << address;
+    EXPECT_TRUE(parsed(reply).answers.empty()) << address;
+    EXPECT_EQ(reply.result, DnsResult::forward_rejected) << address;
+  }
+}
+
+TEST_F(AnswersTest, an_upstream_answer_that_is_nonsense_is_a_failure) {
+  const auto decision = read(query_bytes("example.com"));
+  for (const auto& bytes :
+       {bytes_of("12"), query_bytes("example.com"), bytes_of("1234 8180 0001 0001 0000 0000")}) {
+    const auto reply = answer_forwarded(*view, *decision.query, bytes);
+    EXPECT_EQ(parsed(reply).header.rcode, Rcode::servfail);
+    EXPECT_EQ(reply.result, DnsResult::forward_failed);
+  }
+}
+
+TEST_F(AnswersTest, failures_are_servfail_and_loops_are_refused) {
+  const auto decision = read(query_bytes("example.com"));
+  const Error failed(ErrorCode::dns_failed, Side::upstream, Stage::dns);
+  EXPECT_EQ(answer_failure(*decision.query, DnsResult::forward_failed, failed).rcode,
+            Rcode::servfail);
+  EXPECT_EQ(answer_failure(*decision.query, DnsResult::overloaded, failed).rcode, Rcode::servfail);
+  EXPECT_EQ(answer_failure(*decision.query, DnsResult::looped, failed).rcode, Rcode::refused);
+}
+
+TEST_F(AnswersTest, the_longest_name_fits_or_is_cut_never_more) {
+  Settings long_names = settings();
+  const std::string label(61, 'a');
+  const std::string name = label + "." + label + "." + label + "." + label + ".abcde";
+  long_names.services[name].name = name;
+  view = make_dns_view(long_names, view->addresses, {});
+  auto query = query_message(name);
+  query.edns = Edns{512, 0, false, ""};
+  const auto decision = read(query);
+  ASSERT_EQ(decision.next, Next::service);
+  EXPECT_LE(answer_not_deployed(*view, *decision.query, *decision.service).bytes.size(), 512u);
+  EXPECT_LE(answer_service(*view, *decision.query, *decision.service).bytes.size(), 512u);
+}
+
+}  // namespace
+}  // namespace epaulet::test
