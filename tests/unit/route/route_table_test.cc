@@ -1,0 +1,193 @@
+#include "route/route_table.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+
+#include "tests/support/test_request.h"
+
+namespace epaulet {
+namespace {
+
+using namespace std::chrono_literals;
+
+RouteSettings route(std::string name, std::vector<std::string> paths = {},
+                    std::vector<std::string> methods = {}) {
+  RouteSettings out;
+  out.name = std::move(name);
+  out.paths = std::move(paths);
+  out.methods = std::move(methods);
+  return out;
+}
+
+/// A service `shop` with a backend of the same name and two others.
+class RouteTableTest : public testing::Test {
+ protected:
+  RouteTableTest() {
+    for (const char* name : {"shop", "shop-v2", "audit"}) settings_.backends[name].name = name;
+    service_.name = "shop";
+    service_.default_backend = "shop";
+    service_.origin = {.source = "shop.yaml", .object = "services.shop", .line = 7, .column = 3};
+  }
+
+  RouteTable table() {
+    settings_.services["shop"] = service_;
+    return RouteTable(service_, settings_, RouteTable::index_backends(settings_));
+  }
+  std::string matched(std::string_view target, std::string_view method = "GET",
+                      std::string_view authority = "shop", const TestRequest::Fields& fields = {}) {
+    const RouteTable routes = table();
+    const Route* found = routes.match(TestRequest(target, method, authority, fields).head);
+    return found == nullptr ? "none" : found->name();
+  }
+
+  Settings settings_;
+  ServiceSettings service_;
+};
+
+TEST_F(RouteTableTest, the_implicit_last_route_takes_what_no_other_does) {
+  service_.routes = {route("read", {"/items/**"}, {"GET"}), route("write", {}, {"POST", "PUT"})};
+  EXPECT_EQ(matched("/items/7"), "read");
+  EXPECT_EQ(matched("/items/7", "POST"), "write");
+  EXPECT_EQ(matched("/other"), "default");
+  EXPECT_EQ(matched("/items/7", "HEAD"), "default") << "routes ask for the exact reading";
+  EXPECT_EQ(matched("/Items/7"), "default");
+}
+
+TEST_F(RouteTableTest, the_first_route_that_matches_wins) {
+  service_.routes = {route("narrow", {"/a/b"}), route("wide", {"/a/**"}), route("all"),
+                     route("never", {"/c"})};
+  EXPECT_EQ(matched("/a/b"), "narrow");
+  EXPECT_EQ(matched("/a/c"), "wide");
+  EXPECT_EQ(matched("/c"), "all");
+}
+
+TEST_F(RouteTableTest, hosts_and_headers_choose_a_route_within_the_service) {
+  auto by_host = route("host");
+  by_host.hosts = {"*.canary.example"};
+  auto by_header = route("header");
+  by_header.headers = {{.name = "x-version", .exact = "2"}};
+  service_.routes = {by_host, by_header};
+  EXPECT_EQ(matched("/", "GET", "eu.canary.example:80"), "host");
+  EXPECT_EQ(matched("/", "GET", "shop", {{"X-Version", "2"}}), "header");
+  EXPECT_EQ(matched("/", "GET", "shop", {{"X-Version", "1"}}), "default");
+}
+
+TEST_F(RouteTableTest, a_route_without_targets_uses_the_default_backend) {
+  service_.routes = {route("read")};
+  const RouteTable routes = table();
+  ASSERT_EQ(routes.routes().size(), 2u);
+  for (const Route& one : routes.routes()) {
+    ASSERT_EQ(one.targets().size(), 1u);
+    EXPECT_EQ(one.targets()[0].backend, "shop");
+    EXPECT_EQ(one.targets()[0].backend_index, 1u) << "audit, shop, shop-v2";
+  }
+  EXPECT_EQ(routes.routes()[1].name(), "default");
+  EXPECT_EQ(routes.routes()[1].origin().to_string(), "shop.yaml:7:3");
+}
+
+TEST_F(RouteTableTest, a_service_without_default_backend_refuses_what_no_route_takes) {
+  service_.default_backend.clear();
+  auto write = route("write", {}, {"POST"});
+  write.to = {{.origin = {}, .backend = "audit", .weight = 1}};
+  service_.routes = {write};
+  EXPECT_EQ(matched("/", "POST"), "write");
+  EXPECT_EQ(matched("/"), "none");
+  EXPECT_EQ(table().opaque(), nullptr);
+  service_.routes.clear();
+  EXPECT_EQ(matched("/"), "none");
+}
+
+TEST_F(RouteTableTest, a_route_whose_weights_are_zero_takes_no_traffic) {
+  auto closed = route("closed", {"/closed"});
+  closed.to = {{.origin = {}, .backend = "audit", .weight = 0},
+               {.origin = {}, .backend = "shop", .weight = 0}};
+  service_.routes = {closed};
+  EXPECT_EQ(matched("/closed"), "none") << "not the default: nothing falls through";
+  EXPECT_EQ(matched("/open"), "default");
+}
+
+TEST_F(RouteTableTest, opaque_connections_take_the_first_route_without_conditions) {
+  EXPECT_EQ(table().opaque()->name(), "default");
+  service_.routes = {route("read", {"/**"}), route("all")};
+  EXPECT_EQ(table().opaque()->name(), "all");
+  service_.default_backend.clear();
+  service_.routes = {route("read", {"/**"})};
+  EXPECT_EQ(table().opaque(), nullptr);
+}
+
+TEST_F(RouteTableTest, weights_split_exactly) {
+  auto split = route("split");
+  split.to = {{.origin = {}, .backend = "shop", .weight = 90},
+              {.origin = {}, .backend = "audit", .weight = 0},
+              {.origin = {}, .backend = "shop-v2", .weight = 10}};
+  service_.routes = {split};
+  const RouteTable routes = table();
+  const Route& found = *routes.match(TestRequest("/").head);
+  std::map<std::string, unsigned> counts;
+  for (std::uint64_t random = 0; random < 1000; ++random) ++counts[found.pick(random).backend];
+  EXPECT_EQ(counts, (std::map<std::string, unsigned>{{"shop", 900}, {"shop-v2", 100}}));
+  // Anywhere in the range of a random number.
+  std::mt19937_64 random(1);
+  counts.clear();
+  for (unsigned i = 0; i < 100'000; ++i) ++counts[found.pick(random()).backend];
+  EXPECT_NEAR(counts["shop"], 90'000, 600);
+  EXPECT_EQ(counts.size(), 2u);
+  EXPECT_FALSE(found.pick(UINT64_MAX).backend.empty());
+}
+
+TEST_F(RouteTableTest, the_largest_weights_do_not_overflow) {
+  auto split = route("split");
+  for (const char* backend : {"shop", "shop-v2", "audit"}) {
+    split.to.push_back({.origin = {}, .backend = backend, .weight = UINT32_MAX});
+  }
+  service_.routes = {split};
+  const RouteTable routes = table();
+  const Route& found = *routes.match(TestRequest("/").head);
+  EXPECT_EQ(found.pick(UINT32_MAX - 1ull).backend, "shop");
+  EXPECT_EQ(found.pick(UINT32_MAX).backend, "shop-v2");
+  EXPECT_EQ(found.pick(3ull * UINT32_MAX - 1).backend, "audit");
+  EXPECT_EQ(found.pick(3ull * UINT32_MAX).backend, "shop");
+}
+
+TEST_F(RouteTableTest, timeouts_and_retries_are_inherited_key_by_key) {
+  settings_.timeouts.request = 20s;
+  settings_.timeouts.head = 3s;
+  settings_.retries.max = 5;
+  service_.timeouts.request = 10s;
+  service_.timeouts.attempt = 3s;
+  service_.retries.budget = 0.3;
+  auto write = route("write", {}, {"POST"});
+  write.timeouts.attempt = 10s;
+  write.retries.max = 0;
+  service_.routes = {write};
+  const RouteTable routes = table();
+  const Route& post = *routes.match(TestRequest("/", "POST").head);
+  EXPECT_EQ(post.timeouts().request, 10s);
+  EXPECT_EQ(post.timeouts().attempt, 10s);
+  EXPECT_EQ(post.timeouts().head, 3s);
+  EXPECT_EQ(post.timeouts().connect, 1s);
+  EXPECT_EQ(post.retry().max, 0u);
+  EXPECT_EQ(post.retry().budget, 0.3);
+  const Route& get = *routes.match(TestRequest("/").head);
+  EXPECT_EQ(get.timeouts().attempt, 3s);
+  EXPECT_EQ(get.retry().max, 5u);
+}
+
+TEST_F(RouteTableTest, tables_of_all_services_stand_in_the_order_of_the_settings) {
+  service_.routes = {route("read")};
+  settings_.services["shop"] = service_;
+  ServiceSettings audit;
+  audit.name = "audit";
+  audit.default_backend = "audit";
+  settings_.services["audit"] = audit;
+  const auto tables = RouteTable::all(settings_);
+  ASSERT_EQ(tables.size(), 2u);
+  EXPECT_EQ(tables[0].service(), "audit");
+  EXPECT_EQ(tables[1].service(), "shop");
+  EXPECT_EQ(tables[1].routes()[0].name(), "read");
+}
+
+}  // namespace
+}  // namespace epaulet
