@@ -57,6 +57,8 @@ class MemoryConnection : public std::enable_shared_from_this<MemoryConnection> {
     if (conditions_.reset_probability > 0 && random_.unit() < conditions_.reset_probability) fail();
     if (try_write(side, op)) return true;
     out.writing = &op;
+    wake_reader(side);  // What had room is there to be read.
+    // The reader may have made room for all of it: then run() is due, as for any write that waited.
     return false;
   }
   void cancel_write(int side, const Error& why) {
@@ -188,8 +190,13 @@ class MemoryConnection : public std::enable_shared_from_this<MemoryConnection> {
   void deliver(int side) {
     Direction& in = directions_[1 - side];
     if (in.reading == nullptr) return;
-    if (!try_read(in, *loops_[side], *in.reading)) return arm(side);
-    loops_[side]->ready(*std::exchange(in.reading, nullptr));
+    // Taken out first: a read makes room, a waiting writer then writes, and that delivers again.
+    ReadOp* op = std::exchange(in.reading, nullptr);
+    if (!try_read(in, *loops_[side], *op)) {
+      in.reading = op;
+      return arm(side);
+    }
+    loops_[side]->ready(*op);
   }
   void arm(int side) {
     const Direction& in = directions_[1 - side];
