@@ -44,6 +44,7 @@ inline constexpr std::size_t kPeerCertificateBytesMax =
 inline constexpr std::size_t kTlsSessionsMax =
     1024;  ///< Client sessions kept for resumption, per worker.
 inline constexpr std::chrono::hours kTlsTicketLifetimeMax{2};
+inline constexpr std::uint32_t kTlsLateMessagesMax = 32;       ///< Tickets and key updates with no data between.
 
 // Tokens.
 inline constexpr std::size_t kTokenBytesMax = 8 * kKiB;
@@ -59,6 +60,12 @@ inline constexpr std::size_t kTraceEventsMax = 24;        ///< Per exchange: 512
 inline constexpr std::size_t kLogRingBytes = 256 * kKiB;  ///< Per worker.
 inline constexpr std::size_t kMetricCellsMax =
     4096;  ///< Per worker; further ones share the cell "overflow".
+inline constexpr std::size_t kInternedStringsMax = 65536;        ///< Process-wide, never forgotten.
+inline constexpr std::size_t kInternedBytesMax = 8 * kMiB;       ///< All of them together.
+inline constexpr std::size_t kInternedStringBytesMax = 1 * kKiB; ///< Longer ones are cut.
+inline constexpr std::size_t kForeignStringsShare = 4;  ///< Text that peers chose: one in four.
+inline constexpr std::size_t kLogLineBytesMax = 4 * kKiB;
+inline constexpr std::chrono::milliseconds kLogBatchTime{10};  ///< Lines of so long: one write.
 
 // DNS.
 inline constexpr std::size_t kDnsMessageBytesMax = 4 * kKiB;
@@ -82,7 +89,14 @@ inline constexpr std::size_t kIdleConnectionsMax = 4096;  ///< Per worker.
 inline constexpr std::uint32_t kRetriesMax = 10;
 inline constexpr std::size_t kConfigBytesMax = 64 * kMiB;
 inline constexpr std::size_t kConfigErrorsMax = 100;
-inline constexpr std::size_t kAdminConnectionsMax = 64;
+inline constexpr std::size_t kAdminConnectionsMax = 64;  ///< Per surface: admin, metrics, health.
+inline constexpr std::size_t kAdminHeadBytesMax = 8 * kKiB;
+inline constexpr std::chrono::seconds kAdminIdle{75};     ///< Scrapers come back every 15 to 60 s.
+inline constexpr std::chrono::seconds kAdminHeadTime{5};  ///< For a request's head to arrive.
+inline constexpr std::chrono::seconds kAdminSendTime{10};  ///< For a page to be taken.
+inline constexpr std::chrono::seconds kAdminProbeTime{10};  ///< For the app to answer a probe.
+inline constexpr std::size_t kAdminAnswerBytesMax = 64 * kMiB;  ///< What the CLI takes.
+inline constexpr std::chrono::seconds kAdminClientTime{10};     ///< Each wait of the CLI.
 inline constexpr std::size_t kWorkersMax = 64;
 
 }  // namespace epaulet::limits

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "crypto/digest.h"
+#include "crypto/wall_time.h"
+#include "tls/alpn.h"
+
+namespace epaulet {
+
+/// What a handshake established about the peer, or why it failed.
+struct HandshakeReport {
+  // Proven by the peer: set after success only.
+  std::string spiffe_id;
+  Sha256 fingerprint{};  ///< Of its leaf.
+  Sha256
+      authority{};  ///< Of the root that its chain led to: drain when that root leaves the bundle.
+  WallTime not_after{};  ///< Of its leaf: drain before.
+  bool resumed = false;
+  std::optional<MeshProtocol> protocol;
+
+  /// Server: what the client asked for, also after a failure; client: what we asked for. "" if
+  /// none.
+  std::string sni;
+  /// After a failure: what was presented, what was expected, which authority, which clock. One
+  /// line, printable, for the log and explain on this side only.
+  std::string diagnosis;
+};
+
+}  // namespace epaulet

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "base/error.h"
+#include "crypto/identity.h"
+#include "tls/handshake_report.h"
+
+namespace epaulet {
+
+/// What a peer must prove.
+struct PeerPolicy {
+  const Identity& own;  ///< Whose trust domain and bundle count.
+  WallTime now;
+  /// Client: the endpoint's identities, of which the server must hold one. Server: nothing, any
+  /// identity of the trust domain may come in; what it may do is for the access rules.
+  std::optional<std::span<const std::string>> expected;
+};
+
+struct PeerVerdict {
+  ErrorCode code = ErrorCode::none;  ///< none: the peer is who it should be.
+  std::string diagnosis;             ///< "" if the code is none.
+  int x509_error = 0;                ///< X509_V_...: decides the alert that the peer gets.
+  // Filled as far as the certificate tells.
+  std::string spiffe_id;
+  Sha256 fingerprint{};
+  Sha256 authority{};
+  WallTime not_after{};
+};
+
+/// Judges the chain that OpenSSL collected during a full handshake.
+[[nodiscard]] PeerVerdict verify_peer(x509_store_ctx_st* chain, const PeerPolicy& policy);
+
+/// Judges the leaf of a resumed session: its chain was proven when the session began, under the
+/// same bundle.
+[[nodiscard]] PeerVerdict verify_resumed_peer(const Certificate& leaf, const PeerPolicy& policy);
+
+/// "spiffe://... (CN=..., issued by CN=..., sha256 ..., valid from A until B)".
+[[nodiscard]] std::string text_of_certificate(const Certificate& certificate);
+/// The first few roots.
+[[nodiscard]] std::string text_of_bundle(const std::vector<Certificate>& bundle);
+
+}  // namespace epaulet

@@ -1,0 +1,241 @@
+#include <gtest/gtest.h>
+
+#include "tests/unit/tls/mesh_fixture.h"
+#include "tests/unit/tls/raw_peer.h"
+#include "tls/engine.h"
+#include "tls/session_cache.h"
+
+namespace epaulet {
+namespace {
+
+using namespace std::chrono_literals;
+using Step = TlsEngine::Step;
+
+class ResumptionTest : public testing::Test, protected Mesh {
+ protected:
+  [[nodiscard]] TlsClientOptions caching() {
+    auto with = options();
+    with.sessions = &cache_;
+    return with;
+  }
+  /// One connection. "full", "resumed" or the client's error.
+  std::string connect(const std::shared_ptr<const TlsContext>& from,
+                      const std::shared_ptr<const TlsContext>& to, const TlsClientOptions& with,
+                      WallTime now = kNow) {
+    EnginePair pair(from, to, with, now);
+    if (!pair.shake()) {
+      const auto& error =
+          pair.client_step == Step::failed ? pair.client.error() : pair.server.error();
+      return std::to_string(static_cast<int>(error.code)) + " " + pair.server.report().diagnosis;
+    }
+    EXPECT_EQ(pair.client.report().resumed, pair.server.report().resumed);
+    // Resumed or not, both know the same of each other.
+    EXPECT_EQ(pair.client.report().spiffe_id, kApi2);
+    EXPECT_EQ(pair.server.report().spiffe_id, kApi);
+    EXPECT_EQ(pair.client.report().authority, authority_);
+    EXPECT_EQ(pair.server.report().authority, authority_);
+    EXPECT_EQ(pair.server.report().protocol, MeshProtocol::h1);
+    EXPECT_EQ(pair.server.report().sni, "api2.default");
+    EXPECT_EQ(carry(pair.client, pair.server, "ping"), "ping");
+    return pair.client.report().resumed ? "resumed" : "full";
+  }
+
+  TlsSessionCache cache_;
+  Sha256 authority_ = ca.certificate().fingerprint();
+};
+
+TEST_F(ResumptionTest, the_second_connection_resumes_and_so_do_all_after_it) {
+  EXPECT_EQ(connect(api, api2, caching()), "full");
+  EXPECT_EQ(cache_.size(), 1u);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(connect(api, api2, caching()), "resumed");
+  EXPECT_EQ(cache_.size(), 1u);
+}
+
+TEST_F(ResumptionTest, without_a_cache_nothing_is_resumed) {
+  EXPECT_EQ(connect(api, api2, options()), "full");
+  EXPECT_EQ(connect(api, api2, options()), "full");
+  EXPECT_EQ(cache_.size(), 0u);
+}
+
+TEST_F(ResumptionTest, sessions_are_kept_apart_by_expected_identities_and_scope) {
+  EXPECT_EQ(connect(api, api2, caching()), "full");
+  const std::vector<std::string> wider{kApi2, kApi};
+  auto with = caching();
+  with.expected = wider;
+  EXPECT_EQ(connect(api, api2, with), "full");
+  with = caching();
+  with.session_scope = "10.0.0.2:8080";
+  EXPECT_EQ(connect(api, api2, with), "full");
+  EXPECT_EQ(cache_.size(), 3u);
+  EXPECT_EQ(connect(api, api2, with), "resumed");
+}
+
+TEST_F(ResumptionTest, a_renewed_leaf_keeps_tickets_and_sessions) {
+  EXPECT_EQ(connect(api, api2, caching()), "full");
+  const auto renewed_server =
+      context_of(identity_of(issue_text(ca, kApi2, kNow + 1h), kNow + 1h), api2.get());
+  EXPECT_EQ(connect(api, renewed_server, caching(), kNow + 1h), "resumed");
+  const auto renewed_client =
+      context_of(identity_of(issue_text(ca, kApi, kNow + 1h), kNow + 1h), api.get());
+  EXPECT_EQ(connect(renewed_client, renewed_server, caching(), kNow + 1h), "resumed");
+}
+
+TEST_F(ResumptionTest, another_pod_with_keys_of_its_own_makes_a_full_handshake) {
+  EXPECT_EQ(connect(api, api2, caching()), "full");
+  const auto other_pod = context_of(identity_of(issue_text(ca, kApi2)));
+  EXPECT_EQ(connect(api, other_pod, caching()), "full");
+}
+
+TEST_F(ResumptionTest, tickets_live_no_longer_than_either_leaf) {
+  const auto short_lived = context_of(identity_of(issue_text(ca, kApi, kNow, 10min)));
+  EXPECT_EQ(connect(short_lived, api2, caching()), "full");
+  EXPECT_EQ(connect(short_lived, api2, caching(), kNow + 10min - 1s), "resumed");
+  EXPECT_EQ(cache_.find("", kNow), nullptr);
+  // The ticket that the resumed connection was given ends with the leaf too, not two hours later. A
+  // new leaf of the same identity makes the client usable again; the session of the old one is
+  // gone.
+  const auto renewed =
+      context_of(identity_of(issue_text(ca, kApi, kNow + 9min), kNow + 9min), short_lived.get());
+  EXPECT_EQ(connect(renewed, api2, caching(), kNow + 10min), "full");
+}
+
+TEST_F(ResumptionTest, a_server_refuses_a_ticket_past_its_leaf_even_if_the_client_offers_it) {
+  const auto short_lived = context_of(identity_of(issue_text(ca, kApi2, kNow, 10min)));
+  EXPECT_EQ(connect(api, short_lived, caching()), "full");
+  const auto renewed =
+      context_of(identity_of(issue_text(ca, kApi2, kNow + 5min), kNow + 5min), short_lived.get());
+  // A client whose clock stands still still offers it.
+  EnginePair pair(api, renewed, caching(), kNow);
+  pair.server_now = kNow + 10min;
+  ASSERT_TRUE(pair.shake());
+  EXPECT_FALSE(pair.server.report().resumed);
+}
+
+TEST_F(ResumptionTest, tickets_live_two_hours_at_most) {
+  EXPECT_EQ(connect(api, api2, caching()), "full");
+  EXPECT_EQ(connect(api, api2, caching(), kNow + 2h - 1s), "resumed");
+  cache_.clear();
+  EXPECT_EQ(connect(api, api2, caching()), "full");
+  EXPECT_EQ(connect(api, api2, caching(), kNow + 2h), "full");
+}
+
+TEST_F(ResumptionTest, a_removed_root_is_not_resumed_by_the_server) {
+  // Two roots are trusted; the client's is then withdrawn.
+  const auto old_ca = CertificateAuthority::create(kDomain, KeyType::p256, kNow);
+  const auto both = pem_of({ca.certificate(), old_ca.certificate()});
+  auto client_text = issue_text(old_ca, kApi);
+  client_text.bundle = both;
+  auto server_text = issue_text(ca, kApi2);
+  server_text.bundle = both;
+  const auto client = context_of(identity_of(client_text));
+  const auto server = context_of(identity_of(server_text));
+  {
+    EnginePair first(client, server, caching());
+    ASSERT_TRUE(first.shake());
+    EXPECT_EQ(first.server.report().authority, old_ca.certificate().fingerprint());
+    EXPECT_EQ(first.client.report().authority, ca.certificate().fingerprint());
+    EnginePair second(client, server, caching());
+    ASSERT_TRUE(second.shake());
+    ASSERT_TRUE(second.server.report().resumed);
+    EXPECT_EQ(second.server.report().authority, old_ca.certificate().fingerprint());
+  }
+  server_text.bundle = ca.certificate().to_pem();
+  const auto strict = context_of(identity_of(server_text), server.get());
+  EnginePair third(client, strict, caching());
+  EXPECT_FALSE(third.shake());
+  EXPECT_FALSE(third.server.handshake_is_over());
+  EXPECT_EQ(third.server.error().code, ErrorCode::tls_peer_untrusted);
+}
+
+TEST_F(ResumptionTest, a_removed_root_is_not_resumed_by_the_client) {
+  const auto old_ca = CertificateAuthority::create(kDomain, KeyType::p256, kNow);
+  const auto both = pem_of({ca.certificate(), old_ca.certificate()});
+  auto client_text = issue_text(ca, kApi);
+  client_text.bundle = both;
+  auto server_text = issue_text(old_ca, kApi2);
+  server_text.bundle = both;
+  const auto client = context_of(identity_of(client_text));
+  const auto server = context_of(identity_of(server_text));
+  EnginePair first(client, server, caching());
+  ASSERT_TRUE(first.shake());
+  ASSERT_EQ(cache_.size(), 1u);
+  client_text.bundle = ca.certificate().to_pem();
+  const auto strict = context_of(identity_of(client_text), client.get());
+  EnginePair second(strict, server, caching());
+  EXPECT_FALSE(second.shake());
+  EXPECT_EQ(second.client.error().code, ErrorCode::tls_peer_untrusted);
+}
+
+TEST_F(ResumptionTest, a_client_that_changed_its_identity_does_not_resume_as_the_old_one) {
+  EXPECT_EQ(connect(api, api2, caching()), "full");
+  const auto other = context_of(
+      identity_of(issue_text(ca, "spiffe://cluster.local/ns/default/sa/other")), api.get());
+  EnginePair pair(other, api2, caching());
+  ASSERT_TRUE(pair.shake());
+  EXPECT_FALSE(pair.server.report().resumed);
+  EXPECT_EQ(pair.server.report().spiffe_id, "spiffe://cluster.local/ns/default/sa/other");
+}
+
+TEST_F(ResumptionTest, a_connection_cut_without_close_notify_can_be_resumed_all_the_same) {
+  {
+    EnginePair pair(api, api2, caching());
+    ASSERT_TRUE(pair.shake());
+  }
+  EXPECT_EQ(connect(api, api2, caching()), "resumed");
+}
+
+TEST_F(ResumptionTest, a_handshake_that_fails_leaves_no_session) {
+  const std::vector<std::string> nobody{"spiffe://cluster.local/ns/default/sa/nobody"};
+  auto with = caching();
+  with.expected = nobody;
+  EnginePair pair(api, api2, with);
+  EXPECT_FALSE(pair.shake());
+  EXPECT_EQ(cache_.size(), 0u);
+}
+
+class SessionCacheTest : public testing::Test {
+ protected:
+  static TlsSessionCache::Entry entry(const std::string& key, WallTime expires = kNow + 1h) {
+    TlsSessionCache::Entry made;
+    made.key = key;
+    made.session.reset(SSL_SESSION_new());
+    made.expires = expires;
+    return made;
+  }
+};
+
+TEST_F(SessionCacheTest, the_one_unused_for_longest_makes_room) {
+  TlsSessionCache cache(2);
+  cache.put(entry("a"));
+  cache.put(entry("b"));
+  EXPECT_NE(cache.find("a", kNow), nullptr);
+  cache.put(entry("c"));
+  EXPECT_EQ(cache.size(), 2u);
+  EXPECT_EQ(cache.find("b", kNow), nullptr);
+  EXPECT_NE(cache.find("a", kNow), nullptr);
+  EXPECT_NE(cache.find("c", kNow), nullptr);
+}
+
+TEST_F(SessionCacheTest, a_session_is_gone_at_the_moment_it_expires) {
+  TlsSessionCache cache;
+  cache.put(entry("a", kNow + 1s));
+  EXPECT_NE(cache.find("a", kNow + 999ms), nullptr);
+  EXPECT_EQ(cache.find("a", kNow + 1s), nullptr);
+  EXPECT_EQ(cache.size(), 0u);
+}
+
+TEST_F(SessionCacheTest, the_same_key_is_replaced) {
+  TlsSessionCache cache;
+  cache.put(entry("a"));
+  auto newer = entry("a");
+  const auto* session = newer.session.get();
+  cache.put(std::move(newer));
+  EXPECT_EQ(cache.size(), 1u);
+  EXPECT_EQ(cache.find("a", kNow)->session.get(), session);
+  cache.remove("a");
+  cache.remove("a");
+  EXPECT_EQ(cache.size(), 0u);
+}
+
+}  // namespace
+}  // namespace epaulet
