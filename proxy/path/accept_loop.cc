@@ -44,12 +44,14 @@ Task<void> accept_loop(Worker& worker, Listener& listener, Entry entry, Scope& s
     if (scope.cancelled()) co_return;
     if (!stream) {
       const bool memory = stream.error().code == ErrorCode::memory_exhausted;
-      worker.telemetry.count(memory ? Counter::accept_failed_memory : Counter::accept_failed_descriptors);
+      worker.telemetry.count(memory ? Counter::accept_failed_memory
+                                    : Counter::accept_failed_descriptors);
       const auto waited = co_await sleep_until(scope, worker.loop.now() + kPauseWhenExhausted);
       if (!waited) co_return;
       continue;
     }
-    if (worker.shared.connections.load(std::memory_order_relaxed) >= worker.view->snapshot().settings.connections) {
+    if (worker.shared.connections.load(std::memory_order_relaxed) >=
+        worker.view->snapshot().settings.connections) {
       worker.telemetry.count(Counter::connections_refused_overload);
       (*stream)->reset();
       continue;

@@ -7,16 +7,19 @@ namespace epaulet::path {
 namespace {
 
 std::uint16_t status_for(const Exchange& exchange, const Error& error) {
-  if (error.code == ErrorCode::token_invalid) return exchange.snapshot().settings.access.invalid_token_status;
+  if (error.code == ErrorCode::token_invalid)
+    return exchange.snapshot().settings.access.invalid_token_status;
   const auto status = describe(error.code).http_status;
   return status == 0 ? 502 : status;
 }
 
-/// RFC 9110 section 11.6.1: a 401 names what would do; RFC 6750 section 3.1: and what was wrong with a token.
+/// RFC 9110 section 11.6.1: a 401 names what would do; RFC 6750 section 3.1: and what was wrong
+/// with a token.
 std::string_view challenge(std::uint16_t status, const Error& error) {
   if (status != 401) return "";
-  return error.code == ErrorCode::token_invalid ? "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n"
-                                                : "WWW-Authenticate: Bearer\r\n";
+  return error.code == ErrorCode::token_invalid
+             ? "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n"
+             : "WWW-Authenticate: Bearer\r\n";
 }
 
 /// RFC 9209. Between sidecars, and where the port says `expose`: the reason with the rule's place.
@@ -33,7 +36,8 @@ std::string proxy_status(const Exchange& exchange, const Error& error) {
     if (c == '"' || c == '\\') quoted += '\\';
     quoted += c >= ' ' && c <= '~' ? c : '?';
   }
-  return fmt::format("Proxy-Status: epaulet; error={}; details=\"{}\"\r\n", row.proxy_status, quoted);
+  return fmt::format("Proxy-Status: epaulet; error={}; details=\"{}\"\r\n", row.proxy_status,
+                     quoted);
 }
 
 bool reader_may_know(const Exchange& exchange) {
@@ -75,8 +79,8 @@ Task<Result<void>> answer(Exchange& exchange, const Error& error) {
   const bool framing_known = exchange.server.body().complete() ||
                              (error.stage != Stage::parse && error.side != Side::downstream) ||
                              error.stage == Stage::authorize || error.stage == Stage::authenticate;
-  co_return co_await exchange.server.send_answer(exchange.request, status, lines, body, framing_known,
-                                                 *exchange.scope);
+  co_return co_await exchange.server.send_answer(exchange.request, status, lines, body,
+                                                 framing_known, *exchange.scope);
 }
 
 }  // namespace epaulet::path

@@ -23,7 +23,9 @@ std::optional<std::chrono::seconds> keep_alive_timeout(const http::ResponseHead&
   std::optional<std::chrono::seconds> timeout;
   for_each_element(field->value, [&](std::string_view element) {
     constexpr std::string_view kName = "timeout=";
-    if (element.size() <= kName.size() || !equals_ignore_case(element.substr(0, kName.size()), kName)) return;
+    if (element.size() <= kName.size() ||
+        !equals_ignore_case(element.substr(0, kName.size()), kName))
+      return;
     element.remove_prefix(kName.size());
     unsigned seconds = 0;
     const auto parsed = std::from_chars(element.data(), element.data() + element.size(), seconds);
@@ -42,15 +44,19 @@ Attempt::Attempt(Exchange& exchange, const Plan& plan, upstream::Connection& ups
       upload_scope_(scope_),
       idle_(scope_) {
   if (plan.timeouts->attempt.count() > 0) {
-    scope_.set_deadline(exchange.now() + plan.timeouts->attempt,
-                        {ErrorCode::attempt_timeout, Side::upstream, Stage::receive, Retry::if_idempotent});
+    scope_.set_deadline(
+        exchange.now() + plan.timeouts->attempt,
+        {ErrorCode::attempt_timeout, Side::upstream, Stage::receive, Retry::if_idempotent});
   }
   idle_.start(plan.timeouts->idle, {ErrorCode::idle_timeout, Side::upstream, Stage::relay});
 }
 
-bool Attempt::retries_exhausted_upstream() const { return exchange_.response.find(kRetriesExhausted) != nullptr; }
+bool Attempt::retries_exhausted_upstream() const {
+  return exchange_.response.find(kRetriesExhausted) != nullptr;
+}
 
-/// What ended the work is the scope's reason where there is one: the operation only tells that it was cancelled.
+/// What ended the work is the scope's reason where there is one: the operation only tells that it
+/// was cancelled.
 Error Attempt::reason(const Error& error) const {
   if (exchange_.scope->cancelled()) return *exchange_.scope->cancelled();
   if (scope_.cancelled()) return *scope_.cancelled();
@@ -106,10 +112,11 @@ Task<Error> Attempt::until_head() {
 
 Task<Error> Attempt::read_final_head() {
   for (std::size_t informational = 0;; ++informational) {
-    const auto read = co_await upstream_.http.read_head(exchange_.request.method, exchange_.response, scope_);
+    const auto read =
+        co_await upstream_.http.read_head(exchange_.request.method, exchange_.response, scope_);
     if (!read) {
-      // The peer that resets while we send may have said why before: that answer was just looked for in vain, so
-      // the upload's own error tells more where it is one.
+      // The peer that resets while we send may have said why before: that answer was just looked
+      // for in vain, so the upload's own error tells more where it is one.
       co_return read.error();
     }
     idle_.touch();
@@ -138,13 +145,14 @@ void Attempt::prepare_response() {
   const auto& ports = exchange_.snapshot().settings.workload.ports;
   const auto port = ports.find(connection.destination.port);
   const bool expose = plan_.inbound && port != ports.end() && port->second.expose;
-  if (const auto* told = response.find(http::FieldId::proxy_status); told != nullptr && !plan_.inbound && upstream_.peer != 0) {
+  if (const auto* told = response.find(http::FieldId::proxy_status);
+      told != nullptr && !plan_.inbound && upstream_.peer != 0) {
     exchange_.trace(Stage::receive, Event::upstream_reason,
                     telemetry::intern(told->value.substr(0, kReasonBytesMax)));
   }
-  const auto reader = !plan_.inbound             ? Reader::own_app
+  const auto reader = !plan_.inbound            ? Reader::own_app
                       : connection.peer.empty() ? Reader::outsider
-                                                 : Reader::mesh_sidecar;
+                                                : Reader::mesh_sidecar;
   strip_response(response, reader, expose);
 }
 
@@ -153,8 +161,13 @@ Task<Error> Attempt::deliver() {
   auto& response = exchange_.response;
   prepare_response();
   if (response.status == 101) co_return co_await switch_protocols(exchange_, upstream_, upload_);
-  // Before the request was read whole, the connection can be kept only if the rest is small: finish() finds out.
-  const bool keep = !(plan_.inbound && exchange_.worker().draining);
+  // Before the request was read whole, the connection can be kept only if the rest is small:
+  // finish() finds out.
+  const auto& worker = exchange_.worker();
+  const auto& connection = exchange_.connection;
+  const bool old_trust = connection.inbound() && connection.mesh_tls &&
+                         connection.trust != worker.tls.trust_generation();
+  const bool keep = !(plan_.inbound && worker.draining) && !old_trust;
   server.begin_response(exchange_.request, response, keep);
   exchange_.committed = true;
   exchange_.record.status = response.status;

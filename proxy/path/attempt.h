@@ -5,24 +5,27 @@
 
 namespace epaulet::path {
 
-/// One try of a request on one upstream connection: two half-pumps. The upload runs as a fork beside the response, so
-/// that early responses, aborts of either side and long uploads are the ordinary case. The first terminal event
-/// wins and cancels the other half with its reason.
+/// One try of a request on one upstream connection: two half-pumps. The upload runs as a fork
+/// beside the response, so that early responses, aborts of either side and long uploads are the
+/// ordinary case. The first terminal event wins and cancels the other half with its reason.
 class Attempt final {
  public:
   Attempt(Exchange& exchange, const Plan& plan, upstream::Connection& upstream);
 
-  /// Sends, and reads up to the head of the final response (informational ones are passed on). code none: the head is in
-  /// exchange.response and nothing of it was sent downstream.
+  /// Sends, and reads up to the head of the final response (informational ones are passed on). code
+  /// none: the head is in exchange.response and nothing of it was sent downstream.
   Task<Error> until_head();
   /// Commits the response and copies its body. code none: all of it was delivered.
   Task<Error> deliver();
-  /// After deliver(): lets both connections settle, so that they can serve the next exchange where that is possible.
+  /// After deliver(): lets both connections settle, so that they can serve the next exchange where
+  /// that is possible.
   Task<void> finish();
   /// Gives the attempt up: the upstream connection is of no more use.
   Task<void> stop(Error why);
 
-  [[nodiscard]] bool request_was_written() const { return upstream_.http.writer().wrote_anything(); }
+  [[nodiscard]] bool request_was_written() const {
+    return upstream_.http.writer().wrote_anything();
+  }
   /// The next hop has said that it spent its retries on this request.
   [[nodiscard]] bool retries_exhausted_upstream() const;
 
@@ -37,7 +40,7 @@ class Attempt final {
   Exchange& exchange_;
   const Plan& plan_;
   upstream::Connection& upstream_;
-  Scope scope_;         ///< Of this attempt: its deadline until the head.
+  Scope scope_;  ///< Of this attempt: its deadline until the head.
   Scope upload_scope_;
   resilience::IdleTimer idle_;
   Fork<Error> upload_;

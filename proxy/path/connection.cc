@@ -1,8 +1,8 @@
 #include "path/connection.h"
 
 #include "accept/original_destination.h"
-#include "telemetry/trace_context.h"
 #include "io/rewound_stream.h"
+#include "telemetry/trace_context.h"
 
 namespace epaulet::path {
 namespace {
@@ -25,6 +25,7 @@ Connection::Connection(Worker& worker_, StreamPtr stream, Entry entry_)
       stream_(std::move(stream)),
       reader_(std::make_unique<StreamReader>(*stream_)) {
   worker.shared.connections.fetch_add(1, std::memory_order_relaxed);
+  worker.connections.push_back(*this);
   ++(inbound() ? worker.inbound_connections : worker.outbound_connections);
   worker.telemetry.count(inbound() ? Counter::connections_accepted_inbound
                                    : Counter::connections_accepted_outbound);

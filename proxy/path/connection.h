@@ -19,8 +19,9 @@ enum class Entry : std::uint8_t {
   direct,    ///< 15008: a sidecar dials us, naming the port in SNI.
 };
 
-/// A downstream connection with all that is known of it so far. Lives in the frame of serve_connection().
-class Connection {
+/// A downstream connection with all that is known of it so far. Lives in the frame of
+/// serve_connection().
+class Connection : public ListNode {
  public:
   Connection(Worker& worker, StreamPtr stream, Entry entry);
   Connection(const Connection&) = delete;
@@ -30,16 +31,18 @@ class Connection {
   Worker& worker;
   const Entry entry;
   Scope scope;
-  ViewPtr view;                ///< Pinned for the connection; HTTP pins anew for each request.
+  ViewPtr view;  ///< Pinned for the connection; HTTP pins anew for each request.
   SocketAddress peer_address;
-  SocketAddress destination;   ///< Where the caller meant to go.
+  SocketAddress destination;  ///< Where the caller meant to go.
 
   // What secure() finds out.
   bool mesh_tls = false;
-  bool app_tls = false;        ///< The app's own TLS, opaque to us.
-  std::string peer;            ///< Proven SPIFFE ID; empty for plaintext.
+  bool app_tls = false;  ///< The app's own TLS, opaque to us.
+  std::string peer;      ///< Proven SPIFFE ID; empty for plaintext.
   telemetry::StringId peer_id = 0;
   std::optional<detect::MeshProtocol> mesh_protocol;
+  std::uint64_t trust = 0;  ///< MeshTls::trust_generation() at the handshake.
+  Sha256 authority{};       ///< Root of the peer's chain.
 
   telemetry::ConnectionRecord record;
 
@@ -56,7 +59,8 @@ class Connection {
   void trace(Stage stage, telemetry::Event event, std::uint32_t a = 0, std::uint32_t b = 0) {
     record.trace.add(now(), stage, event, a, b);
   }
-  /// Reports the connection as refused or failed, once. Expected ends (the peer left) are not failures.
+  /// Reports the connection as refused or failed, once. Expected ends (the peer left) are not
+  /// failures.
   void report(const Error& error, telemetry::ConnectionRecord::Kind kind);
   /// Resets instead of closing: the peer learns that it was refused.
   void reset() {
@@ -73,10 +77,11 @@ Task<void> serve_connection(Worker& worker, StreamPtr stream, Entry entry);
 
 // The stages of serve_connection(), each in a file of its own.
 
-/// original_destination.h for sockets, loop guard, declared port: where it is meant to go, or why it is refused.
+/// original_destination.h for sockets, loop guard, declared port: where it is meant to go, or why
+/// it is refused.
 [[nodiscard]] Result<SocketAddress> find_destination(Connection& connection);
-/// Terminates mesh TLS where the first bytes are a sidecar's ClientHello; judges plaintext and foreign TLS by
-/// the port's `tls`. secure.cc
+/// Terminates mesh TLS where the first bytes are a sidecar's ClientHello; judges plaintext and
+/// foreign TLS by the port's `tls`. secure.cc
 Task<Result<void>> secure(Connection& connection);
 /// serve what came in. inbound.cc, outbound.cc
 Task<void> serve_inbound(Connection& connection);

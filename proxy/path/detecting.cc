@@ -38,16 +38,21 @@ class EitherSide final : private StreamReader::Observer {
 
 Spoken spoken(detect::Verdict verdict) {
   switch (verdict) {
-    case detect::Verdict::http1: return Spoken::http1;
-    case detect::Verdict::http2_preface: return Spoken::http2;
-    case detect::Verdict::tls_client_hello: return Spoken::tls;
+    case detect::Verdict::http1:
+      return Spoken::http1;
+    case detect::Verdict::http2_preface:
+      return Spoken::http2;
+    case detect::Verdict::tls_client_hello:
+      return Spoken::tls;
     case detect::Verdict::opaque:
-    case detect::Verdict::need_more: return Spoken::opaque;
+    case detect::Verdict::need_more:
+      return Spoken::opaque;
   }
   return Spoken::opaque;
 }
 
-/// True: the caller has spoken (or left). False: it has been silent for so long that the server may begin.
+/// True: the caller has spoken (or left). False: it has been silent for so long that the server may
+/// begin.
 Task<Result<bool>> caller_speaks(Connection& connection) {
   const Error silence{ErrorCode::detect_timeout, Side::self, Stage::detect};
   Scope silent(connection.scope);
@@ -65,11 +70,14 @@ ServerSaid server_said(const StreamReader& server) {
     return server.at_end() || server.failed() ? ServerSaid::gone : ServerSaid::nothing;
   }
   switch (detect::classify_answer(server.buffered())) {
-    case detect::Verdict::http1: return ServerSaid::http;
-    case detect::Verdict::need_more: return server.at_end() ? ServerSaid::opaque : ServerSaid::nothing;
+    case detect::Verdict::http1:
+      return ServerSaid::http;
+    case detect::Verdict::need_more:
+      return server.at_end() ? ServerSaid::opaque : ServerSaid::nothing;
     case detect::Verdict::http2_preface:
     case detect::Verdict::tls_client_hello:
-    case detect::Verdict::opaque: return ServerSaid::opaque;
+    case detect::Verdict::opaque:
+      return ServerSaid::opaque;
   }
   return ServerSaid::opaque;
 }
@@ -90,18 +98,22 @@ Task<Result<Detected>> find_protocol(Connection& connection, EarlyDial* early) {
     }
     if (client.failed()) co_return *client.failed();
     if (client.at_end()) {
-      if (client.buffered().empty()) co_return Error(ErrorCode::end_of_stream, Side::downstream, Stage::detect);
+      if (client.buffered().empty())
+        co_return Error(ErrorCode::end_of_stream, Side::downstream, Stage::detect);
       co_return found;  // A few bytes and a FIN: nothing that we know.
     }
     if (found.upstream) {
       EitherSide either(connection.worker.loop, client, *found.upstream->reader);
-      // An idle server-first connection may take its time: only the caller's own bytes are awaited with a limit.
-      const auto heard = co_await either.wait(client.buffered().empty() ? connection.scope : waiting);
+      // An idle server-first connection may take its time: only the caller's own bytes are awaited
+      // with a limit.
+      const auto heard =
+          co_await either.wait(client.buffered().empty() ? connection.scope : waiting);
       if (!heard) co_return heard.error();
       const auto said = server_said(*found.upstream->reader);
       if (said == ServerSaid::opaque && client.buffered().empty()) co_return found;
       if (said == ServerSaid::http || said == ServerSaid::gone) {
-        // An answer to silence (node's 408), or a server that gave up waiting: not this connection's verdict.
+        // An answer to silence (node's 408), or a server that gave up waiting: not this
+        // connection's verdict.
         found.upstream.reset();
         early = nullptr;
       }
@@ -121,7 +133,8 @@ Task<Result<Detected>> find_protocol(Connection& connection, EarlyDial* early) {
       continue;
     }
     const auto filled = co_await client.fill(waiting);
-    if (!filled) co_return filled.error().code == ErrorCode::detect_timeout ? give_up : filled.error();
+    if (!filled)
+      co_return filled.error().code == ErrorCode::detect_timeout ? give_up : filled.error();
   }
 }
 

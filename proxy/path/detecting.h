@@ -10,7 +10,8 @@ namespace epaulet::path {
 /// A connection to an upstream on which nobody has understood anything yet.
 struct RawUpstream {
   StreamPtr stream;
-  std::unique_ptr<StreamReader> reader;  ///< On `stream`; holds what was read to find out who speaks first.
+  std::unique_ptr<StreamReader>
+      reader;  ///< On `stream`; holds what was read to find out who speaks first.
   std::uint32_t backend = Destination::kNone;
   SocketAddress endpoint;
   telemetry::StringId peer = 0;
@@ -51,9 +52,10 @@ struct Detected {
   std::optional<RawUpstream> upstream;  ///< Dialled while waiting.
 };
 
-/// Finds out what the caller speaks (design section 6). If it is silent for limits::kSpeculativeDialAfter and `early` is
-/// given, dials, and whoever speaks first decides; server bytes that begin an HTTP response never make it
-/// opaque. Errors: end_of_stream if the caller left, detect_timeout, the early dial's.
+/// Finds out what the caller speaks (design section 6). If it is silent for
+/// limits::kSpeculativeDialAfter and `early` is given, dials, and whoever speaks first decides;
+/// server bytes that begin an HTTP response never make it opaque. Errors: end_of_stream if the
+/// caller left, detect_timeout, the early dial's.
 Task<Result<Detected>> find_protocol(Connection& connection, EarlyDial* early);
 
 }  // namespace epaulet::path

@@ -32,7 +32,8 @@ void Exchange::unwatch_downstream() {
 
 void Exchange::on_input() {
   look_downstream();
-  server.reader().watch();  // Pipelined bytes came: an abort behind them must still be noticed, while there is room.
+  server.reader().watch();  // Pipelined bytes came: an abort behind them must still be noticed,
+                            // while there is room.
 }
 
 void Exchange::look_downstream() {

@@ -10,8 +10,8 @@
 
 namespace epaulet::path {
 
-/// One request with its response. One object serves all exchanges of a connection, one after the other, so that a
-/// steady exchange allocates nothing.
+/// One request with its response. One object serves all exchanges of a connection, one after the
+/// other, so that a steady exchange allocates nothing.
 class Exchange final : private StreamReader::Observer {
  public:
   Exchange(Connection& connection_, http::http1::ServerConnection& server_)
@@ -23,13 +23,13 @@ class Exchange final : private StreamReader::Observer {
 
   Connection& connection;
   http::http1::ServerConnection& server;
-  ViewPtr view;                  ///< Pinned for this request.
-  std::optional<Scope> scope;    ///< With the request's deadline.
+  ViewPtr view;                ///< Pinned for this request.
+  std::optional<Scope> scope;  ///< With the request's deadline.
   http::RequestHead request;
   http::ResponseHead response;
   http::ReplayBuffer body;
   telemetry::ExchangeRecord record;
-  bool committed = false;        ///< A final response head was handed to the downstream writer.
+  bool committed = false;  ///< A final response head was handed to the downstream writer.
 
   [[nodiscard]] Worker& worker() const { return connection.worker; }
   [[nodiscard]] const Snapshot& snapshot() const { return view->snapshot(); }
@@ -38,8 +38,9 @@ class Exchange final : private StreamReader::Observer {
     record.trace.add(now(), stage, event, a, b);
   }
 
-  /// Watches the caller while its request is complete and the answer is not: a reset cancels the exchange, a FIN is
-  /// passed on to the upstream connection given here (a half-close stays a half-close).
+  /// Watches the caller while its request is complete and the answer is not: a reset cancels the
+  /// exchange, a FIN is passed on to the upstream connection given here (a half-close stays a
+  /// half-close).
   void watch_downstream(http::http1::ClientConnection* upstream);
   /// Before the upstream connection is let go.
   void unwatch_downstream();
@@ -62,8 +63,8 @@ struct Plan {
   const EffectiveTimeouts* timeouts = nullptr;
   const resilience::RetryRules* retry = nullptr;
   resilience::RetryBudget* budget = nullptr;
-  std::uint32_t backend = Destination::kNone;     ///< kNone: the app beside us.
-  std::optional<SocketAddress> pinned;            ///< This endpoint and no other.
+  std::uint32_t backend = Destination::kNone;  ///< kNone: the app beside us.
+  std::optional<SocketAddress> pinned;         ///< This endpoint and no other.
   bool inbound = false;
 };
 
@@ -71,11 +72,13 @@ struct Plan {
 /// `parked`: a connection dialled before the caller spoke; kept for reuse.
 Task<void> serve_http1(Connection& connection);
 
-/// Routing and access for one request, both directions; cleans its fields. The Error is what the caller gets.
+/// Routing and access for one request, both directions; cleans its fields. The Error is what the
+/// caller gets.
 [[nodiscard]] Result<Plan> admit_inbound(Exchange& exchange);
 [[nodiscard]] Result<Plan> admit_outbound(Exchange& exchange);
 
-/// Sends the request until it is answered, retries where that is safe, delivers the response. Returns how it ended.
+/// Sends the request until it is answered, retries where that is safe, delivers the response.
+/// Returns how it ended.
 Task<Error> fulfil(Exchange& exchange, const Plan& plan);
 
 /// Answers with our own response, as the error table says.

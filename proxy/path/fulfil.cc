@@ -51,19 +51,23 @@ Task<std::optional<Error>> wait_for_retry(Exchange& exchange, const Plan& plan, 
   Worker& worker = exchange.worker();
   if (plan.budget != nullptr && !plan.budget->try_spend(exchange.now())) {
     worker.telemetry.count(Counter::retries_over_budget);
-    exchange.trace(Stage::limit, Event::retry_refused, telemetry::intern("the retry budget is spent"));
+    exchange.trace(Stage::limit, Event::retry_refused,
+                   telemetry::intern("the retry budget is spent"));
     co_return first;
   }
-  const auto backoff = resilience::backoff_before(plan.retry->backoff, exchange.record.attempts, worker.loop.random());
+  const auto backoff = resilience::backoff_before(plan.retry->backoff, exchange.record.attempts,
+                                                  worker.loop.random());
   const auto until = exchange.now() + backoff;
   const auto deadline = exchange.scope->deadline();
   if (deadline && until >= *deadline) {
-    exchange.trace(Stage::limit, Event::retry_refused, telemetry::intern("the deadline comes before the backoff ends"));
+    exchange.trace(Stage::limit, Event::retry_refused,
+                   telemetry::intern("the deadline comes before the backoff ends"));
     co_return first;
   }
   worker.telemetry.count(Counter::retries);
   exchange.trace(Stage::send, Event::retry_decided,
-                 static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::microseconds>(backoff).count()));
+                 static_cast<std::uint32_t>(
+                     std::chrono::duration_cast<std::chrono::microseconds>(backoff).count()));
   exchange.watch_downstream(nullptr);
   const auto slept = co_await sleep_until(*exchange.scope, until);
   exchange.unwatch_downstream();
@@ -91,8 +95,9 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
     if (!hop) {
       failure.error = hop.error();
     } else {
-      auto obtained = co_await obtain(worker, *exchange.view, *hop, is_cautious(exchange), fresh,
-                                      plan.timeouts->connect, exchange.record.trace, *exchange.scope);
+      auto obtained =
+          co_await obtain(worker, *exchange.view, *hop, is_cautious(exchange), fresh,
+                          plan.timeouts->connect, exchange.record.trace, *exchange.scope);
       if (obtained) {
         upstream = std::move(*obtained);
       } else {
@@ -105,24 +110,30 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
       failure.error = co_await attempt.until_head();
       failure.request_written = attempt.request_was_written();
       failure.status = exchange.response.status;
-      failure.exhausted_upstream = failure.error.code == ErrorCode::none && attempt.retries_exhausted_upstream();
-      const auto verdict = resilience::decide_retry(*plan.retry, facts_of(exchange, failure), plan.inbound);
+      failure.exhausted_upstream =
+          failure.error.code == ErrorCode::none && attempt.retries_exhausted_upstream();
+      const auto verdict =
+          resilience::decide_retry(*plan.retry, facts_of(exchange, failure), plan.inbound);
       const bool deliver = failure.error.code == ErrorCode::none &&
-                           verdict != RetryVerdict::retry && verdict != RetryVerdict::retry_reuse_race;
+                           verdict != RetryVerdict::retry &&
+                           verdict != RetryVerdict::retry_reuse_race;
       if (deliver) {
         const Error ended = co_await attempt.deliver();
         co_await attempt.finish();
-        if (ended.code == ErrorCode::none && upstream->http.reusable()) worker.pool.put(std::move(upstream));
+        if (ended.code == ErrorCode::none && upstream->http.reusable())
+          worker.pool.put(std::move(upstream));
         co_return ended;
       }
       co_await attempt.stop(failure.error);
     }
     upstream.reset();
-    exchange.trace(failure.error.stage, Event::attempt_failed, static_cast<std::uint32_t>(failure.error.code),
+    exchange.trace(failure.error.stage, Event::attempt_failed,
+                   static_cast<std::uint32_t>(failure.error.code),
                    static_cast<std::uint32_t>(failure.error.detail));
     if (exchange.scope->cancelled()) co_return *exchange.scope->cancelled();
 
-    const auto verdict = resilience::decide_retry(*plan.retry, facts_of(exchange, failure), plan.inbound);
+    const auto verdict =
+        resilience::decide_retry(*plan.retry, facts_of(exchange, failure), plan.inbound);
     if (verdict == RetryVerdict::retry_reuse_race) {
       worker.telemetry.count(Counter::reuse_race_saved);
       --exchange.record.attempts;  // The same attempt, on a connection that is alive.

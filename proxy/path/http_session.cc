@@ -21,8 +21,8 @@ http::http1::HeadLimits head_limits(const Snapshot& snapshot) {
 bool is_request_id(std::string_view text) {
   if (text.empty() || text.size() > 64) return false;
   for (const char c : text) {
-    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
-                       c == '_' || c == '.';
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                       c == '-' || c == '_' || c == '.';
     if (!plain) return false;
   }
   return true;
@@ -52,7 +52,8 @@ void settle_trace(Exchange& exchange) {
       exchange.record.trace_id = context->trace_id;
       return;
     }
-    request.remove(http::FieldId::traceparent);  // Section 3.3: an invalid one is replaced, with its state.
+    request.remove(
+        http::FieldId::traceparent);  // Section 3.3: an invalid one is replaced, with its state.
     request.remove(http::FieldId::tracestate);
   }
   if (!tracing.begin) return;
@@ -78,7 +79,8 @@ void note_request(Exchange& exchange) {
   auto& record = exchange.record;
   const auto method = exchange.request.method_text.substr(0, record.method.size() - 1);
   method.copy(record.method.data(), method.size());
-  exchange.trace(Stage::parse, Event::head_read, static_cast<std::uint32_t>(exchange.request.storage.size()));
+  exchange.trace(Stage::parse, Event::head_read,
+                 static_cast<std::uint32_t>(exchange.request.storage.size()));
 }
 
 Result<Plan> admit(Exchange& exchange) {
@@ -128,21 +130,25 @@ Task<bool> read_request(Exchange& exchange) {
   const auto& timeouts = connection.worker.view->snapshot().inbound_timeouts;
   {
     Scope idle(connection.inbound() ? connection.worker.inbound_idle : connection.scope);
-    idle.set_deadline(connection.now() + timeouts.keep_alive, {ErrorCode::idle_timeout, Side::downstream, Stage::accept});
+    idle.set_deadline(connection.now() + timeouts.keep_alive,
+                      {ErrorCode::idle_timeout, Side::downstream, Stage::accept});
     const auto waiting = co_await server.await_request(idle);
     if (!waiting || !*waiting) co_return false;
   }
   exchange.view = connection.worker.view;
   exchange.begin();
-  exchange.scope->set_deadline(connection.now() + timeouts.head, {ErrorCode::head_timeout, Side::downstream, Stage::parse});
+  exchange.scope->set_deadline(connection.now() + timeouts.head,
+                               {ErrorCode::head_timeout, Side::downstream, Stage::parse});
   const auto read = co_await server.read_head(exchange.request, *exchange.scope);
   exchange.scope->clear_deadline();
   if (read) co_return true;
   Error error = read.error();
   if (exchange.record.request_id.view().empty()) settle_request_id(exchange);
   note_request(exchange);
-  exchange.record.service = connection.inbound() ? exchange.snapshot().own_service : connection.record.service;
-  exchange.scope.emplace(connection.scope);  // A head timeout has ended the old one; the answer needs one.
+  exchange.record.service =
+      connection.inbound() ? exchange.snapshot().own_service : connection.record.service;
+  exchange.scope.emplace(
+      connection.scope);  // A head timeout has ended the old one; the answer needs one.
   exchange.scope->set_deadline(connection.now() + std::chrono::seconds(1),
                                {ErrorCode::idle_timeout, Side::downstream, Stage::send});
   const auto answered = co_await answer(exchange, error);
@@ -174,7 +180,8 @@ Task<bool> settle_connection(Exchange& exchange) {
 }  // namespace
 
 Task<void> serve_http1(Connection& connection) {
-  http::http1::ServerConnection server(connection.stream(), connection.reader(), head_limits(connection.snapshot()));
+  http::http1::ServerConnection server(connection.stream(), connection.reader(),
+                                       head_limits(connection.snapshot()));
   Exchange exchange(connection, server);
   auto& telemetry = connection.worker.telemetry;
   while (co_await read_request(exchange)) {

@@ -12,7 +12,8 @@ using Kind = telemetry::ConnectionRecord::Kind;
 using telemetry::Event;
 
 const WorkloadPortSettings& port_settings(const Connection& connection, const Snapshot& snapshot) {
-  static const WorkloadPortSettings kUndeclared;  // A reload took the port away: strict and without rules.
+  static const WorkloadPortSettings
+      kUndeclared;  // A reload took the port away: strict and without rules.
   const auto& ports = snapshot.settings.workload.ports;
   const auto found = ports.find(connection.destination.port);
   return found == ports.end() ? kUndeclared : found->second;
@@ -28,11 +29,13 @@ Hop app_hop(const Connection& connection) {
 Result<void> admit_connection(Connection& connection) {
   const Snapshot& snapshot = connection.snapshot();
   const auto principals = snapshot.authenticator.authenticate_connection(connection.peer);
-  const auto verdict = snapshot.access.authorize_connection(connection.destination.port, principals);
+  const auto verdict =
+      snapshot.access.authorize_connection(connection.destination.port, principals);
   const auto ids = snapshot.ids_of(verdict.rule);
   connection.record.rule = ids.name;
   connection.record.rule_origin = ids.origin;
-  connection.trace(Stage::authorize, verdict.allowed() ? Event::allowed : Event::denied, ids.name, ids.origin);
+  connection.trace(Stage::authorize, verdict.allowed() ? Event::allowed : Event::denied, ids.name,
+                   ids.origin);
   if (!verdict.allowed()) return verdict.error();
   return {};
 }
@@ -42,8 +45,8 @@ class AppDial final : public EarlyDial {
  public:
   explicit AppDial(Connection& connection) : connection_(connection) {}
   Task<Result<RawUpstream>> dial() override {
-    return dial_raw(connection_, *connection_.view, app_hop(connection_), detect::MeshProtocol::opaque,
-                    connection_.snapshot().inbound_timeouts.connect);
+    return dial_raw(connection_, *connection_.view, app_hop(connection_),
+                    detect::MeshProtocol::opaque, connection_.snapshot().inbound_timeouts.connect);
   }
 
  private:
@@ -61,7 +64,8 @@ Task<Result<Detected>> find_inbound_protocol(Connection& connection, bool has_l7
   known.protocol = Spoken::http1;
   if (connection.mesh_protocol == detect::MeshProtocol::http1) co_return known;
   AppDial app(connection);
-  const bool early = declared == PortProtocol::automatic && !has_l7_rules && admit_connection(connection).has_value();
+  const bool early = declared == PortProtocol::automatic && !has_l7_rules &&
+                     admit_connection(connection).has_value();
   co_return co_await find_protocol(connection, early ? &app : nullptr);
 }
 
@@ -69,7 +73,8 @@ Task<Result<Detected>> find_inbound_protocol(Connection& connection, bool has_l7
 Result<void> admit_opaque(Connection& connection, Spoken spoken, bool has_l7_rules) {
   const auto declared = port_settings(connection, connection.snapshot()).protocol;
   if (declared != PortProtocol::tcp && (has_l7_rules || declared == PortProtocol::http)) {
-    const auto code = spoken == Spoken::http2 ? ErrorCode::http2_not_supported : ErrorCode::protocol_unexpected;
+    const auto code =
+        spoken == Spoken::http2 ? ErrorCode::http2_not_supported : ErrorCode::protocol_unexpected;
     return Error(code, Side::downstream, Stage::detect);
   }
   return admit_connection(connection);
@@ -102,7 +107,8 @@ Task<void> serve_inbound(Connection& connection) {
     co_return;
   }
   if (!detected->upstream) {
-    auto dialled = co_await dial_raw(connection, *connection.view, app_hop(connection), detect::MeshProtocol::opaque,
+    auto dialled = co_await dial_raw(connection, *connection.view, app_hop(connection),
+                                     detect::MeshProtocol::opaque,
                                      connection.snapshot().inbound_timeouts.connect);
     if (!dialled) {
       co_await refuse_connection(connection, dialled.error());
@@ -128,15 +134,18 @@ Result<Plan> admit_inbound(Exchange& exchange) {
     const auto settled = settle_path(exchange.request, settings.paths);
     if (!settled) return settled.error();
   }
-  const auto principals = snapshot.authenticator.authenticate(exchange.request, connection.peer, connection.worker.tokens,
+  const auto principals = snapshot.authenticator.authenticate(exchange.request, connection.peer,
+                                                              connection.worker.tokens,
                                                               connection.worker.loop.wall_now());
-  exchange.trace(Stage::authenticate, Event::authenticated, connection.peer_id, principals.token ? 1 : 0);
+  exchange.trace(Stage::authenticate, Event::authenticated, connection.peer_id,
+                 principals.token ? 1 : 0);
   const auto verdict = snapshot.access.authorize(exchange.request, port, principals);
   const auto ids = snapshot.ids_of(verdict.rule);
   record.rule = ids.name;
   record.rule_origin = ids.origin;
   record.route = ids.name;
-  exchange.trace(Stage::authorize, verdict.allowed() ? Event::allowed : Event::denied, ids.name, ids.origin);
+  exchange.trace(Stage::authorize, verdict.allowed() ? Event::allowed : Event::denied, ids.name,
+                 ids.origin);
   if (!verdict.allowed()) return verdict.error();
   clean_inbound_request(exchange.request, principals, *snapshot.roles);
 

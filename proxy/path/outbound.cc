@@ -9,7 +9,8 @@ namespace {
 
 using telemetry::Event;
 
-/// What the destination stands for in the view at hand: the settings' table, then what discovery knows.
+/// What the destination stands for in the view at hand: the settings' table, then what discovery
+/// knows.
 Destination look_up(const View& view, const SocketAddress& address) {
   auto found = view.snapshot().destinations.find(address);
   if (found.kind != Destination::Kind::egress) return found;
@@ -19,16 +20,22 @@ Destination look_up(const View& view, const SocketAddress& address) {
   found.backend = backend;
   const auto& services = view.snapshot().services;
   for (std::uint32_t i = 0; i < services.size(); ++i) {
-    if (services[i].settings->default_backend == view.snapshot().backends[backend].settings->name) found.service = i;
+    if (services[i].settings->default_backend == view.snapshot().backends[backend].settings->name)
+      found.service = i;
   }
   return found;
 }
 
-Error no_service() { return {ErrorCode::no_service, Side::self, Stage::route}; }
+Error no_service() {
+  return {ErrorCode::no_service, Side::self, Stage::route};
+}
 
-const EffectiveTimeouts& default_timeouts(const Snapshot& snapshot) { return snapshot.inbound_timeouts; }
+const EffectiveTimeouts& default_timeouts(const Snapshot& snapshot) {
+  return snapshot.inbound_timeouts;
+}
 
-/// Where bytes that nobody understands go: the first route without conditions, or the endpoint that was dialled.
+/// Where bytes that nobody understands go: the first route without conditions, or the endpoint that
+/// was dialled.
 Result<Hop> opaque_hop(Connection& connection, const Destination& destination) {
   View& view = *connection.view;
   std::vector<std::size_t> tried;
@@ -74,7 +81,8 @@ class ServiceDial final : public EarlyDial {
   Destination destination_;
 };
 
-/// An HTTP request decided otherwise: the connection that was dialled early serves a later exchange.
+/// An HTTP request decided otherwise: the connection that was dialled early serves a later
+/// exchange.
 void park(Connection& connection, RawUpstream raw) {
   const Snapshot& snapshot = connection.snapshot();
   Hop hop;
@@ -85,7 +93,8 @@ void park(Connection& connection, RawUpstream raw) {
   raw.reader.reset();
   http::http1::HeadLimits limits;
   limits.bytes = snapshot.settings.head_bytes;
-  auto parked = std::make_unique<upstream::Connection>(key, std::move(raw.stream), limits, std::move(raw.permit));
+  auto parked = std::make_unique<upstream::Connection>(key, std::move(raw.stream), limits,
+                                                       std::move(raw.permit));
   parked->peer = raw.peer;
   parked->not_after = raw.not_after;
   connection.worker.pool.put(std::move(parked));
@@ -93,7 +102,8 @@ void park(Connection& connection, RawUpstream raw) {
 
 Task<void> serve_egress(Connection& connection) {
   if (connection.snapshot().settings.egress == EgressMode::deny) {
-    co_await refuse_connection(connection, Error(ErrorCode::egress_denied, Side::self, Stage::route));
+    co_await refuse_connection(connection,
+                               Error(ErrorCode::egress_denied, Side::self, Stage::route));
     co_return;
   }
   connection.worker.telemetry.count(telemetry::Counter::egress_connections);
@@ -118,9 +128,10 @@ Task<void> serve_service(Connection& connection, Destination destination) {
   Detected detected;
   if (destination.protocol != PortProtocol::tcp) {
     ServiceDial dial(connection, destination);
-    const bool early = destination.protocol == PortProtocol::automatic &&
-                       (destination.service == Destination::kNone ||
-                        connection.snapshot().services[destination.service].table.opaque() != nullptr);
+    const bool early =
+        destination.protocol == PortProtocol::automatic &&
+        (destination.service == Destination::kNone ||
+         connection.snapshot().services[destination.service].table.opaque() != nullptr);
     auto found = co_await find_protocol(connection, early ? &dial : nullptr);
     if (!found) {
       co_await refuse_connection(connection, found.error());
@@ -137,15 +148,18 @@ Task<void> serve_service(Connection& connection, Destination destination) {
   const bool l7 = destination.service != Destination::kNone &&
                   connection.snapshot().services[destination.service].has_l7_routes;
   if (detected.protocol == Spoken::http2 && l7) {
-    co_await refuse_connection(connection, Error(ErrorCode::http2_not_supported, Side::downstream, Stage::detect));
+    co_await refuse_connection(
+        connection, Error(ErrorCode::http2_not_supported, Side::downstream, Stage::detect));
     co_return;
   }
   if (destination.protocol == PortProtocol::http && detected.protocol == Spoken::opaque) {
-    co_await refuse_connection(connection, Error(ErrorCode::protocol_unexpected, Side::downstream, Stage::detect));
+    co_await refuse_connection(
+        connection, Error(ErrorCode::protocol_unexpected, Side::downstream, Stage::detect));
     co_return;
   }
   if (!detected.upstream) {
-    auto raw = co_await dial_opaque(connection, destination, protocol_for(detected.protocol, destination.protocol));
+    auto raw = co_await dial_opaque(connection, destination,
+                                    protocol_for(detected.protocol, destination.protocol));
     if (!raw) {
       co_await refuse_connection(connection, raw.error());
       co_return;
@@ -163,10 +177,16 @@ Task<void> serve_outbound(Connection& connection) {
     connection.record.service = connection.snapshot().services[destination.service].name;
   }
   switch (destination.kind) {
-    case Destination::Kind::unknown: co_await refuse_connection(connection, no_service()); break;
-    case Destination::Kind::egress: co_await serve_egress(connection); break;
+    case Destination::Kind::unknown:
+      co_await refuse_connection(connection, no_service());
+      break;
+    case Destination::Kind::egress:
+      co_await serve_egress(connection);
+      break;
     case Destination::Kind::service:
-    case Destination::Kind::endpoint: co_await serve_service(connection, destination); break;
+    case Destination::Kind::endpoint:
+      co_await serve_service(connection, destination);
+      break;
   }
 }
 

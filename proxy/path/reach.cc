@@ -7,7 +7,9 @@ namespace {
 
 using telemetry::Event;
 
-Error connect_timed_out() { return {ErrorCode::connect_timeout, Side::upstream, Stage::connect, Retry::safe}; }
+Error connect_timed_out() {
+  return {ErrorCode::connect_timeout, Side::upstream, Stage::connect, Retry::safe};
+}
 
 http::http1::HeadLimits head_limits(const Snapshot& snapshot) {
   http::http1::HeadLimits limits;
@@ -21,8 +23,8 @@ Result<Hop> pick_endpoint(View& view, std::uint32_t backend, std::vector<std::si
   const EndpointSet* set = view.endpoints(backend);
   if (set == nullptr || set->endpoints.empty()) {
     const bool ever = set != nullptr && set->ever_had_endpoint;
-    return Error(ever ? ErrorCode::no_endpoint : ErrorCode::never_had_endpoint, Side::upstream, Stage::resolve,
-                 Retry::safe);
+    return Error(ever ? ErrorCode::no_endpoint : ErrorCode::never_had_endpoint, Side::upstream,
+                 Stage::resolve, Retry::safe);
   }
   const auto index = view.picker(backend).pick(set->endpoints.size(), tried);
   EPAULET_ASSERT(index.has_value());
@@ -30,7 +32,8 @@ Result<Hop> pick_endpoint(View& view, std::uint32_t backend, std::vector<std::si
   return Hop{backend, set->endpoints[*index].address, 0};
 }
 
-upstream::DialPlan plan_for(const Snapshot& snapshot, const Hop& hop, detect::MeshProtocol protocol) {
+upstream::DialPlan plan_for(const Snapshot& snapshot, const Hop& hop,
+                            detect::MeshProtocol protocol) {
   upstream::DialPlan plan;
   plan.to = hop.endpoint;
   if (hop.backend == Destination::kNone) return plan;
@@ -58,7 +61,8 @@ upstream::PoolKey pool_key(const Worker& worker, const Snapshot& snapshot, const
   return key;
 }
 
-Task<Result<resilience::ConnectionLimit::Permit>> permit_for(Worker& worker, const Snapshot& snapshot,
+Task<Result<resilience::ConnectionLimit::Permit>> permit_for(Worker& worker,
+                                                             const Snapshot& snapshot,
                                                              const Hop& hop, Scope& scope) {
   using Permit = resilience::ConnectionLimit::Permit;
   if (hop.backend == Destination::kNone) co_return Permit();
@@ -71,16 +75,17 @@ Task<Result<resilience::ConnectionLimit::Permit>> permit_for(Worker& worker, con
   co_return co_await backend.limit->acquire(scope);
 }
 
-Task<Result<RawUpstream>> dial_raw(Connection& connection, View& view, Hop hop, detect::MeshProtocol protocol,
-                                   Duration connect_timeout) {
+Task<Result<RawUpstream>> dial_raw(Connection& connection, View& view, Hop hop,
+                                   detect::MeshProtocol protocol, Duration connect_timeout) {
   Worker& worker = connection.worker;
   Scope scope(connection.scope);
   scope.set_deadline(connection.now() + connect_timeout, connect_timed_out());
   auto permit = co_await permit_for(worker, view.snapshot(), hop, scope);
   if (!permit) co_return permit.error();
   connection.trace(Stage::connect, Event::dialling, hop.endpoint_id);
-  auto dialled = co_await upstream::dial(worker.dialer, worker.tls, worker.telemetry, connection.record.trace,
-                                         plan_for(view.snapshot(), hop, protocol), scope);
+  auto dialled =
+      co_await upstream::dial(worker.dialer, worker.tls, worker.telemetry, connection.record.trace,
+                              plan_for(view.snapshot(), hop, protocol), scope);
   if (!dialled) co_return dialled.error();
   RawUpstream raw;
   raw.stream = std::move(dialled->stream);
@@ -94,12 +99,14 @@ Task<Result<RawUpstream>> dial_raw(Connection& connection, View& view, Hop hop, 
   co_return raw;
 }
 
-Task<Result<upstream::ConnectionPtr>> obtain(Worker& worker, View& view, Hop hop, bool cautious, bool fresh,
-                                             Duration connect_timeout, telemetry::Trace& trace, Scope& scope) {
+Task<Result<upstream::ConnectionPtr>> obtain(Worker& worker, View& view, Hop hop, bool cautious,
+                                             bool fresh, Duration connect_timeout,
+                                             telemetry::Trace& trace, Scope& scope) {
   const auto key = pool_key(worker, view.snapshot(), hop);
   if (!fresh) {
     if (auto pooled = worker.pool.take(key, cautious)) {
-      const auto idle = std::chrono::duration_cast<std::chrono::microseconds>(worker.loop.now() - pooled->idle_since());
+      const auto idle = std::chrono::duration_cast<std::chrono::microseconds>(worker.loop.now() -
+                                                                              pooled->idle_since());
       trace.add(worker.loop.now(), Stage::connect, Event::connection_reused,
                 static_cast<std::uint32_t>(idle.count()));
       co_return pooled;
@@ -110,11 +117,12 @@ Task<Result<upstream::ConnectionPtr>> obtain(Worker& worker, View& view, Hop hop
   auto permit = co_await permit_for(worker, view.snapshot(), hop, connecting);
   if (!permit) co_return permit.error();
   trace.add(worker.loop.now(), Stage::connect, Event::dialling, hop.endpoint_id);
-  auto dialled = co_await upstream::dial(worker.dialer, worker.tls, worker.telemetry, trace,
-                                         plan_for(view.snapshot(), hop, detect::MeshProtocol::http1), connecting);
+  auto dialled = co_await upstream::dial(
+      worker.dialer, worker.tls, worker.telemetry, trace,
+      plan_for(view.snapshot(), hop, detect::MeshProtocol::http1), connecting);
   if (!dialled) co_return dialled.error();
-  auto made = std::make_unique<upstream::Connection>(key, std::move(dialled->stream), head_limits(view.snapshot()),
-                                                     std::move(*permit));
+  auto made = std::make_unique<upstream::Connection>(
+      key, std::move(dialled->stream), head_limits(view.snapshot()), std::move(*permit));
   made->peer = dialled->peer;
   made->not_after = dialled->not_after;
   co_return made;

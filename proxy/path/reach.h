@@ -13,25 +13,32 @@ struct Hop {
   telemetry::StringId endpoint_id = 0;  ///< 0: not interned (the app's own address).
 };
 
-/// Picks an endpoint of the backend, one not tried yet if possible. Errors: never_had_endpoint, no_endpoint.
-[[nodiscard]] Result<Hop> pick_endpoint(View& view, std::uint32_t backend, std::vector<std::size_t>& tried);
+/// Picks an endpoint of the backend, one not tried yet if possible. Errors: never_had_endpoint,
+/// no_endpoint.
+[[nodiscard]] Result<Hop> pick_endpoint(View& view, std::uint32_t backend,
+                                        std::vector<std::size_t>& tried);
 
 /// The plan for a hop, speaking `protocol` if it is in the mesh.
-[[nodiscard]] upstream::DialPlan plan_for(const Snapshot& snapshot, const Hop& hop, detect::MeshProtocol protocol);
+[[nodiscard]] upstream::DialPlan plan_for(const Snapshot& snapshot, const Hop& hop,
+                                          detect::MeshProtocol protocol);
 
-[[nodiscard]] upstream::PoolKey pool_key(const Worker& worker, const Snapshot& snapshot, const Hop& hop);
+[[nodiscard]] upstream::PoolKey pool_key(const Worker& worker, const Snapshot& snapshot,
+                                         const Hop& hop);
 
-/// A permit of the backend's `limits.connections`; an idle connection, here or on another worker, makes room.
-Task<Result<resilience::ConnectionLimit::Permit>> permit_for(Worker& worker, const Snapshot& snapshot,
+/// A permit of the backend's `limits.connections`; an idle connection, here or on another worker,
+/// makes room.
+Task<Result<resilience::ConnectionLimit::Permit>> permit_for(Worker& worker,
+                                                             const Snapshot& snapshot,
                                                              const Hop& hop, Scope& scope);
 
 /// A new connection to the hop that nobody understands yet: for tunnels and early dials.
-Task<Result<RawUpstream>> dial_raw(Connection& connection, View& view, Hop hop, detect::MeshProtocol protocol,
-                                   Duration connect_timeout);
+Task<Result<RawUpstream>> dial_raw(Connection& connection, View& view, Hop hop,
+                                   detect::MeshProtocol protocol, Duration connect_timeout);
 
-/// A connection for one HTTP/1.1 exchange: pooled, or new. `cautious` and `fresh`: see Pool::take; `fresh` takes none
-/// from the pool.
-Task<Result<upstream::ConnectionPtr>> obtain(Worker& worker, View& view, Hop hop, bool cautious, bool fresh,
-                                             Duration connect_timeout, telemetry::Trace& trace, Scope& scope);
+/// A connection for one HTTP/1.1 exchange: pooled, or new. `cautious` and `fresh`: see Pool::take;
+/// `fresh` takes none from the pool.
+Task<Result<upstream::ConnectionPtr>> obtain(Worker& worker, View& view, Hop hop, bool cautious,
+                                             bool fresh, Duration connect_timeout,
+                                             telemetry::Trace& trace, Scope& scope);
 
 }  // namespace epaulet::path

@@ -11,15 +11,18 @@ using telemetry::Event;
 
 enum class FirstBytes : std::uint8_t { tls, plaintext, silence };
 
-Error downstream_end() { return {ErrorCode::end_of_stream, Side::downstream, Stage::detect}; }
+Error downstream_end() {
+  return {ErrorCode::end_of_stream, Side::downstream, Stage::detect};
+}
 
-/// Waits until the first bytes tell TLS from plaintext. A silent caller is waited for where only mesh TLS is
-/// accepted; elsewhere its protocol may begin with the server.
+/// Waits until the first bytes tell TLS from plaintext. A silent caller is waited for where only
+/// mesh TLS is accepted; elsewhere its protocol may begin with the server.
 Task<Result<FirstBytes>> look(Connection& connection, bool mesh_only) {
   const auto detect_timeout = connection.snapshot().inbound_timeouts.detect;
   const auto begin = connection.now();
   Scope waiting(connection.scope);
-  waiting.set_deadline(begin + detect_timeout, {ErrorCode::detect_timeout, Side::downstream, Stage::detect});
+  waiting.set_deadline(begin + detect_timeout,
+                       {ErrorCode::detect_timeout, Side::downstream, Stage::detect});
   Scope silent(waiting);
   const Error silence{ErrorCode::detect_timeout, Side::self, Stage::detect};
   if (!mesh_only) silent.set_deadline(begin + limits::kSpeculativeDialAfter, silence);
@@ -32,7 +35,8 @@ Task<Result<FirstBytes>> look(Connection& connection, bool mesh_only) {
     const auto filled = co_await reader.fill(nothing_yet ? silent : waiting);
     if (!filled && filled.error() == silence) co_return FirstBytes::silence;
     if (!filled) co_return filled.error();
-    if (*filled == 0) co_return nothing_yet ? Result<FirstBytes>(downstream_end()) : FirstBytes::plaintext;
+    if (*filled == 0)
+      co_return nothing_yet ? Result<FirstBytes>(downstream_end()) : FirstBytes::plaintext;
   }
 }
 
@@ -65,7 +69,8 @@ std::uint16_t port_in(std::string_view server_name) {
     port = port * 10 + static_cast<std::uint32_t>(server_name[i] - '0');
     if (port > 65535) return 0;
   }
-  return i > 1 && i < server_name.size() && server_name[i] == '.' ? static_cast<std::uint16_t>(port) : 0;
+  return i > 1 && i < server_name.size() && server_name[i] == '.' ? static_cast<std::uint16_t>(port)
+                                                                  : 0;
 }
 
 Task<Result<void>> terminate(Connection& connection) {
@@ -79,18 +84,22 @@ Task<Result<void>> terminate(Connection& connection) {
     connection.trace(Stage::tls, Event::tls_refused, secured.error().note);
     co_return secured.error();
   }
-  worker.telemetry.count(secured->resumed ? Counter::handshakes_inbound_resumed : Counter::handshakes_inbound);
+  worker.telemetry.count(secured->resumed ? Counter::handshakes_inbound_resumed
+                                          : Counter::handshakes_inbound);
   connection.put_stream(std::move(secured->stream));
   connection.mesh_tls = true;
   connection.peer = std::move(secured->peer);
   connection.peer_id = secured->peer_id;
+  connection.trust = worker.tls.trust_generation();
+  connection.authority = secured->authority;
   connection.mesh_protocol = secured->protocol;
   connection.trace(Stage::tls, Event::tls_accepted, connection.peer_id, secured->resumed ? 1 : 0);
   // Never past the trust that it came from: the connection ends when a certificate of it does.
   const auto left = secured->not_after - worker.loop.wall_now();
   connection.scope.set_deadline(connection.now() + std::max<Duration>(left, Duration::zero()),
                                 {ErrorCode::tls_peer_expired, Side::downstream, Stage::tls});
-  if (connection.entry == Entry::direct) connection.destination.port = port_in(secured->server_name);
+  if (connection.entry == Entry::direct)
+    connection.destination.port = port_in(secured->server_name);
   co_return Result<void>();
 }
 
@@ -119,7 +128,8 @@ Task<Result<void>> secure(Connection& connection) {
     co_return Error(ErrorCode::tls_alpn_unknown, Side::downstream, Stage::tls);
   }
   if (alpn == detect::AlpnVerdict::foreign) {
-    if (mesh_only) co_return Error(ErrorCode::foreign_tls_on_strict_port, Side::downstream, Stage::tls);
+    if (mesh_only)
+      co_return Error(ErrorCode::foreign_tls_on_strict_port, Side::downstream, Stage::tls);
     connection.app_tls = true;
     co_return Result<void>();
   }

@@ -24,15 +24,16 @@ BackendState backend_state(const BackendSettings& backend, const LimitSettings& 
   return state;
 }
 
-ServiceState service_state(const ServiceSettings& service, const Settings& settings,
+ServiceState service_state(const ServiceSettings& service, RouteTable table,
                            resilience::StateTable& states) {
-  ServiceState state{&service, telemetry::intern(service.name), RouteTable(service, settings), {}, false};
+  ServiceState state{&service, telemetry::intern(service.name), std::move(table), {}, false};
   for (const Route& route : state.table.routes()) {
     const auto& retry = route.retry();
     RouteState of_route;
     of_route.name = telemetry::intern(route.name());
     of_route.retry = {retry.max, retry.backoff, retry.statuses, retry.non_idempotent};
-    // One budget for all routes of a service that agree on its shape: a storm on one is a storm on the service.
+    // One budget for all routes of a service that agree on its shape: a storm on one is a storm on
+    // the service.
     const auto shape = fmt::format("{}/{}", retry.budget, retry.budget_floor);
     of_route.budget = states.get<resilience::RetryBudget>(service.name + " " + shape, shape, [&] {
       return std::make_shared<resilience::RetryBudget>(retry.budget, retry.budget_floor);
@@ -59,18 +60,21 @@ Snapshot::Snapshot(Settings taken, std::uint64_t number, std::map<std::string, J
   for (const auto& [name, backend] : settings.backends) {
     backends.push_back(backend_state(backend, settings.limits, states));
   }
-  for (const auto& [name, service] : settings.services) {
-    services.push_back(service_state(service, settings, states));
+  auto tables = RouteTable::all(settings);
+  for (auto table = tables.begin(); const auto& [name, service] : settings.services) {
+    services.push_back(service_state(service, std::move(*table++), states));
   }
   for (const auto& rule : access.rules()) {
     rules.push_back({telemetry::intern(rule.name), telemetry::intern(rule.origin.to_string())});
   }
 }
 
-SnapshotPtr Snapshot::build(Settings settings, std::uint64_t version, std::map<std::string, JwkSet> keys,
+SnapshotPtr Snapshot::build(Settings settings, std::uint64_t version,
+                            std::map<std::string, JwkSet> keys,
                             const std::map<IpAddress, std::string>& virtual_addresses,
                             resilience::StateTable& states) {
-  return SnapshotPtr(new Snapshot(std::move(settings), version, std::move(keys), virtual_addresses, states));
+  return SnapshotPtr(
+      new Snapshot(std::move(settings), version, std::move(keys), virtual_addresses, states));
 }
 
 }  // namespace epaulet::path

@@ -24,7 +24,8 @@ namespace epaulet::path {
 struct BackendState {
   const BackendSettings* settings = nullptr;
   telemetry::StringId name = 0;
-  std::uint64_t shape = 0;  ///< Changes when pooled connections no longer fit: mode, identities, tunnel.
+  std::uint64_t shape =
+      0;  ///< Changes when pooled connections no longer fit: mode, identities, tunnel.
   std::shared_ptr<resilience::ConnectionLimit> limit;
 };
 
@@ -47,8 +48,8 @@ struct ServiceState {
   }
 };
 
-/// One validated configuration, compiled. Immutable; shared by all workers. HTTP pins it per request, TCP per
-/// connection.
+/// One validated configuration, compiled. Immutable; shared by all workers. HTTP pins it per
+/// request, TCP per connection.
 struct Snapshot {
   std::uint64_t version = 0;
   Settings settings;
@@ -71,15 +72,16 @@ struct Snapshot {
     return rules[static_cast<std::size_t>(rule - access.rules().data())];
   }
 
-  /// Compiles `settings`, which are valid. `keys`: the key set of each issuer. State whose shape is unchanged is taken
-  /// over from earlier snapshots.
+  /// Compiles `settings`, which are valid. `keys`: the key set of each issuer. State whose shape is
+  /// unchanged is taken over from earlier snapshots.
   [[nodiscard]] static std::shared_ptr<const Snapshot> build(
       Settings settings, std::uint64_t version, std::map<std::string, JwkSet> keys,
       const std::map<IpAddress, std::string>& virtual_addresses, resilience::StateTable& states);
 
  private:
   Snapshot(Settings taken, std::uint64_t number, std::map<std::string, JwkSet> keys,
-           const std::map<IpAddress, std::string>& virtual_addresses, resilience::StateTable& states);
+           const std::map<IpAddress, std::string>& virtual_addresses,
+           resilience::StateTable& states);
 };
 using SnapshotPtr = std::shared_ptr<const Snapshot>;
 

@@ -11,10 +11,12 @@ namespace {
 constexpr unsigned kChunksPerTurn = 64;
 
 /// One direction. Ends the other one through the scope if it fails.
-Task<Result<void>> pump(StreamReader& from, ByteStream& to, Side from_side, std::uint64_t& bytes, Scope& scope) {
+Task<Result<void>> pump(StreamReader& from, ByteStream& to, Side from_side, std::uint64_t& bytes,
+                        Scope& scope) {
   const Side to_side = from_side == Side::downstream ? Side::upstream : Side::downstream;
   const auto fail = [&scope](Error error, Side side, Stage stage) {
-    if (error.code == ErrorCode::upstream_reset && side == Side::downstream) error.code = ErrorCode::downstream_reset;
+    if (error.code == ErrorCode::upstream_reset && side == Side::downstream)
+      error.code = ErrorCode::downstream_reset;
     error.side = side;
     error.stage = stage;
     error.retry = Retry::never;
@@ -68,8 +70,8 @@ Task<void> tunnel(Connection& connection, RawUpstream upstream) {
     connection.peer_id = upstream.peer;
     connection.mesh_tls = true;
   }
-  const auto relayed = co_await relay(connection.stream(), connection.reader(), *upstream.stream, *upstream.reader,
-                                      connection.scope);
+  const auto relayed = co_await relay(connection.stream(), connection.reader(), *upstream.stream,
+                                      *upstream.reader, connection.scope);
   record.bytes_received = relayed.upstream_bytes;
   record.bytes_sent = relayed.downstream_bytes;
   connection.report(relayed.error, telemetry::ConnectionRecord::Kind::tunnel);

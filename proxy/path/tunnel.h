@@ -11,8 +11,9 @@ struct Relayed {
   Error error;                         ///< code none: both sides ended with a FIN.
 };
 
-/// Copies both ways until both sides have ended: a FIN is passed on as a FIN, a reset as a reset. No idle limit: TCP
-/// keepalive finds dead peers, and an idle connection whose keepalive answers is not cut.
+/// Copies both ways until both sides have ended: a FIN is passed on as a FIN, a reset as a reset.
+/// No idle limit: TCP keepalive finds dead peers, and an idle connection whose keepalive answers is
+/// not cut.
 Task<Relayed> relay(ByteStream& downstream, StreamReader& from_downstream, ByteStream& upstream,
                     StreamReader& from_upstream, Scope& parent);
 

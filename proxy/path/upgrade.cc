@@ -19,10 +19,12 @@ Task<Error> switch_protocols(Exchange& exchange, upstream::Connection& upstream,
   if (!sent) co_return sent.error();
   server.body().finish();
   upstream.http.finish();
-  // The request's deadline was for the answer, which has come; the tunnel lives as long as its ends.
+  // The request's deadline was for the answer, which has come; the tunnel lives as long as its
+  // ends.
   exchange.scope->clear_deadline();
-  const auto relayed = co_await relay(exchange.connection.stream(), server.reader(), upstream.http.stream(),
-                                      upstream.http.reader(), exchange.connection.scope);
+  const auto relayed =
+      co_await relay(exchange.connection.stream(), server.reader(), upstream.http.stream(),
+                     upstream.http.reader(), exchange.connection.scope);
   exchange.record.request_bytes = relayed.upstream_bytes;
   exchange.record.response_bytes = relayed.downstream_bytes;
   upstream.http.mark_half_closed();

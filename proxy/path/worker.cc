@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "path/connection.h"
+
 namespace epaulet::path {
 namespace {
 
@@ -13,7 +15,8 @@ View::View(SnapshotPtr snapshot, Random& random) : snapshot_(std::move(snapshot)
   const std::size_t count = snapshot_->backends.size();
   endpoints_.resize(count);
   pickers_.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) pickers_.push_back(balance::make_round_robin(random.next()));
+  for (std::size_t i = 0; i < count; ++i)
+    pickers_.push_back(balance::make_round_robin(random.next()));
 }
 
 std::uint32_t View::backend_of(const SocketAddress& endpoint) const {
@@ -40,8 +43,8 @@ EndpointSetPtr View::find(const std::string& backend) const {
   return endpoints_[static_cast<std::size_t>(std::distance(all.begin(), found))];
 }
 
-Worker::Worker(Loop& loop_, Dialer& dialer_, upstream::MeshTls& tls_, telemetry::Telemetry& telemetry_,
-               Shared& shared_, SnapshotPtr snapshot)
+Worker::Worker(Loop& loop_, Dialer& dialer_, upstream::MeshTls& tls_,
+               telemetry::Telemetry& telemetry_, Shared& shared_, SnapshotPtr snapshot)
     : loop(loop_),
       dialer(dialer_),
       tls(tls_),
@@ -65,14 +68,24 @@ void Worker::set_endpoints(const std::string& backend, const EndpointSetPtr& set
   // An address that has left may belong to somebody else tomorrow.
   const auto id = telemetry::intern(backend);
   pool.close_if([&](const upstream::PoolKey& key) {
-    return key.backend == id && std::none_of(set->endpoints.begin(), set->endpoints.end(),
-                                             [&](const auto& endpoint) { return endpoint.address == key.address; });
+    return key.backend == id &&
+           std::none_of(set->endpoints.begin(), set->endpoints.end(),
+                        [&](const auto& endpoint) { return endpoint.address == key.address; });
   });
 }
 
 void Worker::trust_changed() {
   const auto trust = tls.trust_generation();
-  pool.close_if([trust](const upstream::PoolKey& key) { return key.trust != 0 && key.trust != trust; });
+  pool.close_if(
+      [trust](const upstream::PoolKey& key) { return key.trust != 0 && key.trust != trust; });
+  inbound_idle.cancel_waiters(kDraining);
+  const auto end = loop.now() + view->snapshot().settings.drain.timeout;
+  connections.for_each([&](Connection& connection) {
+    if (connection.inbound() && connection.mesh_tls && !tls.trusts(connection.authority)) {
+      connection.scope.set_deadline(end,
+                                    {ErrorCode::tls_peer_untrusted, Side::downstream, Stage::tls});
+    }
+  });
 }
 
 void Worker::begin_drain() {

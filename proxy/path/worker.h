@@ -19,14 +19,16 @@
 
 namespace epaulet::path {
 
-/// A snapshot as one worker sees it: with the endpoints of each backend and this worker's pickers. Counted by the
-/// worker's own thread, without atomics: a request pins it for nothing.
+/// A snapshot as one worker sees it: with the endpoints of each backend and this worker's pickers.
+/// Counted by the worker's own thread, without atomics: a request pins it for nothing.
 class View {
  public:
   View(SnapshotPtr snapshot, Random& random);
 
   [[nodiscard]] const Snapshot& snapshot() const { return *snapshot_; }
-  [[nodiscard]] const EndpointSet* endpoints(std::uint32_t backend) const { return endpoints_[backend].get(); }
+  [[nodiscard]] const EndpointSet* endpoints(std::uint32_t backend) const {
+    return endpoints_[backend].get();
+  }
   [[nodiscard]] balance::Picker& picker(std::uint32_t backend) { return *pickers_[backend]; }
   /// The backend that has this endpoint by discovery, or Destination::kNone.
   [[nodiscard]] std::uint32_t backend_of(const SocketAddress& endpoint) const;
@@ -77,7 +79,8 @@ struct Shared {
   std::function<void(const struct Worker* asker, telemetry::StringId backend)> release_idle;
 };
 
-/// One thread's share of the data path: everything a connection needs, nothing that another worker touches.
+/// One thread's share of the data path: everything a connection needs, nothing that another worker
+/// touches.
 struct Worker {
   Worker(Loop& loop_, Dialer& dialer_, upstream::MeshTls& tls_, telemetry::Telemetry& telemetry_,
          Shared& shared_, SnapshotPtr snapshot);
@@ -85,7 +88,8 @@ struct Worker {
   /// New configuration: connections and requests that run keep the old one.
   void set_snapshot(SnapshotPtr snapshot);
   void set_endpoints(const std::string& backend, const EndpointSetPtr& set);
-  /// The trust has changed: idle connections made under the old one are closed.
+  /// The trust has changed: idle connections made under the old one are closed, busy ones after
+  /// their exchange; what came in under a root that has left gets until `drain.timeout`.
   void trust_changed();
 
   /// Inbound: responses say close, idle connections end. Outbound goes on for as long as the app.
@@ -98,11 +102,12 @@ struct Worker {
   upstream::MeshTls& tls;
   telemetry::Telemetry& telemetry;
   Shared& shared;
-  Scope root;           ///< Of all connections.
-  Scope inbound_idle;   ///< Of inbound connections between requests.
+  Scope root;          ///< Of all connections.
+  Scope inbound_idle;  ///< Of inbound connections between requests.
   bool draining = false;
   std::size_t inbound_connections = 0;
   std::size_t outbound_connections = 0;
+  IntrusiveList<class Connection> connections;  ///< All that are served.
   ViewPtr view;
   TokenCache tokens;
   upstream::Pool pool;

@@ -23,7 +23,11 @@ void Scope::cancel(const Error& why) {
   cancelled_ = why;
   Timer::disarm();
   Cancellable::unlink();
-  while (!waiters_.empty()) waiters_.pop_front().on_cancel(*cancelled_);
+  cancel_waiters(why);
+}
+
+void Scope::cancel_waiters(const Error& why) {
+  while (!waiters_.empty()) waiters_.pop_front().on_cancel(why);
 }
 
 }  // namespace epaulet

@@ -36,14 +36,17 @@ Task<Result<Dialled>> dial(Dialer& dialer, MeshTls& tls, telemetry::Telemetry& t
     dialled.stream = std::move(*stream);
     co_return dialled;
   }
-  auto secured = co_await tls.connect(std::move(*stream), *plan.identities, plan.server_name, plan.protocol, scope);
+  auto secured = co_await tls.connect(std::move(*stream), *plan.identities, plan.server_name,
+                                      plan.protocol, scope);
   if (!secured) {
     telemetry.count(Counter::handshakes_failed);
     trace.add(loop.now(), Stage::tls, Event::upstream_tls_failed, secured.error().note);
     co_return upstream_error(secured.error(), Stage::tls);
   }
-  telemetry.count(secured->resumed ? Counter::handshakes_outbound_resumed : Counter::handshakes_outbound);
-  trace.add(loop.now(), Stage::tls, Event::upstream_tls_done, secured->peer_id, secured->resumed ? 1 : 0);
+  telemetry.count(secured->resumed ? Counter::handshakes_outbound_resumed
+                                   : Counter::handshakes_outbound);
+  trace.add(loop.now(), Stage::tls, Event::upstream_tls_done, secured->peer_id,
+            secured->resumed ? 1 : 0);
   dialled.stream = std::move(secured->stream);
   dialled.peer = secured->peer_id;
   dialled.trust = tls.trust_generation();

@@ -25,8 +25,9 @@ struct Dialled {
   TimePoint not_after = TimePoint::max();
 };
 
-/// TCP, then mesh TLS where the plan says so, within the scope's deadline (`timeouts.connect`). Every failure is
-/// Retry::safe: nothing of a request was sent. `mesh` never falls back to plaintext, whatever the error.
+/// TCP, then mesh TLS where the plan says so, within the scope's deadline (`timeouts.connect`).
+/// Every failure is Retry::safe: nothing of a request was sent. `mesh` never falls back to
+/// plaintext, whatever the error.
 Task<Result<Dialled>> dial(Dialer& dialer, MeshTls& tls, telemetry::Telemetry& telemetry,
                            telemetry::Trace& trace, DialPlan plan, Scope& scope);
 

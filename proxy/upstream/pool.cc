@@ -6,14 +6,17 @@ namespace epaulet::upstream {
 namespace {
 
 constexpr std::chrono::seconds kSweepEvery{1};
-/// Younger idle connections were looked at by the reactor a moment ago: their pending read would have told.
+/// Younger idle connections were looked at by the reactor a moment ago: their pending read would
+/// have told.
 constexpr std::chrono::milliseconds kTrustedIdle{5};
 constexpr std::chrono::milliseconds kKeepMin{500};
 
-/// Stays below what the peer is believed to allow: its clock started earlier than ours, and the FIN travels.
+/// Stays below what the peer is believed to allow: its clock started earlier than ours, and the FIN
+/// travels.
 std::chrono::nanoseconds below(std::chrono::nanoseconds peer_timeout) {
   return std::max<std::chrono::nanoseconds>(
-      kKeepMin, std::min<std::chrono::nanoseconds>(peer_timeout * 8 / 10, peer_timeout - std::chrono::seconds(1)));
+      kKeepMin, std::min<std::chrono::nanoseconds>(peer_timeout * 8 / 10,
+                                                   peer_timeout - std::chrono::seconds(1)));
 }
 
 }  // namespace
@@ -35,7 +38,9 @@ ConnectionPtr Pool::remove(Bucket& bucket, Connection& connection) {
   return ConnectionPtr(&connection);
 }
 
-void Pool::discard(Connection& connection) { remove(buckets_.at(connection.key()), connection); }
+void Pool::discard(Connection& connection) {
+  remove(buckets_.at(connection.key()), connection);
+}
 
 ConnectionPtr Pool::take(const PoolKey& key, bool cautious) {
   const auto found = buckets_.find(key);
@@ -108,7 +113,8 @@ void Pool::on_timer() {
       discard(oldest);
     }
     // Endpoints come and go: what was learnt of one without connections is forgotten.
-    it = bucket.count == 0 && buckets_.size() > limits::kIdleConnectionsMax ? buckets_.erase(it) : std::next(it);
+    it = bucket.count == 0 && buckets_.size() > limits::kIdleConnectionsMax ? buckets_.erase(it)
+                                                                            : std::next(it);
   }
   if (idle_count_ > 0) loop_.timers().arm(*this, now + kSweepEvery);
 }

@@ -40,8 +40,8 @@ class Connection final : public ListNode, private StreamReader::Observer {
   }
 
   http::http1::ClientConnection http;
-  telemetry::StringId peer = 0;    ///< Proven identity, 0 for plaintext.
-  bool reused = false;             ///< At least one exchange went before.
+  telemetry::StringId peer = 0;            ///< Proven identity, 0 for plaintext.
+  bool reused = false;                     ///< At least one exchange went before.
   TimePoint not_after = TimePoint::max();  ///< Not used past the peer's leaf.
 
   [[nodiscard]] const PoolKey& key() const { return key_; }
@@ -58,16 +58,17 @@ class Connection final : public ListNode, private StreamReader::Observer {
 };
 using ConnectionPtr = std::unique_ptr<Connection>;
 
-/// A worker's idle connections. Keep-alive races do not reach the app: each idle connection has a read pending and
-/// leaves the pool when the peer closes; how long peers keep theirs is learnt, from Keep-Alive fields and from
-/// observed closes, and connections leave before; after a longer idle the socket is looked at before use.
+/// A worker's idle connections. Keep-alive races do not reach the app: each idle connection has a
+/// read pending and leaves the pool when the peer closes; how long peers keep theirs is learnt,
+/// from Keep-Alive fields and from observed closes, and connections leave before; after a longer
+/// idle the socket is looked at before use.
 class Pool final : private Timer {
  public:
   Pool(Loop& loop, telemetry::Telemetry& telemetry) : loop_(loop), telemetry_(telemetry) {}
   ~Pool();
 
-  /// The one idle for the shortest time, or nullptr. `cautious`: the request could not be sent again, so only
-  /// connections that are far from the peer's idle limit.
+  /// The one idle for the shortest time, or nullptr. `cautious`: the request could not be sent
+  /// again, so only connections that are far from the peer's idle limit.
   [[nodiscard]] ConnectionPtr take(const PoolKey& key, bool cautious);
   /// Keeps it if there is room.
   void put(ConnectionPtr connection);

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/settings.h"
+#include "runtime/clock.h"
+#include "tls/context.h"
+#include "tls/identity_store.h"
+
+namespace epaulet::server {
+
+/// Follows the files of `identity.dir`: a consistent new set becomes a TLS context, anything else
+/// leaves the old one in force and says why. Control thread.
+class IdentityKeeper {
+ public:
+  using OnContext = std::function<void(std::shared_ptr<const TlsContext>)>;
+  /// `log(problem)`: a set was refused, once for each change of the files.
+  using OnRefusal = std::function<void(const std::string& reasons)>;
+
+  IdentityKeeper(OnContext on_context, OnRefusal on_refusal)
+      : on_context_(std::move(on_context)), on_refusal_(std::move(on_refusal)) {}
+
+  /// Looks at the files if they changed since the last look, or if the settings did.
+  void refresh(const IdentitySettings& settings, WallTime now);
+
+  /// Null: none was ever taken.
+  [[nodiscard]] const std::shared_ptr<const TlsContext>& context() const { return context_; }
+  /// Why the files at hand are not in force; empty if they are.
+  [[nodiscard]] const std::string& refusal() const { return refusal_; }
+  [[nodiscard]] bool configured() const { return store_.has_value(); }
+
+ private:
+  OnContext on_context_;
+  OnRefusal on_refusal_;
+  std::optional<IdentityStore> store_;
+  std::string trust_domain_;
+  std::optional<IdentityStore::FilesFingerprint> seen_;
+  std::shared_ptr<const TlsContext> context_;
+  std::string refusal_;
+};
+
+}  // namespace epaulet::server

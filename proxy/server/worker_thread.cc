@@ -1,0 +1,68 @@
+#include "server/worker_thread.h"
+
+namespace epaulet::server {
+namespace {
+
+const Error kDraining{ErrorCode::draining, Side::self, Stage::shutdown};
+
+}  // namespace
+
+WorkerThread::WorkerThread(telemetry::Telemetry& telemetry, path::Shared& shared,
+                           path::SnapshotPtr snapshot)
+    : dialer_(make_tcp_dialer(loop_)),
+      worker_(loop_, *dialer_, tls_, telemetry, shared, std::move(snapshot)),
+      accept_inbound_(worker_.root),
+      accept_outbound_(worker_.root) {}
+
+WorkerThread::~WorkerThread() {
+  stop();
+}
+
+void WorkerThread::listen(int descriptor, path::Entry entry) {
+  if (descriptor < 0) return;
+  accepting_.push_back({make_tcp_listener(loop_, descriptor), entry});
+}
+
+void WorkerThread::start() {
+  thread_ = std::thread([this] {
+    for (auto& accepting : accepting_) {
+      Scope& scope = accepting.entry == path::Entry::outbound ? accept_outbound_ : accept_inbound_;
+      loop_.spawn(path::accept_loop(worker_, *accepting.listener, accepting.entry, scope));
+    }
+    loop_.run();
+  });
+}
+
+void WorkerThread::post(std::function<void(path::Worker&, WorkerTls&)> job) {
+  loop_.post([this, job = std::move(job)] { job(worker_, tls_); });
+}
+
+void WorkerThread::drain_inbound() {
+  loop_.post([this] {
+    accept_inbound_.cancel(kDraining);
+    worker_.begin_drain();
+  });
+}
+
+void WorkerThread::stop_accepting() {
+  loop_.post([this] { accept_outbound_.cancel(kDraining); });
+}
+
+void WorkerThread::refresh() {
+  loop_.post([this] {
+    inbound_.store(worker_.inbound_connections, std::memory_order_relaxed);
+    outbound_.store(worker_.outbound_connections, std::memory_order_relaxed);
+  });
+}
+
+void WorkerThread::stop() {
+  if (!thread_.joinable()) return;
+  loop_.post([this] {
+    worker_.cut({ErrorCode::drain_timeout, Side::self, Stage::shutdown});
+    // Cancelled work resumes through the loop: it gets its turns before the loop ends.
+    loop_.post([this] { loop_.stop(); });
+  });
+  thread_.join();
+}
+
+}  // namespace epaulet::server

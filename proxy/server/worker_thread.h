@@ -1,0 +1,68 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "io/dialer.h"
+#include "io/listener.h"
+#include "path/accept_loop.h"
+#include "path/worker.h"
+#include "runtime/asio_loop.h"
+#include "server/worker_tls.h"
+
+namespace epaulet::server {
+
+/// A worker with its thread, loop and listeners. Made and destroyed by the control thread; between
+/// start() and stop() everything in it belongs to its own thread.
+class WorkerThread {
+ public:
+  /// `telemetry` is this worker's shard and outlives it, as `shared` does.
+  WorkerThread(telemetry::Telemetry& telemetry, path::Shared& shared, path::SnapshotPtr snapshot);
+  ~WorkerThread();
+
+  /// Before start(). The descriptor stays the ListenerSet's.
+  void listen(int descriptor, path::Entry entry);
+  void start();
+
+  /// Runs `job` on the worker's thread.
+  void post(std::function<void(path::Worker&, WorkerTls&)> job);
+
+  // Ends, in this order.
+
+  /// Inbound accepts until its queues are empty, then no more; idle inbound connections are closed.
+  void drain_inbound();
+  /// Outbound too.
+  void stop_accepting();
+  /// Cuts what is left and ends the thread.
+  void stop();
+
+  [[nodiscard]] std::size_t inbound_connections() const {
+    return inbound_.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::size_t outbound_connections() const {
+    return outbound_.load(std::memory_order_relaxed);
+  }
+  /// Has the worker copy its numbers of connections to where the two above read them.
+  void refresh();
+
+ private:
+  struct Accepting {
+    std::unique_ptr<Listener> listener;
+    path::Entry entry;
+  };
+
+  AsioLoop loop_;
+  std::unique_ptr<Dialer> dialer_;
+  WorkerTls tls_;
+  path::Worker worker_;
+  Scope accept_inbound_;
+  Scope accept_outbound_;
+  std::vector<Accepting> accepting_;
+  std::atomic<std::size_t> inbound_{0};
+  std::atomic<std::size_t> outbound_{0};
+  std::thread thread_;
+};
+
+}  // namespace epaulet::server

@@ -1,0 +1,113 @@
+#include "server/worker_tls.h"
+
+#include <algorithm>
+
+#include "tls/stream.h"
+
+namespace epaulet::server {
+namespace {
+
+using upstream::Secured;
+
+Error not_configured() {
+  return {ErrorCode::tls_not_configured, Side::self, Stage::tls, Retry::safe};
+}
+
+MeshProtocol to_tls(detect::MeshProtocol protocol) {
+  switch (protocol) {
+    case detect::MeshProtocol::http1:
+      return MeshProtocol::h1;
+    case detect::MeshProtocol::opaque:
+      return MeshProtocol::tcp;
+    case detect::MeshProtocol::http2:
+    case detect::MeshProtocol::any:
+      return MeshProtocol::any;
+  }
+  return MeshProtocol::any;
+}
+
+detect::MeshProtocol from_tls(MeshProtocol protocol) {
+  switch (protocol) {
+    case MeshProtocol::h1:
+      return detect::MeshProtocol::http1;
+    case MeshProtocol::tcp:
+      return detect::MeshProtocol::opaque;
+    case MeshProtocol::any:
+      return detect::MeshProtocol::any;
+  }
+  return detect::MeshProtocol::any;
+}
+
+Error with_diagnosis(Error error, const HandshakeReport& report) {
+  error.stage = Stage::tls;
+  if (!report.diagnosis.empty()) error.note = telemetry::intern(report.diagnosis);
+  return error;
+}
+
+Secured secured(std::unique_ptr<TlsStream> stream, const TlsContext& context) {
+  const HandshakeReport& report = stream->report();
+  Secured result;
+  result.peer = report.spiffe_id;
+  result.peer_id = telemetry::intern(report.spiffe_id);
+  if (report.protocol) result.protocol = from_tls(*report.protocol);
+  result.server_name = report.sni;
+  result.not_after = std::min(report.not_after, context.identity().not_after());
+  result.resumed = report.resumed;
+  result.authority = report.authority;
+  result.stream = std::move(stream);
+  return result;
+}
+
+}  // namespace
+
+void WorkerTls::set_context(std::shared_ptr<const TlsContext> context) {
+  context_ = std::move(context);
+  const auto generation = std::hash<std::string>()(context_->session_generation());
+  generation_ = generation == 0 ? 1 : generation;
+}
+
+bool WorkerTls::trusts(const Sha256& authority) const {
+  if (!context_) return false;
+  const auto& bundle = context_->identity().bundle();
+  return std::any_of(bundle.begin(), bundle.end(),
+                     [&](const Certificate& root) { return root.fingerprint() == authority; });
+}
+
+Task<Result<Secured>> WorkerTls::accept(StreamPtr lower, Scope& scope) {
+  const auto context = context_;
+  if (!context) co_return not_configured();
+  auto stream = TlsStream::server(std::move(lower), context);
+  const auto shaken = co_await stream->handshake(scope);
+  if (!shaken) {
+    Error error = with_diagnosis(shaken.error(), stream->report());
+    error.side = Side::downstream;
+    co_return error;
+  }
+  co_return secured(std::move(stream), *context);
+}
+
+Task<Result<Secured>> WorkerTls::connect(StreamPtr lower, std::span<const std::string> identities,
+                                         const std::string& server_name,
+                                         detect::MeshProtocol protocol, Scope& scope) {
+  const auto context = context_;
+  if (!context) co_return not_configured();
+  // Pods of one identity have ticket keys of their own: sessions belong to an address.
+  const std::string session_scope = lower->info().peer.to_string();
+  TlsClientOptions options;
+  options.server_name = server_name;
+  options.protocol = to_tls(protocol);
+  options.expected = identities;
+  options.sessions = &sessions_;
+  options.session_scope = session_scope;
+  auto stream = TlsStream::client(std::move(lower), context, options);
+  const auto shaken = co_await stream->handshake(scope);
+  if (!shaken) {
+    Error error = with_diagnosis(shaken.error(), stream->report());
+    error.side = Side::upstream;
+    error.retry = Retry::safe;
+    co_return error;
+  }
+  co_return secured(std::move(stream), *context);
+}
+
+}  // namespace epaulet::server
