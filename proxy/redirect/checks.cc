@@ -154,10 +154,8 @@ class Trial {
         const auto index = indices[i];
         flows_[index] = {dials[i].transport, result.source, dials[i].destination};
         seen_[index].error = result.error;
-        const auto answering = conntrack_.answering(flows_[index]);
-        if (!answering) return answering.error();
-        seen_[index].answered_by = *answering;
       }
+      if (auto looked = look_at(indices); !looked) return looked.error();
     }
     return {};
   }
@@ -184,19 +182,27 @@ class Trial {
 
   /// Waits for what should arrive; only then is the absence of the rest worth something.
   OrFailure<void> look_from_outside() {
-    for (const bool dropped : {false, true}) {
-      for (std::size_t i = 0; i < probes_.size(); ++i) {
-        const auto& probe = probes_[i];
-        if (probe.uid || (probe.fate == Fate::dropped) != dropped) continue;
-        for (int look = 0; look < (dropped ? 1 : kLooksMax); ++look) {
-          const auto answering = conntrack_.answering(flows_[i]);
-          if (!answering) return answering.error();
-          seen_[i].answered_by = *answering;
-          if (*answering || seen_[i].error != 0) break;
-          ::poll(nullptr, 0, kLookMilliseconds);
-        }
-        if (dropped) seen_[i].path_works = something_arrived();
-      }
+    std::vector<std::size_t> awaited;
+    std::vector<std::size_t> unwanted;
+    for (std::size_t i = 0; i < probes_.size(); ++i) {
+      if (!probes_[i].uid) (probes_[i].fate == Fate::dropped ? unwanted : awaited).push_back(i);
+    }
+    for (int look = 0; look < kLooksMax && !awaited.empty(); ++look) {
+      if (look > 0) ::poll(nullptr, 0, kLookMilliseconds);
+      if (auto looked = look_at(awaited); !looked) return looked.error();
+      std::erase_if(awaited, [this](auto index) { return seen_[index].answered_by.has_value(); });
+    }
+    if (auto looked = look_at(unwanted); !looked) return looked.error();
+    const bool path_works = something_arrived();
+    for (const auto index : unwanted) seen_[index].path_works = path_works;
+    return {};
+  }
+
+  OrFailure<void> look_at(const std::vector<std::size_t>& indices) {
+    for (const auto index : indices) {
+      const auto answering = conntrack_.answering(flows_[index]);
+      if (!answering) return answering.error();
+      seen_[index].answered_by = *answering;
     }
     return {};
   }

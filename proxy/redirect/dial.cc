@@ -26,49 +26,74 @@ struct Message {
   sockaddr_storage source;
 };
 
-int wait_connected(int fd, int milliseconds) {
-  pollfd entry{fd, POLLOUT, 0};
-  const int ready = ::poll(&entry, 1, milliseconds);
-  if (ready == 0) return ETIMEDOUT;
-  if (ready < 0) return errno;
+/// One dial under way.
+struct Attempt {
+  int fd = -1;  ///< Stays open: the process ends soon enough.
+  int error = 0;
+  bool pending = false;
+};
+
+Attempt begin(const Dial& dial) {
+  const bool tcp = dial.transport == Transport::tcp;
+  Attempt attempt;
+  attempt.fd = ::socket(dial.destination.ip.is_v4() ? AF_INET : AF_INET6,
+                        (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK, 0);
+  const auto& name = dial.interface;
+  sockaddr_storage destination;
+  const auto length = dial.destination.to_sockaddr(destination);
+  if (attempt.fd < 0 ||
+      (!name.empty() && ::setsockopt(attempt.fd, SOL_SOCKET, SO_BINDTODEVICE, name.c_str(),
+                                     static_cast<socklen_t>(name.size())) != 0) ||
+      ::connect(attempt.fd, reinterpret_cast<const sockaddr*>(&destination), length) != 0 ||
+      (!tcp && ::send(attempt.fd, kQuery, sizeof kQuery, 0) < 0)) {
+    attempt.pending = errno == EINPROGRESS;
+    attempt.error = attempt.pending ? 0 : errno;
+  }
+  return attempt;
+}
+
+int connection_error(int fd) {
   int error = 0;
   socklen_t length = sizeof error;
   return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : errno;
 }
 
-int connect_and_send(int fd, const Dial& dial) {
-  if (!dial.interface.empty() &&
-      ::setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, dial.interface.c_str(),
-                   static_cast<socklen_t>(dial.interface.size())) != 0) {
-    return errno;
+/// Waits for all at once, so that many lost connections take no longer than one. Time is counted in
+/// quiet steps: only runtime/ may ask a clock.
+void finish(std::vector<Attempt>& attempts, const std::vector<Dial>& dials) {
+  constexpr int kStepsMax = kDialMilliseconds / kRefusalMilliseconds;
+  for (int step = 0; step < kStepsMax;) {
+    std::vector<pollfd> waiting;
+    std::vector<std::size_t> whose;
+    for (std::size_t i = 0; i < attempts.size(); ++i) {
+      if (!attempts[i].pending) continue;
+      waiting.push_back({attempts[i].fd, POLLOUT, 0});
+      whose.push_back(i);
+    }
+    if (waiting.empty()) return;
+    if (::poll(waiting.data(), waiting.size(), kRefusalMilliseconds) > 0) {
+      for (std::size_t i = 0; i < waiting.size(); ++i) {
+        if (waiting[i].revents == 0) continue;
+        attempts[whose[i]].pending = false;
+        attempts[whose[i]].error = connection_error(waiting[i].fd);
+      }
+      continue;
+    }
+    ++step;
+    // Nobody answers behind an interface of our own: that it was not refused is all there is.
+    for (const auto index : whose) attempts[index].pending &= dials[index].interface.empty();
   }
-  sockaddr_storage destination;
-  const auto length = dial.destination.to_sockaddr(destination);
-  const int result = ::connect(fd, reinterpret_cast<const sockaddr*>(&destination), length);
-  int error = result == 0 ? 0 : errno;
-  if (dial.transport == Transport::udp) {
-    if (error == 0 && ::send(fd, kQuery, sizeof kQuery, 0) < 0) error = errno;
-    return error;
+  for (auto& attempt : attempts) {
+    if (attempt.pending) attempt.error = ETIMEDOUT;
   }
-  if (error != EINPROGRESS) return error;
-  if (dial.interface.empty()) return wait_connected(fd, kDialMilliseconds);
-  error = wait_connected(fd, kRefusalMilliseconds);
-  return error == ETIMEDOUT ? 0 : error;
 }
 
-Message dial_one(const Dial& dial) {
+Message message_of(const Attempt& attempt) {
   Message message{};
-  const int type = dial.transport == Transport::tcp ? SOCK_STREAM : SOCK_DGRAM;
-  const int fd =
-      ::socket(dial.destination.ip.is_v4() ? AF_INET : AF_INET6, type | SOCK_NONBLOCK, 0);
-  if (fd < 0) {
-    message.error = errno;
-    return message;
-  }
-  message.error = connect_and_send(fd, dial);
+  message.error = attempt.error;
   socklen_t length = sizeof message.source;
-  ::getsockname(fd, reinterpret_cast<sockaddr*>(&message.source), &length);
-  return message;  // fd stays open: the process ends soon enough
+  ::getsockname(attempt.fd, reinterpret_cast<sockaddr*>(&message.source), &length);
+  return message;
 }
 
 int become(std::uint32_t uid) {
@@ -99,10 +124,14 @@ bool read_all(int fd, void* data, std::size_t size) {
                             int hold) {
   const int error = become(uid);
   bool written = write_all(answers, &error, sizeof error);
+  std::vector<Attempt> attempts;
   for (const auto& dial : dials) {
-    if (error != 0 || !written) break;
-    const auto message = dial_one(dial);
-    written = write_all(answers, &message, sizeof message);
+    if (error == 0) attempts.push_back(begin(dial));
+  }
+  finish(attempts, dials);
+  for (const auto& attempt : attempts) {
+    const auto message = message_of(attempt);
+    written = written && write_all(answers, &message, sizeof message);
   }
   ::close(answers);
   char byte = 0;

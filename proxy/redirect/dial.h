@@ -24,15 +24,16 @@ struct Dialled {
 };
 
 inline constexpr int kDialMilliseconds = 1000;
-/// A refusal by our own rules comes in the same system call; this only leaves it some room.
+/// The step in which the child waits. A refusal by our own rules comes in the same system call;
+/// this only leaves it some room.
 inline constexpr int kRefusalMilliseconds = 20;
 
 /// A child process of another user that dials. Its sockets stay open, and the kernel's memory of
 /// them complete, until this object is destroyed.
 class DialledAs {
  public:
-  /// Dials each in turn and waits for all. The child has `uid` as user and group, no capability,
-  /// and creates its sockets as that user, which is what `meta skuid` looks at.
+  /// Begins all dials in order, then waits for all of them. The child has `uid` as user and group
+  /// and no capability, and creates its sockets as that user: `meta skuid` looks at that.
   /// Fails if the process may not take that user (CAP_SETUID, CAP_SETGID).
   [[nodiscard]] static OrFailure<DialledAs> dial(std::uint32_t uid, const std::vector<Dial>& dials);
   ~DialledAs();

@@ -59,9 +59,10 @@ class Planner {
   }
 
   void virtual_addresses() {
-    const auto& range = field_.v4 ? options_.virtual_v4 : options_.virtual_v6;
-    const SocketAddress there{member_of(range), field_.decoy_port};
-    redirect("virtual-tcp", Transport::tcp, there, options_.outbound_port);
+    redirect("virtual-tcp", Transport::tcp, virtual_destination(), options_.outbound_port);
+    // Where a decoy listens: unless it is refused, IPv4 is delivered to it.
+    const SocketAddress there{member_of(field_.v4 ? options_.virtual_v4 : options_.virtual_v6),
+                              field_.decoy_port};
     refuse("virtual-reject-tcp", options_.uid, Transport::tcp, there);
     refuse("virtual-reject-udp", app_, Transport::udp, there);
   }
@@ -93,6 +94,18 @@ class Planner {
  private:
   static const char* word(Transport transport) {
     return transport == Transport::tcp ? "tcp" : "udp";
+  }
+  /// A virtual address and port that an exclusion covers, if any does: only there the rule for
+  /// virtual addresses differs from the one for all others.
+  [[nodiscard]] SocketAddress virtual_destination() const {
+    auto network = field_.v4 ? options_.virtual_v4 : options_.virtual_v6;
+    for (const auto& excluded : options_.exclude_outbound_networks) {
+      if (network.contains(excluded.address) && excluded.prefix_bits > network.prefix_bits) {
+        network = excluded;
+      }
+    }
+    const auto& ports = options_.exclude_outbound_ports;
+    return {member_of(network), ports.empty() ? field_.decoy_port : ports.front()};
   }
   [[nodiscard]] SocketAddress own(std::uint16_t port) const { return {field_.addresses.own, port}; }
 

@@ -111,7 +111,9 @@ OrFailure<void> write_report(const std::string& file, const Report& report) {
   if (error) return cannot_write(file, error.value());
   const auto half = fmt::format("{}.{}", file, ::getpid());
   // Readable by the proxy's user: the file holds no secret.
-  const int fd = ::open(half.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+  // The folder may be the proxy's, and we are root: never follow or fill what it has put there.
+  ::unlink(half.c_str());
+  const int fd = ::open(half.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
   if (fd < 0) return cannot_write(file, errno);
   const bool written = ::fchmod(fd, 0644) == 0 && write_all(fd, to_json(report));
   int failed = written ? 0 : errno;

@@ -10,6 +10,7 @@ namespace {
 
 /// Transports that carry an application's data and that we cannot see into.
 constexpr std::string_view kUnseen = "{ udp, udplite, sctp, dccp }";
+constexpr std::string_view kTransports = "{ tcp, udp, udplite, sctp, dccp }";
 
 template <class List, class Text>
 std::string set_of(const List& list, Text&& text) {
@@ -115,8 +116,9 @@ void guard(Writer& out, const RedirectOptions& options) {
   out.line("iifname \"lo\" return");
   if (options.ipv6 == Ipv6Mode::off) {
     out.line(
-        "meta nfproto ipv6 meta l4proto {{ tcp, udp, udplite, sctp, dccp }} "
-        "ct state {{ new, invalid, untracked }} counter drop comment \"inbound-ipv6-off\"");
+        "meta nfproto ipv6 meta l4proto {} "
+        "ct state {{ new, invalid, untracked }} counter drop comment \"inbound-ipv6-off\"",
+        kTransports);
   }
   out.line(
       "tcp dport != {} ct state {{ new, invalid, untracked }} counter drop "
@@ -132,26 +134,28 @@ void guard(Writer& out, const RedirectOptions& options) {
   out.close();
 }
 
-/// A virtual address that is still there after NAT leads nowhere: say so at once. Its route ends at
-/// `lo`, where the packet would otherwise be delivered to any-address listeners of this pod.
+/// Refuses what `where` matches so that the sender learns it at once. TCP needs a reset: an ICMP
+/// message that comes back within connect() finds the socket locked and is lost.
+void refuse(Writer& out, const std::string& where, std::string_view name) {
+  out.line("{} meta l4proto tcp counter reject with tcp reset comment \"{}\"", where, name);
+  out.line("{} meta l4proto != tcp counter reject with icmpx port-unreachable comment \"{}\"",
+           where, name);
+}
+
+/// A virtual address that is still there after NAT leads nowhere. Its route ends at `lo`, where the
+/// packet would otherwise be delivered to any-address listeners of this pod.
 void unreachable(Writer& out, const RedirectOptions& options) {
   out.open("chain unreachable");
   out.line("type filter hook output priority filter; policy accept;");
   for (const auto& range : {options.virtual_v4, options.virtual_v6}) {
-    const auto where =
-        fmt::format("{} daddr {}", family_word(range.address), masked(range).to_string());
-    out.line("{} meta l4proto tcp counter reject with tcp reset comment \"virtual-reject\"", where);
-    out.line("{} counter reject with icmpx port-unreachable comment \"virtual-reject\"", where);
+    refuse(out, fmt::format("{} daddr {}", family_word(range.address), masked(range).to_string()),
+           "virtual-reject");
   }
   if (options.ipv6 == Ipv6Mode::off) {
-    const auto who = fmt::format("meta nfproto ipv6 oifname != \"lo\" meta skuid != {}",
-                                 numbers(options.exempt_uids()));
-    out.line("{} meta l4proto tcp counter reject with tcp reset comment \"outbound-ipv6-off\"",
-             who);
-    out.line(
-        "{} meta l4proto {} counter reject with icmpx admin-prohibited "
-        "comment \"outbound-ipv6-off\"",
-        who, kUnseen);
+    refuse(out,
+           fmt::format("meta nfproto ipv6 oifname != \"lo\" meta l4proto {} meta skuid != {}",
+                       kTransports, numbers(options.exempt_uids())),
+           "outbound-ipv6-off");
   }
   out.close();
 }

@@ -115,6 +115,17 @@ TEST(Plan, sends_nothing_out_of_the_pod) {
   }
 }
 
+TEST(Plan, tries_a_virtual_address_where_an_exclusion_would_take_it) {
+  auto options = everything();
+  EXPECT_EQ(find(plan(options, field(true)), "virtual-tcp/ipv4")->destination.port, 3306);
+  options.exclude_outbound_networks.push_back(*IpNetwork::parse("240.5.0.0/16"));
+  options.exclude_outbound_ports.clear();
+  EXPECT_EQ(find(plan(options, field(true)), "virtual-tcp/ipv4")->destination,
+            at("240.5.0.1:33333"));
+  EXPECT_EQ(find(plan(options, field(false)), "virtual-tcp/ipv6")->destination,
+            at("[fd00:e9a0::1]:33333"));
+}
+
 TEST(PlanClosed, sees_that_nothing_comes_in_or_leaves) {
   const auto probes = plan_closed({}, field(false));
   ASSERT_NE(find(probes, "inbound-ipv6-off/ipv6"), nullptr);

@@ -160,7 +160,8 @@ TEST(Ruleset, refuses_virtual_addresses_that_were_not_redirected) {
   const auto rules = chain({}, "unreachable");
   for (const auto* range : {"ip daddr 240.0.0.0/4", "ip6 daddr fd00:e9a0::/32"}) {
     EXPECT_TRUE(has(rules, std::string(range) + " meta l4proto tcp counter reject with tcp reset"));
-    EXPECT_TRUE(has(rules, std::string(range) + " counter reject with icmpx port-unreachable"));
+    EXPECT_TRUE(has(rules, std::string(range) +
+                               " meta l4proto != tcp counter reject with icmpx port-unreachable"));
   }
 }
 
@@ -192,8 +193,9 @@ TEST(Ruleset, closes_ipv6_when_it_is_off_instead_of_leaving_it_open) {
   EXPECT_LT(place(chain(options, "guard"), "inbound-ipv6-off"),
             place(chain(options, "guard"), "inbound-guard"));
   EXPECT_TRUE(has(chain(options, "unreachable"),
-                  "meta nfproto ipv6 oifname != \"lo\" meta skuid != { 1337 } meta l4proto tcp "
-                  "counter reject with tcp reset"));
+                  "meta nfproto ipv6 oifname != \"lo\" meta l4proto "
+                  "{ tcp, udp, udplite, sctp, dccp } meta skuid != { 1337 } "
+                  "meta l4proto tcp counter reject with tcp reset"));
   for (const auto mode : {Ipv6Mode::automatic, Ipv6Mode::on}) {
     options.ipv6 = mode;
     EXPECT_EQ(ruleset(options).find("nfproto"), std::string::npos);
