@@ -1,0 +1,553 @@
+"""`epaulet redirect` with real packets: what it leads where, and what it leaves alone.
+
+The proxy is a stand-in (answer.py as uid 1337) that tells every caller what it saw.
+"""
+
+import json
+import re
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+
+from lab import PROXY_UID, LabError
+
+HERE = Path(__file__).resolve().parent
+APP_UID = 1000
+OUTBOUND, INBOUND, DNS = 15001, 15006, 15053
+DIRECT_PORTS = (15008, 15020, 15021)
+APP_PORT = 8080
+NAMESERVERS = ("10.88.0.1", "fd88::1")
+VIRTUAL = ("240.1.2.3", "fd00:e9a0::1:2")
+RESULT = "epaulet/redirect.json"  # in the pod's /run, which is also its /var/run
+
+PROXY_LISTENERS = [
+    *(f"tcp:{host}:{port}" for host in ("127.0.0.1", "[::1]") for port in (OUTBOUND, DNS)),
+    *(f"udp:{host}:{DNS}" for host in ("127.0.0.1", "[::1]")),
+    *(f"tcp:[::]:{port}" for port in (INBOUND, *DIRECT_PORTS)),
+]
+
+
+def redirect(pod, binaries, *arguments: str, check: bool = True):
+    """Runs `epaulet redirect ...` as root in the pod."""
+    program = f"{pod.bind(binaries.epaulet.parent, 'epaulet-bin')}/{binaries.epaulet.name}"
+    return pod.run([program, "redirect", *arguments], check=check)
+
+
+def result_of(pod) -> dict:
+    return json.loads((pod.run_dir / RESULT).read_text())
+
+
+def answering(pod, name: str, *listeners: str, uid: int = APP_UID):
+    script = pod.bind(HERE, "netns-tests") + "/answer.py"
+    process = pod.start(["python3", script, name, *listeners], uid=uid, name=name)
+    process.wait_for_line("listening")
+    return process
+
+
+def proxy_in(pod, *, without: str = ""):
+    listeners = [one for one in PROXY_LISTENERS if one != without]
+    return answering(pod, "proxy", *listeners, uid=PROXY_UID)
+
+
+def app_in(pod, port: int = APP_PORT):
+    return answering(pod, "app", f"tcp:[::]:{port}", f"udp:[::]:{port}")
+
+
+def dial(pod, kind: str, host: str, port: int, *more: int, uid: int = APP_UID) -> dict:
+    script = pod.bind(HERE, "netns-tests") + "/dial.py"
+    done = pod.run(["python3", script, kind, host, str(port), *map(str, more)], uid=uid)
+    return json.loads(done.stdout)
+
+
+def assert_silent(pod, *destinations: tuple[str, str, int]) -> None:
+    """All at once, because each takes as long as a caller is patient."""
+    with ThreadPoolExecutor() as pool:
+        answers = list(pool.map(lambda one: dial(pod, *one), destinations))
+    assert answers == [{"error": "SILENT"}] * len(destinations), answers
+
+
+def at(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def nft(pod, *arguments: str) -> str:
+    return pod.run(["nft", *arguments]).stdout
+
+
+def without_counts(text: str) -> str:
+    return re.sub(r"packets \d+ bytes \d+", "", text)
+
+
+def two_pods(lab, binaries, *options: str):
+    """A pod under the mesh, with proxy and app, and a neighbour without."""
+    pod, neighbour = lab.pod("pod"), lab.pod("neighbour")
+    redirect(pod, binaries, "install", *options)
+    proxy_in(pod)
+    app_in(pod)
+    app_in(neighbour)
+    return pod, neighbour
+
+
+def test_outgoing_tcp_reaches_the_proxy_with_its_destination(lab, binaries):
+    pod, neighbour = two_pods(lab, binaries)
+    for uid in (APP_UID, 0):
+        for destination in (*neighbour.addresses, *pod.addresses):
+            answer = dial(pod, "tcp", destination, APP_PORT, uid=uid)
+            assert answer["name"] == "proxy", answer
+            loopback = "::1" if ":" in destination else "127.0.0.1"
+            assert answer["on"] == at(loopback, OUTBOUND), answer
+            assert answer["original"] == at(destination, APP_PORT), answer
+
+
+def test_the_proxys_own_connections_are_never_redirected(lab, binaries):
+    pod, neighbour = two_pods(lab, binaries)
+    for destination in (*neighbour.addresses, *pod.addresses):
+        answer = dial(pod, "tcp", destination, APP_PORT, uid=PROXY_UID)
+        assert answer["name"] == "app", answer
+    assert dial(pod, "tcp", pod.ipv4, 15008, uid=PROXY_UID)["on"].endswith(":15008")
+
+
+def test_loopback_is_left_alone(lab, binaries):
+    pod, _ = two_pods(lab, binaries)
+    assert dial(pod, "tcp", "127.0.0.2", APP_PORT)["name"] == "app"
+    for loopback in ("127.0.0.1", "::1"):
+        assert dial(pod, "tcp", loopback, APP_PORT)["name"] == "app"
+        assert dial(pod, "udp", loopback, APP_PORT)["name"] == "app"
+
+
+def test_dns_is_answered_in_the_pod_whatever_the_nameserver(lab, binaries):
+    pod, neighbour = two_pods(lab, binaries)
+    for nameserver in (*neighbour.addresses, *NAMESERVERS):
+        loopback = "::1" if ":" in nameserver else "127.0.0.1"
+        for kind in ("udp", "tcp"):
+            answer = dial(pod, kind, nameserver, 53)
+            assert (answer.get("name"), answer.get("on")) == ("proxy", at(loopback, DNS)), answer
+
+
+def test_the_proxy_reaches_the_nameserver_itself(lab, binaries):
+    pod, neighbour = two_pods(lab, binaries)
+    answering(neighbour, "nameserver", "udp:[::]:53", "tcp:[::]:53", uid=0)
+    for address in neighbour.addresses:
+        for kind in ("udp", "tcp"):
+            assert dial(pod, kind, address, 53, uid=PROXY_UID)["name"] == "nameserver"
+
+
+def test_a_resolver_on_loopback_is_replaced_only_if_it_is_the_pods_nameserver(lab, binaries):
+    pod = lab.pod("pod")
+    pod.resolv_conf.write_text("nameserver 127.0.0.53\nnameserver ::1\n")
+    # What Docker does for its own resolver must not come first.
+    nft(pod, "add table ip docker")
+    nft(pod, "add chain ip docker out { type nat hook output priority -100 ; }")
+    nft(pod, "add rule ip docker out ip daddr 127.0.0.53 udp dport 53 dnat to 127.0.0.53:5353")
+    redirect(pod, binaries, "install")
+    proxy_in(pod)
+    answering(pod, "resolver", "udp:127.0.0.53:5353", "udp:127.0.0.99:53", uid=0)
+    assert dial(pod, "udp", "127.0.0.53", 53)["name"] == "proxy"
+    assert dial(pod, "tcp", "127.0.0.53", 53)["name"] == "proxy"
+    assert dial(pod, "udp", "::1", 53)["name"] == "proxy"
+    assert dial(pod, "udp", "127.0.0.53", 53, uid=PROXY_UID)["name"] == "resolver"
+    assert dial(pod, "udp", "127.0.0.99", 53)["name"] == "resolver"
+
+
+def test_incoming_tcp_reaches_the_proxy_with_its_destination(lab, binaries):
+    pod, neighbour = two_pods(lab, binaries)
+    for address in pod.addresses:
+        for port in (APP_PORT, 9999, OUTBOUND, 15000, 22):
+            answer = dial(neighbour, "tcp", address, port)
+            assert answer.get("on") == at("::", INBOUND), (port, answer)
+            assert answer["original"] == at(address, port), answer
+
+
+def test_incoming_tcp_reaches_the_direct_ports_directly(lab, binaries):
+    pod, neighbour = two_pods(lab, binaries)
+    for address in pod.addresses:
+        for port in DIRECT_PORTS:
+            answer = dial(neighbour, "tcp", address, port)
+            assert answer.get("on") == at("::", port), answer
+            assert answer["original"] == at(address, port), answer  # its own: not redirected
+
+
+def test_a_direct_dial_of_our_port_shows_its_own_address_as_destination(lab, binaries):
+    pod, neighbour = two_pods(lab, binaries)
+    answer = dial(neighbour, "tcp", pod.ipv4, INBOUND)
+    assert answer["original"] == at(pod.ipv4, INBOUND), answer
+    answer = dial(pod, "tcp", "127.0.0.1", OUTBOUND)
+    assert answer["original"] == at("127.0.0.1", OUTBOUND), answer
+
+
+def test_incoming_datagrams_are_dropped_unless_they_are_answers(lab, binaries):
+    pod, neighbour = two_pods(lab, binaries)
+    before = dropped(pod)  # by the checks of install
+    for ours, theirs in zip(pod.addresses, neighbour.addresses):
+        assert_silent(neighbour, ("udp", ours, APP_PORT), ("udp", ours, DNS))
+        assert dial(pod, "udp", theirs, APP_PORT)["name"] == "app"  # its answer comes back
+        assert dial(pod, "udp", ours, APP_PORT)["name"] == "app"  # the pod to itself
+    assert dropped(pod) - before == 4
+
+
+def dropped(pod) -> int:
+    """Datagrams that the rules have counted as dropped."""
+    rules = nft(pod, "list table inet epaulet")
+    return int(re.search(r"packets (\d+) bytes \d+ drop comment \"inbound-udp\"", rules)[1])
+
+
+def test_declared_datagrams_come_in(lab, binaries):
+    pod, neighbour = two_pods(lab, binaries, "--allow-udp", str(APP_PORT))
+    for address in pod.addresses:
+        assert dial(neighbour, "udp", address, APP_PORT)["name"] == "app"
+    assert_silent(neighbour, *(("udp", address, APP_PORT + 1) for address in pod.addresses))
+
+
+def test_virtual_addresses_work_without_a_default_route(lab, binaries):
+    pod, _ = two_pods(lab, binaries)
+    assert "default" not in pod.run(["ip", "route"]).stdout
+    for virtual, source in zip(VIRTUAL, ("127.0.0.1", pod.ipv6)):
+        answer = dial(pod, "tcp", virtual, 80)
+        assert answer.get("original") == at(virtual, 80), answer
+        assert answer["source"] == source, answer
+
+
+def test_virtual_addresses_work_in_a_pod_with_no_address_at_all(lab, binaries):
+    pod = lab.pod("pod")
+    pod.run(["ip", "address", "flush", "dev", "eth0"])
+    redirect(pod, binaries, "install")
+    proxy_in(pod)
+    for virtual, source in zip(VIRTUAL, ("127.0.0.1", "::1")):
+        answer = dial(pod, "tcp", virtual, 80)
+        assert (answer.get("original"), answer.get("source")) == (at(virtual, 80), source), answer
+
+
+def test_what_cannot_reach_a_virtual_address_learns_it_at_once(lab, binaries):
+    pod, _ = two_pods(lab, binaries)
+    for virtual in VIRTUAL:
+        assert dial(pod, "udp", virtual, 443) == {"error": "EPERM"}
+        # Without the refusal this would reach our own any-address listener.
+        assert dial(pod, "tcp", virtual, INBOUND, uid=PROXY_UID) == {"error": "ECONNREFUSED"}
+
+
+def test_two_connections_may_share_their_source_port(lab, binaries):
+    pod, neighbour = two_pods(lab, binaries)
+    first = socket_in(pod, (neighbour.ipv4, APP_PORT), source_port=45678)
+    second = socket_in(pod, (VIRTUAL[0], 80), source_port=45678)
+    with first, second:
+        assert json.loads(first.recv(4096))["original"] == at(neighbour.ipv4, APP_PORT)
+        assert json.loads(second.recv(4096))["original"] == at(VIRTUAL[0], 80)
+
+
+def socket_in(pod, destination, source_port: int = 0):
+    """A connection made inside the pod by this process (root), kept open."""
+
+    def connect():
+        caller = socket.socket()
+        caller.settimeout(3)
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        caller.bind(("", source_port))
+        caller.connect(destination)
+        return caller
+
+    return pod.in_netns(connect)
+
+
+def test_installing_again_changes_nothing_and_cuts_nothing(lab, binaries):
+    pod, neighbour = two_pods(lab, binaries)
+    before = without_counts(nft(pod, "list ruleset")), pod.run(["ip", "route"]).stdout
+    with socket_in(pod, (neighbour.ipv4, APP_PORT)) as connection:
+        connection.recv(4096)
+        for _ in range(3):
+            redirect(pod, binaries, "install")
+        connection.sendall(b"still there?")
+        assert connection.recv(4096) == b"still there?"
+    after = without_counts(nft(pod, "list ruleset")), pod.run(["ip", "route"]).stdout
+    assert before == after
+
+
+def test_installing_with_other_options_replaces_the_old_ones(lab, binaries):
+    pod = lab.pod("pod")
+    redirect(pod, binaries, "install", "--virtual-v4", "198.18.0.0/15", "--allow-udp", "514")
+    redirect(pod, binaries, "install")
+    assert "198.18" not in nft(pod, "list ruleset") + pod.run(["ip", "route"]).stdout
+    assert "514" not in nft(pod, "list ruleset")
+
+
+def test_removing_takes_ours_and_leaves_the_rest(lab, binaries):
+    pod = lab.pod("pod")
+    nft(pod, "add table inet other")
+    nft(pod, "add chain inet other out { type nat hook output priority -100 ; }")
+    nft(pod, "add rule inet other out tcp dport 4444 redirect to :5555")
+    nft(pod, "add table ip nat")  # as iptables-nft would make it
+    nft(pod, "add chain ip nat OUTPUT { type nat hook output priority -100 ; }")
+    nft(pod, "add rule ip nat OUTPUT tcp dport 3333 counter return")
+    pod.run(["ip", "route", "add", "198.51.100.0/24", "dev", "lo"])
+
+    def world():
+        routes = pod.run(["ip", "route"]).stdout + pod.run(["ip", "-6", "route"]).stdout
+        links = pod.run(["ip", "-br", "link"]).stdout
+        return without_counts(nft(pod, "list ruleset")), routes, links
+
+    before = world()
+    redirect(pod, binaries, "install")
+    assert world() != before
+    redirect(pod, binaries, "remove")
+    assert world() == before
+    assert not (pod.run_dir / RESULT).exists()
+    redirect(pod, binaries, "remove")  # nothing left to remove is no failure
+    assert world() == before
+
+
+def test_verify_names_every_rule_that_is_gone(lab, binaries):
+    pod = lab.pod("pod")
+    pod.resolv_conf.write_text("nameserver 127.0.0.53\n")
+    options = ["--exclude-inbound-port=9000", "--exclude-outbound-port=3306", "--allow-udp=514"]
+    options += ["--exclude-outbound-network=10.77.0.0/16,fd77::/64"]
+    redirect(pod, binaries, "install", *options)
+    assert redirect(pod, binaries, "verify").returncode == 0
+    names = [rule[0] for rule in rules_of(pod)]
+    assert len(names) == 21, names
+    for number, name in enumerate(names):
+        redirect(pod, binaries, "install", *options)
+        _, chain, handle = rules_of(pod)[number]
+        nft(pod, "delete", "rule", "inet", "epaulet", chain, "handle", handle)
+        done = redirect(pod, binaries, "verify", check=False)
+        failed = [line for line in done.stdout.splitlines() if line.startswith("fail ")]
+        assert done.returncode == 1 and failed, (name, done.stdout)
+        assert any(line.startswith(f"fail {name}") for line in failed), (name, failed)
+        assert "nft list ruleset" in done.stderr
+
+
+def rules_of(pod) -> list[tuple[str, str, str]]:
+    """The name, chain and handle of every rule that has a name."""
+    found, chain = [], ""
+    for line in nft(pod, "-a", "list table inet epaulet").splitlines():
+        if started := re.match(r"\s*chain (\w+)", line):
+            chain = started[1]
+        if named := re.search(r'comment "([^"]+)" # handle (\d+)', line):
+            found.append((named[1], chain, named[2]))
+    return found
+
+
+def test_verify_names_a_route_that_is_gone(lab, binaries):
+    pod = lab.pod("pod")
+    redirect(pod, binaries, "install")
+    for family, network in (("-4", "240.0.0.0/4"), ("-6", "fd00:e9a0::/32")):
+        pod.run(["ip", family, "route", "del", network])
+        done = redirect(pod, binaries, "verify", check=False)
+        assert done.returncode == 1
+        assert "fail virtual-tcp/ipv" + family[1] in done.stdout, done.stdout
+        assert "Network is unreachable" in done.stdout
+        redirect(pod, binaries, "install")
+
+
+def test_verify_sees_a_foreign_rule_that_comes_first(lab, binaries):
+    pod = lab.pod("pod")
+    redirect(pod, binaries, "install")
+    nft(pod, "add table inet other")
+    nft(pod, "add chain inet other out { type nat hook output priority -150 ; }")
+    nft(pod, "add rule inet other out meta l4proto tcp tcp dport != 53 redirect to :5555")
+    done = redirect(pod, binaries, "verify", check=False)
+    assert done.returncode == 1
+    assert "fail outbound-tcp/ipv4" in done.stdout, done.stdout
+    assert "ok   dns-tcp/ipv4" in done.stdout, done.stdout
+
+
+def test_verify_works_beside_a_running_proxy_and_names_a_listener_it_lacks(lab, binaries):
+    pod = lab.pod("pod")
+    redirect(pod, binaries, "install")
+    proxy = proxy_in(pod)
+    assert redirect(pod, binaries, "verify").stdout.count("ok ") == 30
+    proxy.stop()
+    proxy_in(pod, without=f"tcp:[::1]:{OUTBOUND}")
+    done = redirect(pod, binaries, "verify", check=False)
+    assert done.returncode == 1
+    assert f"fail listener-tcp-{OUTBOUND}/ipv6" in done.stdout, done.stdout
+
+
+def test_verify_knows_the_options_of_install(lab, binaries):
+    pod = lab.pod("pod")
+    redirect(pod, binaries, "install", "--uid", "1400", "--outbound-port", "25001")
+    done = redirect(pod, binaries, "verify")
+    assert "exempt-uid-1400/ipv4" in done.stdout and "127.0.0.1:25001" in done.stdout
+    done = redirect(pod, binaries, "verify", "--uid", "1337", check=False)
+    assert done.returncode == 1 and "fail exempt-uid-1337" in done.stdout
+
+
+def test_a_check_leaves_nothing_behind(lab, binaries):
+    pod = lab.pod("pod")
+
+    def world():
+        links = pod.run(["ip", "-br", "link"]).stdout
+        addresses = pod.run(["ip", "-br", "address"]).stdout
+        sockets = pod.run(["ss", "-Hltun"]).stdout
+        return links, addresses, sockets
+
+    before = world()
+    redirect(pod, binaries, "install")
+    redirect(pod, binaries, "verify")
+    assert world() == before
+    assert pod.run(["ss", "-Hltun"]).stdout == ""
+
+
+def test_what_a_crash_left_does_not_disturb(lab, binaries):
+    pod = lab.pod("pod")
+    pod.run(["ip", "link", "add", "epaulet0", "type", "veth", "peer", "name", "epaulet1"])
+    redirect(pod, binaries, "install")
+
+
+def test_exclusions_are_left_alone(lab, binaries):
+    pod, neighbour = lab.pod("pod"), lab.pod("neighbour")
+    far = lab.pod("far")
+    options = ["--exclude-outbound-network", f"{far.ipv4}/32", "--exclude-outbound-network"]
+    options += [f"{far.ipv6}/128", "--exclude-outbound-port", "3306", "--exclude-uid", "2000"]
+    redirect(pod, binaries, "install", *options, "--exclude-inbound-port", "9000")
+    proxy_in(pod)
+    app_in(pod, 9000)
+    answering(neighbour, "app", f"tcp:[::]:{APP_PORT}", "tcp:[::]:3306")
+    app_in(far)
+    for index in range(2):
+        assert dial(pod, "tcp", far.addresses[index], APP_PORT)["name"] == "app"
+        assert dial(pod, "tcp", neighbour.addresses[index], 3306)["name"] == "app"
+        assert dial(pod, "tcp", neighbour.addresses[index], APP_PORT, uid=2000)["name"] == "app"
+        assert dial(pod, "tcp", neighbour.addresses[index], APP_PORT)["name"] == "proxy"
+        assert dial(neighbour, "tcp", pod.addresses[index], 9000)["name"] == "app"
+        assert dial(pod, "tcp", VIRTUAL[index], 3306)["name"] == "proxy"  # exclusions do not apply
+        assert dial(pod, "udp", far.addresses[index], 53)["name"] == "proxy"
+
+
+def test_connections_that_evade_tracking_do_not_reach_the_app(lab, binaries):
+    pod, neighbour = two_pods(lab, binaries)
+    nft(pod, "add table inet other")
+    nft(pod, "add chain inet other pre { type filter hook prerouting priority -400 ; }")
+    nft(pod, f"add rule inet other pre tcp dport {APP_PORT} notrack")
+    assert_silent(neighbour, *(("tcp", address, APP_PORT) for address in pod.addresses))
+
+
+def test_a_pod_without_ipv6_is_served(lab, binaries):
+    pod = lab.pod("pod")
+    for which in ("all", "default"):
+        pod.run(["sysctl", "-q", f"net.ipv6.conf.{which}.disable_ipv6=1"])
+    redirect(pod, binaries, "install")
+    assert result_of(pod)["families"] == ["ipv4"] and result_of(pod)["ok"]
+    done = redirect(pod, binaries, "install", "--ipv6", "on", check=False)
+    assert done.returncode == 1 and "has no IPv6" in done.stderr
+    assert result_of(pod)["ok"] is False
+
+
+def test_a_pod_whose_ipv6_cannot_be_redirected_is_a_failure(lab, binaries):
+    pod = lab.pod("pod")
+    pod.run(["sysctl", "-q", "net.ipv6.conf.lo.disable_ipv6=1"])
+    done = redirect(pod, binaries, "install", check=False)
+    assert done.returncode == 1
+    assert pod.ipv6 in done.stderr and "net.ipv6.conf.lo.disable_ipv6=0" in done.stderr
+    assert result_of(pod)["ok"] is False and pod.ipv6 in result_of(pod)["error"]
+
+
+def test_ipv6_off_closes_it(lab, binaries):
+    pod, neighbour = two_pods(lab, binaries, "--ipv6", "off")
+    attempts = [("tcp", APP_PORT), ("tcp", 15008), ("udp", APP_PORT)]
+    assert_silent(neighbour, *((kind, pod.ipv6, port) for kind, port in attempts))
+    assert dial(pod, "tcp", neighbour.ipv6, APP_PORT) == {"error": "ECONNREFUSED"}
+    assert dial(pod, "udp", neighbour.ipv6, APP_PORT) == {"error": "EPERM"}
+    assert dial(pod, "tcp", neighbour.ipv6, APP_PORT, uid=PROXY_UID)["name"] == "app"
+    assert dial(pod, "tcp", "::1", APP_PORT)["name"] == "app"
+    assert dial(pod, "tcp", neighbour.ipv4, APP_PORT)["name"] == "proxy"
+    redirect(pod, binaries, "verify")
+
+
+def test_the_result_says_what_was_tried(lab, binaries):
+    pod = lab.pod("pod")
+    redirect(pod, binaries, "install", "--allow-udp", "514,5353")
+    result = result_of(pod)
+    assert result["ok"] is True and result["families"] == ["ipv4", "ipv6"]
+    assert all(check["ok"] and check["detail"] for check in result["checks"])
+    names = [check["name"] for check in result["checks"]]
+    assert "inbound-udp-allow-5353/ipv6" in names and len(names) == len(set(names))
+    assert result["arguments"] == ["--allow-udp=514", "--allow-udp=5353"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", result["installed_at"])
+    written = datetime.fromisoformat(result["installed_at"])
+    assert abs(time.time() - written.timestamp()) < 60
+    path = pod.run_dir / RESULT
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert pod.run(["cat", "/var/run/" + RESULT], uid=PROXY_UID).stdout
+
+
+def test_the_result_goes_where_it_is_told(lab, binaries):
+    pod = lab.pod("pod")
+    redirect(pod, binaries, "install", "--result", "/run/elsewhere/result.json")
+    assert json.loads((pod.run_dir / "elsewhere/result.json").read_text())["ok"]
+    assert not (pod.run_dir / RESULT).exists()
+
+
+def test_a_dry_run_prints_the_rules_and_does_nothing(lab, binaries):
+    pod = lab.pod("pod")
+    text = redirect(pod, binaries, "install", "--dry-run").stdout
+    assert text.startswith("table inet epaulet\ndelete table inet epaulet\n")
+    assert nft(pod, "list ruleset") == ""
+    assert not (pod.run_dir / RESULT).exists()
+
+
+def test_contradictory_options_change_nothing(lab, binaries):
+    pod = lab.pod("pod")
+    done = redirect(pod, binaries, "install", "--exclude-outbound-port", "53", check=False)
+    assert done.returncode == 1 and "--exclude-outbound-port 53" in done.stderr
+    assert nft(pod, "list ruleset") == ""
+    for wrong in ("--uid=many", "--outbound-port=70000", "--virtual-v4=x", "--ipv6=no"):
+        done = redirect(pod, binaries, "install", wrong, check=False)
+        assert done.returncode not in (0, 1), (wrong, done)
+        assert wrong.split("=")[0] in done.stderr, (wrong, done)
+
+
+def test_a_virtual_network_that_is_taken_is_refused(lab, binaries):
+    pod = lab.pod("pod")
+    done = redirect(pod, binaries, "install", "--virtual-v4", "10.88.0.0/16", check=False)
+    assert done.returncode == 1 and pod.ipv4 in done.stderr and "--virtual-v4" in done.stderr
+    pod.run(["ip", "route", "add", "240.0.0.0/4", "dev", "eth0"])
+    done = redirect(pod, binaries, "install", check=False)
+    assert done.returncode == 1 and "is not ours" in done.stderr, done.stderr
+
+
+def test_what_is_missing_is_named(lab, binaries):
+    pod = lab.pod("pod")
+    program = f"{pod.bind(binaries.epaulet.parent, 'epaulet-bin')}/{binaries.epaulet.name}"
+    argv = [program, "redirect", "install", "--result", "/dev/null/none"]
+    done = pod.run(argv, uid=APP_UID, check=False)
+    assert done.returncode == 1 and "CAP_NET_ADMIN" in done.stderr, done.stderr
+
+    hide = "mount --bind /dev/null /usr/sbin/nft && exec " + program + " redirect install"
+    done = pod.run(["unshare", "--mount", "sh", "-c", hide], check=False)
+    assert done.returncode == 1 and "apt-get install nftables" in done.stderr, done.stderr
+    assert "nftables" in result_of(pod)["error"]
+
+    needed = ("net_admin", "net_raw", "setuid", "setgid")
+    assert with_capabilities(pod, program, *needed).returncode == 0
+    for missing in needed:
+        done = with_capabilities(pod, program, *(one for one in needed if one != missing))
+        assert done.returncode == 1, missing
+        assert f"CAP_{missing.upper()}" in done.stderr, (missing, done.stderr)
+
+
+def with_capabilities(pod, program: str, *names: str):
+    allowed = ",".join(["-all", *(f"+{name}" for name in names)])
+    limits = [f"--bounding-set={allowed}", "--inh-caps=-all"]
+    return pod.run(["setpriv", *limits, program, "redirect", "install"], check=False)
+
+
+def test_loopback_that_is_down_is_named(lab, binaries):
+    pod = lab.pod("pod")
+    pod.run(["ip", "link", "set", "lo", "down"])
+    done = redirect(pod, binaries, "install", check=False)
+    assert done.returncode == 1 and "ip link set lo up" in done.stderr
+
+
+def test_only_one_check_runs_at_a_time(lab, binaries):
+    pod = lab.pod("pod")
+    holder = pod.in_netns(lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+    pod.in_netns(lambda: holder.bind("\0epaulet-redirect"))
+    with holder:
+        done = redirect(pod, binaries, "verify", check=False)
+    assert done.returncode == 1 and "another `epaulet redirect`" in done.stderr
+    try:
+        redirect(pod, binaries, "verify")
+        raise AssertionError("verify succeeds without rules")
+    except LabError as error:
+        assert "fail outbound-tcp/ipv4" in str(error)
