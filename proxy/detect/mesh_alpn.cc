@@ -24,7 +24,7 @@ std::string_view token_of(MeshProtocol protocol) {
   for (const auto& [known, token] : kTokens) {
     if (known == protocol) return token;
   }
-  EPAULET_ASSERT(!"a mesh protocol without a token");
+  EPAULET_ASSERT(false && "a mesh protocol without a token");
   return {};
 }
 

@@ -66,7 +66,7 @@ Fault ChunkDecoder::take(char c) {
     case State::failed:
       break;
   }
-  EPAULET_ASSERT(!"a state that takes no single byte");
+  EPAULET_ASSERT(false && "a state that takes no single byte");
   return Fault::none;
 }
 

@@ -177,8 +177,12 @@ Result<void> parse_request_head(ConstBytes head_bytes, const HeadLimits& limits,
   head.keep_alive = means_to_stay(facts, head.version);
   apply(verdict, head);
 
-  if (head.version == Version::http10) return {};
-  // RFC 9110 sections 7.8 and 10.1.1: neither Upgrade nor Expect has a meaning in HTTP/1.0.
+  // RFC 9110 sections 7.8 and 10.1.1: neither Upgrade nor Expect has a meaning in HTTP/1.0. Passed
+  // on in our HTTP/1.1 Expect would get one, and the sender a 100 that it does not know.
+  if (head.version == Version::http10) {
+    head.remove(FieldId::expect);
+    return {};
+  }
   if (facts.expects_other) {
     return Error{ErrorCode::expectation_unsupported, Side::downstream, Stage::parse, Retry::never,
                  static_cast<int>(Fault::expectation)};

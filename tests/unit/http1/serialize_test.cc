@@ -55,6 +55,12 @@ TEST(WriteRequestHead, speaks_our_own_version) {
   EXPECT_EQ(request("GET / HTTP/1.9\r\nHost: a\r\n\r\n"), "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
 }
 
+TEST(WriteRequestHead, does_not_give_an_http10_expectation_the_meaning_that_it_has_in_http11) {
+  EXPECT_EQ(
+      request("PUT / HTTP/1.0\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n"),
+      "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n");
+}
+
 TEST(WriteRequestHead, gives_an_http10_request_the_host_that_http11_needs) {
   EXPECT_EQ(request("GET / HTTP/1.0\r\nA: 1\r\n\r\n"), "GET / HTTP/1.1\r\nHost: \r\nA: 1\r\n\r\n");
   EXPECT_EQ(request("GET http://a:81/b HTTP/1.0\r\n\r\n"), "GET /b HTTP/1.1\r\nHost: a:81\r\n\r\n");
