@@ -43,7 +43,7 @@ Excerpt excerpt_of(std::string_view line, std::size_t column) {
 std::string Diagnostic::format() const {
   std::string out = origin.line == 0 ? origin.source : origin.to_string();
   out += ": " + message;
-  if (!did_you_mean.empty()) out += "; did you mean " + config::quoted(did_you_mean) + "?";
+  if (!did_you_mean.empty()) out += "; did you mean " + config::in_quotes(did_you_mean) + "?";
   out += '\n';
   if (!source_line.empty()) {
     const auto excerpt = excerpt_of(source_line, origin.column);
@@ -61,7 +61,7 @@ std::string format(const std::vector<Diagnostic>& diagnostics) {
 
 namespace config {
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out = "\"";
   std::size_t columns = 0;
   for (std::size_t at = 0; at < text.size(); ++columns) {

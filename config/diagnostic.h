@@ -28,7 +28,7 @@ struct Diagnostic {
 namespace config {
 
 /// `text` in double quotes for a message: control characters escaped, long text cut.
-[[nodiscard]] std::string quoted(std::string_view text);
+[[nodiscard]] std::string in_quotes(std::string_view text);
 
 }  // namespace config
 }  // namespace epaulet

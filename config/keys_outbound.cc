@@ -43,7 +43,7 @@ void close_endpoints(void* object, Context& context) {
     return;
   }
   if (context.has("dns") && !context.has("port")) {
-    context.complain("dns", "dns needs port", "add port: 8080, say");
+    context.complain("dns", "dns needs port", "add port, for example port: 8080");
   }
   if (context.has("addresses") && context.has("port")) {
     context.complain("port", "port belongs to dns; each address has its own", "remove port");

@@ -48,17 +48,20 @@ class Reader::ObjectContext final : public Context {
  public:
   ObjectContext(Reader& reader, Frame& frame) : reader_(reader), frame_(frame) {}
 
-  bool has(std::string_view key) const override { return frame_.key_lines[row_of(key)] != 0; }
+  bool has(std::string_view key) const override {
+    return is_written(key) || frame_.meant[row_of(key)];
+  }
   Draft& draft() override { return reader_.draft_; }
   void complain(std::string_view key, std::string message, std::string remedy) override {
-    const Place place = !key.empty() && has(key) ? frame_.values[row_of(key)] : frame_.place;
+    const Place place = !key.empty() && is_written(key) ? frame_.values[row_of(key)] : frame_.place;
     reader_.complaints_.add(place, reader_.path_, {std::move(message), std::move(remedy), {}});
   }
   void note_origin(std::string_view key, Origin& origin) const override {
-    if (has(key)) reader_.note_origin(&origin, frame_.values[row_of(key)], std::string(key));
+    if (is_written(key)) reader_.note_origin(&origin, frame_.keys[row_of(key)], std::string(key));
   }
 
  private:
+  bool is_written(std::string_view key) const { return frame_.keys[row_of(key)].line != 0; }
   std::size_t row_of(std::string_view name) const {
     const Key* key = find_key(*frame_.shape.object, name);
     EPAULET_ASSERT(key != nullptr);
@@ -132,7 +135,7 @@ void Reader::OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anch
   if (frames_.empty()) {
     saw_content_ = true;
     complaints_.add(place, {},
-                    {"expected keys with values; found " + config::quoted(value),
+                    {"expected keys with values; found " + config::in_quotes(value),
                      "for example egress: deny",
                      {}});
   } else if (is_keyed(top().shape) && top().expects_key) {
@@ -206,9 +209,9 @@ void Reader::read_object_key(Frame& frame) {
   }
   frame.row = static_cast<std::size_t>(key - frame.shape.object->keys.data());
   EPAULET_ASSERT(frame.row < kKeysMax);
-  auto& line = frame.key_lines[frame.row];
-  if (line != 0) return complain_of_duplicate(frame, line);
-  line = frame.key_place.line;
+  auto& first = frame.keys[frame.row];
+  if (first.line != 0) return complain_of_duplicate(frame, first.line);
+  first = frame.key_place;
   frame.values[frame.row] = frame.key_place;  // Until the value comes.
 }
 
@@ -231,10 +234,10 @@ void Reader::read_map_key(Frame& frame, bool quoted) {
   if (entry.origin != nullptr) note_origin(entry.origin, frame.key_place, value_path());
 }
 
-void Reader::complain_of_unknown_key(const Frame& frame) {
+void Reader::complain_of_unknown_key(Frame& frame) {
   if (!complaints_.has_room()) return complaints_.add({}, {}, {});
   const Object& object = *frame.shape.object;
-  const std::string name = quoted(frame.key_text);
+  const std::string name = config::in_quotes(frame.key_text);
   Complaint complaint{"unknown key " + name, {}, {}};
   const auto names = key_names(object);
   const auto colon = frame.key_text.find(':');
@@ -244,24 +247,29 @@ void Reader::complain_of_unknown_key(const Frame& frame) {
     complaint.remedy = "remove it";
   } else if (colon != std::string::npos && find_key(object, frame.key_text.substr(0, colon))) {
     complaint.remedy = "write a blank after the colon";
+  } else if (auto nearest = nearest_word(frame.key_text, names); !nearest.empty()) {
+    complaint.did_you_mean = std::move(nearest);
   } else if (home != nullptr) {
     complaint.did_you_mean = std::string(home->name) + "." + frame.key_text;
     complaint.remedy = "it belongs under " + std::string(home->name);
-  } else if (complaint.did_you_mean = nearest_word(frame.key_text, names);
-             complaint.did_you_mean.empty()) {
+  } else {
     const bool is_of_root = frames_.size() > 1 && find_key(kRoot, frame.key_text) != nullptr;
     complaint.remedy = is_of_root ? "it stands at the top level" : "keys here: " + join(names);
+  }
+  // What was meant is not missing: no further complaint about that.
+  if (const Key* meant = find_key(object, complaint.did_you_mean); meant != nullptr) {
+    frame.meant.set(static_cast<std::size_t>(meant - object.keys.data()));
   }
   complaints_.add(frame.key_place, path_, std::move(complaint));
 }
 
 void Reader::complain_of_duplicate(Frame& frame, std::uint32_t first_line) {
   frame.skips_value = true;
-  complaints_.add(
-      frame.key_place, path_,
-      {"duplicate key " + quoted(frame.key_text) + ", first in line " + std::to_string(first_line),
-       "keep one of them",
-       {}});
+  complaints_.add(frame.key_place, path_,
+                  {"duplicate key " + in_quotes(frame.key_text) + ", first in line " +
+                       std::to_string(first_line),
+                   "keep one of them",
+                   {}});
 }
 
 // ---- Values. ----
@@ -284,7 +292,8 @@ Reader::Slot Reader::take_slot(const Place& place) {
     return {&frame.shape.map->value, &frame.shape.map->binding, frame.key_place};
   }
   const Key& key = frame.shape.object->keys[frame.row];
-  frame.values[frame.row] = place;
+  // A block that begins on another line is found by its key.
+  frame.values[frame.row] = place.line == frame.key_place.line ? place : frame.key_place;
   return {&key.shape, &key.binding, frame.key_place};
 }
 
@@ -302,7 +311,7 @@ void Reader::read_value(const Place& place, const std::string& text, bool quoted
   if (slot.shape->scalar == nullptr) {
     const List* list = slot.shape->list;
     const bool is_lone_item = list != nullptr && list->element.scalar != nullptr;
-    return complain_of_shape(slot, place, quoted(text),
+    return complain_of_shape(slot, place, in_quotes(text),
                              is_lone_item ? "write it as a list: [ " + text + " ]" : "");
   }
   const Scalar& type = *slot.shape->scalar;
@@ -318,7 +327,6 @@ void Reader::read_value(const Place& place, const std::string& text, bool quoted
 
 void Reader::complain_of_shape(const Slot& slot, const Place& place, const std::string& found,
                                std::string remedy) {
-  // A block that begins on another line is found by its key.
   complain_of_value(place.line == slot.place.line ? place : slot.place,
                     {"expected " + noun_of(*slot.shape) + ", for example " +
                          example_of(*slot.shape) + "; found " + found,
@@ -387,10 +395,10 @@ void Reader::close_object(Frame& frame) {
   bool is_complete = true;
   for (std::size_t row = 0; row < object.keys.size(); ++row) {
     const Key& key = object.keys[row];
-    if (!key.required || frame.key_lines[row] != 0) continue;
+    if (!key.required || frame.keys[row].line != 0 || frame.meant[row]) continue;
     is_complete = false;
     complaints_.add(frame.place, path_,
-                    {"the key " + quoted(key.name) + " is missing",
+                    {"the key " + in_quotes(key.name) + " is missing",
                      "add " + std::string(key.name) + ": " + example_of(key.shape),
                      {}});
   }

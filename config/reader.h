@@ -4,6 +4,7 @@
 #include <yaml-cpp/mark.h>
 
 #include <array>
+#include <bitset>
 #include <map>
 #include <string>
 #include <vector>
@@ -66,10 +67,11 @@ class Reader final : public YAML::EventHandler {
     std::size_t row = 0;    ///< Of an object.
     void* entry = nullptr;  ///< Of a map.
     // What was there so far.
-    std::size_t items = 0;                            ///< Of a list.
-    std::array<std::uint32_t, kKeysMax> key_lines{};  ///< Of an object, by row; 0: not yet.
-    std::array<Place, kKeysMax> values{};             ///< Of an object, by row.
-    std::map<std::string, std::uint32_t> lines;       ///< Of a map's keys.
+    std::size_t items = 0;                       ///< Of a list.
+    std::array<Place, kKeysMax> keys{};          ///< Of an object, by row; line 0: not yet.
+    std::array<Place, kKeysMax> values{};        ///< Of an object, by row.
+    std::bitset<kKeysMax> meant;                 ///< Rows of which a misspelled key was there.
+    std::map<std::string, std::uint32_t> lines;  ///< Of a map's keys.
   };
   class ObjectContext;
 
@@ -86,7 +88,7 @@ class Reader final : public YAML::EventHandler {
   void read_key(const Place& place, const std::string& text, bool quoted);
   void read_object_key(Frame& frame);
   void read_map_key(Frame& frame, bool quoted);
-  void complain_of_unknown_key(const Frame& frame);
+  void complain_of_unknown_key(Frame& frame);
   void complain_of_duplicate(Frame& frame, std::uint32_t first_line);
   [[nodiscard]] Slot take_slot(const Place& place);
   [[nodiscard]] void* open_value();

@@ -16,7 +16,7 @@ using Read = std::variant<ScalarValue, Complaint>;
 Complaint expected(const Scalar& type, std::string_view found, std::string remedy = {}) {
   std::string message = "expected " + std::string(type.noun);
   if (!type.example.empty()) message += ", for example " + std::string(type.example);
-  return {message + "; found " + quoted(found), std::move(remedy), {}};
+  return {message + "; found " + in_quotes(found), std::move(remedy), {}};
 }
 
 /// Words of later versions, so that nobody looks for a spelling mistake.
@@ -46,7 +46,8 @@ Read read_text(const Scalar& type, std::string_view text) {
   const bool has_control = std::any_of(text.begin(), text.end(), [](char c) {
     return static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) == 0x7f;
   });
-  if (has_control) return Complaint{"a control character or line break in " + quoted(text), {}, {}};
+  if (has_control)
+    return Complaint{"a control character or line break in " + in_quotes(text), {}, {}};
   if (type.check != nullptr) {
     if (auto complaint = type.check(text)) return std::move(*complaint);
   }
@@ -101,22 +102,22 @@ Read read_choice(const Scalar& type, std::string_view text) {
   }
   const std::string one_of = words.size() > 1 ? "one of " + list : list;
   if (is_future_word(text)) {
-    return Complaint{quoted(text) + " is not in this version of epaulet", "write " + one_of, {}};
+    return Complaint{in_quotes(text) + " is not in this version of epaulet", "write " + one_of, {}};
   }
-  Complaint complaint{"expected " + one_of + "; found " + quoted(text), {}, {}};
+  Complaint complaint{"expected " + one_of + "; found " + in_quotes(text), {}, {}};
   if (!type.choices_are_numbers) complaint.did_you_mean = nearest_word(text, words);
   return complaint;
 }
 
 Read read_address(const Scalar& type, std::string_view text) {
   if (const auto address = SocketAddress::parse(text)) {
-    if (address->port == 0) return Complaint{"port 0 in " + quoted(text), {}, {}};
+    if (address->port == 0) return Complaint{"port 0 in " + in_quotes(text), {}, {}};
     return ScalarValue(*address);
   }
   if (const auto ip = IpAddress::parse(text)) {
     if (type.default_port != 0) return ScalarValue(SocketAddress{*ip, type.default_port});
     const std::string host = ip->is_v4() ? ip->to_string() : "[" + ip->to_string() + "]";
-    return Complaint{quoted(text) + " has no port", "write " + host + ":8080, say", {}};
+    return Complaint{in_quotes(text) + " has no port", "write " + host + ":8080, for example", {}};
   }
   return expected(type, text, "for a name use the key dns, where there is one");
 }
@@ -133,7 +134,7 @@ Read read_network(const Scalar& type, std::string_view text) {
   for (unsigned bit = network->prefix_bits; bit < (wants_v4 ? 32u : 128u); ++bit) {
     const auto byte = network->address.bytes()[bit / 8];
     if ((byte >> (7 - bit % 8) & 1) != 0) {
-      return Complaint{quoted(text) + " has bits set beyond its prefix", {}, {}};
+      return Complaint{in_quotes(text) + " has bits set beyond its prefix", {}, {}};
     }
   }
   return ScalarValue(*network);

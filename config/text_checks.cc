@@ -58,14 +58,14 @@ Complaint complain(std::string message, std::string remedy = {}, std::string did
 }
 
 std::optional<Complaint> check_host_label(std::string_view label, std::string_view all_text) {
-  if (label.empty()) return complain("an empty label in the name " + quoted(all_text));
+  if (label.empty()) return complain("an empty label in the name " + in_quotes(all_text));
   if (label.size() > kHostLabelBytesMax) {
-    return complain("a label of more than 63 bytes in the name " + quoted(all_text));
+    return complain("a label of more than 63 bytes in the name " + in_quotes(all_text));
   }
   const bool is_fine =
       all(label, [](char c) { return is_lower(c) || is_digit(c) || c == '-' || c == '_'; });
   if (!is_fine || label.front() == '-' || label.back() == '-') {
-    return complain(quoted(all_text) + " is not a host name",
+    return complain(in_quotes(all_text) + " is not a host name",
                     "labels of lower-case letters, digits and hyphens, joined by dots");
   }
   return std::nullopt;
@@ -85,12 +85,12 @@ std::optional<Complaint> check_percent(std::string_view segment, std::string_vie
   for (auto at = segment.find('%'); at != std::string_view::npos; at = segment.find('%', at + 1)) {
     const auto code = segment.substr(at + 1, 2);
     if (code.size() < 2 || !all(code, is_hex)) {
-      return complain("an incomplete percent-encoding in " + quoted(pattern));
+      return complain("an incomplete percent-encoding in " + in_quotes(pattern));
     }
     const int byte = hex_value(code[0]) * 16 + hex_value(code[1]);
     if (byte == '/' || byte == '\\' || byte == ';' || byte < 0x20 || byte == 0x7f) {
       return complain("an encoded slash, backslash, semicolon or control character in " +
-                          quoted(pattern) + " never matches",
+                          in_quotes(pattern) + " never matches",
                       "such paths are refused or brought into normal form before rules are asked");
     }
   }
@@ -113,16 +113,16 @@ std::optional<Complaint> check_path_segment(std::string_view segment, bool is_la
                                             std::string_view pattern) {
   if (segment == "**") {
     if (is_last) return std::nullopt;
-    return complain("** in the middle of " + quoted(pattern), "** may only be the last segment");
+    return complain("** in the middle of " + in_quotes(pattern), "** may only be the last segment");
   }
   if (segment == "*") return std::nullopt;
   if (segment.find('*') != std::string_view::npos) {
-    return complain("a * inside a segment of " + quoted(pattern),
+    return complain("a * inside a segment of " + in_quotes(pattern),
                     "* stands for one whole segment, ** as the last for any rest");
   }
-  if (segment.empty() && !is_last) return complain("an empty segment in " + quoted(pattern));
+  if (segment.empty() && !is_last) return complain("an empty segment in " + in_quotes(pattern));
   if (is_dot_segment(segment)) {
-    return complain("a dot segment in " + quoted(pattern) + " never matches",
+    return complain("a dot segment in " + in_quotes(pattern) + " never matches",
                     "paths are compared in their normal form");
   }
   return check_percent(segment, pattern);
@@ -133,13 +133,13 @@ std::optional<Complaint> check_path_segment(std::string_view segment, bool is_la
 std::optional<Complaint> check_host_name(std::string_view text) {
   const std::string folded = lower(text);
   if (folded != text && !check_host_name(folded)) {
-    return complain(quoted(text) + " has upper-case letters", {}, folded);
+    return complain(in_quotes(text) + " has upper-case letters", {}, folded);
   }
   if (text.ends_with('.')) {
-    return complain(quoted(text) + " ends with a dot", "write it without the dot");
+    return complain(in_quotes(text) + " ends with a dot", "write it without the dot");
   }
   if (text.size() > kHostBytesMax) return complain("a host name of more than 253 bytes");
-  if (IpAddress::parse(text)) return complain(quoted(text) + " is an address, not a name");
+  if (IpAddress::parse(text)) return complain(in_quotes(text) + " is an address, not a name");
   return for_each_part(text, '.',
                        [&](std::string_view label, bool) { return check_host_label(label, text); });
 }
@@ -147,13 +147,14 @@ std::optional<Complaint> check_host_name(std::string_view text) {
 std::optional<Complaint> check_host_pattern(std::string_view text) {
   const auto name = text.starts_with("*.") ? text.substr(2) : text;
   if (name.find('*') != std::string_view::npos) {
-    return complain("a * in the middle of " + quoted(text), "write *.example or the whole name");
+    return complain("a * in the middle of " + in_quotes(text), "write *.example or the whole name");
   }
   const auto address = IpAddress::parse(name);
   if (address && name == text && (address->is_v4() || name.front() == '[')) return std::nullopt;
   const auto colon = name.rfind(':');
   if (colon != std::string_view::npos && name.find(':') == colon) {
-    return complain("a port in the host " + quoted(text), "hosts are matched without their port");
+    return complain("a port in the host " + in_quotes(text),
+                    "hosts are matched without their port");
   }
   return check_host_name(name);
 }
@@ -162,27 +163,28 @@ std::optional<Complaint> check_label(std::string_view text) {
   const bool is_fine =
       all(text, [](char c) { return is_alnum(c) || c == '.' || c == '_' || c == ':' || c == '-'; });
   if (is_fine && is_alnum(text.front()) && text.size() <= kLabelBytesMax) return std::nullopt;
-  return complain(quoted(text) + " is not a name",
+  return complain(in_quotes(text) + " is not a name",
                   "1 to 63 letters, digits, dots, colons, underscores and hyphens, beginning with "
                   "a letter or digit");
 }
 
 std::optional<Complaint> check_path_pattern(std::string_view text) {
   if (!text.starts_with('/')) {
-    return complain("the path " + quoted(text) + " does not begin with /", {},
+    return complain("the path " + in_quotes(text) + " does not begin with /", {},
                     text.find_first_of(" *?") == 0 ? "" : "/" + std::string(text));
   }
   for (const char c : text) {
     if (c == '?' || c == '#') {
-      return complain("a " + quoted({&c, 1}) + " in the path " + quoted(text),
+      return complain("a " + in_quotes({&c, 1}) + " in the path " + in_quotes(text),
                       "only the path is matched, without its query");
     }
     if (c == ';' || c == '\\') {
-      return complain("a " + quoted({&c, 1}) + " in the path " + quoted(text) + " never matches",
-                      "such paths are refused before rules are asked");
+      return complain(
+          "a " + in_quotes({&c, 1}) + " in the path " + in_quotes(text) + " never matches",
+          "such paths are refused before rules are asked");
     }
     if (c == ' ' || static_cast<unsigned char>(c) >= 0x7f) {
-      return complain("a character in the path " + quoted(text) + " that no request carries",
+      return complain("a character in the path " + in_quotes(text) + " that no request carries",
                       "write it percent-encoded, for example %20 or %C3%A9");
     }
   }
@@ -195,15 +197,15 @@ std::optional<Complaint> check_request_path(std::string_view text) {
   const bool is_fine =
       all(text, [](char c) { return c > ' ' && static_cast<unsigned char>(c) < 0x7f && c != '#'; });
   if (text.starts_with('/') && is_fine) return std::nullopt;
-  return complain(quoted(text) + " is not a request path", "for example /healthz");
+  return complain(in_quotes(text) + " is not a request path", "for example /healthz");
 }
 
 std::optional<Complaint> check_method(std::string_view text) {
-  if (!is_token(text)) return complain(quoted(text) + " is not a method", "for example GET");
+  if (!is_token(text)) return complain(in_quotes(text) + " is not a method", "for example GET");
   if (std::any_of(text.begin(), text.end(), is_lower)) {
     std::string upper(text);
     for (char& c : upper) c = is_lower(c) ? static_cast<char>(c - 'a' + 'A') : c;
-    return complain("the method " + quoted(text) + " has lower-case letters", {}, upper);
+    return complain("the method " + in_quotes(text) + " has lower-case letters", {}, upper);
   }
   return std::nullopt;
 }
@@ -211,21 +213,21 @@ std::optional<Complaint> check_method(std::string_view text) {
 std::optional<Complaint> check_header_name(std::string_view text) {
   if (is_token(text)) return std::nullopt;
   if (text.starts_with(':')) {
-    return complain("the pseudo-header " + quoted(text),
+    return complain("the pseudo-header " + in_quotes(text),
                     "match paths, methods and hosts by their own keys");
   }
-  return complain(quoted(text) + " is not a header name", "for example x-version");
+  return complain(in_quotes(text) + " is not a header name", "for example x-version");
 }
 
 std::optional<Complaint> check_trust_domain(std::string_view text) {
   if (text.starts_with(kSpiffeScheme)) {
-    return complain(quoted(text) + " is not a trust domain", {},
+    return complain(in_quotes(text) + " is not a trust domain", {},
                     std::string(text.substr(kSpiffeScheme.size(), text.find('/', 9) - 9)));
   }
   const bool is_fine = all(
       text, [](char c) { return is_lower(c) || is_digit(c) || c == '.' || c == '-' || c == '_'; });
   if (is_fine && !text.empty() && text.size() <= kTrustDomainBytesMax) return std::nullopt;
-  return complain(quoted(text) + " is not a trust domain",
+  return complain(in_quotes(text) + " is not a trust domain",
                   "1 to 255 lower-case letters, digits, dots, hyphens and underscores");
 }
 
@@ -239,22 +241,23 @@ std::optional<Complaint> check_spiffe_pattern(std::string_view text) {
       "for example spiffe://cluster.local/ns/default/sa/api; a segment may end with *, the last "
       "may be **";
   if (!text.starts_with(kSpiffeScheme)) {
-    return complain(quoted(text) + " does not begin with spiffe://", std::string(kExample));
+    return complain(in_quotes(text) + " does not begin with spiffe://", std::string(kExample));
   }
   if (text.size() > kSpiffeIdBytesMax) return complain("a SPIFFE ID of more than 2048 bytes");
   const auto domain = trust_domain_of(text);
   if (domain.find('*') != std::string_view::npos) {
-    return complain("a * in the trust domain of " + quoted(text), "name the trust domain");
+    return complain("a * in the trust domain of " + in_quotes(text), "name the trust domain");
   }
   if (auto complaint = check_trust_domain(domain)) return complaint;
   const auto path = text.substr(kSpiffeScheme.size() + domain.size());
   if (path.size() < 2) {
-    return complain(quoted(text) + " names no workload",
+    return complain(in_quotes(text) + " names no workload",
                     "add a path, or /** for every workload of the trust domain");
   }
   return for_each_part(path.substr(1), '/', [&](std::string_view segment, bool is_last) {
     if (segment.empty()) {
-      return std::optional(complain("an empty segment in " + quoted(text), std::string(kExample)));
+      return std::optional(
+          complain("an empty segment in " + in_quotes(text), std::string(kExample)));
     }
     if (is_last && segment == "**") return std::optional<Complaint>();
     const auto literal = segment.ends_with('*') ? segment.substr(0, segment.size() - 1) : segment;
@@ -262,7 +265,7 @@ std::optional<Complaint> check_spiffe_pattern(std::string_view text) {
         all(literal, [](char c) { return is_alnum(c) || c == '.' || c == '-' || c == '_'; });
     if (is_fine && literal != "." && literal != "..") return std::optional<Complaint>();
     return std::optional(
-        complain(quoted(text) + " is not a SPIFFE ID or pattern", std::string(kExample)));
+        complain(in_quotes(text) + " is not a SPIFFE ID or pattern", std::string(kExample)));
   });
 }
 

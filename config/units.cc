@@ -85,10 +85,10 @@ std::string_view meant_unit(std::string_view unit, std::span<const Unit> units) 
 /// `number` is the part's, as it was written; `is_whole`: the text has no other part.
 Complaint wrong_unit(std::string_view number, std::string_view unit, bool is_whole,
                      std::span<const Unit> units, std::string_view remedy) {
-  Complaint complaint{"unknown unit " + quoted(unit), std::string(remedy), {}};
+  Complaint complaint{"unknown unit " + in_quotes(unit), std::string(remedy), {}};
   if (unit != trim(unit)) {
     complaint.message =
-        "a blank between number and unit in " + quoted(std::string(number) + std::string(unit));
+        "a blank between number and unit in " + in_quotes(std::string(number) + std::string(unit));
   }
   const auto meant = meant_unit(unit, units);
   if (!meant.empty() && is_whole) {
@@ -114,18 +114,18 @@ std::variant<std::int64_t, Complaint> take_part(std::string_view& text, std::str
     text.remove_prefix(1);
     fraction = take_while(text, is_digit);
     if (fraction.empty())
-      return Complaint{"a digit must follow the point in " + quoted(all), {}, {}};
+      return Complaint{"a digit must follow the point in " + in_quotes(all), {}, {}};
   }
   if (digits.empty()) {
     return Complaint{"expected a number with its unit, for example " + std::string(example) +
-                         "; found " + quoted(all),
+                         "; found " + in_quotes(all),
                      std::string(remedy),
                      {}};
   }
   const auto number = part.substr(0, part.size() - text.size());
   const auto unit = take_while(text, [](char c) { return !is_digit(c) && c != '.'; });
   if (unit.empty()) {
-    return Complaint{quoted(all) + " has no unit",
+    return Complaint{in_quotes(all) + " has no unit",
                      "write " + std::string(number) + std::string(units[2].name) +
                          ", for example; " + std::string(remedy),
                      {}};
@@ -133,7 +133,7 @@ std::variant<std::int64_t, Complaint> take_part(std::string_view& text, std::str
   const auto* known = find_unit(unit, units);
   if (known == nullptr) return wrong_unit(number, unit, part == all && text.empty(), units, remedy);
   const auto value = scaled(digits, fraction, known->factor);
-  if (!value) return Complaint{quoted(all) + " is too large or too fine", {}, {}};
+  if (!value) return Complaint{in_quotes(all) + " is too large or too fine", {}, {}};
   return *value;
 }
 
@@ -159,7 +159,7 @@ std::variant<std::int64_t, Complaint> read_duration(std::string_view text) {
     const auto part = take_part(rest, text, kDurationUnits, "10s", kDurationRemedy);
     if (const auto* complaint = std::get_if<Complaint>(&part)) return *complaint;
     if (__builtin_add_overflow(sum, std::get<std::int64_t>(part), &sum)) {
-      return Complaint{quoted(text) + " is too large", {}, {}};
+      return Complaint{in_quotes(text) + " is too large", {}, {}};
     }
   } while (!rest.empty());
   return sum;
@@ -174,11 +174,11 @@ std::variant<double, Complaint> read_share(std::string_view text) {
   const auto number = is_percent ? text.substr(0, text.size() - 1) : text;
   const auto value = read_decimal(number);
   if (!value) {
-    return Complaint{"expected a share, for example 20% or 0.2; found " + quoted(text), {}, {}};
+    return Complaint{"expected a share, for example 20% or 0.2; found " + in_quotes(text), {}, {}};
   }
-  if (is_percent && *value > 100) return Complaint{quoted(text) + " is more than 100%", {}, {}};
+  if (is_percent && *value > 100) return Complaint{in_quotes(text) + " is more than 100%", {}, {}};
   if (!is_percent && *value > 1) {
-    return Complaint{quoted(text) + " is more than 1", "a share is 20% or 0.2", ""};
+    return Complaint{in_quotes(text) + " is more than 1", "a share is 20% or 0.2", ""};
   }
   return is_percent ? *value / 100 : *value;
 }
@@ -187,7 +187,7 @@ std::variant<std::int64_t, Complaint> read_size(std::string_view text) {
   auto rest = text;
   const auto part = take_part(rest, text, kSizeUnits, "64KiB", kSizeRemedy);
   if (std::holds_alternative<std::int64_t>(part) && !rest.empty()) {
-    return Complaint{"expected one number with a unit, for example 64KiB; found " + quoted(text),
+    return Complaint{"expected one number with a unit, for example 64KiB; found " + in_quotes(text),
                      std::string(kSizeRemedy),
                      {}};
   }

@@ -108,7 +108,7 @@ void Validation::check_mentions() {
 void Validation::check_name(const Mention& mention, bool exists, std::string_view what,
                             std::string_view where, const std::vector<std::string_view>& known) {
   if (exists) return;
-  Complaint complaint{"there is no " + std::string(what) + " " + quoted(mention.text), {}, {}};
+  Complaint complaint{"there is no " + std::string(what) + " " + in_quotes(mention.text), {}, {}};
   complaint.did_you_mean = nearest_word(mention.text, known);
   complaint.remedy = "define it under " + std::string(where);
   complaints_.add(mention.place, mention.path, std::move(complaint));
@@ -121,7 +121,7 @@ void Validation::check_trust_domain_of(const Mention& mention) {
   const std::string own = settings_.identity.trust_domain;
   complaints_.add(
       mention.place, mention.path,
-      {"nobody of the trust domain " + quoted(domain) + " is ever verified",
+      {"nobody of the trust domain " + in_quotes(domain) + " is ever verified",
        "identity.trust_domain is " + own +
            (settings_.identity.origin.line == 0 ? " by default; set it or write " : "; write ") +
            "spiffe://" + own + "/...",
@@ -135,8 +135,8 @@ void Validation::check_unique(const std::vector<Named>& list, std::string_view w
     const auto [other, is_new] = first.try_emplace(named.name, &named);
     if (is_new || named.name.empty()) continue;
     complain(named.origin,
-             "a second " + std::string(what) + " named " + quoted(named.name) + ", first in line " +
-                 std::to_string(other->second->origin.line),
+             "a second " + std::string(what) + " named " + in_quotes(named.name) +
+                 ", first in line " + std::to_string(other->second->origin.line),
              "names appear in metrics, logs and explain: give each its own");
   }
 }
@@ -237,22 +237,22 @@ void Validation::check_own_ports() {
 /// Whoever needs a certificate must say where it is. One complaint for each direction is enough.
 void Validation::check_identity() {
   if (!settings_.identity.dir.empty() || complaints_.are_about("identity")) return;
-  constexpr std::string_view kRemedy =
-      "add identity: { dir: FOLDER } with cert.pem, key.pem and "
-      "ca.pem, or ";
   for (const auto& [port, declared] : settings_.workload.ports) {
-    if (declared.tls != PortTls::strict) continue;
+    if (declared.tls != PortTls::strict || complaints_.are_about(declared.origin.object)) continue;
     complain(declared.origin,
              "the port is strict (the default), but without identity.dir nobody can prove "
              "themselves",
-             std::string(kRemedy) + "tls: permissive");
+             "add identity: { dir: FOLDER } with cert.pem, key.pem and ca.pem, or tls: permissive");
     break;
   }
   for (const auto& [name, backend] : settings_.backends) {
     if (backend.origin.line == 0 || backend.tls.mode != UpstreamTls::mesh) continue;
-    complain(backend.tls.origin.line != 0 ? backend.tls.origin : backend.origin,
-             "mode mesh needs a certificate, but there is no identity.dir",
-             std::string(kRemedy) + "tls: { mode: none } for what is outside the mesh");
+    if (complaints_.are_about(backend.origin.object)) continue;
+    complain(
+        backend.tls.origin.line != 0 ? backend.tls.origin : backend.origin,
+        "mode mesh needs a certificate, but there is no identity.dir",
+        "add identity: { dir: FOLDER } with cert.pem, key.pem and ca.pem, or tls: { mode: none } "
+        "for what is outside the mesh");
     break;
   }
 }
