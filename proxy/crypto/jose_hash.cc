@@ -1,24 +1,18 @@
+// The low-level functions are deprecated in favour of EVP, which allocates even with a context that
+// is used again: 1.2 us for a token of 700 bytes here, 1.5 with such a context, 2.2 in one shot.
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "crypto/jose_hash.h"
 
-#include <openssl/evp.h>
-
-#include "base/assert.h"
+#include <openssl/sha.h>
 
 namespace epaulet {
 
-TokenHash::TokenHash() : context_(EVP_MD_CTX_new()) {
-  EPAULET_ASSERT(context_ != nullptr &&
-                 EVP_DigestInit_ex2(context_.get(), EVP_sha256(), nullptr) == 1);
-}
-
-Sha256 TokenHash::of(std::string_view text) {
+Sha256 hash_token(std::string_view token) {
   Sha256 digest{};
-  unsigned int length = 0;
-  // Without an algorithm, init begins anew with the one that the context has fetched.
-  EPAULET_ASSERT(EVP_DigestInit_ex2(context_.get(), nullptr, nullptr) == 1 &&
-                 EVP_DigestUpdate(context_.get(), text.data(), text.size()) == 1 &&
-                 EVP_DigestFinal_ex(context_.get(), digest.data(), &length) == 1);
-  EPAULET_ASSERT(length == digest.size());
+  SHA256_CTX context;
+  SHA256_Init(&context);
+  SHA256_Update(&context, token.data(), token.size());
+  SHA256_Final(digest.data(), &context);
   return digest;
 }
 

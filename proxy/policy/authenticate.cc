@@ -89,7 +89,7 @@ void Authenticator::add_token(std::string_view token, TokenCache& cache, WallTim
     return;
   }
   cache.use(generation_);
-  const Sha256 key = cache.key_of(token);
+  const Sha256 key = TokenCache::key_of(token);
   out.token = cache.find(key, now);
   if (out.token == nullptr) {
     auto verified = verify(token, now);

@@ -26,7 +26,7 @@ class TokenCache {
   /// under other keys, issuers or roles. Cost: a comparison.
   void use(const Sha256& generation);
 
-  [[nodiscard]] Sha256 key_of(std::string_view token) { return hash_.of(token); }
+  [[nodiscard]] static Sha256 key_of(std::string_view token) { return hash_token(token); }
   /// The token if it is known and `now` is before valid_until. Allocates nothing.
   [[nodiscard]] std::shared_ptr<const VerifiedToken> find(const Sha256& key, WallTime now);
   void insert(const Sha256& key, std::shared_ptr<const VerifiedToken> token);
@@ -47,7 +47,6 @@ class TokenCache {
   };
 
   std::size_t max_;
-  TokenHash hash_;
   Sha256 generation_{};
   std::unordered_map<Sha256, Entry, KeyHash> entries_;
   IntrusiveList<Entry> by_use_;  ///< Most recently used first.

@@ -151,7 +151,7 @@ TEST(PathPatternTest, random_patterns_agree_with_a_naive_reading) {
   constexpr std::string_view kPatternPieces[] = {"a", "b", "ab", "*"};
   constexpr std::string_view kPathPieces[] = {"a", "b", "ab", "A"};
   unsigned matched = 0;
-  for (unsigned seed = 1; seed <= 20'000; ++seed) {
+  for (unsigned seed = 1; seed <= 5'000; ++seed) {
     std::mt19937 random(seed);
     std::string pattern;
     std::string path;
@@ -174,7 +174,7 @@ TEST(PathPatternTest, random_patterns_agree_with_a_naive_reading) {
     }
     matched += expected ? 1 : 0;
   }
-  EXPECT_GT(matched, 1000u);
+  EXPECT_GT(matched, 300u);
 }
 
 TEST(HostPatternTest, hosts_match_without_case_port_and_root_dot) {

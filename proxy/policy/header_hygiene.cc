@@ -1,0 +1,111 @@
+#include "policy/header_hygiene.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/ascii.h"
+#include "base/char_class.h"
+
+namespace epaulet {
+namespace {
+
+constexpr std::string_view kOwnPrefix = "x-epaulet-";
+constexpr std::string_view kRetriesExhausted = "x-epaulet-retries-exhausted";
+constexpr std::string_view kForwardedPrefix = "x-forwarded-";
+
+constexpr std::array<std::string_view, 9> kIdentityFields{
+    "x-forwarded-client-cert", "l5d-client-id",         "x-spiffe-id",
+    "x-client-identity",       "x-hasura-role",         "x-hasura-user-id",
+    "x-hasura-allowed-roles",  "x-hasura-default-role", "proxy-status",
+};
+constexpr std::array<std::string_view, 2> kOriginFields{"forwarded", "x-real-ip"};
+
+bool is_letter_or_digit(char c) {
+  const char folded = to_lower(c);
+  return (folded >= 'a' && folded <= 'z') || (c >= '0' && c <= '9');
+}
+
+/// Whether `name` begins with `wanted` for a server that makes a CGI variable of it: lower case,
+/// and a hyphen for whatever is neither letter nor digit.
+bool begins_as_cgi(std::string_view name, std::string_view wanted) {
+  if (name.size() < wanted.size()) return false;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if ((is_letter_or_digit(name[i]) ? to_lower(name[i]) : '-') != wanted[i]) return false;
+  }
+  return true;
+}
+
+bool equals_as_cgi(std::string_view name, std::string_view wanted) {
+  return name.size() == wanted.size() && begins_as_cgi(name, wanted);
+}
+
+template <std::size_t kCount>
+bool is_one_of(std::string_view name, const std::array<std::string_view, kCount>& list) {
+  return std::any_of(list.begin(), list.end(),
+                     [&](std::string_view one) { return equals_as_cgi(name, one); });
+}
+
+template <class Unwanted>
+void remove_fields(http::Head& head, Unwanted unwanted) {
+  for (http::Field& field : head.fields) {
+    if (!field.removed && unwanted(field)) field.removed = true;
+  }
+}
+
+}  // namespace
+
+bool is_identity_field(std::string_view name) {
+  if (name.size() < 2) return false;
+  switch (to_lower(name.front())) {  // Most fields of a request stop here.
+    case 'x':
+    case 'l':
+    case 'p':
+      break;
+    default:
+      return false;
+  }
+  return begins_as_cgi(name, kOwnPrefix) || is_one_of(name, kIdentityFields);
+}
+
+bool is_origin_field(std::string_view name) {
+  if (name.empty()) return false;
+  const char first = to_lower(name.front());
+  if (first != 'x' && first != 'f') return false;
+  return begins_as_cgi(name, kForwardedPrefix) || is_one_of(name, kOriginFields);
+}
+
+void clean_inbound_request(http::RequestHead& head, const Principals& principals,
+                           const RoleTable& roles) {
+  const bool is_mesh_peer = !principals.peer.empty();
+  remove_fields(head, [&](const http::Field& field) {
+    return is_identity_field(field.name) || (!is_mesh_peer && is_origin_field(field.name));
+  });
+  if (is_mesh_peer) {
+    head.added.add("x-epaulet-peer", principals.peer);
+    head.added.append("x-forwarded-client-cert: URI=");
+    head.added.append(principals.peer);
+    head.added.append("\r\n");
+  }
+  std::string_view before = "x-epaulet-roles: ";
+  roles.for_each_name(principals.roles, [&](std::string_view name) {
+    head.added.append(before);
+    head.added.append(name);
+    before = ",";
+  });
+  if (before == ",") head.added.append("\r\n");
+}
+
+void clean_outbound_request(http::RequestHead& head) {
+  remove_fields(head, [](const http::Field& field) { return is_identity_field(field.name); });
+}
+
+void strip_response(http::ResponseHead& head, Reader reader, bool expose) {
+  if (reader == Reader::mesh_sidecar || expose) return;
+  remove_fields(head, [&](const http::Field& field) {
+    if (equals_as_cgi(field.name, "proxy-status")) return true;
+    if (!begins_as_cgi(field.name, kOwnPrefix)) return false;
+    return reader != Reader::own_app || !equals_ignore_case(field.name, kRetriesExhausted);
+  });
+}
+
+}  // namespace epaulet
