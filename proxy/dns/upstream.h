@@ -124,13 +124,15 @@ class Exchanges final : private Cancellable {
     waiter_.resume();
   }
   void fail_all(const Error& why) {
-    for (auto& op : ops_) op.result = why;
+    const Result<DnsBytes> failed = why;
+    for (auto& op : ops_) op.result = failed;
   }
   void on_cancel(const Error& why) override {
+    const Result<DnsBytes> failed = why;
     for (std::size_t i = 0; i < count_; ++i) {
       if (!ops_[i].in_flight()) continue;  // Ended, and in the loop's queue or past it.
       ops_[i].abandon();
-      ops_[i].result = why;
+      ops_[i].result = failed;
       scope_.loop().ready(ops_[i]);
     }
   }
