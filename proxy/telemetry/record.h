@@ -39,6 +39,7 @@ struct ExchangeRecord {
   StringId peer =
       0;  ///< Proven identity of the peer: inbound the caller's, outbound the endpoint's.
   StringId endpoint = 0;
+  SocketAddress upstream;  ///< The last attempt's endpoint, where `endpoint` is 0; port 0: none.
   SocketAddress downstream;
   std::uint16_t status = 0;     ///< Sent to the caller; 0: none was sent.
   bool status_is_ours = false;  ///< We answered, not the upstream.
@@ -84,13 +85,15 @@ struct ConnectionRecord {
   Trace trace;
 };
 
-/// A DNS query that was refused or failed.
+/// A DNS query that was refused or failed. Views are valid during the report only.
 struct DnsRecord {
-  std::string_view name;
+  RequestId id;           ///< Empty: telemetry draws one.
+  std::string_view name;  ///< As asked; may hold any octets.
   std::uint16_t type = 0;
   StringId service = 0;
   std::string_view rcode;
   Error error;
+  std::string_view summary;  ///< One sentence without a full stop; empty: the error table's.
   SocketAddress client;
 };
 

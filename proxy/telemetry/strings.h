@@ -14,7 +14,11 @@ using StringId = std::uint32_t;
 /// handshakes, not requests.
 [[nodiscard]] StringId intern(std::string_view text);
 
-/// Any thread. Valid forever.
+/// The same for text that a peer chose (a reason in a response, a certificate's contents): such
+/// text may take only a part of the table, so that no peer can push the mesh's own names out of it.
+[[nodiscard]] StringId intern_foreign(std::string_view text);
+
+/// Any thread, without a lock. Valid forever. An id that intern() did not give: "".
 [[nodiscard]] std::string_view text_of(StringId id);
 
 }  // namespace epaulet::telemetry

@@ -14,7 +14,7 @@ enum class Event : std::uint8_t {
   accepted,             ///< a: peer address (string id) where it was interned, else 0
   tls_accepted,         ///< a: peer identity (string id); b: 1 if resumed
   tls_refused,          ///< a: diagnosis (string id)
-  detected,             ///< a: Protocol (detect/)
+  detected,             ///< a: 0 HTTP/1, 1 HTTP/2, 2 TLS that is not ours, 3 opaque
   head_read,            ///< a: bytes of the head
   routed,               ///< a: route (string id); b: backend (string id)
   authenticated,        ///< a: peer identity; b: 1 if a token was verified
@@ -37,6 +37,9 @@ enum class Event : std::uint8_t {
   answered_by_us,       ///< a: status
   upstream_reason,      ///< a: Proxy-Status that a mesh sidecar sent (string id)
   ended,                ///< a: ErrorCode
+  roles_compared,       ///< a: roles that the rule allows, 0 if it denies; b: the caller's (both
+                        ///< string ids of names with commas)
+  count_,
 };
 
 /// The decisions of one exchange or connection: fixed size, no strings, kept only if it fails or is

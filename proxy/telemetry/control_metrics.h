@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/clock.h"
+
+namespace epaulet::telemetry {
+
+/// What the control thread knows beside the shards: filled by server/ at each scrape, on the
+/// control thread.
+struct ControlMetrics {
+  bool ready = false;
+  WallTime started{};
+  std::uint32_t workers = 0;
+
+  // Configuration.
+  std::uint64_t config_version = 0;  ///< Of the snapshot in force.
+  std::uint64_t config_loaded = 0;   ///< The first load included.
+  std::uint64_t config_rejected = 0;
+  std::optional<WallTime> config_last_loaded;
+  std::optional<WallTime> config_last_rejected;
+
+  // Identity. Names no principal: metrics are read by anybody.
+  bool identity_configured = false;
+  bool identity_usable = false;
+  std::optional<WallTime> identity_not_after;  ///< Of the leaf in force.
+  std::uint64_t identity_loaded = 0;
+  std::uint64_t identity_rejected = 0;
+
+  struct DnsQueries {
+    std::string_view result;  ///< snake_case.
+    std::uint64_t count = 0;
+  };
+  std::vector<DnsQueries> dns_queries;
+
+  struct Endpoints {
+    std::string backend;
+    std::size_t count = 0;
+  };
+  std::vector<Endpoints> endpoints;
+};
+
+}  // namespace epaulet::telemetry

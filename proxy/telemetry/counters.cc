@@ -1,0 +1,74 @@
+#include "telemetry/counters.h"
+
+#include <array>
+#include <utility>
+
+namespace epaulet::telemetry {
+namespace {
+
+struct CounterRow {
+  Counter counter;
+  MetricRow row;
+};
+struct GaugeRow {
+  Gauge gauge;
+  MetricRow row;
+};
+
+// clang-format off
+constexpr std::array<CounterRow, kCounters> kCounterRows{{
+  {Counter::connections_accepted_inbound, {"epaulet_connections_total", "Connections accepted", "direction", "inbound"}},
+  {Counter::connections_accepted_outbound, {"epaulet_connections_total", "Connections accepted", "direction", "outbound"}},
+  {Counter::connections_refused_destination, {"epaulet_connections_refused_total", "Connections reset at accept, by reason: no usable original destination, or limits.downstream", "reason", "destination"}},
+  {Counter::connections_refused_overload, {"epaulet_connections_refused_total", "Connections reset at accept, by reason: no usable original destination, or limits.downstream", "reason", "overload"}},
+  {Counter::accept_failed_descriptors, {"epaulet_accept_failures_total", "Failed accepts, by what the process lacked", "reason", "descriptors"}},
+  {Counter::accept_failed_memory, {"epaulet_accept_failures_total", "Failed accepts, by what the process lacked", "reason", "memory"}},
+  {Counter::handshakes_inbound, {"epaulet_tls_handshakes_total", "Completed mesh TLS handshakes", "direction", "inbound", "resumed", "false"}},
+  {Counter::handshakes_inbound_resumed, {"epaulet_tls_handshakes_total", "Completed mesh TLS handshakes", "direction", "inbound", "resumed", "true"}},
+  {Counter::handshakes_outbound, {"epaulet_tls_handshakes_total", "Completed mesh TLS handshakes", "direction", "outbound", "resumed", "false"}},
+  {Counter::handshakes_outbound_resumed, {"epaulet_tls_handshakes_total", "Completed mesh TLS handshakes", "direction", "outbound", "resumed", "true"}},
+  {Counter::handshakes_failed, {"epaulet_tls_handshakes_failed_total", "Mesh TLS handshakes that failed, either side's; explain has each", "", ""}},
+  {Counter::upstream_dials, {"epaulet_upstream_dials_total", "Connections to upstreams begun", "", ""}},
+  {Counter::upstream_dials_failed, {"epaulet_upstream_dials_failed_total", "Connections to upstreams that could not be made", "", ""}},
+  {Counter::upstream_reused, {"epaulet_upstream_reused_total", "Exchanges served on a pooled upstream connection", "", ""}},
+  {Counter::reuse_race_saved, {"epaulet_upstream_reuse_races_saved_total", "Idempotent requests sent again after the upstream closed a pooled connection under them", "", ""}},
+  {Counter::reuse_stale_dropped, {"epaulet_upstream_stale_dropped_total", "Pooled upstream connections found closed before use", "", ""}},
+  {Counter::retries, {"epaulet_retries_total", "Attempts after the first", "", ""}},
+  {Counter::retries_over_budget, {"epaulet_retries_over_budget_total", "Retries not made because retries.budget was spent", "", ""}},
+  {Counter::egress_connections, {"epaulet_egress_connections_total", "Connections to destinations outside the mesh", "", ""}},
+  {Counter::speculative_dials, {"epaulet_speculative_dials_total", "Upstream dials for callers that said nothing at first", "", ""}},
+  {Counter::plaintext_on_strict, {"epaulet_plaintext_on_strict_total", "Plaintext connections refused on strict ports", "", ""}},
+  {Counter::log_lines_dropped, {"epaulet_log_lines_dropped_total", "Log lines not written, by reason: the ring was full, or standard output failed", "reason", "ring_full"}},
+  {Counter::explain_records, {"epaulet_explain_records_total", "Failed or slow exchanges, connections and DNS queries kept for explain", "", ""}},
+}};
+constexpr std::array<GaugeRow, kGauges> kGaugeRows{{
+  {Gauge::connections_inbound, {"epaulet_connections_active", "Connections served now", "direction", "inbound"}},
+  {Gauge::connections_outbound, {"epaulet_connections_active", "Connections served now", "direction", "outbound"}},
+  {Gauge::upstream_idle, {"epaulet_upstream_connections", "Upstream connections now, by state", "state", "idle"}},
+  {Gauge::upstream_active, {"epaulet_upstream_connections", "Upstream connections now, by state", "state", "active"}},
+  {Gauge::exchanges_active, {"epaulet_requests_active", "Exchanges in progress now", "", ""}},
+}};
+// clang-format on
+
+constexpr bool rows_are_in_order() {
+  for (std::size_t i = 0; i < kCounters; ++i) {
+    if (kCounterRows[i].counter != static_cast<Counter>(i)) return false;
+  }
+  for (std::size_t i = 0; i < kGauges; ++i) {
+    if (kGaugeRows[i].gauge != static_cast<Gauge>(i)) return false;
+  }
+  return true;
+}
+static_assert(rows_are_in_order(), "one row for each, in the order of the enums");
+
+}  // namespace
+
+const MetricRow& row_of(Counter counter) {
+  return kCounterRows[static_cast<std::size_t>(counter)].row;
+}
+
+const MetricRow& row_of(Gauge gauge) {
+  return kGaugeRows[static_cast<std::size_t>(gauge)].row;
+}
+
+}  // namespace epaulet::telemetry

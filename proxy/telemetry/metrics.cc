@@ -1,0 +1,215 @@
+#include "telemetry/metrics.h"
+
+#include <prometheus/collectable.h>
+#include <prometheus/text_serializer.h>
+
+#include "telemetry/metric_families.h"
+#include "telemetry/outcome.h"
+#include "telemetry/process_stats.h"
+
+namespace epaulet::telemetry {
+namespace {
+
+std::string_view name_of(bool flag) {
+  return flag ? "true" : "false";
+}
+
+double seconds_since_epoch(WallTime time) {
+  return std::chrono::duration<double>(time.time_since_epoch()).count();
+}
+
+template <class Number>
+double as_double(Number number) {
+  return static_cast<double>(number);
+}
+
+void add_row(MetricFamilies& out, const MetricRow& row, bool is_gauge, double value) {
+  const auto add = [&](MetricLabels labels) {
+    if (is_gauge) {
+      out.gauge(row.family, row.help, labels, value);
+    } else {
+      out.counter(row.family, row.help, labels, value);
+    }
+  };
+  if (row.label.empty()) return add({});
+  if (row.second_label.empty()) return add({{row.label, row.value}});
+  add({{row.label, row.value}, {row.second_label, row.second_value}});
+}
+
+void add_counters(MetricFamilies& out, const WorkerMetrics& metrics) {
+  for (std::size_t i = 0; i < kCounters; ++i) {
+    const auto counter = static_cast<Counter>(i);
+    add_row(out, row_of(counter), false, as_double(metrics.value(counter)));
+  }
+  for (std::size_t i = 0; i < kGauges; ++i) {
+    const auto gauge = static_cast<Gauge>(i);
+    add_row(out, row_of(gauge), true, as_double(metrics.value(gauge)));
+  }
+}
+
+void add_requests(MetricFamilies& out, const WorkerMetrics& metrics) {
+  metrics.requests().for_each([&](const RequestKey& key, const Cell& cell) {
+    out.counter("epaulet_requests_total",
+                "Exchanges, by the class of the status sent and how they ended",
+                {{"direction", name_of(key.direction)},
+                 {"service", text_of(key.service)},
+                 {"route", text_of(key.route)},
+                 {"status", status_class(static_cast<std::uint16_t>(key.status_class * 100))},
+                 {"outcome", outcome_name(key.outcome)},
+                 {"tls", name_of(key.mesh_tls)}},
+                as_double(cell.value()));
+  });
+}
+
+void add_routes(MetricFamilies& out, const WorkerMetrics& metrics) {
+  const std::vector<double> bounds(DurationHistogram::kBounds.begin(),
+                                   DurationHistogram::kBounds.end());
+  std::vector<std::uint64_t> buckets(DurationHistogram::kBuckets);
+  metrics.routes().for_each([&](const RouteKey& key, const RouteCells& cells) {
+    const MetricLabels labels{{"direction", name_of(key.direction)},
+                              {"service", text_of(key.service)},
+                              {"route", text_of(key.route)}};
+    for (std::size_t i = 0; i < buckets.size(); ++i) buckets[i] = cells.duration.in_bucket(i);
+    out.histogram("epaulet_request_duration_seconds",
+                  "From the request's first byte to the response's last; of an upgrade, to its "
+                  "agreement",
+                  labels, bounds, buckets, cells.duration.sum_seconds());
+    out.counter("epaulet_request_body_bytes_total", "Bytes of request bodies passed on", labels,
+                as_double(cells.request_bytes.value()));
+    out.counter("epaulet_response_body_bytes_total", "Bytes of response bodies passed on", labels,
+                as_double(cells.response_bytes.value()));
+  });
+}
+
+void add_tunnel(MetricFamilies& out, const ConnectionKey& key, const ConnectionCells& cells) {
+  const MetricLabels labels{{"direction", name_of(key.direction)},
+                            {"service", text_of(key.service)},
+                            {"outcome", outcome_name(key.outcome)},
+                            {"tls", name_of(key.mesh_tls)}};
+  out.counter("epaulet_tunnels_total", "Connections relayed as opaque bytes, when they ended",
+              labels, as_double(cells.count.value()));
+  out.counter("epaulet_tunnel_received_bytes_total", "Bytes that tunnels took from downstream",
+              labels, as_double(cells.bytes_received.value()));
+  out.counter("epaulet_tunnel_sent_bytes_total", "Bytes that tunnels gave to downstream", labels,
+              as_double(cells.bytes_sent.value()));
+}
+
+void add_connections(MetricFamilies& out, const WorkerMetrics& metrics) {
+  metrics.connections().for_each([&](const ConnectionKey& key, const ConnectionCells& cells) {
+    if (key.kind == ConnectionRecord::Kind::tunnel) return add_tunnel(out, key, cells);
+    out.counter("epaulet_connections_failed_total",
+                "Connections that ended before anything was served on them, by why",
+                {{"direction", name_of(key.direction)},
+                 {"service", text_of(key.service)},
+                 {"kind", key.kind == ConnectionRecord::Kind::handshake ? "handshake" : "refused"},
+                 {"outcome", outcome_name(key.outcome)}},
+                as_double(cells.count.value()));
+  });
+}
+
+void add_config(MetricFamilies& out, const ControlMetrics& control) {
+  out.gauge("epaulet_config_version", "Number of the configuration in force, from 1", {},
+            as_double(control.config_version));
+  constexpr std::string_view kReloads = "Configurations read, by result; the first one included";
+  out.counter("epaulet_config_reloads_total", kReloads, {{"result", "loaded"}},
+              as_double(control.config_loaded));
+  out.counter("epaulet_config_reloads_total", kReloads, {{"result", "rejected"}},
+              as_double(control.config_rejected));
+  constexpr std::string_view kWhen = "When a configuration was last read, by result";
+  if (control.config_last_loaded) {
+    out.gauge("epaulet_config_last_reload_timestamp_seconds", kWhen, {{"result", "loaded"}},
+              seconds_since_epoch(*control.config_last_loaded));
+  }
+  if (control.config_last_rejected) {
+    out.gauge("epaulet_config_last_reload_timestamp_seconds", kWhen, {{"result", "rejected"}},
+              seconds_since_epoch(*control.config_last_rejected));
+  }
+}
+
+void add_identity(MetricFamilies& out, const ControlMetrics& control) {
+  if (!control.identity_configured) return;
+  out.gauge("epaulet_identity_usable", "Whether there is a certificate to speak mesh TLS with", {},
+            control.identity_usable ? 1 : 0);
+  if (control.identity_not_after) {
+    out.gauge("epaulet_identity_not_after_timestamp_seconds",
+              "When the certificate in force ceases to be valid", {},
+              seconds_since_epoch(*control.identity_not_after));
+  }
+  constexpr std::string_view kReloads = "Times that identity.dir was read, by result";
+  out.counter("epaulet_identity_reloads_total", kReloads, {{"result", "loaded"}},
+              as_double(control.identity_loaded));
+  out.counter("epaulet_identity_reloads_total", kReloads, {{"result", "rejected"}},
+              as_double(control.identity_rejected));
+}
+
+void add_control(MetricFamilies& out, const ControlMetrics& control) {
+  out.gauge("epaulet_ready", "What /ready says", {}, control.ready ? 1 : 0);
+  out.gauge("epaulet_workers", "Threads that serve connections", {}, as_double(control.workers));
+  add_config(out, control);
+  add_identity(out, control);
+  for (const auto& each : control.dns_queries) {
+    out.counter("epaulet_dns_queries_total", "DNS queries of the app, by how they ended",
+                {{"result", each.result}}, as_double(each.count));
+  }
+  for (const auto& each : control.endpoints) {
+    out.gauge("epaulet_backend_endpoints", "Endpoints known now", {{"backend", each.backend}},
+              as_double(each.count));
+  }
+  out.gauge("process_start_time_seconds", "When the process started", {},
+            seconds_since_epoch(control.started));
+}
+
+void add_process(MetricFamilies& out) {
+  const ProcessStats stats = read_process_stats();
+  const auto gauge = [&out](std::string_view name, std::string_view help, const auto& value) {
+    if (value) out.gauge(name, help, {}, as_double(*value));
+  };
+  if (stats.cpu_seconds) {
+    out.counter("process_cpu_seconds_total", "Processor time used, user and system", {},
+                *stats.cpu_seconds);
+  }
+  gauge("process_resident_memory_bytes", "Resident memory", stats.resident_bytes);
+  gauge("process_virtual_memory_bytes", "Virtual memory", stats.virtual_bytes);
+  gauge("process_threads", "Threads", stats.threads);
+  gauge("process_open_fds", "Open file descriptors", stats.open_descriptors);
+  gauge("process_max_fds", "File descriptors that may be open", stats.descriptors_max);
+}
+
+/// What prometheus-cpp asks at a scrape. Its own Family and Counter are not used: they take a lock
+/// and a map for each increment.
+class Collector final : public prometheus::Collectable {
+ public:
+  explicit Collector(const Metrics::Sources& sources) : sources_(sources) {}
+
+  std::vector<prometheus::MetricFamily> Collect() const override {
+    MetricFamilies out;
+    // Family by family, so that the page keeps its order whatever a shard has seen.
+    for (const auto* shard : sources_.shards) add_counters(out, shard->metrics());
+    for (const auto* shard : sources_.shards) add_requests(out, shard->metrics());
+    for (const auto* shard : sources_.shards) add_routes(out, shard->metrics());
+    for (const auto* shard : sources_.shards) add_connections(out, shard->metrics());
+    if (sources_.log_writer != nullptr) {
+      MetricRow row = row_of(Counter::log_lines_dropped);
+      row.value = "write_failed";
+      add_row(out, row, false, as_double(sources_.log_writer->lines_lost()));
+    }
+    if (sources_.control) add_control(out, sources_.control());
+    out.gauge("epaulet_build_info", "Always 1; the labels say which program this is",
+              {{"version", sources_.version}, {"compiler", "g++ " __VERSION__}}, 1);
+    add_process(out);
+    return out.take();
+  }
+
+ private:
+  const Metrics::Sources& sources_;
+};
+
+}  // namespace
+
+std::string Metrics::text() const {
+  const Collector collector(sources_);
+  return static_cast<const prometheus::Serializer&>(prometheus::TextSerializer())
+      .Serialize(collector.Collect());
+}
+
+}  // namespace epaulet::telemetry

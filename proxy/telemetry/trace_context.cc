@@ -1,0 +1,92 @@
+#include "telemetry/trace_context.h"
+
+#include <algorithm>
+#include <cstdint>
+
+namespace epaulet::telemetry {
+namespace {
+
+constexpr std::string_view kDigits = "0123456789abcdef";
+
+void write_hex(std::uint64_t value, char* out) {
+  for (int i = 15; i >= 0; --i) {
+    out[i] = kDigits[value & 0xf];
+    value >>= 4;
+  }
+}
+
+/// Never all zeros: W3C Trace Context sections 3.2.2.3 and 3.2.2.4 call that invalid.
+std::uint64_t non_zero(Random& random) {
+  const std::uint64_t drawn = random.next();
+  return drawn == 0 ? 1 : drawn;
+}
+
+/// Lower case only (section 3.2.2: HEXDIGLC).
+bool is_hex(std::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
+bool is_zeros(std::string_view text) {
+  return text.find_first_not_of('0') == std::string_view::npos;
+}
+
+int hex_value(char c) {
+  return c <= '9' ? c - '0' : c - 'a' + 10;
+}
+
+}  // namespace
+
+std::optional<TraceContext> TraceContext::parse(std::string_view text) {
+  constexpr std::size_t kSize = 55;  // version 2, trace id 32, parent id 16, flags 2, three dashes
+  if (text.size() < kSize || text[2] != '-' || text[35] != '-' || text[52] != '-') return {};
+  const auto version = text.substr(0, 2);
+  const auto trace = text.substr(3, 32);
+  const auto parent = text.substr(36, 16);
+  const auto flags = text.substr(53, 2);
+  if (!is_hex(version) || !is_hex(trace) || !is_hex(parent) || !is_hex(flags)) return {};
+  // Section 3.2.2.1: ff is forbidden; section 4.3: higher versions may only append after a dash.
+  if (version == "ff") return {};
+  if (version == "00" && text.size() != kSize) return {};
+  if (text.size() > kSize && text[kSize] != '-') return {};
+  if (is_zeros(trace) || is_zeros(parent)) return {};
+  TraceContext context;
+  trace.copy(context.trace_id.data(), trace.size());
+  parent.copy(context.parent_id.data(), parent.size());
+  context.sampled = (hex_value(flags[1]) & 1) != 0;
+  return context;
+}
+
+TraceContext TraceContext::begin(Random& random, bool sampled) {
+  TraceContext context;
+  write_hex(random.next(), context.trace_id.data());
+  write_hex(non_zero(random), context.trace_id.data() + 16);
+  write_hex(non_zero(random), context.parent_id.data());
+  context.sampled = sampled;
+  return context;
+}
+
+TraceContext TraceContext::child(Random& random) const {
+  TraceContext context = *this;
+  write_hex(non_zero(random), context.parent_id.data());
+  return context;
+}
+
+std::array<char, 55> TraceContext::to_text() const {
+  std::array<char, 55> text;
+  char* out = std::copy_n("00-", 3, text.data());
+  out = std::copy(trace_id.begin(), trace_id.end(), out);
+  *out++ = '-';
+  out = std::copy(parent_id.begin(), parent_id.end(), out);
+  *out++ = '-';
+  *out++ = '0';
+  *out = sampled ? '1' : '0';
+  return text;
+}
+
+void write_request_id(Random& random, std::array<char, 32>& out) {
+  write_hex(random.next(), out.data());
+  write_hex(random.next(), out.data() + 16);
+}
+
+}  // namespace epaulet::telemetry

@@ -1,0 +1,80 @@
+#include "telemetry/worker_telemetry.h"
+
+#include "telemetry/access_log.h"
+#include "telemetry/json_line.h"
+#include "telemetry/outcome.h"
+#include "telemetry/trace_context.h"
+
+namespace epaulet::telemetry {
+
+WorkerTelemetry::WorkerTelemetry(LogRing& ring, Random random)
+    : ring_(ring),
+      random_(random),
+      process_log_(ring, metrics_.counter_cell(Counter::log_lines_dropped)) {}
+
+void WorkerTelemetry::configure(const LogSettings& log, const ExplainSettings& explain) {
+  process_log_.set_level(log.level);
+  access_log_ = log.access;
+  access_sample_ = log.access_sample;
+  slow_ = explain.slow;
+}
+
+bool WorkerTelemetry::is_sampled() {
+  return access_sample_ >= 1.0 || (access_sample_ > 0 && random_.unit() < access_sample_);
+}
+
+void WorkerTelemetry::push(std::string_view line) {
+  if (!ring_.push(line)) count(Counter::log_lines_dropped);
+}
+
+void WorkerTelemetry::report(const ExchangeRecord& record, WallTime wall_now) {
+  const bool above_p99 = metrics_.observe(record);
+  const bool failed = has_failed(record);
+  const bool slow = slow_ ? duration_of(record) > *slow_ : above_p99;
+  if (failed || slow) {
+    KeptExchange kept;
+    kept.record = record;
+    kept.time = wall_now;
+    kept.slow = slow;
+    kept_.exchanges.push(kept);
+    count(Counter::explain_records);
+  }
+  if (!access_log_ || (!failed && !is_sampled())) return;
+  JsonLine line;
+  write_line(record, wall_now, line);
+  push(line.finish());
+}
+
+void WorkerTelemetry::report(const ConnectionRecord& record, WallTime wall_now) {
+  metrics_.observe(record);
+  const bool failed = record.error.code != ErrorCode::none;
+  if (failed) {
+    KeptConnection kept;
+    kept.record = record;
+    kept.time = wall_now;
+    kept_.connections.push(kept);
+    count(Counter::explain_records);
+  }
+  if (!access_log_ || (!failed && !is_sampled())) return;
+  JsonLine line;
+  write_line(record, wall_now, line);
+  push(line.finish());
+}
+
+void WorkerTelemetry::report(const DnsRecord& record, TimePoint, WallTime wall_now) {
+  KeptDns kept;
+  kept.set(record, wall_now);
+  if (kept.id.view().empty()) {
+    std::array<char, 32> drawn;
+    write_request_id(random_, drawn);
+    kept.id.assign({drawn.data(), drawn.size()});
+  }
+  kept_.dns.push(kept);
+  count(Counter::explain_records);
+  if (!process_log_.enabled(LogLevel::warning)) return;
+  JsonLine line;
+  write_line(kept, line);
+  push(line.finish());
+}
+
+}  // namespace epaulet::telemetry
