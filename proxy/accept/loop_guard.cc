@@ -33,12 +33,8 @@ void LoopGuard::add(const SocketAddress& listener) {
 }
 
 bool LoopGuard::is_ours(const SocketAddress& destination) const {
-  bool any_address = false;
-  for (const auto& listener : listeners_) {
-    if (listener == destination) return true;
-    any_address |= listener.port == destination.port && listener.ip.is_unspecified();
-  }
-  return any_address && is_local_(destination.ip);
+  if (std::find(listeners_.begin(), listeners_.end(), destination) != listeners_.end()) return true;
+  return is_own_port(destination.port) && is_local_(destination.ip);
 }
 
 bool LoopGuard::is_own_port(std::uint16_t port) const {

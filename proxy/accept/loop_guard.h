@@ -24,12 +24,13 @@ class LoopGuard {
   using IsLocal = bool (*)(const IpAddress&);
   explicit LoopGuard(IsLocal is_local = is_local_address) : is_local_(is_local) {}
 
-  /// An any-address listener (0.0.0.0 or ::) stands for every local address of both families: one
-  /// dual-stack socket serves both, and being too careful here costs nothing.
   void add(const SocketAddress& listener);
 
-  /// Would dialling `destination` reach one of our listeners?
-  /// Cost: a short scan; system calls only for a port of ours on an address no listener names.
+  /// Is this one of our listeners, or the same port on any other local address of this host?
+  ///
+  /// The latter is what any-address listeners need, and holds for loopback ones too: a neighbour
+  /// that dials podIP:15001 reaches 15006 with that destination, and nothing but us is meant.
+  /// Cost: a short scan; system calls only for a port of ours on an address that no listener names.
   [[nodiscard]] bool is_ours(const SocketAddress& destination) const;
 
   /// Is this one of our ports, whatever the address? Inbound never delivers to these.

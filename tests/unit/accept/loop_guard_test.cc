@@ -31,12 +31,20 @@ TEST(LoopGuard, knows_nothing_as_its_own_while_empty) {
   EXPECT_FALSE(guard.is_own_port(15001));
 }
 
-TEST(LoopGuard, takes_a_loopback_listener_for_exactly_that_address) {
+TEST(LoopGuard, takes_a_loopback_listeners_port_on_every_local_address) {
   const auto guard = guard_of({"127.0.0.1:15001"});
   EXPECT_TRUE(guard.is_ours(at("127.0.0.1:15001")));
+  EXPECT_TRUE(guard.is_ours(at("[::1]:15001")));
+  EXPECT_TRUE(guard.is_ours(at("10.1.0.5:15001")));  // a neighbour that dials podIP:15001
   EXPECT_FALSE(guard.is_ours(at("127.0.0.1:15002")));
-  EXPECT_FALSE(guard.is_ours(at("[::1]:15001")));
-  EXPECT_FALSE(guard.is_ours(at("10.1.0.5:15001")));
+  EXPECT_FALSE(guard.is_ours(at("10.1.0.6:15001")));
+}
+
+TEST(LoopGuard, knows_a_listener_even_if_the_kernel_does_not_call_its_address_local) {
+  LoopGuard guard([](const IpAddress&) { return false; });
+  guard.add(at("10.1.0.5:15008"));
+  EXPECT_TRUE(guard.is_ours(at("10.1.0.5:15008")));
+  EXPECT_FALSE(guard.is_ours(at("10.1.0.7:15008")));
 }
 
 TEST(LoopGuard, takes_an_any_address_listener_for_every_local_address_of_both_families) {
@@ -66,7 +74,7 @@ TEST(LoopGuard, sees_through_mapped_addresses) {
   EXPECT_TRUE(guard.is_ours(at("[::ffff:10.1.0.5]:15006")));
 }
 
-TEST(LoopGuard, asks_what_is_local_only_for_a_port_of_an_any_address_listener) {
+TEST(LoopGuard, asks_what_is_local_only_for_a_port_of_ours) {
   static int asked;
   asked = 0;
   LoopGuard guard([](const IpAddress&) { return ++asked > 0; });
