@@ -36,12 +36,30 @@ class Accept final : public AcceptOp, private Cancellable {
   std::coroutine_handle<> waiter_;
 };
 
+/// What waits in the queue when accepting ends: the kernel has promised these connections.
+class SweepOp final : public AcceptOp {
+ public:
+  void run() override {}
+};
+
+void sweep(Worker& worker, Listener& listener, Entry entry) {
+  SweepOp op;
+  while (listener.start_accept(op)) {
+    if (!op.result) return;
+    worker.loop.spawn(serve_connection(worker, std::move(*op.result), entry));
+  }
+  listener.cancel_accept({ErrorCode::draining, Side::self, Stage::shutdown});
+}
+
 }  // namespace
 
 Task<void> accept_loop(Worker& worker, Listener& listener, Entry entry, Scope& scope) {
   for (unsigned accepted = 1;; ++accepted) {
     auto stream = co_await Accept(listener, scope);
-    if (scope.cancelled()) co_return;
+    if (scope.cancelled()) {
+      if (scope.cancelled()->code == ErrorCode::draining) sweep(worker, listener, entry);
+      co_return;
+    }
     if (!stream) {
       const bool memory = stream.error().code == ErrorCode::memory_exhausted;
       worker.telemetry.count(memory ? Counter::accept_failed_memory

@@ -1,5 +1,7 @@
 #include "server/worker_thread.h"
 
+#include "io/tcp.h"
+
 namespace epaulet::server {
 namespace {
 

@@ -1,0 +1,59 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "config/loader.h"
+#include "config/json_schema.h"
+#include "redirect/command.h"
+#include "runtime/asio_loop.h"
+#include "server/process.h"
+
+namespace {
+
+constexpr const char* kVersion = EPAULET_VERSION;
+
+int check(const std::string& file) {
+  const auto loaded = epaulet::load_settings_file(file);
+  if (!loaded.ok()) {
+    std::fputs(loaded.format().c_str(), stderr);
+    return 1;
+  }
+  std::printf("%s: valid\n", file.c_str());
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"epaulet: a sidecar service-mesh proxy"};
+  app.require_subcommand(1);
+  int exit_code = 0;
+
+  epaulet::server::RunOptions run_options;
+  run_options.version = kVersion;
+  auto* run = app.add_subcommand("run", "run the sidecar until SIGTERM has drained it");
+  run->add_option("--config", run_options.config, "the configuration file")->required();
+  run->add_option("--redirect-result", run_options.redirect_result,
+                  "what `epaulet redirect install` left; /ready reads it");
+  run->callback([&] {
+    epaulet::server::Process process(run_options);
+    exit_code = process.run();
+  });
+
+  std::string file;
+  auto* check_command = app.add_subcommand("check", "say all that is wrong with a configuration file");
+  check_command->add_option("file", file, "the configuration file")->required();
+  check_command->callback([&] { exit_code = check(file); });
+
+  app.add_subcommand("schema", "print the JSON schema of the configuration, for editors")->callback([] {
+    std::fputs(epaulet::json_schema().c_str(), stdout);
+  });
+
+  epaulet::redirect::add_redirect_command(app, exit_code, [] {
+    return std::chrono::floor<std::chrono::seconds>(epaulet::AsioLoop::read_wall_clock());
+  });
+
+  app.add_subcommand("version", "print the version")->callback([] { std::printf("epaulet %s\n", kVersion); });
+
+  CLI11_PARSE(app, argc, argv);
+  return exit_code;
+}

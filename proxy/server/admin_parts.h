@@ -1,0 +1,9 @@
+#pragma once
+
+#include "server/process.h"
+
+namespace epaulet::server {
+
+struct Process::AdminParts {};
+
+}  // namespace epaulet::server

@@ -1,0 +1,45 @@
+#include "server/process.h"
+
+#include <unistd.h>
+
+#include "server/admin_parts.h"
+
+namespace epaulet::server {
+
+Process::Process(RunOptions options)
+    : options_(std::move(options)), root_(loop_), log_writer_(STDOUT_FILENO), fd_watch_(make_fd_watch(loop_)) {}
+
+Process::~Process() {
+  // In the order of dependence: what serves goes before what it asks, all before the loop.
+  root_.cancel({ErrorCode::cancelled, Side::self, Stage::shutdown});
+  file_watch_.reset();
+  admin_.reset();
+  workers_.clear();
+  dns_server_.reset();
+  endpoints_.reset();
+  resolver_.reset();
+  dns_upstream_.reset();
+  signals_.reset();
+}
+
+int Process::run() {
+  // Before any thread: all of them inherit the blocked signals.
+  signals_ = std::make_unique<Signals>(*fd_watch_, [this](int signal) { on_signal(signal); });
+  if (!load_first() || !open_listeners()) return 1;
+  start_workers();
+  start_dns();
+  start_admin();
+  watch_files();
+  auto& log = shards_.front()->log();
+  log.info(wall_now(), "started", "the sidecar is up",
+           {{"version", std::string_view(options_.version)},
+            {"workers", static_cast<std::int64_t>(workers_.size())},
+            {"config", std::string_view(options_.config)}});
+  loop_.run();
+  log.info(wall_now(), "stopped", "the sidecar has drained");
+  workers_.clear();
+  log_writer_.stop(std::chrono::seconds(1));
+  return 0;
+}
+
+}  // namespace epaulet::server

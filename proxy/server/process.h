@@ -1,0 +1,115 @@
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "accept/listener_set.h"
+#include "discovery/endpoints.h"
+#include "dns/cares_upstream.h"
+#include "dns/resolver.h"
+#include "dns/server.h"
+#include "dns/virtual_address_store.h"
+#include "path/snapshot.h"
+#include "runtime/asio_loop.h"
+#include "server/dns_bridge.h"
+#include "server/file_watch.h"
+#include "server/identity_keeper.h"
+#include "server/signals.h"
+#include "server/worker_thread.h"
+#include "telemetry/explain.h"
+#include "telemetry/log_writer.h"
+#include "telemetry/worker_telemetry.h"
+
+namespace epaulet::server {
+
+/// `epaulet run`.
+struct RunOptions {
+  std::string config;
+  std::string redirect_result = "/var/run/epaulet/redirect.json";  ///< Of `epaulet redirect install`.
+  std::string version;
+};
+
+/// The process: one control thread (the caller's), the workers, their life from start to drain. Everything that
+/// can wait or block (files, DNS, certificates, admin, scrapes, signals) is on the control thread, so that it never costs
+/// a request.
+class Process {
+ public:
+  explicit Process(RunOptions options);
+  ~Process();
+
+  /// Until SIGTERM or SIGINT has drained it. The exit status; messages go to standard error before the log runs.
+  int run();
+
+ private:
+  // start.cc
+  bool load_first();
+  bool open_listeners();
+  void start_workers();
+  void start_dns();
+  void start_admin();
+
+  // reload.cc
+  void files_changed();
+  void reload(bool even_if_unchanged);
+  bool apply(Settings settings);
+  void watch_files();
+
+  // drain.cc
+  void on_signal(int signal);
+  void drain();
+  Task<void> drain_in_order();
+  void publish_trust(const std::shared_ptr<const TlsContext>& context);
+
+  // ready.cc
+  [[nodiscard]] std::vector<std::string> unready_reasons() const;
+
+  [[nodiscard]] WallTime wall_now() const { return loop_.wall_now(); }
+  template <class Job>
+  void on_every_worker(const Job& job) {
+    for (auto& worker : workers_) worker->post(job);
+  }
+
+  const RunOptions options_;
+  AsioLoop loop_;
+  Scope root_;
+  telemetry::LogWriter log_writer_;
+  std::vector<std::unique_ptr<telemetry::WorkerTelemetry>> shards_;  ///< The control thread's first.
+  std::unique_ptr<telemetry::Explain> explain_;
+
+  // What is in force.
+  std::string config_text_;
+  std::uint64_t version_ = 0;
+  path::SnapshotPtr snapshot_;
+  std::string rejection_;  ///< Why the file at hand is not in force; empty if it is.
+  WallTime configured_at_{};
+  resilience::StateTable states_;
+  std::map<std::string, std::string> key_files_;  ///< Path -> content, of the snapshot in force.
+  VirtualAddressStore virtual_addresses_;
+  VirtualAddressTablePtr addresses_;
+
+  path::Shared shared_;
+  ListenerSet listeners_;
+  std::unique_ptr<FdWatch> fd_watch_;
+  std::unique_ptr<Signals> signals_;
+  std::vector<std::unique_ptr<WorkerThread>> workers_;
+
+  std::unique_ptr<IdentityKeeper> identity_;
+  std::vector<std::string> search_;  ///< Of /etc/resolv.conf.
+  std::unique_ptr<CaresUpstream> dns_upstream_;
+  std::unique_ptr<UpstreamResolver> resolver_;
+  std::unique_ptr<Endpoints> endpoints_;
+  std::unique_ptr<DnsBridge> dns_bridge_;
+  std::unique_ptr<DnsServer> dns_server_;
+
+  struct AdminParts;
+  std::unique_ptr<AdminParts> admin_;
+
+  std::unique_ptr<FileWatch> file_watch_;
+  bool draining_ = false;
+};
+
+}  // namespace epaulet::server

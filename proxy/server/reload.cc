@@ -1,0 +1,124 @@
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "config/loader.h"
+#include "dns/answers.h"
+#include "server/process.h"
+
+namespace epaulet::server {
+namespace {
+
+std::optional<std::string> read_file(const std::string& path, std::size_t bytes_max) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return std::nullopt;
+  std::string text;
+  text.resize(bytes_max + 1);
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (text.size() > bytes_max) return std::nullopt;
+  return text;
+}
+
+std::string folder_of(const std::string& path) {
+  const auto folder = std::filesystem::path(path).parent_path().string();
+  return folder.empty() ? "." : folder;
+}
+
+}  // namespace
+
+/// Builds the snapshot of valid settings and puts it into force everywhere, or leaves everything as it is and sets
+/// `rejection_`.
+bool Process::apply(Settings settings) {
+  std::map<std::string, std::string> files;
+  std::map<std::string, JwkSet> keys;
+  std::string problems;
+  for (const auto& [name, issuer] : settings.issuers) {
+    const auto text = read_file(issuer.keys_file, limits::kJwksBytesMax);
+    if (!text) {
+      problems += issuer.origin.to_string() + ": cannot read " + issuer.keys_file +
+                  ", the keys of issuer " + name + "\n  look at the path and its permissions; at most 1 MiB\n";
+      continue;
+    }
+    auto parsed = JwkSet::parse(*text, issuer.keys_file);
+    if (!parsed) {
+      problems += issuer.origin.to_string() + ": " + parsed.error().to_string() + "\n";
+      continue;
+    }
+    files[issuer.keys_file] = *text;
+    keys.emplace(name, std::move(*parsed));
+  }
+  if (!problems.empty()) {
+    rejection_ = problems;
+    return false;
+  }
+  addresses_ = virtual_addresses_.apply(settings, AsioLoop::read_wall_clock());
+  snapshot_ = path::Snapshot::build(std::move(settings), ++version_, std::move(keys),
+                                    addresses_->services_by_address(), states_);
+  key_files_ = std::move(files);
+  config_text_ = read_file(options_.config, limits::kConfigBytesMax).value_or("");
+  rejection_.clear();
+  configured_at_ = AsioLoop::read_wall_clock();
+
+  const auto& now = snapshot_->settings;
+  shards_.front()->configure(now.log, now.explain);
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    auto* shard = shards_[i + 1].get();
+    workers_[i]->post([shard, snapshot = snapshot_](path::Worker& worker, WorkerTls&) {
+      shard->configure(snapshot->settings.log, snapshot->settings.explain);
+      worker.set_snapshot(snapshot);
+    });
+  }
+  if (endpoints_) endpoints_->apply(now);
+  if (dns_server_) dns_server_->apply(make_dns_view(now, addresses_, search_));
+  if (identity_) identity_->refresh(now.identity, wall_now());
+  states_.collect();
+  return true;
+}
+
+void Process::reload(bool even_if_unchanged) {
+  const auto text = read_file(options_.config, limits::kConfigBytesMax);
+  bool keys_changed = false;
+  for (const auto& [path, content] : key_files_) {
+    keys_changed = keys_changed || read_file(path, limits::kJwksBytesMax) != content;
+  }
+  if (!even_if_unchanged && !keys_changed && text == config_text_) return;
+  auto& log = shards_.front()->log();
+  auto loaded = load_settings_file(options_.config);
+  std::string problems;
+  if (!loaded.ok()) {
+    problems = loaded.format();
+  } else if (apply(std::move(*loaded.settings))) {
+    log.info(wall_now(), "config_applied", "the new configuration is in force",
+             {{"version", static_cast<std::int64_t>(version_)}});
+    watch_files();
+    return;
+  } else {
+    problems = rejection_;
+  }
+  // Said once for each change of the file, not at each poll.
+  config_text_ = text.value_or("");
+  if (problems == rejection_ && !even_if_unchanged && !keys_changed) return;
+  rejection_ = problems;
+  log.error(wall_now(), "config_rejected", "the new configuration is not valid; the old one stays in force",
+            {{"errors", std::string_view(rejection_)}});
+}
+
+void Process::files_changed() {
+  reload(false);
+  identity_->refresh(snapshot_->settings.identity, wall_now());
+}
+
+void Process::watch_files() {
+  if (!file_watch_) {
+    file_watch_ = std::make_unique<FileWatch>(loop_, *fd_watch_, [this] { files_changed(); });
+  }
+  std::set<std::string> folders{folder_of(options_.config)};
+  for (const auto& [path, content] : key_files_) folders.insert(folder_of(path));
+  if (!snapshot_->settings.identity.dir.empty()) folders.insert(snapshot_->settings.identity.dir);
+  file_watch_->set_folders(folders);
+}
+
+}  // namespace epaulet::server

@@ -1,0 +1,146 @@
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <thread>
+
+#include "base/error_table.h"
+#include "config/loader.h"
+#include "dns/answers.h"
+#include "dns/resolv_conf.h"
+#include "server/cpu_quota.h"
+#include "server/process.h"
+
+namespace epaulet::server {
+namespace {
+
+const IpAddress kLoopback4 = IpAddress::v4(0x7f000001);
+const IpAddress kLoopback6 = *IpAddress::parse("::1");
+const IpAddress kAny6 = *IpAddress::parse("::");
+const IpAddress kAny4 = IpAddress::v4(0);
+
+/// Whether the host has IPv6 at all: without it there is no dual-stack socket.
+bool has_ipv6() {
+  auto probe = open_listening_socket({kLoopback6, 0}, true);
+  return probe.has_value() || probe.error().detail == EADDRNOTAVAIL;
+}
+
+/// What apps reach on the loopback, for itself in both families; what others reach, on one dual-stack socket.
+std::vector<ListenerSpec> worker_listeners(const ListenSettings& listen) {
+  const IpAddress any = has_ipv6() ? kAny6 : kAny4;
+  return {{"outbound-v4", {kLoopback4, listen.outbound}, false, false},
+          {"outbound-v6", {kLoopback6, listen.outbound}, true, true},
+          {"inbound", {any, listen.inbound}, false, false},
+          {"direct", {any, listen.direct}, false, false}};
+}
+
+std::vector<ListenerSpec> control_listeners(const ListenSettings& listen) {
+  const IpAddress any = has_ipv6() ? kAny6 : kAny4;
+  return {{"dns-v4", {kLoopback4, listen.dns}, false, false},
+          {"dns-v6", {kLoopback6, listen.dns}, true, true},
+          {"admin-v4", {kLoopback4, listen.admin}, false, false},
+          {"admin-v6", {kLoopback6, listen.admin}, true, true},
+          {"metrics", {any, listen.metrics}, false, false},
+          {"health", {any, listen.health}, false, false}};
+}
+
+}  // namespace
+
+bool Process::load_first() {
+  auto loaded = load_settings_file(options_.config);
+  if (!loaded.ok()) {
+    std::fputs(loaded.format().c_str(), stderr);
+    return false;
+  }
+  const auto& settings = *loaded.settings;
+  const std::size_t workers = settings.workers ? *settings.workers : workers_by_quota();
+  for (std::size_t i = 0; i < workers + 1; ++i) {
+    shards_.push_back(std::make_unique<telemetry::WorkerTelemetry>(log_writer_.add_ring(), Random::from_kernel()));
+    shards_.back()->configure(settings.log, settings.explain);
+  }
+  std::vector<const telemetry::WorkerTelemetry*> all;
+  for (const auto& shard : shards_) all.push_back(shard.get());
+  explain_ = std::make_unique<telemetry::Explain>(std::move(all));
+  if (!settings.state_dir.empty()) (void)::mkdir(settings.state_dir.c_str(), 0700);
+  if (!apply(std::move(*loaded.settings))) {
+    std::fprintf(stderr, "%s\n", rejection_.c_str());
+    return false;
+  }
+  return true;
+}
+
+bool Process::open_listeners() {
+  const auto& listen = snapshot_->settings.listen;
+  const std::size_t workers = shards_.size() - 1;
+  auto opened = listeners_.open(worker_listeners(listen), workers);
+  if (opened) opened = listeners_.open(control_listeners(listen), 1);
+  if (!opened) {
+    std::fprintf(stderr, "epaulet: cannot listen on %s: %s\n  is another sidecar running here? `listen` changes the ports\n",
+                 listeners_.failed_name().c_str(), std::strerror(opened.error().detail));
+    return false;
+  }
+  for (const auto& address : listeners_.addresses()) shared_.guard.add(address);
+  return true;
+}
+
+void Process::start_workers() {
+  shared_.release_idle = [this](const path::Worker* asker, telemetry::StringId backend) {
+    on_every_worker([asker, backend](path::Worker& worker, WorkerTls&) {
+      if (&worker != asker) worker.pool.close_one(backend);
+    });
+  };
+  for (std::size_t i = 0; i + 1 < shards_.size(); ++i) {
+    auto worker = std::make_unique<WorkerThread>(*shards_[i + 1], shared_, snapshot_);
+    worker->listen(listeners_.descriptor("outbound-v4", i), path::Entry::outbound);
+    worker->listen(listeners_.descriptor("outbound-v6", i), path::Entry::outbound);
+    worker->listen(listeners_.descriptor("inbound", i), path::Entry::inbound);
+    worker->listen(listeners_.descriptor("direct", i), path::Entry::direct);
+    workers_.push_back(std::move(worker));
+  }
+  identity_ = std::make_unique<IdentityKeeper>(
+      [this](const std::shared_ptr<const TlsContext>& context) { publish_trust(context); },
+      [this](const std::string& reasons) {
+        shards_.front()->log().error(wall_now(), "identity_refused",
+                                     "the certificate files are not usable; what was in force stays in force",
+                                     {{"reasons", std::string_view(reasons)}});
+      });
+  identity_->refresh(snapshot_->settings.identity, wall_now());
+  log_writer_.start();
+  for (auto& worker : workers_) worker->start();
+}
+
+void Process::start_dns() {
+  const auto& settings = snapshot_->settings;
+  const auto conf = read_resolv_conf();
+  const ResolvConf empty;
+  const ResolvConf& resolv_conf = conf ? *conf : empty;
+  search_ = resolv_conf.search;
+  const std::vector<SocketAddress> own{{kLoopback4, settings.listen.dns}, {kLoopback6, settings.listen.dns}};
+  CaresUpstream::Options options;
+  options.servers = upstream_servers(settings.dns, resolv_conf, own);
+  dns_upstream_ = std::make_unique<CaresUpstream>(loop_, make_fd_watch(loop_), options);
+  resolver_ = std::make_unique<UpstreamResolver>(*dns_upstream_, has_route);
+  endpoints_ = std::make_unique<Endpoints>(loop_, *resolver_, [this](const std::string& backend, EndpointSetPtr set) {
+    on_every_worker([backend, set = std::move(set)](path::Worker& worker, WorkerTls&) {
+      worker.set_endpoints(backend, set);
+    });
+  });
+  endpoints_->apply(settings);
+  dns_bridge_ = std::make_unique<DnsBridge>(loop_, *shards_.front());
+  dns_server_ = std::make_unique<DnsServer>(loop_, *endpoints_, *dns_upstream_, *dns_bridge_,
+                                            make_dns_view(settings, addresses_, search_));
+  for (const auto* name : {"dns-v4", "dns-v6"}) {
+    const int descriptor = listeners_.descriptor(name, 0);
+    if (descriptor < 0) continue;
+    dns_server_->serve(make_tcp_listener(loop_, descriptor));
+    auto datagrams = open_datagram_socket(loop_, *listeners_.address(name));
+    if (datagrams) {
+      dns_server_->serve(std::move(*datagrams));
+    } else {
+      shards_.front()->log().error(wall_now(), "dns_socket_failed", "the in-pod DNS cannot listen on UDP",
+                                   {{"errno", std::int64_t{datagrams.error().detail}}});
+    }
+  }
+}
+
+}  // namespace epaulet::server
