@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t kExcerptColumns = 100;
 constexpr std::size_t kQuotedColumns = 60;
+constexpr std::size_t kMessageColumns = 600;
 
 /// The part of a line around its column: a one-line JSON file can be megabytes wide.
 struct Excerpt {
@@ -29,9 +30,9 @@ Excerpt excerpt_of(std::string_view line, std::size_t column) {
     const auto character = config::utf8_character(line, at);
     at += character.size();
     if (position < skipped) continue;
-    const bool is_control = static_cast<unsigned char>(character.front()) < 0x20;
     const bool is_tab = character == "\t";
-    excerpt.text += is_control && !is_tab ? std::string_view("?") : character;
+    // One column for each, so that the mark stays right.
+    excerpt.text += config::is_printable(character) || is_tab ? character : "?";
     if (position + 1 < column) excerpt.mark += is_tab ? '\t' : ' ';
   }
   if (at < line.size()) excerpt.text += "...";
@@ -41,15 +42,17 @@ Excerpt excerpt_of(std::string_view line, std::size_t column) {
 }  // namespace
 
 std::string Diagnostic::format() const {
-  std::string out = origin.line == 0 ? origin.source : origin.to_string();
-  out += ": " + message;
+  // Names in the file may hold anything that an escape in double quotes can make.
+  std::string out =
+      config::printable(origin.line == 0 ? origin.source : origin.to_string(), kMessageColumns);
+  out += ": " + config::printable(message, kMessageColumns);
   if (!did_you_mean.empty()) out += "; did you mean " + config::in_quotes(did_you_mean) + "?";
   out += '\n';
   if (!source_line.empty()) {
     const auto excerpt = excerpt_of(source_line, origin.column);
     out += fmt::format("{:6} | {}\n       | {}^\n", origin.line, excerpt.text, excerpt.mark);
   }
-  if (!remedy.empty()) out += "  remedy: " + remedy + "\n";
+  if (!remedy.empty()) out += "  remedy: " + config::printable(remedy, kMessageColumns) + "\n";
   return out;
 }
 
@@ -61,26 +64,34 @@ std::string format(const std::vector<Diagnostic>& diagnostics) {
 
 namespace config {
 
-std::string in_quotes(std::string_view text) {
-  std::string out = "\"";
+bool is_printable(std::string_view character) {
+  return static_cast<unsigned char>(character.front()) >= 0x20 && is_utf8_text(character);
+}
+
+std::string printable(std::string_view text, std::size_t columns_max) {
+  std::string out;
   std::size_t columns = 0;
   for (std::size_t at = 0; at < text.size(); ++columns) {
-    if (columns == kQuotedColumns) return out + "...\"";
+    if (columns == columns_max) return out + "...";
     const auto character = utf8_character(text, at);
     at += character.size();
-    const auto byte = static_cast<unsigned char>(character.front());
     if (character == "\n") {
       out += "\\n";
     } else if (character == "\t") {
       out += "\\t";
-    } else if (byte < 0x20 || byte == 0x7f || !is_utf8_text(character)) {
-      out += fmt::format("\\x{:02x}", byte);
-      // A malformed or unprintable sequence of several bytes is shown by its first.
-    } else {
+    } else if (is_printable(character)) {
       out += character;
+    } else {
+      for (const char byte : character) {
+        out += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
+      }
     }
   }
-  return out + "\"";
+  return out;
+}
+
+std::string in_quotes(std::string_view text) {
+  return "\"" + printable(text, kQuotedColumns) + "\"";
 }
 
 }  // namespace config

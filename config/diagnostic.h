@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/settings.h"
@@ -27,7 +28,13 @@ struct Diagnostic {
 
 namespace config {
 
-/// `text` in double quotes for a message: control characters escaped, long text cut.
+/// True for a character that a terminal shows and does not obey.
+[[nodiscard]] bool is_printable(std::string_view character);
+
+/// `text` on one line: what is not printable is escaped, what is longer is cut.
+[[nodiscard]] std::string printable(std::string_view text, std::size_t columns_max);
+
+/// What was found in the file, for a message: printable, cut, in double quotes.
 [[nodiscard]] std::string in_quotes(std::string_view text);
 
 }  // namespace config

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "config/loader.h"
 #include "config/utf8.h"
 
 namespace epaulet::config {
@@ -111,8 +112,18 @@ TEST(Diagnostics, cut_long_lines_around_the_mistake) {
 }
 
 TEST(Diagnostics, print_nothing_that_a_terminal_would_obey) {
-  EXPECT_EQ(in_quotes("a\x1b[31m\n\t\x7f\xff\xc2\x85z"), "\"a\\x1b[31m\\n\\t\\x7f\\xff\\xc2z\"");
+  EXPECT_EQ(in_quotes("a\x1b[31m\n\t\x7f\xff\xc2\x85z"),
+            "\"a\\x1b[31m\\n\\t\\x7f\\xff\\xc2\\x85z\"");
   EXPECT_EQ(in_quotes(std::string(100, 'a')).size(), 60u + 5u);
+
+  // A line that is no text is shown beside its own diagnostic.
+  const auto raw = load_settings("f.yaml", "a\x7f\x1b[31m\xff\xc2\x85", "");
+  EXPECT_NE(raw.format().find("1 | a??[31m??\n"), std::string::npos) << raw.format();
+  // Names can hold what escapes make of them, and stand in paths.
+  const auto named = load_settings("f.yaml", R"(roles: { "a\e[31mb": [ { x: 1 } ] })", "");
+  EXPECT_EQ(named.format().find('\x1b'), std::string::npos);
+  EXPECT_NE(named.format().find("roles.a\\x1b[31mb[0]: unknown key"), std::string::npos)
+      << named.format();
 }
 
 }  // namespace
