@@ -47,7 +47,7 @@ std::optional<WallTime> numeric_date(const json::value& value) {
   }
   if (!value.is_number()) return std::nullopt;
   const double seconds = value.to_number<double>();
-  if (std::isnan(seconds)) return std::nullopt;
+  if (!std::isfinite(seconds)) return std::nullopt;
   if (seconds <= 0) return kEarliest;
   if (seconds >= Seconds(kLatest.time_since_epoch()).count()) return kLatest;
   return WallTime(std::chrono::duration_cast<std::chrono::nanoseconds>(Seconds(seconds)));

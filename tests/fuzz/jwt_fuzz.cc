@@ -61,7 +61,10 @@ void check_json(std::string_view text) {
   const auto ours = parse_json_object(text, limits::kTokenDepthMax);
   boost::json::error_code code;
   const auto theirs = boost::json::parse(text, code);
-  if (ours) EPAULET_ASSERT(!code && theirs.is_object() && theirs.get_object() == *ours);
+  if (!ours) return;
+  EPAULET_ASSERT(!code && theirs.is_object());
+  // As text: a number of many digits may have become NaN, which equals nothing.
+  EPAULET_ASSERT(boost::json::serialize(theirs) == boost::json::serialize(*ours));
 }
 
 void check_keys(std::string_view text) {
