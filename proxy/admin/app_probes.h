@@ -1,0 +1,37 @@
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "admin/page.h"
+#include "config/settings.h"
+#include "io/dialer.h"
+#include "runtime/scope.h"
+#include "runtime/task.h"
+
+namespace epaulet::admin {
+
+/// Probes of the app. The kubelet has no mesh identity, so it asks the sidecar for
+/// `/app-health/<n>`, which asks the app: `workload.probes[n]`, counted from 0. Nothing else can be
+/// reached through it.
+class AppProbes {
+ public:
+  /// `dialer`: of the control thread's loop; outlives this.
+  explicit AppProbes(Dialer& dialer) : dialer_(dialer) {}
+
+  /// From a new snapshot; running ones end as they began.
+  void set(std::vector<ProbeSettings> probes) { probes_ = std::move(probes); }
+
+  static constexpr std::string_view kPrefix = "/app-health/";
+
+  /// Asks the app on `pod`, the address that the probe itself was sent to, and answers with the
+  /// app's status, but not with its body. 404: there is no such probe; 503: the app cannot be
+  /// reached; 504: it is too slow. `path`: begins with kPrefix and need not live on.
+  Task<Response> probe(std::string_view path, IpAddress pod, Scope& scope);
+
+ private:
+  Dialer& dialer_;
+  std::vector<ProbeSettings> probes_;
+};
+
+}  // namespace epaulet::admin

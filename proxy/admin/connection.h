@@ -1,0 +1,44 @@
+#pragma once
+
+#include "admin/app_probes.h"
+#include "admin/surface.h"
+#include "base/intrusive_list.h"
+#include "http/http1/server_connection.h"
+#include "io/reader.h"
+#include "runtime/scope.h"
+
+namespace epaulet::admin {
+
+/// One connection to a surface. Everything it waits for has a deadline.
+class AdminConnection final : public ListNode {
+ public:
+  /// `surface`, `probes` (may be nullptr) and `parent` outlive this.
+  AdminConnection(StreamPtr stream, const Surface& surface, AppProbes* probes, Scope& parent);
+  AdminConnection(const AdminConnection&) = delete;
+  AdminConnection& operator=(const AdminConnection&) = delete;
+
+  /// Reads a request and answers it. False: the connection ends.
+  Task<bool> serve_one();
+
+  /// Nothing is being done for the client: its next request is waited for, or the rest of one.
+  [[nodiscard]] bool waits_for_client() const { return waits_; }
+  /// Ends it, now.
+  void give_up();
+
+ private:
+  Task<Result<bool>> read_request();
+  Task<Response> respond();
+  Task<Result<void>> send(Response page);
+  Task<void> close_lingering();
+
+  const Surface& surface_;
+  AppProbes* probes_;
+  Scope scope_;
+  StreamPtr stream_;
+  StreamReader reader_;
+  http::http1::ServerConnection http_;
+  http::RequestHead request_;
+  bool waits_ = true;
+};
+
+}  // namespace epaulet::admin

@@ -1,0 +1,98 @@
+#include "admin/server.h"
+
+#include "admin/accept.h"
+#include "admin/connection.h"
+#include "base/limits.h"
+
+namespace epaulet::admin {
+namespace {
+
+constexpr std::chrono::milliseconds kPauseWhenExhausted{50};
+constexpr unsigned kAcceptsPerTurn = 16;
+
+}  // namespace
+
+struct AdminServer::State {
+  State(Loop& loop_, Surface surface_, AppProbes* probes_)
+      : loop(loop_), surface(std::move(surface_)), probes(probes_), scope(loop_) {}
+
+  /// Whether another connection may be served.
+  bool make_room() {
+    if (count < limits::kAdminConnectionsMax) return true;
+    AdminConnection* waiting = nullptr;
+    connections.for_each([&](AdminConnection& each) {
+      if (waiting == nullptr && each.waits_for_client()) waiting = &each;
+    });
+    if (waiting == nullptr) return false;
+    leave(*waiting);
+    waiting->give_up();
+    return true;
+  }
+
+  /// Takes the last place of those that wait.
+  void enter(AdminConnection& connection) {
+    leave(connection);
+    connections.push_back(connection);
+    ++count;
+  }
+  /// Once it has given up, it is not counted any more, though it ends a little later.
+  void leave(AdminConnection& connection) {
+    if (!connection.linked()) return;
+    connection.unlink();
+    --count;
+  }
+
+  Loop& loop;
+  Surface surface;
+  AppProbes* probes;
+  Scope scope;
+  IntrusiveList<AdminConnection> connections;  // In the order in which they began to wait.
+  std::size_t count = 0;
+
+  static Task<void> serve(std::shared_ptr<State> state, StreamPtr stream);
+  static Task<void> accept(std::shared_ptr<State> state, Listener& listener);
+};
+
+Task<void> AdminServer::State::serve(std::shared_ptr<State> state, StreamPtr stream) {
+  AdminConnection connection(std::move(stream), state->surface, state->probes, state->scope);
+  do {
+    state->enter(connection);
+  } while (co_await connection.serve_one());
+  state->leave(connection);
+}
+
+Task<void> AdminServer::State::accept(std::shared_ptr<State> state, Listener& listener) {
+  for (unsigned accepted = 1; !state->scope.cancelled(); ++accepted) {
+    auto stream = co_await Accept(listener, state->scope);
+    if (state->scope.cancelled()) co_return;
+    if (!stream) {
+      const auto again = state->loop.now() + kPauseWhenExhausted;
+      const auto waited = co_await sleep_until(state->scope, again);
+      if (!waited) co_return;
+      continue;
+    }
+    if (!state->make_room()) {
+      (*stream)->reset();
+      continue;
+    }
+    state->loop.spawn(serve(state, std::move(*stream)));
+    if (accepted % kAcceptsPerTurn == 0) co_await next_turn(state->loop);
+  }
+}
+
+AdminServer::AdminServer(Loop& loop, Surface surface, AppProbes* probes)
+    : state_(std::make_shared<State>(loop, std::move(surface), probes)) {}
+
+AdminServer::~AdminServer() {
+  state_->scope.cancel({ErrorCode::cancelled, Side::self, Stage::shutdown});
+}
+
+void AdminServer::listen(Listener& listener) {
+  state_->loop.spawn(State::accept(state_, listener));
+}
+
+std::size_t AdminServer::connections() const {
+  return state_->count;
+}
+
+}  // namespace epaulet::admin

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <memory>
+
+#include "admin/app_probes.h"
+#include "admin/surface.h"
+#include "io/listener.h"
+#include "runtime/loop.h"
+
+namespace epaulet::admin {
+
+/// Serves a surface over HTTP/1.1 on the control thread's loop. At most
+/// limits::kAdminConnectionsMax connections: when they are taken, the one whose client has been
+/// waited for longest makes room, so that nobody who opens many and says nothing can keep a probe
+/// out.
+class AdminServer {
+ public:
+  /// `probes`: serves AppProbes::kPrefix; may be nullptr; outlives this.
+  AdminServer(Loop& loop, Surface surface, AppProbes* probes = nullptr);
+  AdminServer(const AdminServer&) = delete;
+  AdminServer& operator=(const AdminServer&) = delete;
+  /// Ends accepting and all connections; no handler is called any more.
+  ~AdminServer();
+
+  /// Accepts from now on. Several listeners may feed one server. `listener`: outlives this.
+  void listen(Listener& listener);
+
+  [[nodiscard]] std::size_t connections() const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;  // Shared with the coroutines, which end later than this.
+};
+
+}  // namespace epaulet::admin
