@@ -5,6 +5,7 @@
 #include "config/json_schema.h"
 #include "redirect/command.h"
 #include "runtime/asio_loop.h"
+#include "server/explain_command.h"
 #include "server/process.h"
 
 namespace {
@@ -47,6 +48,13 @@ int main(int argc, char** argv) {
   app.add_subcommand("schema", "print the JSON schema of the configuration, for editors")->callback([] {
     std::fputs(epaulet::json_schema().c_str(), stdout);
   });
+
+  epaulet::server::ExplainOptions explain_options;
+  auto* explain = app.add_subcommand("explain", "tell why something was refused, failed or was slow");
+  explain->add_option("id", explain_options.id, "request id; without one: everything that is kept");
+  explain->add_option("--admin", explain_options.admin, "the sidecar's admin address")->capture_default_str();
+  explain->add_flag("--json", explain_options.json, "as JSON");
+  explain->callback([&] { exit_code = epaulet::server::explain_command(explain_options); });
 
   epaulet::redirect::add_redirect_command(app, exit_code, [] {
     return std::chrono::floor<std::chrono::seconds>(epaulet::AsioLoop::read_wall_clock());

@@ -10,6 +10,7 @@ constexpr std::chrono::milliseconds kLookEvery{20};
 }  // namespace
 
 void Process::publish_trust(const std::shared_ptr<const TlsContext>& context) {
+  ++counts_.identity_loaded;
   shards_.front()->log().info(wall_now(), "identity_loaded", "the certificate files are in force",
                               {{"identity", std::string_view(context->identity().id().text())}});
   on_every_worker([context](path::Worker& worker, WorkerTls& tls) {

@@ -20,6 +20,7 @@
 #include "server/identity_keeper.h"
 #include "server/signals.h"
 #include "server/worker_thread.h"
+#include "telemetry/control_metrics.h"
 #include "telemetry/explain.h"
 #include "telemetry/log_writer.h"
 #include "telemetry/worker_telemetry.h"
@@ -64,8 +65,9 @@ class Process {
   Task<void> drain_in_order();
   void publish_trust(const std::shared_ptr<const TlsContext>& context);
 
-  // ready.cc
+  // start_admin.cc
   [[nodiscard]] std::vector<std::string> unready_reasons() const;
+  [[nodiscard]] telemetry::ControlMetrics control_metrics() const;
 
   [[nodiscard]] WallTime wall_now() const { return loop_.wall_now(); }
   template <class Job>
@@ -85,7 +87,15 @@ class Process {
   std::uint64_t version_ = 0;
   path::SnapshotPtr snapshot_;
   std::string rejection_;  ///< Why the file at hand is not in force; empty if it is.
+  WallTime started_at_{};
   WallTime configured_at_{};
+  std::optional<WallTime> rejected_at_;
+  struct Counts {
+    std::uint64_t config_loaded = 0;
+    std::uint64_t config_rejected = 0;
+    std::uint64_t identity_loaded = 0;
+    std::uint64_t identity_rejected = 0;
+  } counts_;
   resilience::StateTable states_;
   std::map<std::string, std::string> key_files_;  ///< Path -> content, of the snapshot in force.
   VirtualAddressStore virtual_addresses_;

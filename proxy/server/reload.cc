@@ -6,7 +6,7 @@
 
 #include "config/loader.h"
 #include "dns/answers.h"
-#include "server/process.h"
+#include "server/admin_parts.h"
 
 namespace epaulet::server {
 namespace {
@@ -61,6 +61,7 @@ bool Process::apply(Settings settings) {
   config_text_ = read_file(options_.config, limits::kConfigBytesMax).value_or("");
   rejection_.clear();
   configured_at_ = AsioLoop::read_wall_clock();
+  ++counts_.config_loaded;
 
   const auto& now = snapshot_->settings;
   shards_.front()->configure(now.log, now.explain);
@@ -74,6 +75,7 @@ bool Process::apply(Settings settings) {
   if (endpoints_) endpoints_->apply(now);
   if (dns_server_) dns_server_->apply(make_dns_view(now, addresses_, search_));
   if (identity_) identity_->refresh(now.identity, wall_now());
+  if (admin_) admin_->probes->set(now.workload.probes);
   states_.collect();
   return true;
 }
@@ -102,6 +104,8 @@ void Process::reload(bool even_if_unchanged) {
   config_text_ = text.value_or("");
   if (problems == rejection_ && !even_if_unchanged && !keys_changed) return;
   rejection_ = problems;
+  rejected_at_ = wall_now();
+  ++counts_.config_rejected;
   log.error(wall_now(), "config_rejected", "the new configuration is not valid; the old one stays in force",
             {{"errors", std::string_view(rejection_)}});
 }

@@ -52,6 +52,7 @@ bool Process::load_first() {
     std::fputs(loaded.format().c_str(), stderr);
     return false;
   }
+  started_at_ = AsioLoop::read_wall_clock();
   const auto& settings = *loaded.settings;
   const std::size_t workers = settings.workers ? *settings.workers : workers_by_quota();
   for (std::size_t i = 0; i < workers + 1; ++i) {
@@ -100,6 +101,7 @@ void Process::start_workers() {
   identity_ = std::make_unique<IdentityKeeper>(
       [this](const std::shared_ptr<const TlsContext>& context) { publish_trust(context); },
       [this](const std::string& reasons) {
+        ++counts_.identity_rejected;
         shards_.front()->log().error(wall_now(), "identity_refused",
                                      "the certificate files are not usable; what was in force stays in force",
                                      {{"reasons", std::string_view(reasons)}});

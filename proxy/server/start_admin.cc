@@ -1,7 +1,98 @@
+#include "admin/surfaces.h"
+#include "config/settings_json.h"
+#include "dns/observer.h"
+#include "io/tcp.h"
+#include "redirect/report.h"
 #include "server/admin_parts.h"
+#include "server/status.h"
 
 namespace epaulet::server {
 
-void Process::start_admin() {}
+/// Empty: whoever asks may send traffic. A sentence each, without principals.
+std::vector<std::string> Process::unready_reasons() const {
+  std::vector<std::string> reasons;
+  if (draining_) reasons.emplace_back("the sidecar is draining");
+  const auto& identity = snapshot_->settings.identity;
+  if (!identity.dir.empty() && !identity_->context()) {
+    reasons.emplace_back("no usable certificate files yet; /certs on the admin port says why");
+  }
+  if (const auto& context = identity_->context(); context && context->identity().not_after() <= wall_now()) {
+    reasons.emplace_back("the certificate has expired");
+  }
+  // Absent: whoever started the sidecar installed no rules, or others did. Refused rules are another matter.
+  if (const auto report = redirect::read_report(options_.redirect_result); report && !report->ok) {
+    reasons.push_back(redirect::complaint(*report));
+  }
+  return reasons;
+}
+
+telemetry::ControlMetrics Process::control_metrics() const {
+  telemetry::ControlMetrics metrics;
+  metrics.ready = unready_reasons().empty();
+  metrics.started = started_at_;
+  metrics.workers = static_cast<std::uint32_t>(workers_.size());
+  metrics.config_version = version_;
+  metrics.config_loaded = counts_.config_loaded;
+  metrics.config_rejected = counts_.config_rejected;
+  metrics.config_last_loaded = configured_at_;
+  metrics.config_last_rejected = rejected_at_;
+  metrics.identity_configured = identity_->configured();
+  metrics.identity_usable = identity_->context() != nullptr;
+  if (const auto& context = identity_->context()) metrics.identity_not_after = context->identity().not_after();
+  metrics.identity_loaded = counts_.identity_loaded;
+  metrics.identity_rejected = counts_.identity_rejected;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(DnsResult::count_); ++i) {
+    const auto result = static_cast<DnsResult>(i);
+    metrics.dns_queries.push_back({name_of(result), dns_server_->counters().of(result)});
+  }
+  for (const auto& status : endpoints_->snapshot()) {
+    metrics.endpoints.push_back({status.set->backend, status.set->endpoints.size()});
+  }
+  return metrics;
+}
+
+void Process::start_admin() {
+  admin_ = std::make_unique<AdminParts>();
+  AdminParts& parts = *admin_;
+  parts.dialer = make_tcp_dialer(loop_);
+  parts.probes = std::make_unique<admin::AppProbes>(*parts.dialer);
+  parts.probes->set(snapshot_->settings.workload.probes);
+
+  const auto readiness = [this] {
+    auto reasons = unready_reasons();
+    return admin::Readiness{reasons.empty(), std::move(reasons)};
+  };
+  admin::AdminSources sources;
+  sources.config = [this] { return settings_to_json(snapshot_->settings); };
+  sources.services = [this] { return services_json(*snapshot_, *addresses_); };
+  sources.endpoints = [this] { return endpoints_json(*snapshot_, *endpoints_); };
+  sources.certs = [this] { return certs_json(*identity_); };
+  sources.explain = [this] { return explain_->all(); };
+  sources.explain_one = [this](std::string_view id) { return explain_->find(id); };
+  sources.readiness = readiness;
+
+  telemetry::Metrics::Sources metrics;
+  for (const auto& shard : shards_) metrics.shards.push_back(shard.get());
+  metrics.log_writer = &log_writer_;
+  metrics.control = [this] { return control_metrics(); };
+  metrics.version = options_.version;
+  parts.metrics = std::make_unique<telemetry::Metrics>(std::move(metrics));
+
+  parts.admin = std::make_unique<admin::AdminServer>(loop_, admin::admin_surface(std::move(sources)));
+  parts.metrics_server = std::make_unique<admin::AdminServer>(
+      loop_, admin::metrics_surface([&parts] { return parts.metrics->text(); }, telemetry::Metrics::kContentType));
+  parts.health = std::make_unique<admin::AdminServer>(loop_, admin::health_surface(readiness), parts.probes.get());
+
+  const auto listen = [&](admin::AdminServer& server, const char* name) {
+    const int descriptor = listeners_.descriptor(name, 0);
+    if (descriptor < 0) return;
+    parts.listeners.push_back(make_tcp_listener(loop_, descriptor));
+    server.listen(*parts.listeners.back());
+  };
+  listen(*parts.admin, "admin-v4");
+  listen(*parts.admin, "admin-v6");
+  listen(*parts.metrics_server, "metrics");
+  listen(*parts.health, "health");
+}
 
 }  // namespace epaulet::server
