@@ -31,6 +31,8 @@ class SimLoop final : public Loop {
   /// Runs until nothing is ready and no timer is armed, moving time; at most `limit` of simulated
   /// time.
   void run_to_end(std::chrono::nanoseconds limit = std::chrono::hours(1));
+  /// Destroys the tasks that still wait, as the end of a worker's thread does.
+  void end_tasks() { destroy_spawned(); }
   /// Moves the clock without running anything.
   void move_clock(TimePoint to) { set_time(to, kWallStart + (to - kStart)); }
 
@@ -52,6 +54,16 @@ class Simulation {
   SimLoop& add_loop();
   [[nodiscard]] Random& random() { return random_; }
   [[nodiscard]] TimePoint now() const { return now_; }
+  /// Destroys all waiting tasks of all loops: before what they refer to goes.
+  void end_tasks() {
+    for (auto& loop : loops_) loop->end_tasks();
+  }
+  /// Timers armed on all loops.
+  [[nodiscard]] std::size_t timers() const {
+    std::size_t sum = 0;
+    for (const auto& loop : loops_) sum += loop->timers().size();
+    return sum;
+  }
   /// Until nothing is left to do or `limit` of simulated time has passed. False: the limit was
   /// reached.
   bool run(std::chrono::nanoseconds limit);

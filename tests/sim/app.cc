@@ -1,0 +1,157 @@
+#include "app.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace epaulet::sim {
+
+using Fault = AnswerScript::Fault;
+
+App::App(test::SimLoop& loop, test::MemoryNetwork& network, SocketAddress address, Ledger& ledger)
+    : loop_(loop),
+      ledger_(ledger),
+      scope_(loop),
+      acceptor_(network.listen(loop, address),
+                [this](StreamPtr stream) { loop_.spawn(serve(std::move(stream))); }) {}
+
+Task<bool> App::await_request(Peer& peer) {
+  Scope idle(scope_);
+  if (keep_alive.count() > 0) {
+    idle.set_deadline(loop_.now() + keep_alive, {ErrorCode::idle_timeout, Side::self, Stage::none});
+  }
+  if (!peer.reader.rest().empty()) co_return true;
+  std::array<std::byte, 1> first;
+  const auto got = co_await read_some(peer.stream(), first, idle);
+  if (!got || *got == 0) co_return false;
+  peer.reader.append(as_text(first));
+  co_return true;
+}
+
+Task<void> App::serve(StreamPtr stream) {
+  ++open_;
+  Peer peer(std::move(stream), scope_, MessageReader::Kind::request);
+  After after = After::keep;
+  // Not `while (a && co_await b)`: g++ 12 does not look at a (tests/unit/runtime/toolchain_test.cc).
+  while (after == After::keep) {
+    if (!co_await await_request(peer)) break;
+    if (!co_await peer.read_message(true)) break;
+    const int id = id_of(peer.reader.message());
+    if (!ledger_.contains(id)) {
+      ++strangers_;
+      break;
+    }
+    after = co_await handle(peer, id);
+    peer.reader.next();
+  }
+  if (after == After::reset) {
+    peer.reset();
+  } else {
+    peer.close();
+  }
+  --open_;
+}
+
+void App::keep_request(Peer& peer, int id, std::size_t index) {
+  Delivery& delivery = ledger_.at(id).deliveries[index];
+  delivery.request = peer.reader.message();
+  delivery.whole = delivery.request.complete;
+}
+
+Task<App::After> App::suffer(Peer& peer, Fault fault) {
+  switch (fault) {
+    case Fault::reset_before_response:
+      co_return After::reset;
+    case Fault::garbage:
+      (void)co_await peer.write("SMTP/1.0 hello\r\n\r\n");
+      co_return After::close;
+    case Fault::silence:
+      while (co_await peer.read_more()) {
+      }
+      co_return After::close;
+    case Fault::close_before_response:
+    case Fault::close_in_body:
+    case Fault::reset_in_body:
+    case Fault::none:
+      break;
+  }
+  co_return After::close;
+}
+
+Task<App::After> App::handle(Peer& peer, int id) {
+  Exchanged& exchanged = ledger_.at(id);
+  const AnswerScript& script = exchanged.answer;
+  const std::size_t index = exchanged.deliveries.size();
+  exchanged.deliveries.emplace_back().at = loop_.now();
+  const bool faulty = index < script.faulty_deliveries;
+
+  bool early = false;
+  if (script.early_after) {
+    while (!peer.reader.message().complete && peer.reader.message().body.size() < *script.early_after) {
+      if (!co_await peer.read_more()) break;
+      if (!peer.reader.advance()) break;
+    }
+    early = !peer.reader.message().complete;
+  } else {
+    (void)co_await peer.read_message();
+  }
+  keep_request(peer, id, index);
+  if (peer.failed() || (peer.ended() && !peer.reader.message().complete)) co_return After::close;
+  if (script.think.count() > 0) {
+    (void)co_await sleep_until(scope_, loop_.now() + script.think);
+  }
+  const bool in_body = script.fault == Fault::close_in_body || script.fault == Fault::reset_in_body;
+  if (faulty && script.fault != Fault::none && !in_body) co_return co_await suffer(peer, script.fault);
+
+  exchanged.deliveries[index].head_sent = loop_.now();
+  const bool whole = co_await answer(peer, id, index);
+  if (!whole) {
+    co_return script.fault == Fault::reset_in_body ? After::reset : After::close;
+  }
+  if (early) {
+    if (!script.reads_rest) co_return After::close;
+    (void)co_await peer.read_message();
+    keep_request(peer, id, index);
+    if (!peer.reader.message().complete) co_return After::close;
+  }
+  const bool ends = script.close || script.http10 ||
+                    script.body.framing == BodyScript::Framing::until_close ||
+                    peer.reader.message().asks_to_close();
+  co_return ends ? After::close : After::keep;
+}
+
+/// False: the connection must end, because the answer is not whole.
+Task<bool> App::answer(Peer& peer, int id, std::size_t index) {
+  const Exchanged& exchanged = ledger_.at(id);
+  const AnswerScript& script = exchanged.answer;
+  const bool faulty = index < script.faulty_deliveries;
+  for (unsigned i = 0; i < script.informational; ++i) {
+    if (!co_await peer.write("HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n")) co_return false;
+  }
+  const int status = faulty && script.failing_status != 0 ? script.failing_status : script.status;
+  const bool bodiless = exchanged.request.method == "HEAD" || status == 204 || status == 304;
+  std::string head = fmt::format("HTTP/1.{} {} Whatever\r\nX-Answers: {}\r\n", script.http10 ? 0 : 1,
+                                 status, id_text(id));
+  for (const auto& [name, value] : script.fields) head += fmt::format("{}: {}\r\n", name, value);
+  if (status != 204) head += framing_lines(script.body);
+  if (script.close) head += "Connection: close\r\n";
+  head += "\r\n";
+  if (!co_await peer.write(std::move(head))) co_return false;
+  if (bodiless) co_return true;
+
+  const bool cut = faulty && (script.fault == Fault::close_in_body || script.fault == Fault::reset_in_body);
+  const std::string text = body_text(id, false, script.body.bytes);
+  std::size_t at = 0;
+  do {
+    const auto piece = std::string_view(text).substr(at, script.body.piece);
+    at += piece.size();
+    if (cut && at >= text.size() / 2) co_return false;
+    if (script.body.pause.count() > 0) {
+      (void)co_await sleep_until(scope_, loop_.now() + script.body.pause);
+    }
+    if (!co_await peer.write(framed_piece(script.body, piece, at == text.size(), id))) co_return false;
+  } while (at < text.size());
+  co_return true;
+}
+
+}  // namespace epaulet::sim

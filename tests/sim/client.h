@@ -1,0 +1,43 @@
+#pragma once
+
+#include "io/dialer.h"
+#include "peer.h"
+#include "script.h"
+#include "support/sim_loop.h"
+
+namespace epaulet::sim {
+
+/// The application that dials: each connection makes its exchanges as their scripts say.
+class Client {
+ public:
+  Client(test::SimLoop& loop, std::unique_ptr<Dialer> dialer, Ledger& ledger)
+      : loop_(loop), dialer_(std::move(dialer)), ledger_(ledger) {}
+
+  /// Starts a connection that makes these exchanges, one after the other or, pipelined, all written
+  /// without waiting for answers. `start`: after so long.
+  void connect(SocketAddress to, std::vector<int> ids, bool pipelined = false,
+               std::chrono::nanoseconds start = std::chrono::nanoseconds(0));
+  [[nodiscard]] std::size_t connections_open() const { return open_; }
+
+  /// Between the exchanges of a connection.
+  std::chrono::nanoseconds think{0};
+
+ private:
+  Task<void> converse(SocketAddress to, std::vector<int> ids, bool pipelined,
+                      std::chrono::nanoseconds start);
+  Task<bool> exchange(Peer& peer, int id);
+  Task<void> pipeline(Peer& peer, const std::vector<int>& ids);
+  /// Writes one request. False: the connection is of no more use.
+  Task<bool> send(Peer& peer, int id);
+  Task<bool> send_all(Peer& peer, const std::vector<int>& ids);
+  /// Reads one response, informational ones before it.
+  Task<bool> receive(Peer& peer, int id);
+  void abort(Peer& peer, int id);
+
+  test::SimLoop& loop_;
+  std::unique_ptr<Dialer> dialer_;
+  Ledger& ledger_;
+  std::size_t open_ = 0;
+};
+
+}  // namespace epaulet::sim

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <string>
+
+#include "upstream/mesh_tls.h"
+
+namespace epaulet::sim {
+
+/// Mesh TLS without cryptography: a ClientHello that detect/ takes for a sidecar's, then one line
+/// each way that says who speaks. What follows is in the clear. Cheap enough for thousands of
+/// simulated handshakes, and it waits where the real one waits.
+class FakeMeshTls final : public upstream::MeshTls {
+ public:
+  explicit FakeMeshTls(std::string identity) : identity_(std::move(identity)) {}
+
+  Task<Result<upstream::Secured>> accept(StreamPtr lower, Scope& scope) override;
+  Task<Result<upstream::Secured>> connect(StreamPtr lower, std::span<const std::string> identities,
+                                          const std::string& server_name,
+                                          detect::MeshProtocol protocol, Scope& scope) override;
+  [[nodiscard]] std::uint64_t trust_generation() const override { return generation_; }
+  [[nodiscard]] bool trusts(const Sha256&) const override { return trusts_; }
+
+  /// As after a change of the bundle.
+  void change_trust() {
+    ++generation_;
+    trusts_ = false;
+  }
+  /// Life of the peers' certificates from now on.
+  void set_lifetime(std::chrono::nanoseconds lifetime) { lifetime_ = lifetime; }
+
+ private:
+  std::string identity_;
+  std::uint64_t generation_ = 1;
+  bool trusts_ = true;
+  std::chrono::nanoseconds lifetime_ = std::chrono::hours(24);
+};
+
+/// A ClientHello as in RFC 8446 section 4.1.2, with SNI and ALPN.
+[[nodiscard]] std::string client_hello(std::string_view server_name, std::string_view alpn);
+
+}  // namespace epaulet::sim

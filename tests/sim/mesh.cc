@@ -1,0 +1,294 @@
+#include "mesh.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "base/error_table.h"
+#include "config/loader.h"
+#include "fake_mesh_tls.h"
+#include "io/block.h"
+
+namespace epaulet::sim {
+namespace {
+
+constexpr std::uint16_t kOutboundPort = 15001;
+constexpr std::uint16_t kInboundPort = 15006;
+constexpr std::uint16_t kDirectPort = 15008;
+
+}  // namespace
+
+const IpAddress Mesh::kCaller = IpAddress::v4(0x0A000001);
+const IpAddress Mesh::kServer = IpAddress::v4(0x0A000002);
+const IpAddress Mesh::kOutsider = IpAddress::v4(0x0A000009);
+const SocketAddress Mesh::kService{IpAddress::v4(0xF0000001), 80};
+const SocketAddress Mesh::kApp{IpAddress::v4(0x0A000002), 8080};
+
+SimWorker::SimWorker(test::Simulation& simulation, test::MemoryNetwork& network, IpAddress pod,
+                     std::unique_ptr<upstream::MeshTls> mesh_tls, path::Shared& shared,
+                     path::SnapshotPtr snapshot)
+    : loop(simulation.add_loop()),
+      dialer(network.exempt_dialer(loop, pod)),
+      tls(std::move(mesh_tls)),
+      worker(loop, *dialer, *tls, telemetry, shared, std::move(snapshot)),
+      accepting(loop) {
+  listen(network, {pod, kOutboundPort}, path::Entry::outbound);
+  listen(network, {pod, kInboundPort}, path::Entry::inbound);
+  listen(network, {pod, kDirectPort}, path::Entry::direct);
+}
+
+void SimWorker::listen(test::MemoryNetwork& network, SocketAddress address, path::Entry entry) {
+  listeners.push_back(network.listen(loop, address));
+  loop.spawn(path::accept_loop(worker, *listeners.back(), entry, accepting));
+}
+
+Sidecar::Sidecar(test::Simulation& simulation, test::MemoryNetwork& network, IpAddress pod,
+                 const std::string& yaml, unsigned count, const MakeTls& make_tls) {
+  // No system calls in a simulation: every listener's address is known by itself.
+  shared.guard = LoopGuard([](const IpAddress&) { return false; });
+  for (const auto port : {kOutboundPort, kInboundPort, kDirectPort}) shared.guard.add({pod, port});
+  shared.release_idle = [this](const path::Worker* asker, telemetry::StringId backend) {
+    for (auto& other : workers) {
+      if (&other->worker == asker) continue;
+      path::Worker& worker = other->worker;
+      other->loop.post([&worker, backend] { (void)worker.pool.close_one(backend); });
+    }
+  };
+  snapshot_ = build(yaml);
+  for (unsigned i = 0; i < count; ++i) {
+    workers.push_back(
+        std::make_unique<SimWorker>(simulation, network, pod, make_tls(), shared, snapshot_));
+  }
+  network.divert_outbound(pod, {pod, kOutboundPort});
+  network.divert_inbound(pod, {pod, kInboundPort});
+  publish_endpoints();
+}
+
+path::SnapshotPtr Sidecar::build(const std::string& yaml) {
+  auto loaded = load_settings("sim.yaml", yaml, "");
+  if (!loaded.ok()) ADD_FAILURE() << loaded.format() << "\n" << yaml;
+  EPAULET_ASSERT(loaded.ok());
+  std::map<IpAddress, std::string> addresses{{Mesh::kService.ip, "api2.default"}};
+  return path::Snapshot::build(std::move(*loaded.settings), ++version_, {}, addresses, states_);
+}
+
+void Sidecar::reload(const std::string& yaml) {
+  snapshot_ = build(yaml);
+  for (auto& worker : workers) {
+    path::Worker& target = worker->worker;
+    worker->loop.post([&target, snapshot = snapshot_] { target.set_snapshot(snapshot); });
+  }
+}
+
+void Sidecar::publish_endpoints() {
+  for (const auto& [name, backend] : snapshot_->settings.backends) {
+    publish(name, backend.endpoints.addresses);
+  }
+}
+
+void Sidecar::publish(const std::string& backend, std::vector<SocketAddress> addresses, bool ever) {
+  auto set = std::make_shared<EndpointSet>();
+  set->backend = backend;
+  set->ever_had_endpoint = ever;
+  for (const auto& address : addresses) set->endpoints.push_back({address});
+  for (auto& worker : workers) worker->worker.set_endpoints(backend, set);
+}
+
+void Sidecar::stop_accepting() {
+  for (auto& worker : workers) worker->stop_accepting();
+}
+
+std::vector<telemetry::ExchangeRecord> Sidecar::exchanges() const {
+  std::vector<telemetry::ExchangeRecord> all;
+  for (const auto& worker : workers) {
+    all.insert(all.end(), worker->telemetry.exchanges.begin(), worker->telemetry.exchanges.end());
+  }
+  return all;
+}
+
+std::vector<telemetry::ConnectionRecord> Sidecar::connections() const {
+  std::vector<telemetry::ConnectionRecord> all;
+  for (const auto& worker : workers) {
+    all.insert(all.end(), worker->telemetry.connections.begin(), worker->telemetry.connections.end());
+  }
+  return all;
+}
+
+std::uint64_t Sidecar::counted(telemetry::Counter counter) const {
+  std::uint64_t sum = 0;
+  for (const auto& worker : workers) sum += worker->telemetry.counted(counter);
+  return sum;
+}
+
+std::int64_t Sidecar::gauge(telemetry::Gauge gauge) const {
+  std::int64_t sum = 0;
+  for (const auto& worker : workers) sum += worker->telemetry.gauge(gauge);
+  return sum;
+}
+
+std::uint32_t Sidecar::permits(const std::string& backend) const {
+  for (const auto& state : snapshot_->backends) {
+    if (state.settings->name == backend) return state.limit->in_use();
+  }
+  return 0;
+}
+
+std::size_t Sidecar::pooled() const {
+  std::size_t sum = 0;
+  for (const auto& worker : workers) sum += worker->worker.pool.idle();
+  return sum;
+}
+
+std::size_t Sidecar::spawned() const {
+  std::size_t sum = 0;
+  for (const auto& worker : workers) sum += worker->loop.spawned_tasks();
+  return sum;
+}
+
+std::size_t Sidecar::timers() const {
+  std::size_t sum = 0;
+  for (const auto& worker : workers) sum += worker->loop.timers().size();
+  return sum;
+}
+
+Sidecar::MakeTls Mesh::tls_of(const char* identity) {
+  return [identity] { return std::make_unique<FakeMeshTls>(identity); };
+}
+
+Mesh::Mesh(const MeshOptions& taken)
+    : options(taken),
+      simulation(options.seed),
+      app_loop(simulation.add_loop()),
+      client_loop(simulation.add_loop()),
+      network(Random(options.seed * 7919 + 1)),
+      api(simulation, network, kCaller, calling_yaml(), options.workers,
+          tls_of("spiffe://cluster.local/ns/default/sa/api")),
+      api2(simulation, network, kServer, serving_yaml(), options.workers,
+           tls_of("spiffe://cluster.local/ns/default/sa/api2")),
+      app(app_loop, network, kApp, ledger),
+      client(client_loop, network.dialer(client_loop, kCaller), ledger),
+      outsider(client_loop, network.dialer(client_loop, kOutsider), ledger) {
+  network.conditions = options.network;
+}
+
+Mesh::~Mesh() {
+  simulation.end_tasks();
+}
+
+int Mesh::add(RequestScript request, AnswerScript answer) {
+  Exchanged exchanged;
+  exchanged.request = std::move(request);
+  exchanged.answer = std::move(answer);
+  ledger.emplace(next_id_, std::move(exchanged));
+  return next_id_++;
+}
+
+void Mesh::call(std::vector<int> ids, bool pipelined, std::chrono::nanoseconds start) {
+  client.connect(kService, std::move(ids), pipelined, start);
+}
+
+void Mesh::call_from_outside(std::vector<int> ids, bool pipelined) {
+  outsider.connect(kApp, std::move(ids), pipelined);
+}
+
+bool Mesh::run(std::chrono::nanoseconds limit) {
+  return simulation.run_until(
+      [this] { return client.connections_open() + outsider.connections_open() == 0; }, limit);
+}
+
+void Mesh::pass(std::chrono::nanoseconds time) {
+  const auto until = simulation.now() + time;
+  bool over = false;
+  // A timer of our own, so that time passes even where nothing else is armed.
+  class Mark final : public Timer {
+   public:
+    explicit Mark(bool& over) : over_(over) {}
+
+   private:
+    void on_timer() override { over_ = true; }
+    bool& over_;
+  } mark(over);
+  client_loop.timers().arm(mark, until);
+  (void)simulation.run_until([&over] { return over; }, time + std::chrono::seconds(1));
+}
+
+void Mesh::wind_down() {
+  EXPECT_TRUE(run()) << "a client waits for ever";
+  // Idle connections leave within a minute or so, on both sides of both sidecars.
+  EXPECT_TRUE(simulation.run(std::chrono::minutes(10))) << "timers are left";
+  EXPECT_EQ(simulation.timers(), 0u);
+  for (Sidecar* sidecar : {&api, &api2}) {
+    EXPECT_EQ(sidecar->pooled(), 0u);
+    EXPECT_EQ(sidecar->permits("api2.default"), 0u);
+    EXPECT_EQ(sidecar->gauge(telemetry::Gauge::connections_inbound), 0);
+    EXPECT_EQ(sidecar->gauge(telemetry::Gauge::connections_outbound), 0);
+    EXPECT_EQ(sidecar->gauge(telemetry::Gauge::exchanges_active), 0);
+    EXPECT_EQ(sidecar->gauge(telemetry::Gauge::upstream_idle), 0);
+    EXPECT_EQ(sidecar->gauge(telemetry::Gauge::upstream_active), 0);
+    EXPECT_EQ(sidecar->shared.connections.load(), 0u);
+    sidecar->stop_accepting();
+  }
+  app.stop();
+  (void)simulation.run(std::chrono::minutes(1));
+  EXPECT_EQ(api.spawned(), 0u);
+  EXPECT_EQ(api2.spawned(), 0u);
+  EXPECT_EQ(Block::in_use(), 0u) << "buffers are leaked";
+}
+
+std::string Mesh::story(int id) const {
+  const Exchanged& exchanged = ledger.at(id);
+  const auto ms = [](TimePoint at) {
+    return std::chrono::duration<double, std::milli>(at - test::SimLoop::kStart).count();
+  };
+  std::string text = fmt::format(
+      "{}: {} {} bytes; sent at {:.3f} ms{}{}{}{}; answer '{}' with {} of {} bytes at {:.3f} ms{}\n",
+      id_text(id), exchanged.request.method, exchanged.request.body.bytes, ms(exchanged.sent_at),
+      exchanged.never_asked ? ", never asked" : "", exchanged.head_sent ? ", head sent" : "",
+      exchanged.request_sent ? ", all sent" : "", exchanged.aborted ? ", aborted" : "",
+      exchanged.response.start_line, exchanged.response.body.size(), exchanged.answer.body.bytes,
+      ms(exchanged.ended_at), exchanged.answered ? ", complete" : "");
+  for (const auto& [name, value] : exchanged.response.fields) {
+    text += fmt::format("  {}: {}\n", name, value);
+  }
+  for (const Delivery& delivery : exchanged.deliveries) {
+    text += fmt::format("  delivered at {:.3f} ms: {} bytes{}\n", ms(delivery.at),
+                        delivery.request.body.size(), delivery.whole ? ", whole" : "");
+  }
+  for (const auto& [name, sidecar] : {std::pair{"api", &api}, std::pair{"api2", &api2}}) {
+    for (const auto& record : sidecar->exchanges()) {
+      if (record.request_id.view() != id_text(id)) continue;
+      text += fmt::format("  {} reports at {:.3f} ms: status {}{}, {}, {} attempts\n", name,
+                          ms(record.end), record.status, record.status_is_ours ? " (ours)" : "",
+                          describe(record.error.code).name, record.attempts);
+    }
+    for (const auto& record : sidecar->connections()) {
+      text += fmt::format("  {} connection: {}\n", name, describe(record.error.code).name);
+    }
+  }
+  return text;
+}
+
+std::string Mesh::calling_yaml() const {
+  const bool plain = options.mesh == MeshKind::plain;
+  return fmt::format(
+      "services:\n"
+      "  api2.default:\n"
+      "    ports: {{ 80: http, 81: auto, 82: tcp }}\n"
+      "    endpoints: {{ addresses: [10.0.0.2:8080] }}\n"
+      "    tls: {}\n"
+      "{}{}",
+      plain ? "{ mode: none }"
+            : "{ mode: mesh, identities: [spiffe://cluster.local/ns/default/sa/api2] }",
+      options.service, options.calling);
+}
+
+std::string Mesh::serving_yaml() const {
+  return fmt::format(
+      "workload:\n"
+      "  service: api2.default\n"
+      "  ports: {{ {} }}\n"
+      "access: {}\n"
+      "{}",
+      options.port, options.access, options.serving);
+}
+
+}  // namespace epaulet::sim

@@ -1,0 +1,138 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app.h"
+#include "client.h"
+#include "path/accept_loop.h"
+#include "path/worker.h"
+#include "recording_telemetry.h"
+#include "support/memory_network.h"
+#include "support/sim_loop.h"
+
+namespace epaulet::sim {
+
+/// How the two sidecars protect what is between them.
+enum class MeshKind { plain, fake_tls, real_tls };
+
+struct MeshOptions {
+  std::uint64_t seed = 1;
+  test::NetworkConditions network;
+  MeshKind mesh = MeshKind::plain;
+  unsigned workers = 1;            ///< Of each sidecar.
+  std::string service;             ///< Keys under `services.api2.default`, each line indented by 4.
+  std::string calling;             ///< Top level keys of the calling pod.
+  std::string serving;             ///< Top level keys of the serving pod.
+  std::string port = "8080: { tls: permissive }";  ///< Under `workload.ports` of the serving pod.
+  std::string access = "[ { name: all, allow: [anyone] } ]";
+};
+
+/// A worker of a sidecar with what it runs on.
+struct SimWorker {
+  SimWorker(test::Simulation& simulation, test::MemoryNetwork& network, IpAddress pod,
+            std::unique_ptr<upstream::MeshTls> mesh_tls, path::Shared& shared,
+            path::SnapshotPtr snapshot);
+
+  void listen(test::MemoryNetwork& network, SocketAddress address, path::Entry entry);
+  void stop_accepting() { accepting.cancel({ErrorCode::cancelled, Side::self, Stage::shutdown}); }
+
+  test::SimLoop& loop;
+  RecordingTelemetry telemetry;
+  std::unique_ptr<Dialer> dialer;
+  std::unique_ptr<upstream::MeshTls> tls;
+  path::Worker worker;
+  Scope accepting;
+  std::vector<std::unique_ptr<Listener>> listeners;
+};
+
+/// A pod's sidecar: real path/ code on simulated loops.
+class Sidecar {
+ public:
+  using MakeTls = std::function<std::unique_ptr<upstream::MeshTls>()>;
+  Sidecar(test::Simulation& simulation, test::MemoryNetwork& network, IpAddress pod,
+          const std::string& yaml, unsigned workers, const MakeTls& make_tls);
+
+  /// A new configuration for all workers, as a reload brings it.
+  void reload(const std::string& yaml);
+  /// Every endpoint that the settings list, published to all workers.
+  void publish_endpoints();
+  void publish(const std::string& backend, std::vector<SocketAddress> addresses, bool ever = true);
+  void stop_accepting();
+
+  [[nodiscard]] std::vector<telemetry::ExchangeRecord> exchanges() const;
+  [[nodiscard]] std::vector<telemetry::ConnectionRecord> connections() const;
+  [[nodiscard]] std::uint64_t counted(telemetry::Counter counter) const;
+  [[nodiscard]] std::int64_t gauge(telemetry::Gauge gauge) const;
+  /// Permits of the backend's connection limit in use, and idle pooled connections of all workers.
+  [[nodiscard]] std::uint32_t permits(const std::string& backend) const;
+  [[nodiscard]] std::size_t pooled() const;
+  [[nodiscard]] std::size_t spawned() const;
+  [[nodiscard]] std::size_t timers() const;
+
+  path::Shared shared;
+  std::vector<std::unique_ptr<SimWorker>> workers;
+
+ private:
+  [[nodiscard]] path::SnapshotPtr build(const std::string& yaml);
+
+  resilience::StateTable states_;
+  std::uint64_t version_ = 0;
+  path::SnapshotPtr snapshot_;
+};
+
+/// Two pods on one memory network: `client` beside sidecar `api` dials api2.default, whose pod has
+/// sidecar `api2` and the `app`.
+class Mesh {
+ public:
+  explicit Mesh(const MeshOptions& options = {});
+  ~Mesh();
+
+  /// Adds an exchange to the ledger; the number is given.
+  int add(RequestScript request, AnswerScript answer = {});
+  /// Starts a connection of the client to the service.
+  void call(std::vector<int> ids, bool pipelined = false,
+            std::chrono::nanoseconds start = std::chrono::nanoseconds(0));
+  /// The same from outside, to the pod of the app.
+  void call_from_outside(std::vector<int> ids, bool pipelined = false);
+  /// Runs until the clients have gone; false if they have not within the limit.
+  bool run(std::chrono::nanoseconds limit = std::chrono::hours(2));
+  /// Runs for so long.
+  void pass(std::chrono::nanoseconds time);
+  /// Runs until nothing is left to do, idle connections have been closed, and the loops have ended.
+  /// Then checks that nothing was leaked.
+  void wind_down();
+
+  [[nodiscard]] std::string calling_yaml() const;
+  [[nodiscard]] std::string serving_yaml() const;
+  [[nodiscard]] Exchanged& operator[](int id) { return ledger.at(id); }
+
+  /// For a failing test: what happened to the exchange, as a person reads it.
+  [[nodiscard]] std::string story(int id) const;
+
+  static const IpAddress kCaller;
+  static const IpAddress kServer;
+  static const IpAddress kOutsider;
+  static const SocketAddress kService;  ///< The virtual address of api2.default:80.
+  static const SocketAddress kApp;
+
+  MeshOptions options;
+  test::Simulation simulation;
+  test::SimLoop& app_loop;
+  test::SimLoop& client_loop;
+  test::MemoryNetwork network;
+  Ledger ledger;
+  Sidecar api;
+  Sidecar api2;
+  App app;
+  Client client;
+  Client outsider;
+
+ private:
+  [[nodiscard]] Sidecar::MakeTls tls_of(const char* identity);
+  int next_id_ = 1;
+};
+
+}  // namespace epaulet::sim
