@@ -226,10 +226,8 @@ std::size_t CaresUpstream::pending() const {
 void CaresUpstream::start_exchange(ExchangeOp& op) {
   forget_idle_channels();
   if (pending() >= limits::kDnsPendingMax) {
-    ExchangeOp::Link link;
-    link.attach(op);
-    const Error full(ErrorCode::limit_pending, Side::self, Stage::resolve, Retry::safe);
-    return link.complete(loop_, full);
+    op.result = Error(ErrorCode::limit_pending, Side::self, Stage::resolve, Retry::safe);
+    return loop_.ready(op);
   }
   channel_->send(op);
 }

@@ -23,8 +23,8 @@ std::string workload_namespace(const Settings& settings) {
   const auto& name = settings.workload.service;
   const auto dot = name.find('.');
   if (dot == std::string::npos) return "default";
-  const auto rest = without_final_dot(std::string_view(name).substr(dot + 1));
-  const auto label = rest.substr(0, rest.find('.'));
+  const auto end = std::min(name.find('.', dot + 1), name.size());
+  const auto label = name.substr(dot + 1, end - dot - 1);
   return label.empty() ? "default" : lower(label);
 }
 
