@@ -1,5 +1,7 @@
 #include "config/shape.h"
 
+#include <algorithm>
+
 namespace epaulet::config {
 
 std::string noun_of(const Shape& shape) {
@@ -24,6 +26,12 @@ std::string example_of(const Shape& shape) {
     out = "{ " + std::string(first.name) + ": " + example_of(first.shape);
   }
   return out + " }";
+}
+
+const Key* find_key(const Object& object, std::string_view name) {
+  const auto found = std::find_if(object.keys.begin(), object.keys.end(),
+                                  [&](const Key& key) { return key.name == name; });
+  return found == object.keys.end() ? nullptr : &*found;
 }
 
 }  // namespace epaulet::config

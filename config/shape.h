@@ -92,6 +92,8 @@ struct List {
   void (*each)(const void* list, const Visit& visit) = nullptr;
 };
 
+/// The row of a key, or nothing if the object does not know it.
+[[nodiscard]] const Key* find_key(const Object& object, std::string_view name);
 /// "a list", "keys and values" or the noun of a scalar.
 [[nodiscard]] std::string noun_of(const Shape& shape);
 /// A value of this shape on one line, for messages: "{ request: 10s }".
