@@ -1,11 +1,12 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
-#include "config/loader.h"
 #include "config/json_schema.h"
+#include "config/loader.h"
 #include "redirect/command.h"
 #include "runtime/asio_loop.h"
 #include "server/explain_command.h"
+#include "server/key_files.h"
 #include "server/process.h"
 
 namespace {
@@ -16,6 +17,11 @@ int check(const std::string& file) {
   const auto loaded = epaulet::load_settings_file(file);
   if (!loaded.ok()) {
     std::fputs(loaded.format().c_str(), stderr);
+    return 1;
+  }
+  const auto keys = epaulet::server::load_key_files(*loaded.settings);
+  if (!keys.problems.empty()) {
+    std::fputs(keys.problems.c_str(), stderr);
     return 1;
   }
   std::printf("%s: valid\n", file.c_str());
@@ -41,18 +47,20 @@ int main(int argc, char** argv) {
   });
 
   std::string file;
-  auto* check_command = app.add_subcommand("check", "say all that is wrong with a configuration file");
+  auto* check_command =
+      app.add_subcommand("check", "say all that is wrong with a configuration file");
   check_command->add_option("file", file, "the configuration file")->required();
   check_command->callback([&] { exit_code = check(file); });
 
-  app.add_subcommand("schema", "print the JSON schema of the configuration, for editors")->callback([] {
-    std::fputs(epaulet::json_schema().c_str(), stdout);
-  });
+  app.add_subcommand("schema", "print the JSON schema of the configuration, for editors")
+      ->callback([] { std::fputs(epaulet::json_schema().c_str(), stdout); });
 
   epaulet::server::ExplainOptions explain_options;
-  auto* explain = app.add_subcommand("explain", "tell why something was refused, failed or was slow");
+  auto* explain =
+      app.add_subcommand("explain", "tell why something was refused, failed or was slow");
   explain->add_option("id", explain_options.id, "request id; without one: everything that is kept");
-  explain->add_option("--admin", explain_options.admin, "the sidecar's admin address")->capture_default_str();
+  explain->add_option("--admin", explain_options.admin, "the sidecar's admin address")
+      ->capture_default_str();
   explain->add_flag("--json", explain_options.json, "as JSON");
   explain->callback([&] { exit_code = epaulet::server::explain_command(explain_options); });
 
@@ -60,7 +68,9 @@ int main(int argc, char** argv) {
     return std::chrono::floor<std::chrono::seconds>(epaulet::AsioLoop::read_wall_clock());
   });
 
-  app.add_subcommand("version", "print the version")->callback([] { std::printf("epaulet %s\n", kVersion); });
+  app.add_subcommand("version", "print the version")->callback([] {
+    std::printf("epaulet %s\n", kVersion);
+  });
 
   CLI11_PARSE(app, argc, argv);
   return exit_code;

@@ -51,7 +51,7 @@ bool reader_may_know(const Exchange& exchange) {
 
 }  // namespace
 
-Task<Result<void>> answer(Exchange& exchange, const Error& error) {
+Task<Result<void>> answer(Exchange& exchange, const Error& error, bool may_keep) {
   // Nobody is there to read it.
   if (error.code == ErrorCode::downstream_reset || error.code == ErrorCode::downstream_aborted) {
     exchange.server.writer().abort(error);
@@ -80,7 +80,7 @@ Task<Result<void>> answer(Exchange& exchange, const Error& error) {
                              (error.stage != Stage::parse && error.side != Side::downstream) ||
                              error.stage == Stage::authorize || error.stage == Stage::authenticate;
   co_return co_await exchange.server.send_answer(exchange.request, status, lines, body,
-                                                 framing_known, *exchange.scope);
+                                                 may_keep && framing_known, *exchange.scope);
 }
 
 }  // namespace epaulet::path

@@ -81,7 +81,8 @@ Task<void> serve_http1(Connection& connection);
 /// Returns how it ended.
 Task<Error> fulfil(Exchange& exchange, const Plan& plan);
 
-/// Answers with our own response, as the error table says.
-Task<Result<void>> answer(Exchange& exchange, const Error& error);
+/// Answers with our own response, as the error table says. `may_keep`: another request may follow
+/// if it is known where the next one begins; otherwise the answer says close.
+Task<Result<void>> answer(Exchange& exchange, const Error& error, bool may_keep = true);
 
 }  // namespace epaulet::path

@@ -119,9 +119,13 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
                            verdict != RetryVerdict::retry_reuse_race;
       if (deliver) {
         const Error ended = co_await attempt.deliver();
+        if (ended.code != ErrorCode::none) {
+          // A mere close would look like the half-close of a caller that still reads.
+          co_await attempt.stop(ended);
+          co_return ended;
+        }
         co_await attempt.finish();
-        if (ended.code == ErrorCode::none && upstream->http.reusable())
-          worker.pool.put(std::move(upstream));
+        if (upstream->http.reusable()) worker.pool.put(std::move(upstream));
         co_return ended;
       }
       co_await attempt.stop(failure.error);

@@ -151,7 +151,7 @@ Task<bool> read_request(Exchange& exchange) {
       connection.scope);  // A head timeout has ended the old one; the answer needs one.
   exchange.scope->set_deadline(connection.now() + std::chrono::seconds(1),
                                {ErrorCode::idle_timeout, Side::downstream, Stage::send});
-  const auto answered = co_await answer(exchange, error);
+  const auto answered = co_await answer(exchange, error, false);
   report(exchange, error);
   if (answered) co_await close_lingering(connection);
   co_return false;

@@ -140,7 +140,8 @@ Result<Plan> admit_inbound(Exchange& exchange) {
   exchange.trace(Stage::authenticate, Event::authenticated, connection.peer_id,
                  principals.token ? 1 : 0);
   if (principals.token_failure != TokenFailure::none) {
-    exchange.trace(Stage::authenticate, Event::token_refused, telemetry::intern(name_of(principals.token_failure)));
+    exchange.trace(Stage::authenticate, Event::token_refused,
+                   telemetry::intern(name_of(principals.token_failure)));
   }
   const auto verdict = snapshot.access.authorize(exchange.request, port, principals);
   const auto ids = snapshot.ids_of(verdict.rule);

@@ -9,7 +9,8 @@ namespace epaulet::server {
 /// DNS refusals as telemetry: a log line, an id, a record for explain.
 class DnsBridge final : public DnsObserver {
  public:
-  DnsBridge(Loop& loop, telemetry::WorkerTelemetry& telemetry) : loop_(loop), telemetry_(telemetry) {}
+  DnsBridge(Loop& loop, telemetry::WorkerTelemetry& telemetry)
+      : loop_(loop), telemetry_(telemetry) {}
   void on_refusal(const DnsRefusal& refusal) override;
 
  private:

@@ -28,12 +28,13 @@ void Process::on_signal(int signal) {
 
 void Process::drain() {
   draining_ = true;
-  shards_.front()->log().info(wall_now(), "draining", "no new callers are to come; what runs may end");
+  shards_.front()->log().info(wall_now(), "draining",
+                              "no new callers are to come; what runs may end");
   loop_.spawn(drain_in_order());
 }
 
-/// Readiness has turned (draining_). Inbound accepts late arrivals for the grace period, then until its queues are
-/// empty; outbound lives until the app has gone or the time is up.
+/// Readiness has turned (draining_). Inbound accepts late arrivals for the grace period, then until
+/// its queues are empty; outbound lives until the app has gone or the time is up.
 Task<void> Process::drain_in_order() {
   const auto& settings = snapshot_->settings.drain;
   const auto begin = loop_.now();

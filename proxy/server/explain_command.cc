@@ -11,7 +11,8 @@ namespace epaulet::server {
 int explain_command(const ExplainOptions& options) {
   const auto address = SocketAddress::parse(options.admin);
   if (!address) {
-    std::fprintf(stderr, "epaulet: --admin %s is not an address with a port, such as 127.0.0.1:15000\n",
+    std::fprintf(stderr,
+                 "epaulet: --admin %s is not an address with a port, such as 127.0.0.1:15000\n",
                  options.admin.c_str());
     return 2;
   }
@@ -19,17 +20,22 @@ int explain_command(const ExplainOptions& options) {
       options.id.empty() ? "/explain" : "/explain?id=" + admin::percent_encoded(options.id);
   const auto answer = admin::admin_get(*address, target);
   if (!answer) {
-    std::fprintf(stderr, "epaulet: no sidecar answers on %s: %s\n  is it running in this pod? --admin names another address\n",
+    std::fprintf(stderr,
+                 "epaulet: no sidecar answers on %s: %s\n  is it running in this pod? --admin "
+                 "names another address\n",
                  options.admin.c_str(), std::string(describe(answer.error().code).summary).c_str());
     return 2;
   }
   if (answer->status == 404) {
-    std::fprintf(stderr, "epaulet: nothing is kept under %s\n  only what failed or was slow is, and the newest of it\n",
+    std::fprintf(stderr,
+                 "epaulet: nothing is kept under %s\n  only what failed or was slow is, and the "
+                 "newest of it\n",
                  options.id.c_str());
     return 1;
   }
   if (answer->status != 200) {
-    std::fprintf(stderr, "epaulet: the sidecar answered %u: %s\n", answer->status, answer->body.c_str());
+    std::fprintf(stderr, "epaulet: the sidecar answered %u: %s\n", answer->status,
+                 answer->body.c_str());
     return 2;
   }
   const auto text = options.json         ? std::optional(answer->body + "\n")

@@ -11,7 +11,8 @@ struct ExplainOptions {
   bool json = false;
 };
 
-/// Asks the running sidecar and prints. 0: printed; 1: nothing of that id is kept; 2: the sidecar did not answer.
+/// Asks the running sidecar and prints. 0: printed; 1: nothing of that id is kept; 2: the sidecar
+/// did not answer.
 int explain_command(const ExplainOptions& options);
 
 }  // namespace epaulet::server

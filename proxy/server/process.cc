@@ -7,7 +7,10 @@
 namespace epaulet::server {
 
 Process::Process(RunOptions options)
-    : options_(std::move(options)), root_(loop_), log_writer_(STDOUT_FILENO), fd_watch_(make_fd_watch(loop_)) {}
+    : options_(std::move(options)),
+      root_(loop_),
+      log_writer_(STDOUT_FILENO),
+      fd_watch_(make_fd_watch(loop_)) {}
 
 Process::~Process() {
   // In the order of dependence: what serves goes before what it asks, all before the loop.

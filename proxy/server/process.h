@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "accept/listener_set.h"
+#include "config/loader.h"
 #include "discovery/endpoints.h"
 #include "dns/cares_upstream.h"
 #include "dns/resolver.h"
@@ -30,19 +31,21 @@ namespace epaulet::server {
 /// `epaulet run`.
 struct RunOptions {
   std::string config;
-  std::string redirect_result = "/var/run/epaulet/redirect.json";  ///< Of `epaulet redirect install`.
+  std::string redirect_result =
+      "/var/run/epaulet/redirect.json";  ///< Of `epaulet redirect install`.
   std::string version;
 };
 
-/// The process: one control thread (the caller's), the workers, their life from start to drain. Everything that
-/// can wait or block (files, DNS, certificates, admin, scrapes, signals) is on the control thread, so that it never costs
-/// a request.
+/// The process: one control thread (the caller's), the workers, their life from start to drain.
+/// Everything that can wait or block (files, DNS, certificates, admin, scrapes, signals) is on the
+/// control thread, so that it never costs a request.
 class Process {
  public:
   explicit Process(RunOptions options);
   ~Process();
 
-  /// Until SIGTERM or SIGINT has drained it. The exit status; messages go to standard error before the log runs.
+  /// Until SIGTERM or SIGINT has drained it. The exit status; messages go to standard error before
+  /// the log runs.
   int run();
 
  private:
@@ -56,7 +59,8 @@ class Process {
   // reload.cc
   void files_changed();
   void reload(bool even_if_unchanged);
-  bool apply(Settings settings);
+  [[nodiscard]] LoadResult load(const std::optional<std::string>& text) const;
+  bool apply(Settings settings, std::string text);
   void watch_files();
 
   // drain.cc
@@ -79,13 +83,15 @@ class Process {
   AsioLoop loop_;
   Scope root_;
   telemetry::LogWriter log_writer_;
-  std::vector<std::unique_ptr<telemetry::WorkerTelemetry>> shards_;  ///< The control thread's first.
+  std::vector<std::unique_ptr<telemetry::WorkerTelemetry>>
+      shards_;  ///< The control thread's first.
   std::unique_ptr<telemetry::Explain> explain_;
 
   // What is in force.
   std::string config_text_;
   std::uint64_t version_ = 0;
   path::SnapshotPtr snapshot_;
+  std::string said_;       ///< The rejection that was logged last.
   std::string rejection_;  ///< Why the file at hand is not in force; empty if it is.
   WallTime started_at_{};
   WallTime configured_at_{};

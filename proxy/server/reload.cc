@@ -1,26 +1,12 @@
-#include <sys/stat.h>
-
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "config/loader.h"
 #include "dns/answers.h"
 #include "server/admin_parts.h"
+#include "server/key_files.h"
 
 namespace epaulet::server {
 namespace {
-
-std::optional<std::string> read_file(const std::string& path, std::size_t bytes_max) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::nullopt;
-  std::string text;
-  text.resize(bytes_max + 1);
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.size() > bytes_max) return std::nullopt;
-  return text;
-}
 
 std::string folder_of(const std::string& path) {
   const auto folder = std::filesystem::path(path).parent_path().string();
@@ -29,37 +15,21 @@ std::string folder_of(const std::string& path) {
 
 }  // namespace
 
-/// Builds the snapshot of valid settings and puts it into force everywhere, or leaves everything as it is and sets
-/// `rejection_`.
-bool Process::apply(Settings settings) {
-  std::map<std::string, std::string> files;
-  std::map<std::string, JwkSet> keys;
-  std::string problems;
-  for (const auto& [name, issuer] : settings.issuers) {
-    const auto text = read_file(issuer.keys_file, limits::kJwksBytesMax);
-    if (!text) {
-      problems += issuer.origin.to_string() + ": cannot read " + issuer.keys_file +
-                  ", the keys of issuer " + name + "\n  look at the path and its permissions; at most 1 MiB\n";
-      continue;
-    }
-    auto parsed = JwkSet::parse(*text, issuer.keys_file);
-    if (!parsed) {
-      problems += issuer.origin.to_string() + ": " + parsed.error().to_string() + "\n";
-      continue;
-    }
-    files[issuer.keys_file] = *text;
-    keys.emplace(name, std::move(*parsed));
-  }
-  if (!problems.empty()) {
-    rejection_ = problems;
+/// Builds the snapshot of valid settings and puts it into force everywhere, or leaves everything as
+/// it is and sets `rejection_`.
+bool Process::apply(Settings settings, std::string text) {
+  auto key_files = load_key_files(settings);
+  if (!key_files.problems.empty()) {
+    rejection_ = key_files.problems;
     return false;
   }
   addresses_ = virtual_addresses_.apply(settings, AsioLoop::read_wall_clock());
-  snapshot_ = path::Snapshot::build(std::move(settings), ++version_, std::move(keys),
+  snapshot_ = path::Snapshot::build(std::move(settings), ++version_, std::move(key_files.keys),
                                     addresses_->services_by_address(), states_);
-  key_files_ = std::move(files);
-  config_text_ = read_file(options_.config, limits::kConfigBytesMax).value_or("");
+  key_files_ = std::move(key_files.content);
+  config_text_ = std::move(text);
   rejection_.clear();
+  said_.clear();
   configured_at_ = AsioLoop::read_wall_clock();
   ++counts_.config_loaded;
 
@@ -80,6 +50,13 @@ bool Process::apply(Settings settings) {
   return true;
 }
 
+LoadResult Process::load(const std::optional<std::string>& text) const {
+  // What was read is what is compared later: a file that changes between two reads must not be
+  // missed.
+  if (!text) return load_settings_file(options_.config);  // Which says why it cannot be read.
+  return load_settings(options_.config, *text, folder_of(options_.config));
+}
+
 void Process::reload(bool even_if_unchanged) {
   const auto text = read_file(options_.config, limits::kConfigBytesMax);
   bool keys_changed = false;
@@ -88,25 +65,26 @@ void Process::reload(bool even_if_unchanged) {
   }
   if (!even_if_unchanged && !keys_changed && text == config_text_) return;
   auto& log = shards_.front()->log();
-  auto loaded = load_settings_file(options_.config);
+  auto loaded = load(text);
   std::string problems;
   if (!loaded.ok()) {
     problems = loaded.format();
-  } else if (apply(std::move(*loaded.settings))) {
+  } else if (apply(std::move(*loaded.settings), *text)) {
     log.info(wall_now(), "config_applied", "the new configuration is in force",
              {{"version", static_cast<std::int64_t>(version_)}});
     watch_files();
     return;
   } else {
-    problems = rejection_;
+    problems = std::exchange(rejection_, {});
   }
-  // Said once for each change of the file, not at each poll.
   config_text_ = text.value_or("");
-  if (problems == rejection_ && !even_if_unchanged && !keys_changed) return;
-  rejection_ = problems;
+  // Said once, not at each poll of a file that stays wrong.
+  if (problems == said_ && !even_if_unchanged) return;
+  said_ = rejection_ = problems;
   rejected_at_ = wall_now();
   ++counts_.config_rejected;
-  log.error(wall_now(), "config_rejected", "the new configuration is not valid; the old one stays in force",
+  log.error(wall_now(), "config_rejected",
+            "the new configuration is not valid; the old one stays in force",
             {{"errors", std::string_view(rejection_)}});
 }
 

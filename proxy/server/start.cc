@@ -5,10 +5,10 @@
 #include <thread>
 
 #include "base/error_table.h"
-#include "config/loader.h"
 #include "dns/answers.h"
 #include "dns/resolv_conf.h"
 #include "server/cpu_quota.h"
+#include "server/key_files.h"
 #include "server/process.h"
 
 namespace epaulet::server {
@@ -25,7 +25,8 @@ bool has_ipv6() {
   return probe.has_value() || probe.error().detail == EADDRNOTAVAIL;
 }
 
-/// What apps reach on the loopback, for itself in both families; what others reach, on one dual-stack socket.
+/// What apps reach on the loopback, for itself in both families; what others reach, on one
+/// dual-stack socket.
 std::vector<ListenerSpec> worker_listeners(const ListenSettings& listen) {
   const IpAddress any = has_ipv6() ? kAny6 : kAny4;
   return {{"outbound-v4", {kLoopback4, listen.outbound}, false, false},
@@ -47,7 +48,8 @@ std::vector<ListenerSpec> control_listeners(const ListenSettings& listen) {
 }  // namespace
 
 bool Process::load_first() {
-  auto loaded = load_settings_file(options_.config);
+  const auto text = read_file(options_.config, limits::kConfigBytesMax);
+  auto loaded = load(text);
   if (!loaded.ok()) {
     std::fputs(loaded.format().c_str(), stderr);
     return false;
@@ -56,14 +58,15 @@ bool Process::load_first() {
   const auto& settings = *loaded.settings;
   const std::size_t workers = settings.workers ? *settings.workers : workers_by_quota();
   for (std::size_t i = 0; i < workers + 1; ++i) {
-    shards_.push_back(std::make_unique<telemetry::WorkerTelemetry>(log_writer_.add_ring(), Random::from_kernel()));
+    shards_.push_back(std::make_unique<telemetry::WorkerTelemetry>(log_writer_.add_ring(),
+                                                                   Random::from_kernel()));
     shards_.back()->configure(settings.log, settings.explain);
   }
   std::vector<const telemetry::WorkerTelemetry*> all;
   for (const auto& shard : shards_) all.push_back(shard.get());
   explain_ = std::make_unique<telemetry::Explain>(std::move(all));
   if (!settings.state_dir.empty()) (void)::mkdir(settings.state_dir.c_str(), 0700);
-  if (!apply(std::move(*loaded.settings))) {
+  if (!apply(std::move(*loaded.settings), *text)) {
     std::fprintf(stderr, "%s\n", rejection_.c_str());
     return false;
   }
@@ -76,7 +79,9 @@ bool Process::open_listeners() {
   auto opened = listeners_.open(worker_listeners(listen), workers);
   if (opened) opened = listeners_.open(control_listeners(listen), 1);
   if (!opened) {
-    std::fprintf(stderr, "epaulet: cannot listen on %s: %s\n  is another sidecar running here? `listen` changes the ports\n",
+    std::fprintf(stderr,
+                 "epaulet: cannot listen on %s: %s\n  is another sidecar running here? `listen` "
+                 "changes the ports\n",
                  listeners_.failed_name().c_str(), std::strerror(opened.error().detail));
     return false;
   }
@@ -102,9 +107,10 @@ void Process::start_workers() {
       [this](const std::shared_ptr<const TlsContext>& context) { publish_trust(context); },
       [this](const std::string& reasons) {
         ++counts_.identity_rejected;
-        shards_.front()->log().error(wall_now(), "identity_refused",
-                                     "the certificate files are not usable; what was in force stays in force",
-                                     {{"reasons", std::string_view(reasons)}});
+        shards_.front()->log().error(
+            wall_now(), "identity_refused",
+            "the certificate files are not usable; what was in force stays in force",
+            {{"reasons", std::string_view(reasons)}});
       });
   identity_->refresh(snapshot_->settings.identity, wall_now());
   log_writer_.start();
@@ -117,16 +123,18 @@ void Process::start_dns() {
   const ResolvConf empty;
   const ResolvConf& resolv_conf = conf ? *conf : empty;
   search_ = resolv_conf.search;
-  const std::vector<SocketAddress> own{{kLoopback4, settings.listen.dns}, {kLoopback6, settings.listen.dns}};
+  const std::vector<SocketAddress> own{{kLoopback4, settings.listen.dns},
+                                       {kLoopback6, settings.listen.dns}};
   CaresUpstream::Options options;
   options.servers = upstream_servers(settings.dns, resolv_conf, own);
   dns_upstream_ = std::make_unique<CaresUpstream>(loop_, make_fd_watch(loop_), options);
   resolver_ = std::make_unique<UpstreamResolver>(*dns_upstream_, has_route);
-  endpoints_ = std::make_unique<Endpoints>(loop_, *resolver_, [this](const std::string& backend, EndpointSetPtr set) {
-    on_every_worker([backend, set = std::move(set)](path::Worker& worker, WorkerTls&) {
-      worker.set_endpoints(backend, set);
-    });
-  });
+  endpoints_ = std::make_unique<Endpoints>(
+      loop_, *resolver_, [this](const std::string& backend, EndpointSetPtr set) {
+        on_every_worker([backend, set = std::move(set)](path::Worker& worker, WorkerTls&) {
+          worker.set_endpoints(backend, set);
+        });
+      });
   endpoints_->apply(settings);
   dns_bridge_ = std::make_unique<DnsBridge>(loop_, *shards_.front());
   dns_server_ = std::make_unique<DnsServer>(loop_, *endpoints_, *dns_upstream_, *dns_bridge_,
@@ -139,7 +147,8 @@ void Process::start_dns() {
     if (datagrams) {
       dns_server_->serve(std::move(*datagrams));
     } else {
-      shards_.front()->log().error(wall_now(), "dns_socket_failed", "the in-pod DNS cannot listen on UDP",
+      shards_.front()->log().error(wall_now(), "dns_socket_failed",
+                                   "the in-pod DNS cannot listen on UDP",
                                    {{"errno", std::int64_t{datagrams.error().detail}}});
     }
   }

@@ -16,10 +16,12 @@ std::vector<std::string> Process::unready_reasons() const {
   if (!identity.dir.empty() && !identity_->context()) {
     reasons.emplace_back("no usable certificate files yet; /certs on the admin port says why");
   }
-  if (const auto& context = identity_->context(); context && context->identity().not_after() <= wall_now()) {
+  if (const auto& context = identity_->context();
+      context && context->identity().not_after() <= wall_now()) {
     reasons.emplace_back("the certificate has expired");
   }
-  // Absent: whoever started the sidecar installed no rules, or others did. Refused rules are another matter.
+  // Absent: whoever started the sidecar installed no rules, or others did. Refused rules are
+  // another matter.
   if (const auto report = redirect::read_report(options_.redirect_result); report && !report->ok) {
     reasons.push_back(redirect::complaint(*report));
   }
@@ -38,7 +40,8 @@ telemetry::ControlMetrics Process::control_metrics() const {
   metrics.config_last_rejected = rejected_at_;
   metrics.identity_configured = identity_->configured();
   metrics.identity_usable = identity_->context() != nullptr;
-  if (const auto& context = identity_->context()) metrics.identity_not_after = context->identity().not_after();
+  if (const auto& context = identity_->context())
+    metrics.identity_not_after = context->identity().not_after();
   metrics.identity_loaded = counts_.identity_loaded;
   metrics.identity_rejected = counts_.identity_rejected;
   for (std::size_t i = 0; i < static_cast<std::size_t>(DnsResult::count_); ++i) {
@@ -78,10 +81,13 @@ void Process::start_admin() {
   metrics.version = options_.version;
   parts.metrics = std::make_unique<telemetry::Metrics>(std::move(metrics));
 
-  parts.admin = std::make_unique<admin::AdminServer>(loop_, admin::admin_surface(std::move(sources)));
+  parts.admin =
+      std::make_unique<admin::AdminServer>(loop_, admin::admin_surface(std::move(sources)));
   parts.metrics_server = std::make_unique<admin::AdminServer>(
-      loop_, admin::metrics_surface([&parts] { return parts.metrics->text(); }, telemetry::Metrics::kContentType));
-  parts.health = std::make_unique<admin::AdminServer>(loop_, admin::health_surface(readiness), parts.probes.get());
+      loop_, admin::metrics_surface([&parts] { return parts.metrics->text(); },
+                                    telemetry::Metrics::kContentType));
+  parts.health = std::make_unique<admin::AdminServer>(loop_, admin::health_surface(readiness),
+                                                      parts.probes.get());
 
   const auto listen = [&](admin::AdminServer& server, const char* name) {
     const int descriptor = listeners_.descriptor(name, 0);

@@ -11,9 +11,12 @@ namespace json = boost::json;
 
 std::string_view name_of(PortProtocol protocol) {
   switch (protocol) {
-    case PortProtocol::automatic: return "auto";
-    case PortProtocol::http: return "http";
-    case PortProtocol::tcp: return "tcp";
+    case PortProtocol::automatic:
+      return "auto";
+    case PortProtocol::http:
+      return "http";
+    case PortProtocol::tcp:
+      return "tcp";
   }
   return "auto";
 }
@@ -25,7 +28,9 @@ json::array routes_of(const path::ServiceState& service) {
     for (const auto& target : route.targets()) {
       targets.push_back({{"backend", target.backend}, {"weight", target.weight}});
     }
-    routes.push_back({{"name", route.name()}, {"source", route.origin().to_string()}, {"to", std::move(targets)}});
+    routes.push_back({{"name", route.name()},
+                      {"source", route.origin().to_string()},
+                      {"to", std::move(targets)}});
   }
   return routes;
 }
@@ -49,7 +54,8 @@ json::array certificates(const std::vector<Certificate>& all) {
 std::string services_json(const path::Snapshot& snapshot, const VirtualAddressTable& addresses) {
   json::array list;
   for (const auto& service : snapshot.services) {
-    json::object entry{{"name", service.settings->name}, {"source", service.settings->origin.to_string()}};
+    json::object entry{{"name", service.settings->name},
+                       {"source", service.settings->origin.to_string()}};
     json::object ports;
     for (const auto& [port, protocol] : service.settings->ports) {
       ports[std::to_string(port)] = name_of(protocol);
@@ -64,20 +70,20 @@ std::string services_json(const path::Snapshot& snapshot, const VirtualAddressTa
     entry["routes"] = routes_of(service);
     list.push_back(std::move(entry));
   }
-  return json::serialize(json::object{{"version", snapshot.version}, {"services", std::move(list)}});
+  return json::serialize(
+      json::object{{"version", snapshot.version}, {"services", std::move(list)}});
 }
 
 std::string endpoints_json(const path::Snapshot& snapshot, const Endpoints& endpoints) {
   json::array list;
   for (const auto& status : endpoints.snapshot()) {
     json::array addresses;
-    for (const auto& endpoint : status.set->endpoints) addresses.emplace_back(endpoint.address.to_string());
-    json::object entry{{"backend", status.set->backend},
-                       {"source", status.kind},
-                       {"endpoints", std::move(addresses)},
-                       {"ever_had_endpoint", status.set->ever_had_endpoint},
-                       {"version", status.set->version},
-                       {"updated_at", rfc3339(status.set->updated_at)}};
+    for (const auto& endpoint : status.set->endpoints)
+      addresses.emplace_back(endpoint.address.to_string());
+    json::object entry{
+        {"backend", status.set->backend},    {"source", status.kind},
+        {"endpoints", std::move(addresses)}, {"ever_had_endpoint", status.set->ever_had_endpoint},
+        {"version", status.set->version},    {"updated_at", rfc3339(status.set->updated_at)}};
     if (status.set->last_error) entry["last_error"] = describe(status.set->last_error->code).name;
     for (const auto& backend : snapshot.backends) {
       if (backend.settings->name != status.set->backend) continue;

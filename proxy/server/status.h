@@ -11,10 +11,14 @@
 namespace epaulet::server {
 
 /// GET /services: names, ports, virtual addresses, routes with their backends.
-[[nodiscard]] std::string services_json(const path::Snapshot& snapshot, const VirtualAddressTable& addresses);
-/// GET /endpoints: each backend's endpoints, where they come from, the last error, connections in use.
-[[nodiscard]] std::string endpoints_json(const path::Snapshot& snapshot, const Endpoints& endpoints);
-/// GET /certs: our identity, the chain and the bundle with their validity; why newer files were refused.
+[[nodiscard]] std::string services_json(const path::Snapshot& snapshot,
+                                        const VirtualAddressTable& addresses);
+/// GET /endpoints: each backend's endpoints, where they come from, the last error, connections in
+/// use.
+[[nodiscard]] std::string endpoints_json(const path::Snapshot& snapshot,
+                                         const Endpoints& endpoints);
+/// GET /certs: our identity, the chain and the bundle with their validity; why newer files were
+/// refused.
 [[nodiscard]] std::string certs_json(const IdentityKeeper& identity);
 
 }  // namespace epaulet::server
