@@ -1,5 +1,4 @@
 #include "admin/surfaces.h"
-#include "config/settings_json.h"
 #include "dns/observer.h"
 #include "io/tcp.h"
 #include "redirect/report.h"
@@ -66,7 +65,7 @@ void Process::start_admin() {
     return admin::Readiness{reasons.empty(), std::move(reasons)};
   };
   admin::AdminSources sources;
-  sources.config = [this] { return settings_to_json(snapshot_->settings); };
+  sources.config = [this] { return config_json(*snapshot_, configured_at_, rejection_); };
   sources.services = [this] { return services_json(*snapshot_, *addresses_); };
   sources.endpoints = [this] { return endpoints_json(*snapshot_, *endpoints_); };
   sources.certs = [this] { return certs_json(*identity_); };

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "base/error_table.h"
+#include "config/settings_json.h"
 
 namespace epaulet::server {
 namespace {
@@ -50,6 +51,14 @@ json::array certificates(const std::vector<Certificate>& all) {
 }
 
 }  // namespace
+
+std::string config_json(const path::Snapshot& snapshot, WallTime loaded_at,
+                        const std::string& rejection) {
+  json::object answer{{"version", snapshot.version}, {"loaded_at", rfc3339(loaded_at)}};
+  if (!rejection.empty()) answer["rejected"] = rejection;
+  answer["settings"] = json::parse(settings_to_json(snapshot.settings));
+  return json::serialize(answer);
+}
 
 std::string services_json(const path::Snapshot& snapshot, const VirtualAddressTable& addresses) {
   json::array list;

@@ -10,6 +10,10 @@
 /// What the admin endpoints show: JSON, without secrets.
 namespace epaulet::server {
 
+/// GET /config: the settings in force, since when, and why newer ones were refused ("" if none
+/// were).
+[[nodiscard]] std::string config_json(const path::Snapshot& snapshot, WallTime loaded_at,
+                                      const std::string& rejection);
 /// GET /services: names, ports, virtual addresses, routes with their backends.
 [[nodiscard]] std::string services_json(const path::Snapshot& snapshot,
                                         const VirtualAddressTable& addresses);
