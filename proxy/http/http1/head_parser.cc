@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "base/ascii.h"
 #include "base/char_class.h"
 #include "http/http1/field_lines.h"
 #include "http/http1/framing.h"
@@ -125,6 +126,20 @@ bool means_to_stay(const FieldFacts& facts, Version version) {
   return version == Version::http11 || facts.connection_keep_alive;
 }
 
+/// Behind an upgrade to HTTP/2 (h2c) or to TLS (RFC 2817) further requests would follow that nobody
+/// authorises. A server MAY ignore Upgrade (RFC 9110 section 7.8): the request goes on as plain
+/// HTTP/1.1.
+bool carries_requests(std::string_view upgrade) {
+  bool carries = false;
+  for_each_element(upgrade, [&](std::string_view protocol) {
+    const auto name = trim(protocol.substr(0, protocol.find('/')));
+    for (const std::string_view known : {"h2c", "h2", "http", "tls"}) {
+      carries = carries || equals_ignore_case(name, known);
+    }
+  });
+  return carries;
+}
+
 void apply(const FramingVerdict& verdict, Head& head) {
   head.framing = verdict.framing;
   if (verdict.close_after) head.keep_alive = false;
@@ -191,7 +206,7 @@ Result<void> parse_request_head(ConstBytes head_bytes, const HeadLimits& limits,
   if (facts.connection_upgrade) {
     // Two fields are one list to some readers: the second could hide h2c behind a harmless first.
     if (facts.upgrades > 1) return malformed(kKind, Fault::upgrade_duplicate);
-    head.upgrade = facts.upgrade;
+    if (!carries_requests(facts.upgrade)) head.upgrade = facts.upgrade;
   }
   return {};
 }

@@ -17,11 +17,14 @@ namespace epaulet::http::http1 {
 /// `head_bytes`: exactly one head, as find_head_end() measured it. `head` is cleared first and
 /// keeps its capacity: no allocation once it has seen as many fields, but for the pooled Block.
 /// `expects_continue` is set only if a body follows; in HTTP/1.0, Expect is ignored and not passed
-/// on. `upgrade` only in HTTP/1.1 and if Connection nominates it. Errors, as Error{code,
-/// Side::downstream, Stage::parse, Retry::never}: head_malformed, head_too_large,
-/// framing_ambiguous, version_unsupported, expectation_unsupported. On an error only `head.version`
-/// and what the start line held may be used, and only for telling: close the connection after the
-/// answer.
+/// on. `upgrade` only in HTTP/1.1, if Connection nominates it, and if it could not carry further
+/// requests past the access rules: not for h2c, HTTP/x or TLS, whose request goes on as plain
+/// HTTP/1.1.
+///
+/// Errors, as Error{code, Side::downstream, Stage::parse, Retry::never}: head_malformed,
+/// head_too_large, framing_ambiguous, version_unsupported, expectation_unsupported. On an error
+/// only `head.version` and what the start line held may be used, and only for telling: close the
+/// connection after the answer.
 [[nodiscard]] Result<void> parse_request_head(ConstBytes head_bytes, const HeadLimits& limits,
                                               RequestHead& head);
 

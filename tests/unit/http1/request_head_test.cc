@@ -65,10 +65,10 @@ TEST(RequestHead, nothing_of_an_earlier_head_is_left) {
 
 TEST(RequestHead, upgrade_counts_only_if_nominated_and_in_http11) {
   RequestHead head;
-  ASSERT_TRUE(receive_request("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n", head));
+  ASSERT_TRUE(receive_request("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n", head));
   EXPECT_EQ(head.upgrade, "");
   ASSERT_TRUE(
-      receive_request("GET / HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n", head));
+      receive_request("GET / HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", head));
   EXPECT_EQ(head.upgrade, "");
   ASSERT_TRUE(receive_request(
       "GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, upGRADE\r\nUpgrade: a, b\r\n\r\n",
@@ -78,6 +78,28 @@ TEST(RequestHead, upgrade_counts_only_if_nominated_and_in_http11) {
   EXPECT_EQ(head.upgrade, "");
   EXPECT_TRUE(
       receive_request("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: a\r\nUpgrade: b\r\n\r\n", head));
+}
+
+TEST(RequestHead, an_upgrade_that_would_carry_requests_past_the_rules_is_not_taken_up) {
+  for (const std::string_view upgrade :
+       {"h2c", "H2C", "websocket, h2c", "h2c,websocket", "HTTP/2.0", "HTTP", "h2", "TLS/1.0", "tls",
+        "x, TLS/1.2, HTTP/1.1", "h2c/1", "http /2"}) {
+    RequestHead head;
+    ASSERT_TRUE(
+        receive_request("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+                        "HTTP2-Settings: x\r\nUpgrade: " +
+                            std::string(upgrade) + "\r\n\r\n",
+                        head));
+    EXPECT_EQ(head.upgrade, "") << upgrade;
+  }
+  for (const std::string_view upgrade :
+       {"websocket", "h2cc", "xhttp", "IRC/6.9, RTA/x11", "foo/http"}) {
+    RequestHead head;
+    ASSERT_TRUE(receive_request("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: " +
+                                    std::string(upgrade) + "\r\n\r\n",
+                                head));
+    EXPECT_EQ(head.upgrade, upgrade);
+  }
 }
 
 TEST(RequestHead, expects_continue_only_before_a_body) {
@@ -111,8 +133,16 @@ TEST(RequestHead, admits_the_largest_head_and_not_one_byte_more) {
   RequestHead head;
   ASSERT_TRUE(receive_request(text, head));
   EXPECT_EQ(head.fields[1].value.size(), text.size() - 32);
+  HeadLimits smaller;
+  smaller.bytes = text.size() - 1;
+  EXPECT_EQ(parse_request_head(as_bytes(text), smaller, head).error().code,
+            ErrorCode::head_too_large);
   text.insert(text.size() - 4, "x");
+  HeadLimits larger;
+  larger.bytes = 2 * limits::kLargeBlockBytes;
   EXPECT_EQ(parse_request_head(as_bytes(text), {}, head).error().code, ErrorCode::head_too_large);
+  EXPECT_EQ(parse_request_head(as_bytes(text), larger, head).error().code,
+            ErrorCode::head_too_large);
 }
 
 TEST(RequestHead, refuses_what_is_not_exactly_one_head) {
@@ -123,6 +153,8 @@ TEST(RequestHead, refuses_what_is_not_exactly_one_head) {
   };
   EXPECT_EQ(fault(""), Fault::incomplete);
   EXPECT_EQ(fault("\r\n\r\n"), Fault::incomplete);
+  EXPECT_EQ(fault("\n"), Fault::bare_lf);
+  EXPECT_EQ(fault("\nGET / HTTP/1.1\r\n\r\n"), Fault::bare_lf);
   EXPECT_EQ(fault("GET / HTTP/1.1"), Fault::incomplete);
   EXPECT_EQ(fault("GET / HTTP/1.1\r\n"), Fault::incomplete);
   EXPECT_EQ(fault("GET / HTTP/1.1\r\nHost: a"), Fault::incomplete);
