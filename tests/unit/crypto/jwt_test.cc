@@ -414,6 +414,15 @@ TEST(JwtTest, without_audiences_of_ours_a_token_for_others_is_refused) {
             TokenFailure::none);
 }
 
+TEST(JwtTest, an_issuer_without_name_vouches_for_nothing) {
+  JwtRules nameless = rules();
+  nameless.issuer.clear();
+  EXPECT_EQ(failure_of(test_key().token(kHeader, claims_with("iss", "")), nameless),
+            TokenFailure::issuer_unknown);
+  EXPECT_EQ(failure_of(test_key().token(kHeader, claims_with("iss", R"("")")), nameless),
+            TokenFailure::issuer_unknown);
+}
+
 TEST(JwtTest, times_are_kept_to_the_nanosecond_around_the_leeway) {
   const auto token_with = [](std::string_view name, std::int64_t seconds) {
     return test_key().token(kHeader, claims_with(name, std::to_string(seconds)));
