@@ -176,17 +176,13 @@ Task<void> serve_outbound(Connection& connection) {
   if (destination.service != Destination::kNone) {
     connection.record.service = connection.snapshot().services[destination.service].name;
   }
-  switch (destination.kind) {
-    case Destination::Kind::unknown:
-      co_await refuse_connection(connection, no_service());
-      break;
-    case Destination::Kind::egress:
-      co_await serve_egress(connection);
-      break;
-    case Destination::Kind::service:
-    case Destination::Kind::endpoint:
-      co_await serve_service(connection, destination);
-      break;
+  // Not a switch: g++ 12 destroys a temporary of an await expression in a case it never ran (tests/unit/runtime).
+  if (destination.kind == Destination::Kind::unknown) {
+    co_await refuse_connection(connection, no_service());
+  } else if (destination.kind == Destination::Kind::egress) {
+    co_await serve_egress(connection);
+  } else {
+    co_await serve_service(connection, destination);
   }
 }
 

@@ -59,21 +59,13 @@ void App::keep_request(Peer& peer, int id, std::size_t index) {
 }
 
 Task<App::After> App::suffer(Peer& peer, Fault fault) {
-  switch (fault) {
-    case Fault::reset_before_response:
-      co_return After::reset;
-    case Fault::garbage:
-      (void)co_await peer.write("SMTP/1.0 hello\r\n\r\n");
-      co_return After::close;
-    case Fault::silence:
-      while (co_await peer.read_more()) {
-      }
-      co_return After::close;
-    case Fault::close_before_response:
-    case Fault::close_in_body:
-    case Fault::reset_in_body:
-    case Fault::none:
-      break;
+  // Not a switch: g++ 12 destroys a temporary of an await expression in a case it never ran.
+  if (fault == Fault::reset_before_response) co_return After::reset;
+  if (fault == Fault::garbage) {
+    (void)co_await peer.write("SMTP/1.0 hello\r\n\r\n");
+  } else if (fault == Fault::silence) {
+    while (co_await peer.read_more()) {
+    }
   }
   co_return After::close;
 }
