@@ -87,6 +87,19 @@ Result<AdminAnswer> parse_admin_answer(std::string_view bytes) {
   return AdminAnswer{head.status, std::string(body)};
 }
 
+Result<AdminAnswer> admin_get_on(int socket, std::string_view host, std::string_view target,
+                                 std::chrono::milliseconds patience) {
+  set_patience(socket, patience);
+  std::string request("GET ");
+  request.append(target).append(" HTTP/1.1\r\nHost: ").append(host);
+  request.append("\r\nConnection: close\r\n\r\n");
+  const auto sent = send_all(socket, request);
+  if (!sent) return sent.error();
+  const auto bytes = receive_all(socket);
+  if (!bytes) return bytes.error();
+  return parse_admin_answer(*bytes);
+}
+
 Result<AdminAnswer> admin_get(const SocketAddress& address, std::string_view target,
                               std::chrono::milliseconds patience) {
   sockaddr_storage storage{};
@@ -97,13 +110,7 @@ Result<AdminAnswer> admin_get(const SocketAddress& address, std::string_view tar
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&storage), length) != 0) {
     return from_errno(Stage::connect, errno);
   }
-  const auto sent = send_all(socket.get(), "GET " + std::string(target) +
-                                               " HTTP/1.1\r\nHost: " + address.to_string() +
-                                               "\r\nConnection: close\r\n\r\n");
-  if (!sent) return sent.error();
-  const auto bytes = receive_all(socket.get());
-  if (!bytes) return bytes.error();
-  return parse_admin_answer(*bytes);
+  return admin_get_on(socket.get(), address.to_string(), target, patience);
 }
 
 std::string percent_encoded(std::string_view text) {

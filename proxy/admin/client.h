@@ -24,6 +24,11 @@ struct AdminAnswer {
     const SocketAddress& address, std::string_view target,
     std::chrono::milliseconds patience = limits::kAdminClientTime);
 
+/// The same on a connected stream socket, which stays the caller's. `host`: for the Host field.
+[[nodiscard]] Result<AdminAnswer> admin_get_on(int socket, std::string_view host,
+                                               std::string_view target,
+                                               std::chrono::milliseconds patience);
+
 /// The answer in the bytes that came until the server ended the connection.
 [[nodiscard]] Result<AdminAnswer> parse_admin_answer(std::string_view bytes);
 
