@@ -86,7 +86,6 @@ AccessPolicy::AccessPolicy(const AccessSettings& settings, const RoleTable& role
   rules_.reserve(settings.rules.size());
   for (const AccessRuleSettings& rule : settings.rules) {
     rules_.push_back(compile_rule(rule, roles));
-    has_conditions_ = has_conditions_ || !rules_.back().match.is_unconditional();
   }
 }
 
@@ -98,27 +97,33 @@ Verdict AccessPolicy::authorize(const http::RequestHead& head, std::uint16_t por
     out.token_failure = principals.token_failure;
     return out;
   }
-  const Verdict exact = judge(head, port, principals, Reading::exact);
-  if (!exact.allowed() || !has_conditions_) return exact;
-  Verdict lenient = judge(head, port, principals, Reading::lenient);
+  const auto denied = first_match(
+      head, port, [&](const AccessRule& rule) { return rule.deny.intersects(principals.roles); });
+  if (denied.exact != nullptr) return refuse(denied.exact, principals);
+  const auto decided = first_match(head, port, [](const AccessRule& rule) { return rule.decides; });
+  const Verdict exact =
+      decided.exact == nullptr ? refuse(nullptr, principals) : decide(*decided.exact, principals);
+  if (!exact.allowed()) return exact;
+  Verdict lenient = denied.lenient != nullptr ? refuse(denied.lenient, principals)
+                                              : decide(*decided.lenient, principals);
   if (lenient.allowed()) return exact;
   lenient.lenient = true;
   return lenient;
 }
 
-Verdict AccessPolicy::judge(const http::RequestHead& head, std::uint16_t port,
-                            const Principals& principals, Reading reading) const {
+template <class Wanted>
+AccessPolicy::Matches AccessPolicy::first_match(const http::RequestHead& head, std::uint16_t port,
+                                                Wanted wanted) const {
+  Matches found;
   for (const AccessRule& rule : rules_) {
-    if (rule.deny.intersects(principals.roles) && rule.covers(port) &&
-        rule.match.matches(head, reading)) {
-      return refuse(&rule, principals);
-    }
+    if (!wanted(rule) || !rule.covers(port) || !rule.match.matches(head, Reading::lenient))
+      continue;
+    if (found.lenient == nullptr) found.lenient = &rule;
+    if (!rule.match.matches(head, Reading::exact)) continue;
+    found.exact = &rule;
+    break;
   }
-  for (const AccessRule& rule : rules_) {
-    if (rule.decides && rule.covers(port) && rule.match.matches(head, reading))
-      return decide(rule, principals);
-  }
-  return refuse(nullptr, principals);
+  return found;
 }
 
 Verdict AccessPolicy::authorize_connection(std::uint16_t port, const Principals& principals) const {

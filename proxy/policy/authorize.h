@@ -93,12 +93,18 @@ class AccessPolicy {
   [[nodiscard]] const std::vector<AccessRule>& rules() const { return rules_; }
 
  private:
-  [[nodiscard]] Verdict judge(const http::RequestHead& head, std::uint16_t port,
-                              const Principals& principals, Reading reading) const;
+  /// The first rule that matches in each reading. What matches exactly matches leniently too, so
+  /// `lenient` never stands behind `exact`.
+  struct Matches {
+    const AccessRule* exact = nullptr;
+    const AccessRule* lenient = nullptr;
+  };
+  template <class Wanted>
+  [[nodiscard]] Matches first_match(const http::RequestHead& head, std::uint16_t port,
+                                    Wanted wanted) const;
 
   std::vector<AccessRule> rules_;
   std::uint16_t invalid_token_status_ = 401;
-  bool has_conditions_ = false;  ///< Else both readings are the same.
 };
 
 }  // namespace epaulet

@@ -38,6 +38,11 @@ bool same_text(std::string_view literal, std::string_view raw, Reading reading) 
   return raw.empty();
 }
 
+/// The same for a path without any encoding, which is most of them.
+bool same_plain_text(std::string_view literal, std::string_view plain, Reading reading) {
+  return reading == Reading::exact ? literal == plain : equals_ignore_case(literal, plain);
+}
+
 /// Takes the next segment off `rest`, which begins with a slash.
 std::string_view take_segment(std::string_view& rest) {
   rest.remove_prefix(1);
@@ -74,10 +79,11 @@ bool PathPattern::matches(std::string_view path, Reading reading) const {
   } else if (reading == Reading::exact && ends_with_slash_) {
     return false;
   }
+  const auto same = path.find('%') == std::string_view::npos ? same_plain_text : same_text;
   for (const Segment& segment : segments_) {
     if (path.empty()) return false;
     const auto raw = take_segment(path);
-    if (segment.any ? raw.empty() : !same_text(segment.text, raw, reading)) return false;
+    if (segment.any ? raw.empty() : !same(segment.text, raw, reading)) return false;
   }
   return open_ || path.empty();
 }
