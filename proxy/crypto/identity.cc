@@ -13,6 +13,9 @@
 namespace epaulet {
 namespace {
 
+/// As TLS asks for (tls/context.cc): what loads must also shake hands. No RSA below 2048, no SHA-1.
+constexpr int kSecurityLevel = 2;
+
 struct FreeStack {
   // The stack borrows its certificates.
   void operator()(STACK_OF(X509) * stack) const { sk_X509_free(stack); }
@@ -25,6 +28,7 @@ std::optional<std::string> fault_for_purpose(const std::vector<Certificate>& cha
   const Owned<x509_store_ctx_st> context(X509_STORE_CTX_new());
   EPAULET_ASSERT(X509_STORE_CTX_init(context.get(), store, chain.front().get(), rest.get()) == 1);
   X509_STORE_CTX_set_purpose(context.get(), purpose);
+  X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(context.get()), kSecurityLevel);
   X509_STORE_CTX_set_time(context.get(), 0,
                           std::chrono::system_clock::to_time_t(
                               std::chrono::floor<std::chrono::system_clock::duration>(now)));

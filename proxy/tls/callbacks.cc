@@ -209,8 +209,7 @@ int TlsCallbacks::on_new_session(ssl_st* ssl, ssl_session_st* session) {
 void TlsCallbacks::on_info(const ssl_st* ssl, int where, int) {
   // In TLS 1.3 each ticket and each key update begins a handshake anew.
   auto* engine = static_cast<TlsEngine*>(SSL_get_app_data(ssl));
-  if ((where & SSL_CB_LOOP) != 0 && engine != nullptr && engine->open_)
-    ++engine->late_messages_;
+  if ((where & SSL_CB_LOOP) != 0 && engine != nullptr && engine->open_) ++engine->late_messages_;
 }
 
 void TlsCallbacks::install_on_server(ssl_ctx_st* context) {

@@ -71,7 +71,8 @@ Checked<std::shared_ptr<const TlsContext>> TlsContext::make(
   made->server_ = std::move(*server);
   made->client_ = std::move(*client);
 
-  if (previous != nullptr && previous->session_generation_ == made->session_generation_) {
+  if (previous != nullptr && previous->session_generation_ == made->session_generation_ &&
+      previous->identity().leaf().fingerprint() == own.leaf().fingerprint()) {
     made->ticket_keys_ = previous->ticket_keys_;
   } else {
     EPAULET_ASSERT(RAND_priv_bytes(made->ticket_keys_.data(),

@@ -15,9 +15,10 @@ namespace epaulet {
 /// connection keeps its own alive.
 class TlsContext {
  public:
-  /// `previous` (may be null): its ticket keys are kept while the trust bundle and our own identity
-  /// stay the same, so that a renewed leaf costs no full handshakes; otherwise keys are new and
-  /// earlier tickets are worth nothing.
+  /// `previous` (may be null): its ticket keys are kept if nothing but the files' dates has
+  /// changed. Another bundle, another identity of ours and another leaf bring new keys, and earlier
+  /// tickets are worth nothing: whoever steals ticket keys can be anybody to us, so they live no
+  /// longer than the leaf's own key.
   [[nodiscard]] static Checked<std::shared_ptr<const TlsContext>> make(
       std::shared_ptr<const Identity> identity, const TlsContext* previous);
 

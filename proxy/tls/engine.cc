@@ -85,8 +85,11 @@ TlsEngine::TlsEngine(std::shared_ptr<const TlsContext> context, const TlsClientO
   SSL_set_connect_state(ssl_.get());
   offer(ssl_.get(), options.protocol);
   report_.sni = options.server_name;
-  if (!options.server_name.empty()) {
-    EPAULET_ASSERT(SSL_set_tlsext_host_name(ssl_.get(), options.server_name.c_str()) == 1);
+  if (!options.server_name.empty() &&
+      SSL_set_tlsext_host_name(ssl_.get(), options.server_name.c_str()) != 1) {
+    (void)drain_openssl_errors();
+    (void)fail(ErrorCode::internal, "the server name is longer than 255 bytes");
+    return;
   }
   if (sessions_ == nullptr) return;
   session_key_ = context_->session_generation();

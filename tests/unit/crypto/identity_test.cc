@@ -98,6 +98,18 @@ TEST_F(IdentityTest, a_workload_certificate_is_no_root) {
   EXPECT_NE(refusal(mixed).find("is no CA certificate"), std::string::npos);
 }
 
+TEST_F(IdentityTest, a_weak_root_vouches_for_nobody) {
+  // Our own tools refuse to make one, so it is put together by hand.
+  const Owned<evp_pkey_st> weak(EVP_RSA_gen(1024));
+  auto root = ca_.certificate();
+  X509_set_pubkey(root.get(), weak.get());
+  X509_sign(root.get(), weak.get(), EVP_sha256());
+  const auto leaf = make_leaf(ca_, key_, {});
+  X509_sign(leaf.get(), weak.get(), EVP_sha256());
+  const auto text = refusal(identity_text({leaf}, key_, {root}));
+  EXPECT_NE(text.find("CA certificate key too weak"), std::string::npos) << text;
+}
+
 TEST_F(IdentityTest, all_faults_are_told_at_once) {
   const auto text = refusal(IdentityText{"", "a/cert.pem", "", "a/key.pem", "", "a/ca.pem"});
   EXPECT_NE(text.find("a/cert.pem holds no certificate"), std::string::npos) << text;
