@@ -31,6 +31,7 @@ int Process::run() {
   if (!load_first() || !open_listeners()) return 1;
   start_workers();
   start_dns();
+  for (auto& worker : workers_) worker->accept();
   start_admin();
   watch_files();
   auto& log = shards_.front()->log();

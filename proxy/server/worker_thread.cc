@@ -26,12 +26,15 @@ void WorkerThread::listen(int descriptor, path::Entry entry) {
 }
 
 void WorkerThread::start() {
-  thread_ = std::thread([this] {
+  thread_ = std::thread([this] { loop_.run(); });
+}
+
+void WorkerThread::accept() {
+  loop_.post([this] {
     for (auto& accepting : accepting_) {
       Scope& scope = accepting.entry == path::Entry::outbound ? accept_outbound_ : accept_inbound_;
       loop_.spawn(path::accept_loop(worker_, *accepting.listener, accepting.entry, scope));
     }
-    loop_.run();
   });
 }
 

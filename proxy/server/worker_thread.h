@@ -25,6 +25,9 @@ class WorkerThread {
   /// Before start(). The descriptor stays the ListenerSet's.
   void listen(int descriptor, path::Entry entry);
   void start();
+  /// Accepts from now on. After what was posted before: nobody is served without certificates and
+  /// endpoints that are there already.
+  void accept();
 
   /// Runs `job` on the worker's thread.
   void post(std::function<void(path::Worker&, WorkerTls&)> job);
