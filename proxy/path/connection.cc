@@ -85,6 +85,7 @@ Result<SocketAddress> find_destination(Connection& connection) {
   if (socket < 0) return decide(info.original_destination, info.local, guard);
   auto original = original_destination(socket);
   if (!original) return original.error();
+  connection.destination = *original;  // For the record, also when it is refused.
   return decide(*original, info.local, guard);
 }
 

@@ -95,6 +95,7 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
     if (!hop) {
       failure.error = hop.error();
     } else {
+      exchange.record.upstream = hop->endpoint;
       auto obtained =
           co_await obtain(worker, *exchange.view, *hop, is_cautious(exchange), fresh,
                           plan.timeouts->connect, exchange.record.trace, *exchange.scope);

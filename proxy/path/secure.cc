@@ -44,7 +44,7 @@ Task<Result<FirstBytes>> look(Connection& connection, bool mesh_only) {
 Task<Result<detect::ClientHello>> read_hello(Connection& connection) {
   Scope waiting(connection.scope);
   waiting.set_deadline(connection.now() + connection.snapshot().inbound_timeouts.detect,
-                       {ErrorCode::tls_timeout, Side::downstream, Stage::tls});
+                       {ErrorCode::detect_timeout, Side::downstream, Stage::detect});
   StreamReader& reader = connection.reader();
   detect::ClientHello hello;
   for (;;) {
@@ -78,7 +78,8 @@ Task<Result<void>> terminate(Connection& connection) {
   Scope handshake(connection.scope);
   handshake.set_deadline(connection.now() + connection.snapshot().inbound_timeouts.connect,
                          {ErrorCode::tls_timeout, Side::downstream, Stage::tls});
-  auto secured = co_await worker.tls.accept(connection.take_stream(), handshake);
+  StreamPtr lower = connection.take_stream();
+  auto secured = co_await worker.tls.accept(std::move(lower), handshake);
   if (!secured) {
     worker.telemetry.count(Counter::handshakes_failed);
     connection.trace(Stage::tls, Event::tls_refused, secured.error().note);
