@@ -6,10 +6,10 @@ caller or of an App. Sockets of callers and Apps belong to the test's own proces
 rules redirect like any app's), so both ends of an exchange are steps of one test.
 """
 
+import collections
 import re
 import select
 import shutil
-import signal
 import socket
 import struct
 import subprocess
@@ -397,26 +397,87 @@ def field(head: bytes, name: str) -> str | None:
     return found[1].decode() if found else None
 
 
-def lines(head: bytes) -> list[bytes]:
-    """The field lines of a head, without its first line."""
-    return head.split(b"\r\n")[1:-2]
+class CountingApp(App):
+    """Answers every request with 200 and counts how often each `X-Call` reached it."""
 
+    def __init__(self, pod: Pod, port: int = APP_PORT):
+        super().__init__(pod, port)
+        self.calls: collections.Counter[str] = collections.Counter()
+        self.serve(self._answer)
 
-def answer_forever(body: bytes = b"ok"):
-    """For App.serve: reads requests without body and answers each."""
-
-    def answer(wire: Wire) -> None:
-        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    def _answer(self, wire: Wire) -> None:
         wire.socket.settimeout(None)
         while True:
-            wire.head()
-            wire.send(head + body)
+            head = wire.head()
+            call = field(head, "x-call")
+            self.calls[call] += 1
+            wire.take(int(field(head, "content-length") or 0))
+            wire.send(f"HTTP/1.1 200 OK\r\nContent-Length: {len(call)}\r\n\r\n{call}")
 
-    return answer
+    def repeated(self) -> list[str]:
+        return [call for call, times in self.calls.items() if times > 1]
 
 
-def terminate(process: Process) -> None:
-    process.signal(signal.SIGTERM)
+class Traffic:
+    """Callers that ask a CountingApp all the time, until the block ends.
 
+    Each connection serves some requests, GET and POST in turn, then is closed by its caller. The
+    answer must be the request's own.
+    """
 
-__all__ = [name for name in dir() if not name.startswith("_")]
+    PAUSE_SECONDS = 0.002  # the machine has more to do
+
+    def __init__(self, member: Member, name: str, port: int = 80, callers: int = 2, each: int = 10):
+        self.answered = 0
+        self.failures: list[str] = []
+        self._member = member
+        self._target = (member.address_of(name), port)
+        self._each = each
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._threads = [
+            threading.Thread(target=self._call_on, args=(number,), daemon=True)
+            for number in range(callers)
+        ]
+
+    def __enter__(self) -> "Traffic":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _call_on(self, number: int) -> None:
+        done = 0
+        while not self._stopping.is_set():
+            try:
+                with self._member.dial(*self._target) as client:
+                    for _ in range(self._each):
+                        done += 1
+                        self._call(client, f"{number}-{done}", "POST" if done % 2 else "GET")
+                        if self._stopping.wait(self.PAUSE_SECONDS):
+                            return
+            except (OSError, AssertionError) as error:
+                with self._lock:
+                    self.failures.append(f"call {number}-{done}: {error!r}")
+
+    def _call(self, client: Wire, call: str, method: str) -> None:
+        body = "x" * 100 if method == "POST" else ""
+        length = f"Content-Length: {len(body)}\r\n" if body else ""
+        client.send(f"{method} / HTTP/1.1\r\nHost: h\r\nX-Call: {call}\r\n{length}\r\n{body}")
+        status, head, answer = client.response()
+        if (status, answer) != (200, call.encode()):
+            raise Broken(f"{head!r} {answer!r}")
+        with self._lock:
+            self.answered += 1
+
+    def wait_answered(self, more: int) -> None:
+        """Until so many more requests have been answered."""
+        wanted = self.answered + more
+        wait_until(lambda: self.answered >= wanted or self.failures, f"{more} answers", 20.0)
+
+    def assert_flawless(self) -> None:
+        assert not self.failures, f"{len(self.failures)} of {self.answered}: {self.failures[:3]}"
