@@ -24,7 +24,8 @@ inline constexpr std::size_t kHeadBytesMax = 64 * kKiB;
 inline constexpr std::size_t kHeaderFieldsMax = 200;
 inline constexpr std::size_t kTrailerBytesMax = 16 * kKiB;
 inline constexpr std::size_t kChunkExtensionBytesMax = 256;
-inline constexpr std::size_t kChunkOverheadBytesMax = 16 * kKiB;  ///< Chunk extensions above the data of a body.
+inline constexpr std::size_t kChunkOverheadBytesMax =
+    16 * kKiB;  ///< Chunk extensions above the data of a body.
 inline constexpr std::size_t kInformationalResponsesMax = 16;  ///< 1xx heads per response.
 inline constexpr std::size_t kReplayBytesMax =
     64 * kKiB;  ///< A request body kept for another attempt.
@@ -44,15 +45,16 @@ inline constexpr std::size_t kPeerCertificateBytesMax =
 inline constexpr std::size_t kTlsSessionsMax =
     1024;  ///< Client sessions kept for resumption, per worker.
 inline constexpr std::chrono::hours kTlsTicketLifetimeMax{2};
-inline constexpr std::uint32_t kTlsLateMessagesMax = 32;       ///< Tickets and key updates with no data between.
+inline constexpr std::uint32_t kTlsLateMessagesMax =
+    32;  ///< Tickets and key updates with no data between.
 
 // Tokens.
 inline constexpr std::size_t kTokenBytesMax = 8 * kKiB;
 inline constexpr std::size_t kTokensCachedMax = 4096;
 inline constexpr std::size_t kJwksBytesMax = 1 * kMiB;
-inline constexpr std::size_t kJwksKeysMax = 256;               ///< Usable keys of one issuer.
-inline constexpr std::size_t kTokenDepthMax = 16;              ///< Nesting of a token's JSON.
-inline constexpr std::size_t kRolesMax = 256;                  ///< The two built-in ones among them.
+inline constexpr std::size_t kJwksKeysMax = 256;   ///< Usable keys of one issuer.
+inline constexpr std::size_t kTokenDepthMax = 16;  ///< Nesting of a token's JSON.
+inline constexpr std::size_t kRolesMax = 256;      ///< The two built-in ones among them.
 
 // Telemetry.
 inline constexpr std::size_t kExplainRecordsMax = 256;    ///< Per worker.
@@ -60,9 +62,9 @@ inline constexpr std::size_t kTraceEventsMax = 24;        ///< Per exchange: 512
 inline constexpr std::size_t kLogRingBytes = 256 * kKiB;  ///< Per worker.
 inline constexpr std::size_t kMetricCellsMax =
     4096;  ///< Per worker; further ones share the cell "overflow".
-inline constexpr std::size_t kInternedStringsMax = 65536;        ///< Process-wide, never forgotten.
-inline constexpr std::size_t kInternedBytesMax = 8 * kMiB;       ///< All of them together.
-inline constexpr std::size_t kInternedStringBytesMax = 1 * kKiB; ///< Longer ones are cut.
+inline constexpr std::size_t kInternedStringsMax = 65536;   ///< Process-wide, never forgotten.
+inline constexpr std::size_t kInternedBytesMax = 8 * kMiB;  ///< All of them together.
+inline constexpr std::size_t kInternedStringBytesMax = 1 * kKiB;  ///< Longer ones are cut.
 inline constexpr std::size_t kForeignStringsShare = 4;  ///< Text that peers chose: one in four.
 inline constexpr std::size_t kLogLineBytesMax = 4 * kKiB;
 inline constexpr std::chrono::milliseconds kLogBatchTime{10};  ///< Lines of so long: one write.
@@ -71,16 +73,19 @@ inline constexpr std::chrono::milliseconds kLogBatchTime{10};  ///< Lines of so 
 inline constexpr std::size_t kDnsMessageBytesMax = 4 * kKiB;
 inline constexpr std::size_t kDnsPendingMax = 512;
 inline constexpr std::size_t kDnsTcpConnectionsMax = 64;
-inline constexpr std::size_t kDnsAnswerBytesMax = 65535;       ///< RFC 1035 section 4.2.2: the length is 16 bits.
+inline constexpr std::size_t kDnsAnswerBytesMax =
+    65535;  ///< RFC 1035 section 4.2.2: the length is 16 bits.
 inline constexpr std::size_t kDnsCnameChainMax = 16;
-inline constexpr std::chrono::milliseconds kDnsLookWait{1000}; ///< A query waits so long for a first endpoint.
-inline constexpr std::chrono::milliseconds kDnsForwardTime{4500};  ///< Resolvers ask again after 5 s.
+inline constexpr std::chrono::milliseconds kDnsLookWait{
+    1000};  ///< A query waits so long for a first endpoint.
+inline constexpr std::chrono::milliseconds kDnsForwardTime{
+    4500};  ///< Resolvers ask again after 5 s.
 inline constexpr std::chrono::seconds kDnsTcpIdle{10};
-inline constexpr std::size_t kVirtualAddressesMax = 64 * 1024; ///< Those kept for 24 h included.
+inline constexpr std::size_t kVirtualAddressesMax = 64 * 1024;  ///< Those kept for 24 h included.
 
 // Discovery.
 inline constexpr std::size_t kEndpointsPerBackendMax = 1024;
-inline constexpr std::size_t kLooksMax = 64;                   ///< Background looks upstream at once.
+inline constexpr std::size_t kLooksMax = 64;  ///< Background looks upstream at once.
 inline constexpr std::size_t kStateFileBytesMax = 32 * kMiB;
 
 // Pools, retries, configuration.
@@ -91,10 +96,10 @@ inline constexpr std::size_t kConfigBytesMax = 64 * kMiB;
 inline constexpr std::size_t kConfigErrorsMax = 100;
 inline constexpr std::size_t kAdminConnectionsMax = 64;  ///< Per surface: admin, metrics, health.
 inline constexpr std::size_t kAdminHeadBytesMax = 8 * kKiB;
-inline constexpr std::chrono::seconds kAdminIdle{75};     ///< Scrapers come back every 15 to 60 s.
-inline constexpr std::chrono::seconds kAdminHeadTime{5};  ///< For a request's head to arrive.
+inline constexpr std::chrono::seconds kAdminIdle{75};      ///< Scrapers come back every 15 to 60 s.
+inline constexpr std::chrono::seconds kAdminHeadTime{5};   ///< For a request's head to arrive.
 inline constexpr std::chrono::seconds kAdminSendTime{10};  ///< For a page to be taken.
-inline constexpr std::chrono::seconds kAdminProbeTime{10};  ///< For the app to answer a probe.
+inline constexpr std::chrono::seconds kAdminProbeTime{10};      ///< For the app to answer a probe.
 inline constexpr std::size_t kAdminAnswerBytesMax = 64 * kMiB;  ///< What the CLI takes.
 inline constexpr std::chrono::seconds kAdminClientTime{10};     ///< Each wait of the CLI.
 inline constexpr std::size_t kWorkersMax = 64;
