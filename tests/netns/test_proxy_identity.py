@@ -1,0 +1,152 @@
+"""Certificates: what a handshake refuses and how it is told, and renewal while traffic flows."""
+
+import shutil
+import time
+
+from lab import Capture, wait_until
+from mesh import CALLEE, CALLER, CountingApp, Mesh, Traffic, field
+
+API = "spiffe://cluster.local/ns/default/sa/api"
+API2 = "spiffe://cluster.local/ns/default/sa/api2"
+OTHER = "spiffe://cluster.local/ns/default/sa/other"
+
+
+def get(member, name: str = "api2.default"):
+    with member.call(name) as client:
+        client.send("GET / HTTP/1.1\r\nHost: h\r\nX-Call: 1\r\n\r\n")
+        return client.response()
+
+
+def assert_refused(member, code: str, *named: str) -> dict:
+    """A call fails, and the caller's log and explain say why with all of these names."""
+    status, head, _ = get(member)
+    assert status == 502, head
+    identifier = field(head, "x-request-id")
+    record = member.wait_logged(kind="exchange", id=identifier)
+    assert record["outcome"] == code, record
+    for name in named:
+        assert name in record["summary"], (name, record["summary"])
+    (explained,) = member.sidecar.explain(identifier)
+    assert explained["outcome"] == code and explained["remedy"], explained
+    return record
+
+
+def test_another_identity_than_expected_is_refused_by_the_caller(lab, binaries):
+    mesh = Mesh(lab, binaries)
+    api = mesh.member("api", CALLER)
+    api2 = mesh.member("api2", CALLEE, identity=mesh.issue("other"))
+    app = CountingApp(api2.pod)
+    capture = Capture(api2.pod)
+    assert_refused(api, "tls_identity_unexpected", f"presented: {OTHER}", f"expected: {API2}")
+    said = api2.wait_logged(kind="handshake")
+    assert said["outcome"].startswith("tls_") and "the peer refused" in said["summary"], said
+    assert not app.calls and capture.between(api.pod, api2.pod).plaintext_segments == 0
+
+    api2.give_identity(mesh.issue("api2"))  # and is healed by the right certificate
+    wait_until(lambda: get(api)[0] == 200, "a call to succeed", 10)
+
+
+def test_a_certificate_of_a_foreign_authority_is_refused_by_either_side(lab, binaries):
+    mesh = Mesh(lab, binaries)
+    api = mesh.member("api", CALLER, identity=mesh.issue("api", "foreign"))
+    api2 = mesh.member("api2", CALLEE)
+    app = CountingApp(api2.pod)
+    assert_refused(api, "tls_peer_untrusted", f"presented: {API2}", f"expected: {API2}")
+    said = api2.wait_logged(kind="handshake")
+    assert "the peer refused" in said["summary"] and "unknown" in said["summary"], said
+
+    # A caller who trusts everybody is still not trusted: the callee refuses, and says whom.
+    bundle = [(mesh.authority(name) / "ca.pem").read_text() for name in ("ca", "foreign")]
+    api.replace("identity/ca.pem", "".join(bundle))
+    api.wait_logged(event="identity_loaded")
+    api.process.wait_for(lambda: len(api.logged(event="identity_loaded")) == 2, "the bundle")
+    status, head, _ = get(api)
+    assert status == 502, head
+    said = api2.wait_logged(kind="handshake", outcome="tls_peer_untrusted")
+    for part in (f"presented: {API}", "expected: an identity of cluster.local", "authority: "):
+        assert part in said["summary"], said
+    (explained,) = api2.sidecar.explain(said["id"])
+    assert explained["remedy"] and f"presented: {API}" in explained["summary"], explained
+    record = api.wait_logged(kind="exchange", id=field(head, "x-request-id"))
+    assert record["outcome"] == "tls_handshake_failed", record
+    assert "refused our certificate with the alert 48 (unknown" in record["summary"], record
+    assert not app.calls
+
+
+def test_an_expired_certificate_is_refused_by_either_side(lab, binaries):
+    mesh = Mesh(lab, binaries)
+    api, api2 = mesh.pair()
+    app = CountingApp(api2.pod)
+    # Both expire in force: one as server, one as client.
+    api2.give_identity(mesh.issue("api2", "ca", "--valid", "2s"))
+    expires = time.time() + 2
+    api2.process.wait_for(lambda: len(api2.logged(event="identity_loaded")) == 2, "the new leaf")
+    assert get(api)[0] == 200, "valid, and now there is a pooled connection under it"
+    wait_until(lambda: time.time() > expires + 1, "its end", 5)
+    calls = len(app.calls)
+    assert_refused(api, "tls_peer_expired", f"presented: {API2}", "our clock: ")
+    assert len(app.calls) == calls
+    api2.give_identity(mesh.issue("api2"))
+    wait_until(lambda: get(api)[0] == 200, "a call with the renewed one", 10)
+
+    api.give_identity(mesh.issue("api", "ca", "--valid", "2s"))
+    expires = time.time() + 2
+    api.process.wait_for(lambda: len(api.logged(event="identity_loaded")) == 2, "the new leaf")
+    wait_until(lambda: time.time() > expires + 1, "its end", 5)
+    calls = len(app.calls)
+    status, head, _ = get(api, "six.default")  # where no older connection is idle
+    assert status == 502 and len(app.calls) == calls, head
+    said = api2.wait_logged(kind="handshake", outcome="tls_peer_expired")
+    assert f"presented: {API}" in said["summary"], said
+
+
+def test_leaves_and_the_root_change_without_a_failed_request(lab, binaries):
+    mesh = Mesh(lab, binaries)
+    api, api2 = mesh.pair("workers: 2\n" + CALLER, "workers: 2\n" + CALLEE)
+    app = CountingApp(api2.pod)
+
+    def loaded(member) -> int:
+        return len(member.logged(event="identity_loaded"))
+
+    def give(member, identity) -> None:
+        before = loaded(member)
+        member.give_identity(identity)
+        member.process.wait_for(lambda: loaded(member) > before, "the new files to be in force")
+
+    with Traffic(api, "api2.default", callers=3) as traffic:
+        traffic.wait_answered(20)
+        end = time.monotonic() + 5
+        renewals = 0
+        while time.monotonic() < end:
+            begin = time.monotonic()
+            for member in (api, api2):
+                give(member, mesh.issue(member.pod.name))
+            renewals += 1
+            wait_until(lambda: time.monotonic() >= begin + 0.3, "the next renewal", 1)
+        assert renewals >= 5
+
+        old, new = ((mesh.authority(name) / "ca.pem").read_text() for name in ("ca", "next"))
+        for authority, bundle in (("ca", old + new), ("next", old + new), ("next", new)):
+            for member in (api2, api):
+                identity = mesh.issue(member.pod.name, authority)
+                (identity / "ca.pem").write_text(bundle)
+                give(member, identity)
+                traffic.wait_answered(20)
+
+        # Half of a new set, then nonsense: what is in force stays.
+        before = loaded(api2)
+        torn = api2.sidecar.home / "identity" / "cert.pem"
+        other = mesh.issue("api2", "next")
+        torn.write_bytes((other / "cert.pem").read_bytes())  # its key is not there
+        api2.wait_logged(event="identity_refused")
+        traffic.wait_answered(20)
+        torn.write_bytes((other / "cert.pem").read_bytes()[:200])
+        api2.process.wait_for(lambda: len(api2.logged(event="identity_refused")) >= 2, "a refusal")
+        traffic.wait_answered(20)
+        assert loaded(api2) == before
+        shutil.copyfile(other / "key.pem", api2.sidecar.home / "identity" / "key.pem")
+        torn.write_bytes((other / "cert.pem").read_bytes())
+        api2.process.wait_for(lambda: loaded(api2) == before + 1, "the whole set")
+        traffic.wait_answered(20)
+    traffic.assert_flawless()
+    assert not app.repeated()
