@@ -1,8 +1,6 @@
 #include "tls/stream.h"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 
 #include "base/assert.h"
 #include "io/ops.h"
@@ -10,75 +8,12 @@
 namespace epaulet {
 namespace {
 
-/// What remains of a write: a position in its list of buffers.
-struct Rest {
-  std::span<const ConstBytes> buffers;
-  std::size_t& index;
-  std::size_t& offset;
-
-  /// The contiguous bytes at the position; empty at the end.
-  [[nodiscard]] ConstBytes front() {
-    while (index < buffers.size()) {
-      const auto bytes = buffers[index].subspan(offset);
-      if (!bytes.empty()) return bytes;
-      ++index;
-      offset = 0;
-    }
-    return {};
-  }
-  void advance(std::size_t bytes) { offset += bytes; }
-  [[nodiscard]] std::size_t total() const {
-    std::size_t sum = 0;
-    for (std::size_t i = index; i < buffers.size(); ++i) sum += buffers[i].size();
-    return sum - (index < buffers.size() ? offset : 0);
-  }
-};
-
-std::size_t records_for(std::size_t bytes) {
-  return (bytes + TlsEngine::kRecordBytesMax - 1) / TlsEngine::kRecordBytesMax;
-}
-
 /// A record shorter than this, with more to come, is not begun at the end of a block.
 constexpr std::size_t kScrapBytes = 4 * limits::kKiB;
 
 /// Room that each block keeps for what OpenSSL adds by itself: the answer to a key update,
 /// close_notify.
 constexpr std::size_t kControlBytes = 64;
-
-/// Where pieces of one record are put together. Used within one call only, so all streams of a
-/// thread share it.
-thread_local std::array<std::byte, TlsEngine::kRecordBytesMax> gathered;
-
-/// The next record's plaintext: a view into the buffers where that costs no record more, else
-/// gathered pieces.
-ConstBytes next_record(Rest& rest, std::size_t bytes_max) {
-  const auto front = rest.front();
-  const std::size_t total = rest.total();
-  const std::size_t record = std::min(total, bytes_max);
-  if (front.size() >= record) return front.first(record);
-  if (front.size() <= bytes_max && 1 + records_for(total - front.size()) == records_for(total))
-    return front;
-  std::size_t filled = 0;
-  std::size_t index = rest.index;
-  std::size_t offset = rest.offset;
-  Rest ahead{rest.buffers, index, offset};
-  while (filled < record) {
-    const auto piece = ahead.front();
-    const std::size_t take = std::min(piece.size(), record - filled);
-    std::memcpy(gathered.data() + filled, piece.data(), take);
-    ahead.advance(take);
-    filled += take;
-  }
-  return ConstBytes(gathered).first(filled);
-}
-
-void skip(Rest& rest, std::size_t bytes) {
-  while (bytes > 0) {
-    const std::size_t take = std::min(bytes, rest.front().size());
-    rest.advance(take);
-    bytes -= take;
-  }
-}
 
 }  // namespace
 
@@ -113,8 +48,7 @@ Error TlsStream::with_side(Error error, Retry retry) const {
   return error;
 }
 
-// --- Handshake
-// ---------------------------------------------------------------------------------------------------
+// Handshake.
 
 /// `co_await Arrival`: until the lower stream gave something: bytes, its end or an error.
 class TlsStream::Arrival final : private Cancellable {
@@ -178,8 +112,7 @@ Task<Result<void>> TlsStream::handshake(Scope& scope) {
   }
 }
 
-// --- Reading
-// -----------------------------------------------------------------------------------------------------
+// Reading.
 
 Bytes TlsStream::make_room() {
   if (!ciphertext_) {
@@ -315,14 +248,13 @@ bool TlsStream::has_pending_input() {
   }
 }
 
-// --- Writing
-// -----------------------------------------------------------------------------------------------------
+// Writing.
 
 bool TlsStream::start_write(WriteOp& op) {
   EPAULET_ASSERT(writing_ == nullptr && engine_.handshake_is_over());
   EPAULET_ASSERT(op.buffers.size() <= WriteOp::kBuffersMax);
   writing_ = &op;
-  write_index_ = write_offset_ = 0;
+  unsent_ = Unsent(op.buffers);
   write_is_encrypted_ = false;
   if (!pump_write()) return false;
   writing_ = nullptr;
@@ -361,21 +293,18 @@ bool TlsStream::pump_write() {
 
 /// Encrypts as much of the pending write as one block takes. False: the engine failed.
 bool TlsStream::encrypt() {
-  Rest rest{writing_->buffers, write_index_, write_offset_};
-  std::size_t left = rest.total();
   engine_.reserve_output(
-      std::min(left + records_for(left) * TlsEngine::kRecordOverhead + kControlBytes,
+      std::min(unsent_.bytes() + unsent_.records() * TlsEngine::kRecordOverhead + kControlBytes,
                limits::kLargeBlockBytes));
-  while (left > 0) {
+  while (!unsent_.empty()) {
     const std::size_t room = engine_.output_room();
     if (room <= TlsEngine::kRecordOverhead + kControlBytes) return true;
     // A scrap of a record is not worth its overhead: it waits for the next block.
     const std::size_t fits = room - TlsEngine::kRecordOverhead - kControlBytes;
-    if (fits < std::min(left, kScrapBytes)) return true;
-    const auto record = next_record(rest, std::min(fits, TlsEngine::kRecordBytesMax));
+    if (fits < std::min(unsent_.bytes(), kScrapBytes)) return true;
+    const auto record = unsent_.next_record(std::min(fits, TlsEngine::kRecordBytesMax));
     if (engine_.write(record) != TlsEngine::Step::done) return false;
-    skip(rest, record.size());
-    left -= record.size();
+    unsent_.skip(record.size());
   }
   if (writing_->end && engine_.close_write() != TlsEngine::Step::done) return false;
   write_is_encrypted_ = true;

@@ -9,6 +9,7 @@
 #include "runtime/scope.h"
 #include "runtime/task.h"
 #include "tls/engine.h"
+#include "tls/unsent.h"
 
 namespace epaulet {
 
@@ -107,8 +108,7 @@ class TlsStream final : public ByteStream {
   TlsOutput in_flight_;
   ConstBytes lower_buffer_;
   WriteOp* writing_ = nullptr;
-  std::size_t write_index_ = 0;
-  std::size_t write_offset_ = 0;
+  Unsent unsent_;
   bool write_is_encrypted_ = false;
 };
 

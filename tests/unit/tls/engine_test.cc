@@ -151,8 +151,7 @@ TEST_F(TlsEngineTest, a_changed_byte_of_the_handshake_never_opens_both_ends) {
   }
 }
 
-// --- Who is refused, and how both ends tell it
-// -------------------------------------------------------------------
+// Who is refused, and how both ends tell it.
 
 TEST_F(TlsEngineTest, a_client_of_another_root_is_refused_and_both_ends_say_why) {
   const auto other = CertificateAuthority::create(kDomain, KeyType::p256, kNow);
@@ -322,8 +321,7 @@ TEST_F(TlsEngineTest, a_client_without_a_certificate_is_refused) {
   expect_contains(server.report().diagnosis, {"sent no certificate"});
 }
 
-// --- ALPN
-// --------------------------------------------------------------------------------------------------------
+// ALPN.
 
 TEST_F(TlsEngineTest, unknown_versions_fail_closed_and_say_so) {
   const auto key = PrivateKey::generate(KeyType::p256);
@@ -371,8 +369,7 @@ TEST_F(TlsEngineTest, a_server_that_chooses_no_token_is_no_sidecar) {
   EXPECT_FALSE(client.has_output()) << "our Finished would tell the server that all is well";
 }
 
-// --- Other protocols
-// ---------------------------------------------------------------------------------------------
+// Other protocols.
 
 TEST_F(TlsEngineTest, older_tls_is_refused) {
   const auto key = PrivateKey::generate(KeyType::p256);
@@ -411,8 +408,7 @@ TEST_F(TlsEngineTest, plain_text_is_no_handshake) {
   EXPECT_EQ(client.error().code, ErrorCode::tls_protocol_error);
 }
 
-// --- After the handshake
-// -----------------------------------------------------------------------------------------
+// After the handshake.
 
 TEST_F(TlsEngineTest, each_direction_ends_by_itself) {
   EnginePair pair(api, api2, options());
