@@ -310,6 +310,7 @@ TlsEngine::Step TlsEngine::fail(ErrorCode code, std::string diagnosis, std::int3
       Error(code, is_server_ ? Side::downstream : Side::upstream, Stage::tls, Retry::never, detail);
   if (!is_server_) error_.retry = nothing_reached ? Retry::safe : Retry::if_idempotent;
   report_.diagnosis = std::move(diagnosis);
+  if (note_ != nullptr) error_.note = note_(report_.diagnosis);
   return Step::failed;
 }
 
@@ -321,10 +322,12 @@ void TlsEngine::interrupted(const Error& why) {
   (void)fail(why.code,
              fmt::format("{}: {} bytes had come from the peer; {}", how, received_, own_text()),
              why.detail);
-  const auto retry = error_.retry;
+  // The same fact with what only the engine knows.
+  const Error told = error_;
   error_ = why;
-  error_.stage = Stage::tls;
-  error_.retry = retry;
+  error_.stage = told.stage;
+  error_.retry = told.retry;
+  error_.note = told.note;
 }
 
 }  // namespace epaulet

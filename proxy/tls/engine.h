@@ -93,6 +93,11 @@ class TlsEngine {
   /// Ciphertext bytes that still fit.
   [[nodiscard]] std::size_t output_room() const;
 
+  /// Gives errors from now on a `note`: what this function returns for their diagnosis (the explain
+  /// table).
+  using NoteFunction = std::uint32_t (*)(std::string_view diagnosis);
+  void note_with(NoteFunction note) { note_ = note; }
+
   [[nodiscard]] bool handshake_is_over() const { return open_; }
   /// The handshake ended for a reason outside: timeout, reset, end of stream. Adds what is known to
   /// the report.
@@ -132,6 +137,7 @@ class TlsEngine {
   Sha256 resumed_authority_{};
   /// What a callback found out while OpenSSL was running: more precise than OpenSSL's error.
   std::optional<PeerVerdict> refusal_;
+  NoteFunction note_ = nullptr;
   Error error_;
   HandshakeReport report_;
 };

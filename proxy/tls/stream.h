@@ -37,6 +37,9 @@ class TlsStream final : public ByteStream {
   /// arrives with the first read.
   [[nodiscard]] const HandshakeReport& report() const { return engine_.report(); }
 
+  /// Errors of the TLS layer, those of later reads included, then carry a `note`.
+  void note_with(TlsEngine::NoteFunction note) { engine_.note_with(note); }
+
   bool start_read(ReadOp& op) override;
   void cancel_read(const Error& why) override;
   bool start_write(WriteOp& op) override;

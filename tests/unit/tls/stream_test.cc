@@ -496,17 +496,25 @@ TEST_F(TlsStreamTest, the_servers_refusal_of_our_certificate_arrives_with_the_fi
   text.bundle += ca_.certificate().to_pem();
   api_ = context_of(identity_of(text, kStart));
   connect();
+  // A diagnosis becomes a note: the explain table in the sidecar, its length here.
+  const auto length = [](std::string_view diagnosis) {
+    return static_cast<std::uint32_t>(diagnosis.size());
+  };
+  client_->note_with(length);
+  server_->note_with(length);
   loop_.spawn(shake(*client_, scope_, client_result_));
   loop_.spawn(shake(*server_, scope_, server_result_));
   run();
   ASSERT_TRUE(client_result_->has_value());
   ASSERT_FALSE(server_result_->has_value());
+  EXPECT_EQ(server_result_->error().note, server_->report().diagnosis.size());
   EXPECT_EQ(server_result_->error().code, ErrorCode::tls_peer_untrusted);
   TestRead read;
   ASSERT_TRUE(client_->start_read(read));
   EXPECT_EQ(read.result.error().code, ErrorCode::tls_handshake_failed);
   EXPECT_EQ(read.result.error().retry, Retry::safe);
   EXPECT_NE(client_->report().diagnosis.find("refused our certificate"), std::string::npos);
+  EXPECT_EQ(read.result.error().note, client_->report().diagnosis.size());
   TestWrite write({"x"});
   ASSERT_TRUE(client_->start_write(write));
   EXPECT_EQ(write.result.error().code, ErrorCode::tls_handshake_failed);
