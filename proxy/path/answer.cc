@@ -2,6 +2,7 @@
 
 #include "base/error_table.h"
 #include "path/exchange.h"
+#include "path/proxy_status.h"
 
 namespace epaulet::path {
 namespace {
@@ -20,24 +21,6 @@ std::string_view challenge(std::uint16_t status, const Error& error) {
   return error.code == ErrorCode::token_invalid
              ? "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n"
              : "WWW-Authenticate: Bearer\r\n";
-}
-
-/// RFC 9209. Between sidecars, and where the port says `expose`: the reason with the rule's place.
-std::string proxy_status(const Exchange& exchange, const Error& error) {
-  const auto& row = describe(error.code);
-  std::string details(row.name);
-  if (exchange.record.rule != 0) {
-    details += fmt::format("; rule {} ({})", telemetry::text_of(exchange.record.rule),
-                           telemetry::text_of(exchange.record.rule_origin));
-  }
-  // A quoted string (RFC 8941 section 3.3.3): visible ASCII, with quote and backslash escaped.
-  std::string quoted;
-  for (const char c : details) {
-    if (c == '"' || c == '\\') quoted += '\\';
-    quoted += c >= ' ' && c <= '~' ? c : '?';
-  }
-  return fmt::format("Proxy-Status: epaulet; error={}; details=\"{}\"\r\n", row.proxy_status,
-                     quoted);
 }
 
 bool reader_may_know(const Exchange& exchange) {
@@ -62,7 +45,11 @@ Task<Result<void>> answer(Exchange& exchange, const Error& error, bool may_keep)
   const auto id = exchange.record.request_id.view();
   std::string lines(challenge(status, error));
   lines += fmt::format("X-Request-Id: {}\r\n", id);
-  if (reader_may_know(exchange)) lines += proxy_status(exchange, error);
+  if (reader_may_know(exchange)) {
+    lines += fmt::format("Proxy-Status: {}\r\n",
+                         proxy_status_text(error.code, telemetry::text_of(exchange.record.rule),
+                                           telemetry::text_of(exchange.record.rule_origin)));
+  }
   std::string body;
   if (exchange.connection.inbound()) {
     // An outsider gets a request id and no more; whoever runs the mesh asks explain for it.

@@ -4,6 +4,7 @@
 
 #include "base/ascii.h"
 #include "http/hop_by_hop.h"
+#include "path/proxy_status.h"
 #include "path/upgrade.h"
 #include "policy/header_hygiene.h"
 
@@ -156,6 +157,23 @@ void Attempt::prepare_response() {
   strip_response(response, reader, expose);
 }
 
+std::optional<Error> Attempt::told_failure() const {
+  if (plan_.inbound || upstream_.peer == 0) return std::nullopt;
+  const auto* told = exchange_.response.find(http::FieldId::proxy_status);
+  return told == nullptr ? std::nullopt : failure_told_in(told->value);
+}
+
+Task<void> Attempt::discard() {
+  prepare_response();
+  auto& body = upstream_.http.body();
+  std::size_t bytes = 0;
+  while (!body.complete() && bytes < limits::kDrainedBodyBytesMax) {
+    const auto chunk = co_await body.pull(scope_);
+    if (!chunk) break;
+    bytes += chunk->bytes.size();
+  }
+}
+
 Task<Error> Attempt::deliver() {
   auto& server = exchange_.server;
   auto& response = exchange_.response;
@@ -198,14 +216,15 @@ Task<Error> Attempt::copy_body() {
 }
 
 Task<void> Attempt::finish() {
-  idle_.stop();
   if (upload_.running() || upload_.ended()) {
-    // An answer that came before the request was complete: nobody reads the rest.
-    if (upload_.running()) {
+    // An answer that came before the request was complete. Who keeps the connection reads the rest;
+    // otherwise nobody does.
+    if (upload_.running() && !exchange_.response.keep_alive) {
       upload_scope_.cancel({ErrorCode::cancelled, Side::self, Stage::send});
     }
     (void)co_await upload_.join();
   }
+  idle_.stop();
   exchange_.unwatch_downstream();
   upstream_.http.finish();
 }

@@ -17,8 +17,11 @@ class Attempt final {
   Task<Error> until_head();
   /// Commits the response and copies its body. code none: all of it was delivered.
   Task<Error> deliver();
-  /// After deliver(): lets both connections settle, so that they can serve the next exchange where
-  /// that is possible.
+  /// Instead of deliver(), for an answer of the next sidecar that we give in our own words: reads
+  /// it to its end.
+  Task<void> discard();
+  /// After deliver() or discard(): lets both connections settle, so that they can serve the next
+  /// exchange where that is possible.
   Task<void> finish();
   /// Gives the attempt up: the upstream connection is of no more use.
   Task<void> stop(Error why);
@@ -26,6 +29,9 @@ class Attempt final {
   [[nodiscard]] bool request_was_written() const {
     return upstream_.http.writer().wrote_anything();
   }
+  /// The head came from the next sidecar itself, which could not reach or would not serve: what it
+  /// says.
+  [[nodiscard]] std::optional<Error> told_failure() const;
   /// The next hop has said that it spent its retries on this request.
   [[nodiscard]] bool retries_exhausted_upstream() const;
 

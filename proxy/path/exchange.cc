@@ -4,20 +4,23 @@ namespace epaulet::path {
 
 void Exchange::begin() {
   scope.emplace(connection.scope);
-  request.clear();
-  response.clear();
-  body.release();
+  end();
   record.reset(now());
   record.direction = connection.record.direction;
   record.downstream = connection.peer_address;
   committed = false;
 }
 
+void Exchange::end() {
+  request.clear();
+  response.clear();
+  body.release();
+}
+
 void Exchange::watch_downstream(http::http1::ClientConnection* upstream) {
   half_close_to_ = upstream;
   server.reader().observe(this);
-  server.reader().watch();
-  look_downstream();
+  on_input();
 }
 
 void Exchange::unwatch_downstream() {
@@ -31,9 +34,15 @@ void Exchange::unwatch_downstream() {
 }
 
 void Exchange::on_input() {
+  // Pipelined bytes may lie before an abort: read on while there is room, until a read stays
+  // pending.
+  StreamReader& reader = server.reader();
+  for (std::size_t had = SIZE_MAX;
+       had != reader.buffered().size() && !reader.at_end() && !reader.failed();) {
+    had = reader.buffered().size();
+    reader.watch();
+  }
   look_downstream();
-  server.reader().watch();  // Pipelined bytes came: an abort behind them must still be noticed,
-                            // while there is room.
 }
 
 void Exchange::look_downstream() {

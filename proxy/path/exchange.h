@@ -20,6 +20,8 @@ class Exchange final : private StreamReader::Observer {
 
   /// Before the next request is read.
   void begin();
+  /// After it was reported: an idle connection holds no buffer.
+  void end();
 
   Connection& connection;
   http::http1::ServerConnection& server;

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "base/ascii.h"
+#include "base/error_table.h"
 #include "http/hop_by_hop.h"
 #include "path/attempt.h"
 #include "path/reach.h"
@@ -46,33 +46,42 @@ Result<Hop> next_hop(Exchange& exchange, const Plan& plan, std::vector<std::size
   return pick_endpoint(*exchange.view, plan.backend, tried);
 }
 
-/// A retry that is allowed must also fit: budget, deadline, backoff. Nothing: go on.
-Task<std::optional<Error>> wait_for_retry(Exchange& exchange, const Plan& plan, Error first) {
+/// A retry that is allowed must also fit: the deadline, then the budget. The time to wait before
+/// it, or nothing.
+std::optional<Duration> room_for_retry(Exchange& exchange, const Plan& plan) {
   Worker& worker = exchange.worker();
+  const auto backoff = resilience::backoff_before(plan.retry->backoff, exchange.record.attempts,
+                                                  worker.loop.random());
+  const auto deadline = exchange.scope->deadline();
+  if (deadline && exchange.now() + backoff >= *deadline) {
+    exchange.trace(Stage::limit, Event::retry_refused,
+                   telemetry::intern("the deadline comes before the backoff ends"));
+    return std::nullopt;
+  }
   if (plan.budget != nullptr && !plan.budget->try_spend(exchange.now())) {
     worker.telemetry.count(Counter::retries_over_budget);
     exchange.trace(Stage::limit, Event::retry_refused,
                    telemetry::intern("the retry budget is spent"));
-    co_return first;
+    return std::nullopt;
   }
-  const auto backoff = resilience::backoff_before(plan.retry->backoff, exchange.record.attempts,
-                                                  worker.loop.random());
-  const auto until = exchange.now() + backoff;
-  const auto deadline = exchange.scope->deadline();
-  if (deadline && until >= *deadline) {
-    exchange.trace(Stage::limit, Event::retry_refused,
-                   telemetry::intern("the deadline comes before the backoff ends"));
-    co_return first;
-  }
-  worker.telemetry.count(Counter::retries);
+  return backoff;
+}
+
+/// The caller is watched meanwhile: who has left needs no retry.
+Task<Result<void>> wait_before_retry(Exchange& exchange, Duration backoff) {
+  exchange.worker().telemetry.count(Counter::retries);
   exchange.trace(Stage::send, Event::retry_decided,
                  static_cast<std::uint32_t>(
                      std::chrono::duration_cast<std::chrono::microseconds>(backoff).count()));
   exchange.watch_downstream(nullptr);
-  const auto slept = co_await sleep_until(*exchange.scope, until);
+  const auto slept = co_await sleep_until(*exchange.scope, exchange.now() + backoff);
   exchange.unwatch_downstream();
-  if (!slept) co_return slept.error();
-  co_return std::nullopt;
+  co_return slept;
+}
+
+/// Whether what the next sidecar told is given to our app in our own words.
+bool says_the_same(const Exchange& exchange, const Error& told) {
+  return describe(told.code).http_status == exchange.response.status;
 }
 
 bool is_cautious(const Exchange& exchange) {
@@ -105,50 +114,62 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
         failure.error = obtained.error();
       }
     }
+    bool answered = false;
+    std::optional<Attempt> attempt;
     if (upstream) {
       failure.reused = upstream->reused;
-      Attempt attempt(exchange, plan, *upstream);
-      failure.error = co_await attempt.until_head();
-      failure.request_written = attempt.request_was_written();
+      attempt.emplace(exchange, plan, *upstream);
+      failure.error = co_await attempt->until_head();
+      answered = failure.error.code == ErrorCode::none;
+      failure.request_written = attempt->request_was_written();
       failure.status = exchange.response.status;
-      failure.exhausted_upstream =
-          failure.error.code == ErrorCode::none && attempt.retries_exhausted_upstream();
-      const auto verdict =
-          resilience::decide_retry(*plan.retry, facts_of(exchange, failure), plan.inbound);
-      const bool deliver = failure.error.code == ErrorCode::none &&
-                           verdict != RetryVerdict::retry &&
-                           verdict != RetryVerdict::retry_reuse_race;
-      if (deliver) {
-        const Error ended = co_await attempt.deliver();
-        if (ended.code != ErrorCode::none) {
-          // A mere close would look like the half-close of a caller that still reads.
-          co_await attempt.stop(ended);
-          co_return ended;
+      failure.exhausted_upstream = answered && attempt->retries_exhausted_upstream();
+      if (answered) {
+        if (const auto told = attempt->told_failure()) {
+          failure.error = *told;
+          failure.reused = false;
         }
-        co_await attempt.finish();
-        if (upstream->http.reusable()) worker.pool.put(std::move(upstream));
-        co_return ended;
       }
-      co_await attempt.stop(failure.error);
     }
+    const auto verdict =
+        resilience::decide_retry(*plan.retry, facts_of(exchange, failure), plan.inbound);
+    const bool race = verdict == RetryVerdict::retry_reuse_race;
+    std::optional<Duration> backoff;
+    if (verdict == RetryVerdict::retry && !exchange.scope->cancelled())
+      backoff = room_for_retry(exchange, plan);
+    if (answered && !race && !backoff) {
+      const bool in_our_words =
+          failure.error.code != ErrorCode::none && says_the_same(exchange, failure.error);
+      Error ended = failure.error;
+      if (in_our_words) {
+        co_await attempt->discard();
+      } else {
+        ended = co_await attempt->deliver();
+      }
+      co_await attempt->finish();
+      attempt.reset();
+      if (upstream->http.reusable()) worker.pool.put(std::move(upstream));
+      co_return ended;
+    }
+    if (attempt) co_await attempt->stop(failure.error);
+    attempt.reset();
     upstream.reset();
     exchange.trace(failure.error.stage, Event::attempt_failed,
                    static_cast<std::uint32_t>(failure.error.code),
                    static_cast<std::uint32_t>(failure.error.detail));
     if (exchange.scope->cancelled()) co_return *exchange.scope->cancelled();
-
-    const auto verdict =
-        resilience::decide_retry(*plan.retry, facts_of(exchange, failure), plan.inbound);
-    if (verdict == RetryVerdict::retry_reuse_race) {
+    if (race) {
       worker.telemetry.count(Counter::reuse_race_saved);
       --exchange.record.attempts;  // The same attempt, on a connection that is alive.
       fresh = true;
-    } else if (verdict == RetryVerdict::retry) {
-      auto refused = co_await wait_for_retry(exchange, plan, failure.error);
-      if (refused) co_return *refused;
+    } else if (backoff) {
+      const auto waited = co_await wait_before_retry(exchange, *backoff);
+      if (!waited) co_return waited.error();
     } else {
-      exchange.trace(Stage::send, Event::retry_refused,
-                     telemetry::intern(resilience::name_of(verdict)));
+      if (verdict != RetryVerdict::retry) {
+        exchange.trace(Stage::send, Event::retry_refused,
+                       telemetry::intern(resilience::name_of(verdict)));
+      }
       co_return failure.error;
     }
     if (exchange.body.replayable()) exchange.body.rewind();

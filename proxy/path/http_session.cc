@@ -12,6 +12,8 @@ namespace {
 using telemetry::Event;
 using telemetry::Gauge;
 
+constexpr std::chrono::seconds kFirstRequestWhileDraining{1};
+
 http::http1::HeadLimits head_limits(const Snapshot& snapshot) {
   http::http1::HeadLimits limits;
   limits.bytes = snapshot.settings.head_bytes;
@@ -132,7 +134,13 @@ Task<bool> read_request(Exchange& exchange) {
     Scope idle(connection.inbound() ? connection.worker.inbound_idle : connection.scope);
     idle.set_deadline(connection.now() + timeouts.keep_alive,
                       {ErrorCode::idle_timeout, Side::downstream, Stage::accept});
-    const auto waiting = co_await server.await_request(idle);
+    auto waiting = co_await server.await_request(idle);
+    if (!waiting && waiting.error().code == ErrorCode::draining && !exchange.view) {
+      // Accepted, or waited for, in good faith: its first request may be on its way.
+      Scope last(connection.scope);
+      last.set_deadline(connection.now() + kFirstRequestWhileDraining, waiting.error());
+      waiting = co_await server.await_request(last);
+    }
     if (!waiting || !*waiting) co_return false;
   }
   exchange.view = connection.worker.view;
@@ -196,7 +204,9 @@ Task<void> serve_http1(Connection& connection) {
       (void)co_await answer(exchange, ended);
     }
     report(exchange, ended);
-    if (!co_await settle_connection(exchange)) break;
+    const bool kept = co_await settle_connection(exchange);
+    if (!kept) break;
+    exchange.end();
   }
 }
 

@@ -25,6 +25,21 @@ Hop app_hop(const Connection& connection) {
   return hop;
 }
 
+/// A reload may have taken the port away, or closed it to plaintext, since the connection was
+/// accepted.
+Result<void> still_open(const Connection& connection, const Snapshot& snapshot) {
+  const auto& ports = snapshot.settings.workload.ports;
+  const auto port = ports.find(connection.destination.port);
+  if (port == ports.end()) {
+    return Error(ErrorCode::port_not_declared, Side::downstream, Stage::route, Retry::never,
+                 connection.destination.port);
+  }
+  if (port->second.tls == PortTls::strict && !connection.mesh_tls) {
+    return Error(ErrorCode::plaintext_on_strict_port, Side::downstream, Stage::tls);
+  }
+  return {};
+}
+
 /// May this peer open a connection whose requests nobody sees?
 Result<void> admit_connection(Connection& connection) {
   const Snapshot& snapshot = connection.snapshot();
@@ -128,6 +143,8 @@ Result<Plan> admit_inbound(Exchange& exchange) {
   record.service = snapshot.own_service;
   record.peer = connection.peer_id;
   record.mesh_tls = connection.mesh_tls;
+  const auto open = still_open(connection, snapshot);
+  if (!open) return open.error();
 
   const auto& settings = port_settings(connection, snapshot);
   if (snapshot.access.has_path_rules(port)) {

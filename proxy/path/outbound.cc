@@ -176,7 +176,8 @@ Task<void> serve_outbound(Connection& connection) {
   if (destination.service != Destination::kNone) {
     connection.record.service = connection.snapshot().services[destination.service].name;
   }
-  // Not a switch: g++ 12 destroys a temporary of an await expression in a case it never ran (tests/unit/runtime).
+  // Not a switch: g++ 12 destroys a temporary of an await expression in a case it never ran
+  // (tests/unit/runtime).
   if (destination.kind == Destination::Kind::unknown) {
     co_await refuse_connection(connection, no_service());
   } else if (destination.kind == Destination::Kind::egress) {

@@ -83,9 +83,9 @@ Task<Result<RawUpstream>> dial_raw(Connection& connection, View& view, Hop hop,
   auto permit = co_await permit_for(worker, view.snapshot(), hop, scope);
   if (!permit) co_return permit.error();
   connection.trace(Stage::connect, Event::dialling, hop.endpoint_id);
-  auto dialled =
-      co_await upstream::dial(worker.dialer, worker.tls, worker.telemetry, connection.record.trace,
-                              plan_for(view.snapshot(), hop, protocol), scope);
+  auto plan = plan_for(view.snapshot(), hop, protocol);
+  auto dialled = co_await upstream::dial(worker.dialer, worker.tls, worker.telemetry,
+                                         connection.record.trace, std::move(plan), scope);
   if (!dialled) co_return dialled.error();
   RawUpstream raw;
   raw.stream = std::move(dialled->stream);
@@ -112,14 +112,15 @@ Task<Result<upstream::ConnectionPtr>> obtain(Worker& worker, View& view, Hop hop
       co_return pooled;
     }
   }
+  // Queued under the request's deadline; only dialling is under the connect timeout.
+  auto permit = co_await permit_for(worker, view.snapshot(), hop, scope);
+  if (!permit) co_return permit.error();
   Scope connecting(scope);
   connecting.set_deadline(worker.loop.now() + connect_timeout, connect_timed_out());
-  auto permit = co_await permit_for(worker, view.snapshot(), hop, connecting);
-  if (!permit) co_return permit.error();
   trace.add(worker.loop.now(), Stage::connect, Event::dialling, hop.endpoint_id);
-  auto dialled = co_await upstream::dial(
-      worker.dialer, worker.tls, worker.telemetry, trace,
-      plan_for(view.snapshot(), hop, detect::MeshProtocol::http1), connecting);
+  auto plan = plan_for(view.snapshot(), hop, detect::MeshProtocol::http1);
+  auto dialled = co_await upstream::dial(worker.dialer, worker.tls, worker.telemetry, trace,
+                                         std::move(plan), connecting);
   if (!dialled) co_return dialled.error();
   auto made = std::make_unique<upstream::Connection>(
       key, std::move(dialled->stream), head_limits(view.snapshot()), std::move(*permit));

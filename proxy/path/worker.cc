@@ -88,8 +88,7 @@ void Worker::trust_changed() {
   });
 }
 
-void Worker::begin_drain() {
-  draining = true;
+void Worker::end_idle_inbound() {
   inbound_idle.cancel(kDraining);
 }
 

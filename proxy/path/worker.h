@@ -92,8 +92,10 @@ struct Worker {
   /// their exchange; what came in under a root that has left gets until `drain.timeout`.
   void trust_changed();
 
-  /// Inbound: responses say close, idle connections end. Outbound goes on for as long as the app.
-  void begin_drain();
+  /// Inbound responses say close from now on. Outbound goes on for as long as the app.
+  void begin_drain() { draining = true; }
+  /// Inbound connections between requests end.
+  void end_idle_inbound();
   /// Cuts what is left.
   void cut(const Error& why) { root.cancel(why); }
 

@@ -38,10 +38,13 @@ class ConnectionLimit : public std::enable_shared_from_this<ConnectionLimit> {
     void release() {
       if (const auto limit = std::exchange(limit_, nullptr)) limit->give_back();
     }
+    /// Somebody waits for a permit.
+    [[nodiscard]] bool contended() const { return limit_ != nullptr && limit_->waiting() > 0; }
     [[nodiscard]] explicit operator bool() const { return limit_ != nullptr; }
 
    private:
-    std::shared_ptr<ConnectionLimit> limit_;  // Shared: connections outlive the snapshot they began under.
+    std::shared_ptr<ConnectionLimit>
+        limit_;  // Shared: connections outlive the snapshot they began under.
   };
 
   /// A permit if one is free and nobody waits.

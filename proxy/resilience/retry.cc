@@ -28,6 +28,16 @@ std::string_view name_of(RetryVerdict verdict) {
   return "";
 }
 
+namespace {
+
+/// What a pooled connection that the peer has closed meanwhile looks like from here.
+bool is_lost_connection(ErrorCode code) {
+  return code == ErrorCode::closed_before_response || code == ErrorCode::reset_before_response ||
+         code == ErrorCode::upstream_reset;
+}
+
+}  // namespace
+
 RetryVerdict decide_retry(const RetryRules& rules, const AttemptFacts& facts, bool inbound) {
   const bool failed = facts.error.code != ErrorCode::none;
   if (!failed) {
@@ -44,7 +54,8 @@ RetryVerdict decide_retry(const RetryRules& rules, const AttemptFacts& facts, bo
   if (!facts.body_replayable) return RetryVerdict::no_body_gone;
 
   // A connection that went stale in the pool says nothing about the upstream's health.
-  if (failed && facts.on_reused_connection && (idempotent || nothing_sent)) {
+  if (failed && facts.on_reused_connection && is_lost_connection(facts.error.code) &&
+      (idempotent || nothing_sent)) {
     return RetryVerdict::retry_reuse_race;
   }
   if (inbound) return RetryVerdict::no_never;

@@ -59,15 +59,10 @@ void App::keep_request(Peer& peer, int id, std::size_t index) {
 }
 
 Task<App::After> App::suffer(Peer& peer, Fault fault) {
-  // Not a switch: g++ 12 destroys a temporary of an await expression in a case it never ran.
-  if (fault == Fault::reset_before_response) co_return After::reset;
-  if (fault == Fault::garbage) {
-    (void)co_await peer.write("SMTP/1.0 hello\r\n\r\n");
-  } else if (fault == Fault::silence) {
-    while (co_await peer.read_more()) {
-    }
-  }
-  co_return After::close;
+  if (fault == Fault::garbage) (void)co_await peer.write("SMTP/1.0 hello\r\n\r\n");
+  bool silent = fault == Fault::silence;
+  while (silent) silent = co_await peer.read_more();
+  co_return fault == Fault::reset_before_response ? After::reset : After::close;
 }
 
 Task<App::After> App::handle(Peer& peer, int id) {

@@ -1,56 +1,13 @@
 // The ordinary exchanges, through two sidecars.
 
-#include <gtest/gtest.h>
-
-#include "mesh.h"
+#include "scripts.h"
 
 namespace epaulet::sim {
 namespace {
 
-using Framing = BodyScript::Framing;
-using telemetry::Counter;
-
-BodyScript body(Framing framing, std::size_t bytes, std::size_t piece = SIZE_MAX) {
-  BodyScript script;
-  script.framing = framing;
-  script.bytes = bytes;
-  script.piece = piece;
-  return script;
-}
-
-RequestScript get() {
-  return {};
-}
-RequestScript post(BodyScript script) {
-  RequestScript request;
-  request.method = "POST";
-  request.body = script;
-  return request;
-}
-AnswerScript answer(BodyScript script, int status = 200) {
-  AnswerScript scripted;
-  scripted.status = status;
-  scripted.body = script;
-  return scripted;
-}
-
-void expect_delivered_once(Mesh& mesh, int id) {
-  const Exchanged& exchanged = mesh[id];
-  SCOPED_TRACE(mesh.story(id));
-  EXPECT_TRUE(exchanged.answered);
-  EXPECT_EQ(exchanged.response.status(), exchanged.answer.status);
-  EXPECT_TRUE(exchanged.response.body == body_text(id, false, exchanged.answer.body.bytes))
-      << exchanged.response.body.size() << " of " << exchanged.answer.body.bytes;
-  ASSERT_EQ(exchanged.deliveries.size(), 1u);
-  EXPECT_TRUE(exchanged.deliveries[0].whole);
-  EXPECT_TRUE(exchanged.deliveries[0].request.body ==
-              body_text(id, true, exchanged.request.body.bytes))
-      << exchanged.deliveries[0].request.body.size() << " of " << exchanged.request.body.bytes;
-}
-
 TEST(Exchange, a_get_is_answered_and_reported_once_by_each_sidecar) {
   Mesh mesh;
-  const int id = mesh.add(get(), answer(body(Framing::length, 12)));
+  const int id = mesh.add(request(), answer(body(Framing::length, 12)));
   mesh.call({id});
   mesh.wind_down();
   expect_delivered_once(mesh, id);
@@ -71,7 +28,7 @@ TEST(Exchange, bodies_arrive_whole_in_both_framings_and_both_directions) {
     for (const auto down : {Framing::length, Framing::chunked, Framing::until_close}) {
       for (const std::size_t bytes : {0u, 1u, 4096u, 70'000u, 200'000u}) {
         Mesh mesh;
-        const int id = mesh.add(post(body(up, bytes, 10'000)), answer(body(down, bytes, 7'000)));
+        const int id = mesh.add(request("POST", body(up, bytes, 10'000)), answer(body(down, bytes, 7'000)));
         mesh.call({id});
         mesh.wind_down();
         expect_delivered_once(mesh, id);
@@ -86,7 +43,7 @@ TEST(Exchange, trailers_pass_in_both_directions) {
   up.trailers = true;
   auto down = body(Framing::chunked, 500, 500);
   down.trailers = true;
-  const int id = mesh.add(post(up), answer(down));
+  const int id = mesh.add(request("POST", up), answer(down));
   mesh.call({id});
   mesh.wind_down();
   expect_delivered_once(mesh, id);
@@ -98,7 +55,7 @@ TEST(Exchange, a_connection_serves_many_requests_over_one_upstream_connection) {
   Mesh mesh;
   std::vector<int> ids;
   for (int i = 0; i < 20; ++i) {
-    ids.push_back(mesh.add(i % 3 == 0 ? post(body(Framing::chunked, 5'000, 999)) : get(),
+    ids.push_back(mesh.add(i % 3 == 0 ? request("POST", body(Framing::chunked, 5'000, 999)) : request(),
                            answer(body(i % 2 == 0 ? Framing::length : Framing::chunked, 3'000))));
   }
   mesh.call(ids);
@@ -113,7 +70,7 @@ TEST(Exchange, pipelined_requests_are_answered_in_order) {
   Mesh mesh;
   std::vector<int> ids;
   for (int i = 0; i < 10; ++i) {
-    ids.push_back(mesh.add(i % 3 == 1 ? post(body(Framing::length, 3'000)) : get(),
+    ids.push_back(mesh.add(i % 3 == 1 ? request("POST", body(Framing::length, 3'000)) : request(),
                            answer(body(Framing::chunked, 2'000, 300))));
   }
   mesh.call(ids, true);
@@ -129,9 +86,9 @@ TEST(Exchange, head_204_and_304_end_with_their_head) {
   RequestScript head;
   head.method = "HEAD";
   const int first = mesh.add(head, answer(body(Framing::length, 4'000)));
-  const int second = mesh.add(get(), answer(body(Framing::none, 0), 204));
-  const int third = mesh.add(get(), answer(body(Framing::length, 900), 304));
-  const int last = mesh.add(get(), answer(body(Framing::length, 10)));
+  const int second = mesh.add(request(), answer(body(Framing::none, 0), 204));
+  const int third = mesh.add(request(), answer(body(Framing::length, 900), 304));
+  const int last = mesh.add(request(), answer(body(Framing::length, 10)));
   mesh.call({first, second, third, last});
   mesh.wind_down();
   EXPECT_EQ(mesh[first].response.field("content-length"), "4000");
@@ -145,7 +102,7 @@ TEST(Exchange, informational_responses_pass_before_the_final_one) {
   Mesh mesh;
   auto scripted = answer(body(Framing::length, 5));
   scripted.informational = 3;
-  const int id = mesh.add(get(), scripted);
+  const int id = mesh.add(request(), scripted);
   mesh.call({id});
   mesh.wind_down();
   expect_delivered_once(mesh, id);
@@ -155,12 +112,12 @@ TEST(Exchange, informational_responses_pass_before_the_final_one) {
 
 TEST(Exchange, an_http10_caller_gets_no_chunks_and_no_informational_responses) {
   Mesh mesh;
-  RequestScript request;
-  request.http10 = true;
-  request.keep_alive = false;
+  RequestScript old;
+  old.http10 = true;
+  old.keep_alive = false;
   auto scripted = answer(body(Framing::chunked, 5'000, 1'000));
   scripted.informational = 1;
-  const int id = mesh.add(request, scripted);
+  const int id = mesh.add(old, scripted);
   mesh.call({id});
   mesh.wind_down();
   expect_delivered_once(mesh, id);
@@ -170,10 +127,10 @@ TEST(Exchange, an_http10_caller_gets_no_chunks_and_no_informational_responses) {
 
 TEST(Exchange, an_http10_caller_may_keep_its_connection) {
   Mesh mesh;
-  RequestScript request;
-  request.http10 = true;
-  const int first = mesh.add(request, answer(body(Framing::length, 5)));
-  const int second = mesh.add(request, answer(body(Framing::length, 6)));
+  RequestScript old;
+  old.http10 = true;
+  const int first = mesh.add(old, answer(body(Framing::length, 5)));
+  const int second = mesh.add(old, answer(body(Framing::length, 6)));
   mesh.call({first, second});
   mesh.wind_down();
   expect_delivered_once(mesh, first);
@@ -185,8 +142,8 @@ TEST(Exchange, an_http10_app_is_served) {
   Mesh mesh;
   auto scripted = answer(body(Framing::until_close, 50'000));
   scripted.http10 = true;
-  const int id = mesh.add(get(), scripted);
-  const int next = mesh.add(get(), scripted);
+  const int id = mesh.add(request(), scripted);
+  const int next = mesh.add(request(), scripted);
   mesh.call({id, next});
   mesh.wind_down();
   expect_delivered_once(mesh, id);
@@ -195,11 +152,11 @@ TEST(Exchange, an_http10_app_is_served) {
 
 TEST(Exchange, a_half_close_behind_the_request_is_no_abort) {
   Mesh mesh;
-  auto request = post(body(Framing::length, 1'000));
-  request.half_close = true;
+  auto scripted_request = request("POST", body(Framing::length, 1'000));
+  scripted_request.half_close = true;
   auto scripted = answer(body(Framing::length, 2'000));
-  scripted.think = std::chrono::milliseconds(300);
-  const int id = mesh.add(request, scripted);
+  scripted.think = milliseconds(300);
+  const int id = mesh.add(scripted_request, scripted);
   mesh.call({id});
   mesh.wind_down();
   expect_delivered_once(mesh, id);
@@ -209,13 +166,13 @@ TEST(Exchange, idle_connections_hold_no_buffer) {
   Mesh mesh;
   std::vector<int> first;
   for (int i = 0; i < 3; ++i) {
-    const int id = mesh.add(post(body(Framing::chunked, 30'000, 10'000)),
+    const int id = mesh.add(request("POST", body(Framing::chunked, 30'000, 10'000)),
                             answer(body(Framing::length, 30'000)));
-    mesh.client.think = std::chrono::seconds(3);
-    mesh.call({id, mesh.add(get())});
+    mesh.client.think = seconds(3);
+    mesh.call({id, mesh.add(request())});
     first.push_back(id);
   }
-  mesh.pass(std::chrono::seconds(1));
+  mesh.pass(seconds(1));
   for (const int id : first) expect_delivered_once(mesh, id);
   EXPECT_EQ(mesh.client.connections_open(), 3u);
   EXPECT_EQ(Block::in_use(), 0u);

@@ -270,6 +270,7 @@ std::string Mesh::story(int id) const {
 std::string Mesh::calling_yaml() const {
   const bool plain = options.mesh == MeshKind::plain;
   return fmt::format(
+      "identity: {{ dir: /identity }}\n"
       "services:\n"
       "  api2.default:\n"
       "    ports: {{ 80: http, 81: auto, 82: tcp }}\n"
@@ -283,6 +284,7 @@ std::string Mesh::calling_yaml() const {
 
 std::string Mesh::serving_yaml() const {
   return fmt::format(
+      "identity: {{ dir: /identity }}\n"
       "workload:\n"
       "  service: api2.default\n"
       "  ports: {{ {} }}\n"

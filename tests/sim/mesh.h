@@ -21,7 +21,7 @@ enum class MeshKind { plain, fake_tls, real_tls };
 struct MeshOptions {
   std::uint64_t seed = 1;
   test::NetworkConditions network;
-  MeshKind mesh = MeshKind::plain;
+  MeshKind mesh = MeshKind::fake_tls;  ///< Plaintext sidecars tell each other no reasons.
   unsigned workers = 1;            ///< Of each sidecar.
   std::string service;             ///< Keys under `services.api2.default`, each line indented by 4.
   std::string calling;             ///< Top level keys of the calling pod.

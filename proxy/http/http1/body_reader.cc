@@ -59,6 +59,8 @@ Task<Result<Chunk>> BodyReader::pull(Scope& scope) {
       }
     }
     const auto filled = co_await reader_.fill(scope);
+    // Told to stop: the reason stays whoever gave it, it is no failure of this message.
+    if (scope.cancelled()) co_return *scope.cancelled();
     if (!filled) co_return translate(filled.error());
     if (*filled > 0) continue;
     if (framing_.kind != Framing::Kind::until_close) co_return truncated();

@@ -1,0 +1,209 @@
+// Every wait of an exchange ends: just before its limit nothing happens, just after it does.
+
+#include "scripts.h"
+
+namespace epaulet::sim {
+namespace {
+
+MeshOptions with(std::string service, std::string serving = "") {
+  MeshOptions options;
+  options.service = std::move(service);
+  options.serving = std::move(serving);
+  return options;
+}
+
+AnswerScript thinking(std::chrono::nanoseconds time) {
+  auto slow = answer();
+  slow.think = time;
+  return slow;
+}
+
+TEST(Deadline, request_is_the_whole_exchange_with_its_retries) {
+  Mesh mesh(with("    timeouts: { request: 2s }\n    retries: { max: 5 }\n"));
+  const int id = mesh.add(request(), thinking(hours(1)));
+  mesh.call({id});
+  mesh.pass(milliseconds(1999));
+  EXPECT_EQ(mesh.api.gauge(Gauge::exchanges_active), 1);
+  mesh.pass(milliseconds(2));
+  EXPECT_EQ(mesh.api.gauge(Gauge::exchanges_active), 0);
+  EXPECT_EQ(outcome(mesh.api, id), ErrorCode::request_timeout);
+  mesh.pass(seconds(1));
+  expect_refused(mesh, id, 504);
+  EXPECT_EQ(mesh[id].deliveries.size(), 1u);
+}
+
+TEST(Deadline, attempt_ends_one_try_and_the_next_may_succeed) {
+  Mesh mesh(with("    timeouts: { request: 10s, attempt: 1s }\n"
+                 "    retries: { backoff: { initial: 10ms, jitter: none } }\n"));
+  const int id = mesh.add(request(), faulty(Fault::silence, 1));
+  mesh.call({id});
+  mesh.pass(milliseconds(999));
+  EXPECT_EQ(mesh[id].deliveries.size(), 1u);
+  mesh.wind_down();
+  SCOPED_TRACE(mesh.story(id));
+  EXPECT_TRUE(mesh[id].answered);
+  EXPECT_EQ(mesh[id].response.status(), 200);
+  EXPECT_EQ(mesh[id].deliveries.size(), 2u);
+  EXPECT_EQ(mesh[id].ended_at - mesh[id].sent_at, milliseconds(1010));
+}
+
+TEST(Deadline, attempt_of_an_upload_can_be_repeated_with_the_whole_body) {
+  Mesh mesh(with("    timeouts: { request: 10s, attempt: 1s }\n"));
+  auto upload = request("PUT", body(Framing::length, 30'000, 5'000));
+  upload.body.pause = milliseconds(100);
+  const int id = mesh.add(upload, faulty(Fault::silence, 1));
+  mesh.call({id});
+  mesh.wind_down();
+  SCOPED_TRACE(mesh.story(id));
+  EXPECT_EQ(mesh[id].response.status(), 200);
+  ASSERT_EQ(mesh[id].deliveries.size(), 2u);
+  EXPECT_TRUE(mesh[id].deliveries[1].request.body == body_text(id, true, 30'000));
+}
+
+TEST(Deadline, attempt_that_ends_during_the_upload_goes_on_where_the_caller_is) {
+  Mesh mesh(with("    timeouts: { request: 10s, attempt: 1s }\n"
+                 "    retries: { backoff: { initial: 10ms, jitter: none } }\n"));
+  auto upload = request("PUT", body(Framing::chunked, 30'000, 1'000));
+  upload.body.pause = milliseconds(50);  // 1.5 s: longer than the first attempt.
+  auto scripted = faulty(Fault::silence, 1);
+  scripted.early_after = 1'000;
+  const int id = mesh.add(upload, scripted);
+  mesh.call({id});
+  mesh.wind_down();
+  SCOPED_TRACE(mesh.story(id));
+  EXPECT_EQ(mesh[id].response.status(), 200);
+  ASSERT_EQ(mesh[id].deliveries.size(), 2u);
+  EXPECT_TRUE(mesh[id].deliveries[1].request.body == body_text(id, true, 30'000));
+}
+
+TEST(Deadline, attempt_on_a_reused_connection_is_a_retry_like_any_other) {
+  // A slow upstream is no keep-alive race: max and budget hold.
+  Mesh mesh(with("    timeouts: { request: 30s, attempt: 1s }\n    retries: { max: 0 }\n"));
+  const int warm = mesh.add(request());
+  const int id = mesh.add(request(), thinking(seconds(5)));
+  mesh.call({warm, id});
+  mesh.wind_down();
+  expect_refused(mesh, id, 504);
+  EXPECT_EQ(mesh[id].deliveries.size(), 1u);
+  EXPECT_EQ(outcome(mesh.api, id), ErrorCode::attempt_timeout);
+  EXPECT_EQ(mesh.api.counted(Counter::reuse_race_saved), 0u);
+}
+
+TEST(Deadline, connect_ends_a_dial_into_a_black_hole) {
+  Mesh mesh(with("    timeouts: { connect: 300ms }\n    retries: { max: 0 }\n"));
+  mesh.network.set_silent(Mesh::kApp, true);
+  const int id = mesh.add(request());
+  mesh.call({id});
+  mesh.pass(milliseconds(299));
+  EXPECT_EQ(mesh.api.gauge(Gauge::exchanges_active), 1);
+  mesh.pass(milliseconds(2));
+  EXPECT_EQ(outcome(mesh.api, id), ErrorCode::connect_timeout);
+  mesh.pass(seconds(1));
+  expect_refused(mesh, id, 504);
+}
+
+TEST(Deadline, idle_ends_an_exchange_in_which_nothing_moves) {
+  Mesh mesh(with("    timeouts: { request: 1h, idle: 3s }\n"));
+  auto stalling = answer(body(Framing::length, 20'000, 10'000));
+  stalling.body.pause = seconds(4);
+  const int id = mesh.add(request(), stalling);
+  mesh.call({id});
+  mesh.pass(milliseconds(2999));
+  EXPECT_EQ(mesh.api.gauge(Gauge::exchanges_active), 1);
+  mesh.pass(seconds(2));
+  EXPECT_EQ(mesh.api.gauge(Gauge::exchanges_active), 0);
+  EXPECT_EQ(outcome(mesh.api, id), ErrorCode::idle_timeout);
+  mesh.wind_down();
+  EXPECT_FALSE(mesh[id].answered);
+}
+
+TEST(Deadline, idle_lets_a_slow_body_that_moves_pass) {
+  Mesh mesh(with("    timeouts: { request: 1h, idle: 3s }\n",
+                 "timeouts: { request: 1h, idle: 3s }\n"));
+  auto slow = answer(body(Framing::length, 100'000, 10'000));
+  slow.body.pause = milliseconds(2900);
+  const int id = mesh.add(request(), slow);
+  mesh.call({id});
+  mesh.wind_down();
+  expect_delivered_once(mesh, id);
+}
+
+/// Sends these bytes and no more, and keeps what comes back.
+Task<void> half_a_head(Dialer& dialer, Scope& scope, std::string& received, bool& over) {
+  auto stream = co_await dialer.dial(Mesh::kService, scope);
+  if (stream) {
+    Peer peer(std::move(*stream), scope, MessageReader::Kind::response);
+    (void)co_await peer.write("GET / HTTP/1.1\r\nHost: api2");
+    (void)co_await peer.read_message();
+    received = peer.reader.message().start_line;
+  }
+  over = true;
+}
+
+TEST(Deadline, head_ends_a_request_head_that_does_not_come) {
+  Mesh mesh;
+  Scope patience(mesh.client_loop);
+  const auto dialer = mesh.network.dialer(mesh.client_loop, Mesh::kCaller);
+  std::string received;
+  bool over = false;
+  mesh.client_loop.spawn(half_a_head(*dialer, patience, received, over));
+  mesh.pass(milliseconds(9'990));
+  EXPECT_EQ(received, "");
+  mesh.pass(milliseconds(20));
+  EXPECT_EQ(received, "HTTP/1.1 408 Request Timeout");
+  EXPECT_TRUE(over);
+  mesh.wind_down();
+}
+
+TEST(Deadline, keep_alive_ends_an_idle_connection_of_the_caller) {
+  Mesh mesh;
+  mesh.client.think = seconds(61);
+  const int id = mesh.add(request());
+  const int late = mesh.add(request());
+  mesh.call({id, late});
+  mesh.pass(milliseconds(59'900));
+  EXPECT_EQ(mesh.api.gauge(Gauge::connections_outbound), 1);
+  mesh.pass(milliseconds(200));
+  EXPECT_EQ(mesh.api.gauge(Gauge::connections_outbound), 0);
+  mesh.wind_down();
+  expect_delivered_once(mesh, id);
+}
+
+TEST(Deadline, backoff_that_would_not_end_in_time_is_not_begun) {
+  Mesh mesh(with("    timeouts: { request: 2s }\n"
+                 "    retries: { max: 3, backoff: { initial: 3s, jitter: none } }\n"));
+  const int id = mesh.add(request(), faulty(Fault::reset_before_response));
+  mesh.call({id});
+  mesh.pass(milliseconds(10));
+  expect_refused(mesh, id, 502);
+  mesh.wind_down();
+}
+
+TEST(Deadline, an_abort_in_the_backoff_is_noticed) {
+  Mesh mesh(with("    retries: { max: 1, backoff: { initial: 5s, jitter: none } }\n"));
+  auto impatient = request();
+  impatient.abort = Abort::waiting;
+  impatient.abort_wait = milliseconds(500);
+  const int id = mesh.add(impatient, faulty(Fault::reset_before_response));
+  mesh.call({id});
+  mesh.pass(milliseconds(600));
+  EXPECT_EQ(outcome(mesh.api, id), ErrorCode::downstream_reset);
+  mesh.wind_down();
+  EXPECT_EQ(mesh[id].deliveries.size(), 1u);
+}
+
+TEST(Deadline, permit_queue_ends_with_the_request) {
+  Mesh mesh(with("    timeouts: { request: 4s }\n    limits: { connections: 1, pending: 10 }\n"));
+  const int first = mesh.add(request(), thinking(seconds(30)));
+  const int second = mesh.add(request());
+  mesh.call({first});
+  mesh.call({second}, false, milliseconds(100));
+  mesh.pass(milliseconds(4'050));
+  EXPECT_EQ(outcome(mesh.api, first), ErrorCode::request_timeout);
+  mesh.wind_down();
+  // The first one's permit came free just in time for the second.
+  EXPECT_EQ(mesh[second].deliveries.size(), 1u) << mesh.story(second);
+}
+
+}  // namespace
+}  // namespace epaulet::sim

@@ -1,0 +1,160 @@
+// What is tried again, what is not, and what it may cost.
+
+#include "scripts.h"
+
+namespace epaulet::sim {
+namespace {
+
+constexpr const char* kQuick = "    retries: { max: 2, backoff: { initial: 1ms, jitter: none } }\n";
+
+MeshOptions with(std::string service) {
+  MeshOptions options;
+  options.service = std::move(service);
+  return options;
+}
+
+TEST(Retry, an_idempotent_request_survives_a_lost_connection) {
+  for (const auto fault : {Fault::close_before_response, Fault::reset_before_response}) {
+    for (const auto& method : {"GET", "PUT", "DELETE"}) {
+      Mesh mesh(with(kQuick));
+      const int id = mesh.add(request(method, body(Framing::length, 5'000)), faulty(fault, 1));
+      mesh.call({id});
+      mesh.wind_down();
+      SCOPED_TRACE(mesh.story(id));
+      EXPECT_EQ(mesh[id].response.status(), 200);
+      EXPECT_EQ(mesh[id].deliveries.size(), 2u);
+    }
+  }
+}
+
+TEST(Retry, a_post_is_delivered_at_most_once) {
+  for (const auto fault : {Fault::close_before_response, Fault::reset_before_response}) {
+    Mesh mesh(with(kQuick));
+    const int warm = mesh.add(request());
+    const int id = mesh.add(request("POST", body(Framing::length, 50)), faulty(fault));
+    mesh.call({warm, id});
+    mesh.wind_down();
+    EXPECT_EQ(mesh[id].deliveries.size(), 1u);
+    expect_refused(mesh, id, 502);
+  }
+}
+
+TEST(Retry, an_idempotency_key_is_leave_to_repeat_a_post) {
+  Mesh mesh(with(kQuick));
+  auto keyed = request("POST", body(Framing::length, 50));
+  keyed.fields = {{"Idempotency-Key", "k1"}};
+  const int id = mesh.add(keyed, faulty(Fault::reset_before_response, 1));
+  mesh.call({id});
+  mesh.wind_down();
+  SCOPED_TRACE(mesh.story(id));
+  EXPECT_EQ(mesh[id].response.status(), 200);
+  EXPECT_EQ(mesh[id].deliveries.size(), 2u);
+}
+
+TEST(Retry, a_refused_connection_is_tried_again_whatever_the_method) {
+  Mesh mesh(with(kQuick));
+  mesh.api.publish("api2.default", {*SocketAddress::parse("10.0.0.77:1"), Mesh::kApp});
+  const int id = mesh.add(request("POST", body(Framing::length, 50)));
+  const int other = mesh.add(request("POST", body(Framing::length, 50)));
+  mesh.call({id});
+  mesh.call({other});
+  mesh.wind_down();
+  expect_delivered_once(mesh, id);
+  expect_delivered_once(mesh, other);
+}
+
+TEST(Retry, listed_statuses_are_tried_again_and_the_last_one_is_delivered) {
+  Mesh mesh(with("    retries: { max: 2, statuses: [503], backoff: { initial: 1ms, jitter: none } }\n"));
+  auto twice = answer();
+  twice.faulty_deliveries = 2;
+  twice.failing_status = 503;
+  const int id = mesh.add(request(), twice);
+  auto always = twice;
+  always.faulty_deliveries = 1000;
+  const int hopeless = mesh.add(request(), always);
+  mesh.call({id, hopeless});
+  mesh.wind_down();
+  SCOPED_TRACE(mesh.story(id) + mesh.story(hopeless));
+  EXPECT_EQ(mesh[id].response.status(), 200);
+  EXPECT_EQ(mesh[id].deliveries.size(), 3u);
+  EXPECT_EQ(mesh[hopeless].response.status(), 503);
+  EXPECT_TRUE(mesh[hopeless].answered);
+}
+
+TEST(Retry, a_response_whose_retry_the_budget_refuses_is_delivered) {
+  // Above the budget the caller gets what there is: the app's own 503.
+  Mesh mesh(with("    retries: { max: 1, statuses: [503], budget: 0%, budget_floor: 0, backoff: { "
+                 "initial: 1ms } }\n"));
+  auto failing = answer(body(Framing::length, 500), 503);
+  const int id = mesh.add(request(), failing);
+  const int next = mesh.add(request(), failing);
+  mesh.call({id, next});
+  mesh.wind_down();
+  expect_delivered_once(mesh, id);
+  expect_delivered_once(mesh, next);
+  EXPECT_EQ(outcome(mesh.api, id), ErrorCode::none);
+  EXPECT_EQ(mesh.api.counted(Counter::retries_over_budget), 2u);
+}
+
+TEST(Retry, a_response_whose_backoff_is_too_long_is_delivered) {
+  Mesh mesh(with("    timeouts: { request: 1s }\n"
+                 "    retries: { max: 1, statuses: [503], backoff: { initial: 5s, jitter: none } }\n"));
+  const int id = mesh.add(request(), answer(body(Framing::length, 500), 503));
+  mesh.call({id});
+  mesh.wind_down();
+  expect_delivered_once(mesh, id);
+}
+
+TEST(Retry, the_budget_bounds_a_storm) {
+  Mesh mesh(with("    retries: { max: 3, budget: 20%, budget_floor: 3, backoff: { initial: 1ms } }\n"));
+  std::vector<int> ids;
+  for (int i = 0; i < 100; ++i) {
+    ids.push_back(mesh.add(request(), faulty(Fault::reset_before_response)));
+    mesh.call({ids.back()}, false, milliseconds(10 * i));
+  }
+  mesh.wind_down();
+  std::size_t deliveries = 0;
+  for (const int id : ids) {
+    deliveries += mesh[id].deliveries.size();
+    expect_refused(mesh, id, 502);
+  }
+  EXPECT_LE(deliveries, 100u + 20u);
+  EXPECT_GE(deliveries, 100u + 3u);
+}
+
+TEST(Retry, a_body_above_what_is_kept_is_not_sent_again) {
+  Mesh mesh(with(kQuick));
+  const int id = mesh.add(request("PUT", body(Framing::length, 100'000)),
+                          faulty(Fault::reset_before_response, 1));
+  const int small = mesh.add(request("PUT", body(Framing::chunked, 65'536, 1'000)),
+                             faulty(Fault::reset_before_response, 1));
+  mesh.call({id});
+  mesh.call({small});
+  mesh.wind_down();
+  expect_refused(mesh, id, 502);
+  EXPECT_EQ(mesh[id].deliveries.size(), 1u);
+  EXPECT_EQ(mesh[small].response.status(), 200) << mesh.story(small);
+}
+
+TEST(Retry, the_inbound_hop_never_retries) {
+  Mesh mesh;
+  const int id = mesh.add(request(), faulty(Fault::reset_before_response));
+  mesh.call_from_outside({id});
+  mesh.wind_down();
+  EXPECT_EQ(mesh[id].deliveries.size(), 1u);
+  expect_refused(mesh, id, 502);
+}
+
+TEST(Retry, trailers_are_sent_again_too) {
+  Mesh mesh(with(kQuick));
+  auto upload = request("PUT", body(Framing::chunked, 3'000, 1'000));
+  upload.body.trailers = true;
+  const int id = mesh.add(upload, faulty(Fault::reset_before_response, 1));
+  mesh.call({id});
+  mesh.wind_down();
+  ASSERT_EQ(mesh[id].deliveries.size(), 2u) << mesh.story(id);
+  EXPECT_EQ(mesh[id].deliveries[1].request.trailers, trailers_of(id));
+}
+
+}  // namespace
+}  // namespace epaulet::sim
