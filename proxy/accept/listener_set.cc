@@ -57,6 +57,11 @@ int ListenerSet::descriptor(const std::string& name, std::size_t worker) const {
   return found->second.per_worker[worker].get();
 }
 
+void ListenerSet::close(const std::string& name, std::size_t worker) {
+  const auto found = sockets_.find(name);
+  if (found != sockets_.end()) found->second.per_worker[worker] = OwnedFd();
+}
+
 std::vector<SocketAddress> ListenerSet::addresses() const {
   std::vector<SocketAddress> all;
   for (const auto& [name, entry] : sockets_) all.push_back(entry.address);

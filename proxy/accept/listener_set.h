@@ -40,8 +40,9 @@ class ListenerSet {
   [[nodiscard]] std::vector<SocketAddress> addresses() const;
   [[nodiscard]] std::optional<SocketAddress> address(const std::string& name) const;
 
-  /// Ends listening: after the workers have accepted until their queues were empty.
-  void close_all() { sockets_.clear(); }
+  /// Ends listening for one worker, who has accepted until its queue was empty and calls this
+  /// itself, at once: what arrives between would be reset. No other call takes part then.
+  void close(const std::string& name, std::size_t worker);
 
  private:
   struct Entry {

@@ -30,11 +30,13 @@ void Process::drain() {
   draining_ = true;
   shards_.front()->log().info(wall_now(), "draining",
                               "no new callers are to come; what runs may end");
+  for (auto& worker : workers_) worker->begin_drain();
   loop_.spawn(drain_in_order());
 }
 
-/// Readiness has turned (draining_). Inbound accepts late arrivals for the grace period, then until
-/// its queues are empty; outbound lives until the app has gone or the time is up.
+/// Readiness has turned (draining_). Inbound serves late arrivals for the grace period, telling all
+/// callers to go, then what its queues hold; outbound lives until the app has gone or the time is
+/// up.
 Task<void> Process::drain_in_order() {
   const auto& settings = snapshot_->settings.drain;
   const auto begin = loop_.now();

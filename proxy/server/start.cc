@@ -97,10 +97,14 @@ void Process::start_workers() {
   };
   for (std::size_t i = 0; i + 1 < shards_.size(); ++i) {
     auto worker = std::make_unique<WorkerThread>(*shards_[i + 1], shared_, snapshot_);
-    worker->listen(listeners_.descriptor("outbound-v4", i), path::Entry::outbound);
-    worker->listen(listeners_.descriptor("outbound-v6", i), path::Entry::outbound);
-    worker->listen(listeners_.descriptor("inbound", i), path::Entry::inbound);
-    worker->listen(listeners_.descriptor("direct", i), path::Entry::direct);
+    const auto listen = [&](const char* name, path::Entry entry) {
+      worker->listen(listeners_.descriptor(name, i), entry,
+                     [this, name, i] { listeners_.close(name, i); });
+    };
+    listen("outbound-v4", path::Entry::outbound);
+    listen("outbound-v6", path::Entry::outbound);
+    listen("inbound", path::Entry::inbound);
+    listen("direct", path::Entry::direct);
     workers_.push_back(std::move(worker));
   }
   identity_ = std::make_unique<IdentityKeeper>(

@@ -20,9 +20,9 @@ WorkerThread::~WorkerThread() {
   stop();
 }
 
-void WorkerThread::listen(int descriptor, path::Entry entry) {
+void WorkerThread::listen(int descriptor, path::Entry entry, std::function<void()> on_end) {
   if (descriptor < 0) return;
-  accepting_.push_back({make_tcp_listener(loop_, descriptor), entry});
+  accepting_.push_back({make_tcp_listener(loop_, descriptor), entry, std::move(on_end)});
 }
 
 void WorkerThread::start() {
@@ -33,19 +33,29 @@ void WorkerThread::accept() {
   loop_.post([this] {
     for (auto& accepting : accepting_) {
       Scope& scope = accepting.entry == path::Entry::outbound ? accept_outbound_ : accept_inbound_;
-      loop_.spawn(path::accept_loop(worker_, *accepting.listener, accepting.entry, scope));
+      loop_.spawn(accept_from(accepting, scope));
     }
   });
+}
+
+Task<void> WorkerThread::accept_from(Accepting& accepting, Scope& scope) {
+  co_await path::accept_loop(worker_, *accepting.listener, accepting.entry, scope);
+  accepting.listener.reset();
+  accepting.on_end();
 }
 
 void WorkerThread::post(std::function<void(path::Worker&, WorkerTls&)> job) {
   loop_.post([this, job = std::move(job)] { job(worker_, tls_); });
 }
 
+void WorkerThread::begin_drain() {
+  loop_.post([this] { worker_.begin_drain(); });
+}
+
 void WorkerThread::drain_inbound() {
   loop_.post([this] {
     accept_inbound_.cancel(kDraining);
-    worker_.begin_drain();
+    worker_.end_idle_inbound();
   });
 }
 

@@ -22,8 +22,9 @@ class WorkerThread {
   WorkerThread(telemetry::Telemetry& telemetry, path::Shared& shared, path::SnapshotPtr snapshot);
   ~WorkerThread();
 
-  /// Before start(). The descriptor stays the ListenerSet's.
-  void listen(int descriptor, path::Entry entry);
+  /// Before start(). The descriptor stays the ListenerSet's; `on_end` is called on the worker's
+  /// thread when nothing will accept from it any more and its queue has been emptied.
+  void listen(int descriptor, path::Entry entry, std::function<void()> on_end);
   void start();
   /// Accepts from now on. After what was posted before: nobody is served without certificates and
   /// endpoints that are there already.
@@ -34,6 +35,8 @@ class WorkerThread {
 
   // Ends, in this order.
 
+  /// Inbound responses say close, so that callers go elsewhere while all are still served.
+  void begin_drain();
   /// Inbound accepts until its queues are empty, then no more; idle inbound connections are closed.
   void drain_inbound();
   /// Outbound too.
@@ -54,7 +57,9 @@ class WorkerThread {
   struct Accepting {
     std::unique_ptr<Listener> listener;
     path::Entry entry;
+    std::function<void()> on_end;
   };
+  Task<void> accept_from(Accepting& accepting, Scope& scope);
 
   AsioLoop loop_;
   std::unique_ptr<Dialer> dialer_;
