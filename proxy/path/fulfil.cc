@@ -141,10 +141,17 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
       const bool in_our_words =
           failure.error.code != ErrorCode::none && says_the_same(exchange, failure.error);
       Error ended = failure.error;
+      bool broke_off = false;
       if (in_our_words) {
         co_await attempt->discard();
       } else {
         ended = co_await attempt->deliver();
+        broke_off = ended.code != ErrorCode::none;
+      }
+      if (broke_off) {
+        // A mere close would look like the half-close of a caller that still reads.
+        co_await attempt->stop(ended);
+        co_return ended;
       }
       co_await attempt->finish();
       attempt.reset();
