@@ -108,6 +108,15 @@ TEST_F(ResolverTest, ends_with_its_scope_when_one_family_does_not_answer) {
   EXPECT_EQ(upstream.waiting(), 0u);
 }
 
+TEST_F(ResolverTest, an_answer_that_comes_after_its_scope_has_ended_changes_nothing) {
+  resolve("x.example");
+  scope.cancel(Error(ErrorCode::draining, Side::self, Stage::shutdown));
+  upstream.fail_all(Error(ErrorCode::dns_failed, Side::upstream, Stage::resolve));
+  loop.run_until_quiet();
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->error().code, ErrorCode::draining);
+}
+
 TEST_F(ResolverTest, may_go_while_somebody_waits) {
   resolve("x.example");
   resolver.reset();

@@ -395,7 +395,11 @@ class DnsServerTcpTest : public DnsServerTest {
   /// What can be read now; `closed` if the stream ended.
   DnsBytes read(ByteStream& stream) {
     DnsBytes out;
-    loop.spawn(read_task(stream, out, closed, scope));
+    Scope until_quiet(scope);
+    closed = false;
+    loop.spawn(read_task(stream, out, closed, until_quiet));
+    loop.run_until_quiet();
+    until_quiet.cancel(Error(ErrorCode::cancelled, Side::self, Stage::none));
     loop.run_until_quiet();
     return out;
   }
@@ -404,7 +408,7 @@ class DnsServerTcpTest : public DnsServerTest {
     const auto got = co_await read_some(stream, buffer, scope);
     if (got && *got > 0)
       out.assign(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(*got));
-    closed = !got || *got == 0;
+    closed = got ? *got == 0 : got.error().code != ErrorCode::cancelled;
   }
 
   Scope scope{loop};
