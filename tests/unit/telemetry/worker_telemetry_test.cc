@@ -239,6 +239,10 @@ TEST_F(WorkerTelemetryTest, allocates_nothing_for_a_success_once_it_has_seen_one
   }
   EXPECT_EQ(allocations - before, 0u);
   EXPECT_EQ(lines().size(), 101u) << "with a log line each";
+
+  const auto after = allocations;
+  shard.report(refused(ErrorCode::forbidden, 403), kWall);
+  EXPECT_GT(allocations, after) << "a failure's sentence allocates: so it is counted at all";
 }
 
 TEST_F(WorkerTelemetryTest, keeps_failures_without_growing) {
