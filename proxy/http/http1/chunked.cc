@@ -123,7 +123,8 @@ Fault ChunkDecoder::begin_chunk() {
 }
 
 Fault ChunkDecoder::take_trailer(char c) {
-  if (++trailer_bytes_ > limits::kTrailerBytesMax) return Fault::trailer_too_large;
+  trailer_bytes_ += c == '\r' ? 2 : 1;  // A CR stands for its LF too.
+  if (trailer_bytes_ > limits::kTrailerBytesMax) return Fault::trailer_too_large;
   if (c == '\r') {
     state_ = State::trailer_lf;
     return Fault::none;

@@ -222,14 +222,23 @@ TEST(ChunkDecoder, bounds_the_extensions_of_a_flood_of_tiny_chunks) {
   EXPECT_EQ(decode(flood).fault, Fault::chunk_extension_too_long);
   EXPECT_EQ(decode(honest).fault, Fault::none);
   EXPECT_LE(decode(flood).data.size(), limits::kChunkOverheadBytesMax / 200 + 1);
+  // To the octet: each chunk's one octet of data pays for one of extension.
+  const auto chunk = [](std::size_t extension) {
+    return "1;" + std::string(extension - 1, 'a') + "\r\nx\r\n";
+  };
+  const auto full = limits::kChunkOverheadBytesMax / limits::kChunkExtensionBytesMax;
+  std::string spent;
+  for (std::size_t i = 0; i < full; ++i) spent += chunk(limits::kChunkExtensionBytesMax);
+  EXPECT_EQ(decode(spent + chunk(full)).fault, Fault::none);
+  EXPECT_EQ(decode(spent + chunk(full + 1)).fault, Fault::chunk_extension_too_long);
 }
 
 TEST(ChunkDecoder, bounds_the_trailer_section) {
-  const std::string line = "X: " + std::string(1000, 'y') + "\r\n";
-  std::string section;
-  while (section.size() + line.size() < limits::kTrailerBytesMax) section += line;
-  EXPECT_TRUE(decode("0\r\n" + section + "\r\n").complete);
-  EXPECT_EQ(decode("0\r\n" + section + line + line + "\r\n").fault, Fault::trailer_too_large);
+  // All of it counts, the empty line at its end included.
+  const std::string most = "X: " + std::string(limits::kTrailerBytesMax - 7, 'y') + "\r\n\r\n";
+  ASSERT_EQ(most.size(), limits::kTrailerBytesMax);
+  EXPECT_TRUE(decode("0\r\n" + most).complete);
+  EXPECT_EQ(decode("0\r\nX" + most).fault, Fault::trailer_too_large);
   // Dropped fields count as well, and so do fields of no size.
   std::string dropped;
   while (dropped.size() <= limits::kTrailerBytesMax)

@@ -18,6 +18,7 @@ TEST(ParseAuthority, splits_host_and_port) {
   EXPECT_EQ(v6.authority.host, "[fd00::1]");
   EXPECT_EQ(v6.authority.port, 65535);
   EXPECT_EQ(parse_authority("[::ffff:10.0.0.1]").fault, Fault::none);
+  EXPECT_EQ(parse_authority("[::]").fault, Fault::none);
   EXPECT_EQ(parse_authority("a:0").authority.port, 0);
 }
 
