@@ -17,7 +17,11 @@ void StreamReader::consume(std::size_t bytes) {
   held_ = false;
   retired_.reset();
   begin_ += bytes;
-  if (begin_ != end_) return;
+  release_if_empty();
+}
+
+void StreamReader::release_if_empty() {
+  if (begin_ != end_ || held_ || prepared_) return;
   begin_ = end_ = 0;
   block_.reset();
 }
@@ -32,22 +36,27 @@ void StreamReader::move_to(Block larger_or_fresh) {
 }
 
 void StreamReader::reserve(std::size_t bytes) {
-  reserve_ = bytes;
-  if (block_ && block_.size() < bytes) move_to(Block::allocate(bytes));
+  reserve_ = bytes;  // prepare() moves to a larger block when the one at hand is full.
 }
 
 Bytes StreamReader::prepare() {
   if (!block_) block_ = Block::allocate(reserve_);
-  if (end_ == block_.size() && begin_ > 0) {
-    if (held_) {
-      move_to(Block::allocate(block_.size()));
+  if (end_ == block_.size()) {
+    if (begin_ == 0 || held_) {
+      move_to(Block::allocate(std::max(reserve_, block_.size())));
     } else {
       std::memmove(block_.data(), block_.data() + begin_, end_ - begin_);
       end_ -= begin_;
       begin_ = 0;
     }
   }
+  prepared_ = true;
   return block_.span().subspan(end_);
+}
+
+void StreamReader::unprepare() {
+  prepared_ = false;
+  release_if_empty();
 }
 
 void StreamReader::watch() {
@@ -60,6 +69,7 @@ void StreamReader::watch() {
 }
 
 void StreamReader::take_result() {
+  prepared_ = false;
   if (!result) {
     failed_ = result.error();
   } else if (*result == 0) {
@@ -67,10 +77,7 @@ void StreamReader::take_result() {
   } else {
     end_ += *result;
   }
-  if (block_ && begin_ == end_ && !held_) {
-    begin_ = end_ = 0;
-    block_.reset();
-  }
+  release_if_empty();
 }
 
 void StreamReader::run() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <coroutine>
 #include <optional>
 
@@ -28,6 +29,11 @@ class StreamReader final : private ReadOp {
   /// The peer's FIN was read: nothing comes after what is buffered.
   [[nodiscard]] bool at_end() const { return ended_; }
   [[nodiscard]] const std::optional<Error>& failed() const { return failed_; }
+
+  /// Nothing was read that has not been announced yet.
+  [[nodiscard]] bool is_quiet() const {
+    return buffered().empty() && !ended_ && !failed_ && !prepared_;
+  }
 
   /// Makes room for `bytes` in all (buffered ones included), at most limits::kLargeBlockBytes.
   void reserve(std::size_t bytes);
@@ -72,9 +78,13 @@ class StreamReader final : private ReadOp {
 
  private:
   Bytes prepare() override;
+  void unprepare() override;
+  void release_if_empty();
   void run() override;
   void take_result();
-  [[nodiscard]] bool has_room() const { return !block_ || end_ - begin_ < block_.size(); }
+  [[nodiscard]] bool has_room() const {
+    return !block_ || end_ - begin_ < std::max(block_.size(), reserve_);
+  }
   void move_to(Block larger_or_fresh);
 
   ByteStream& stream_;
@@ -84,6 +94,9 @@ class StreamReader final : private ReadOp {
   std::size_t end_ = 0;
   std::size_t reserve_ = limits::kBlockBytes;
   bool pending_ = false;
+  /// The stream has the address of our memory, and may have filled it already: the block stays,
+  /// whatever is consumed, until the read completes.
+  bool prepared_ = false;
   bool held_ = false;
   bool ended_ = false;
   std::optional<Error> failed_;

@@ -31,6 +31,8 @@ class ReadOp : public ReadyItem {
   /// Memory to fill, asked for only when bytes are there, so that an idle connection holds no
   /// buffer. At least one byte; must stay valid until completion.
   virtual Bytes prepare() = 0;
+  /// The memory was not used after all: it will be asked for again.
+  virtual void unprepare() {}
   /// Bytes read; 0 is the end of the stream (the peer's FIN).
   Result<std::size_t> result = std::size_t{0};
 

@@ -114,6 +114,7 @@ class TcpStream final : public ByteStream {
     } while (got < 0 && errno == EINTR);
     if (got < 0 && errno == EAGAIN) {
       maybe_readable_ = false;
+      op.unprepare();
       return false;
     }
     if (got < 0) {

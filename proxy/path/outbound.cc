@@ -90,6 +90,7 @@ void park(Connection& connection, RawUpstream raw) {
   hop.endpoint = raw.endpoint;
   auto key = pool_key(connection.worker, snapshot, hop);
   if (key.trust != raw.trust) return;
+  if (!raw.reader->is_quiet()) return;  // Something arrived a moment ago and would be lost.
   raw.reader.reset();
   http::http1::HeadLimits limits;
   limits.bytes = snapshot.settings.head_bytes;
