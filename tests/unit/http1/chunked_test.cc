@@ -223,8 +223,8 @@ TEST(ChunkDecoder, bounds_the_extensions_of_a_flood_of_tiny_chunks) {
   EXPECT_EQ(decode(honest).fault, Fault::none);
   EXPECT_LE(decode(flood).data.size(), limits::kChunkOverheadBytesMax / 200 + 1);
   // To the octet: each chunk's one octet of data pays for one of extension.
-  const auto chunk = [](std::size_t extension) {
-    return "1;" + std::string(extension - 1, 'a') + "\r\nx\r\n";
+  const auto chunk = [](std::size_t octets) {
+    return "1;" + std::string(octets - 1, 'a') + "\r\nx\r\n";
   };
   const auto full = limits::kChunkOverheadBytesMax / limits::kChunkExtensionBytesMax;
   std::string spent;
