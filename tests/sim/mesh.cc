@@ -108,7 +108,8 @@ std::vector<telemetry::ExchangeRecord> Sidecar::exchanges() const {
 std::vector<telemetry::ConnectionRecord> Sidecar::connections() const {
   std::vector<telemetry::ConnectionRecord> all;
   for (const auto& worker : workers) {
-    all.insert(all.end(), worker->telemetry.connections.begin(), worker->telemetry.connections.end());
+    all.insert(all.end(), worker->telemetry.connections.begin(),
+               worker->telemetry.connections.end());
   }
   return all;
 }
@@ -211,27 +212,49 @@ void Mesh::pass(std::chrono::nanoseconds time) {
   (void)simulation.run_until([&over] { return over; }, time + std::chrono::seconds(1));
 }
 
-void Mesh::wind_down() {
-  EXPECT_TRUE(run()) << "a client waits for ever";
+std::vector<std::string> Mesh::end() {
+  std::vector<std::string> leaks;
+  const auto expect_none = [&leaks](std::int64_t count, std::string_view what) {
+    if (count != 0) leaks.push_back(fmt::format("{} {} left", count, what));
+  };
+  if (!run()) leaks.emplace_back("a client waits for ever");
+  // What a client has left behind ends by its own deadlines.
+  (void)simulation.run_until(
+      [this] {
+        return api.gauge(telemetry::Gauge::exchanges_active) == 0 &&
+               api2.gauge(telemetry::Gauge::exchanges_active) == 0;
+      },
+      std::chrono::minutes(5));
+  for (const Sidecar* sidecar : {&api, &api2}) {
+    expect_none(sidecar->gauge(telemetry::Gauge::exchanges_active), "exchanges");
+    // Without exchanges, every permit belongs to an idle connection.
+    expect_none(static_cast<std::int64_t>(sidecar->permits("api2.default")) -
+                    static_cast<std::int64_t>(sidecar == &api ? sidecar->pooled() : 0),
+                "permits of connections in use");
+  }
   // Idle connections leave within a minute or so, on both sides of both sidecars.
-  EXPECT_TRUE(simulation.run(std::chrono::minutes(10))) << "timers are left";
-  EXPECT_EQ(simulation.timers(), 0u);
+  (void)simulation.run(std::chrono::minutes(10));
+  expect_none(static_cast<std::int64_t>(simulation.timers()), "timers");
   for (Sidecar* sidecar : {&api, &api2}) {
-    EXPECT_EQ(sidecar->pooled(), 0u);
-    EXPECT_EQ(sidecar->permits("api2.default"), 0u);
-    EXPECT_EQ(sidecar->gauge(telemetry::Gauge::connections_inbound), 0);
-    EXPECT_EQ(sidecar->gauge(telemetry::Gauge::connections_outbound), 0);
-    EXPECT_EQ(sidecar->gauge(telemetry::Gauge::exchanges_active), 0);
-    EXPECT_EQ(sidecar->gauge(telemetry::Gauge::upstream_idle), 0);
-    EXPECT_EQ(sidecar->gauge(telemetry::Gauge::upstream_active), 0);
-    EXPECT_EQ(sidecar->shared.connections.load(), 0u);
+    expect_none(static_cast<std::int64_t>(sidecar->pooled()), "pooled connections");
+    expect_none(sidecar->permits("api2.default"), "permits");
+    expect_none(sidecar->gauge(telemetry::Gauge::connections_inbound), "inbound connections");
+    expect_none(sidecar->gauge(telemetry::Gauge::connections_outbound), "outbound connections");
+    expect_none(sidecar->gauge(telemetry::Gauge::upstream_idle), "idle upstream connections");
+    expect_none(sidecar->gauge(telemetry::Gauge::upstream_active), "active upstream connections");
+    expect_none(sidecar->shared.connections.load(), "connections for limits.downstream");
     sidecar->stop_accepting();
   }
   app.stop();
   (void)simulation.run(std::chrono::minutes(1));
-  EXPECT_EQ(api.spawned(), 0u);
-  EXPECT_EQ(api2.spawned(), 0u);
-  EXPECT_EQ(Block::in_use(), 0u) << "buffers are leaked";
+  expect_none(static_cast<std::int64_t>(api.spawned()), "tasks of the caller's sidecar");
+  expect_none(static_cast<std::int64_t>(api2.spawned()), "tasks of the app's sidecar");
+  expect_none(static_cast<std::int64_t>(Block::in_use()), "buffers");
+  return leaks;
+}
+
+void Mesh::wind_down() {
+  for (const auto& leak : end()) ADD_FAILURE() << leak;
 }
 
 std::string Mesh::story(int id) const {
@@ -240,7 +263,8 @@ std::string Mesh::story(int id) const {
     return std::chrono::duration<double, std::milli>(at - test::SimLoop::kStart).count();
   };
   std::string text = fmt::format(
-      "{}: {} {} bytes; sent at {:.3f} ms{}{}{}{}; answer '{}' with {} of {} bytes at {:.3f} ms{}\n",
+      "{}: {} {} bytes; sent at {:.3f} ms{}{}{}{}; answer '{}' with {} of {} bytes at {:.3f} "
+      "ms{}\n",
       id_text(id), exchanged.request.method, exchanged.request.body.bytes, ms(exchanged.sent_at),
       exchanged.never_asked ? ", never asked" : "", exchanged.head_sent ? ", head sent" : "",
       exchanged.request_sent ? ", all sent" : "", exchanged.aborted ? ", aborted" : "",

@@ -22,10 +22,10 @@ struct MeshOptions {
   std::uint64_t seed = 1;
   test::NetworkConditions network;
   MeshKind mesh = MeshKind::fake_tls;  ///< Plaintext sidecars tell each other no reasons.
-  unsigned workers = 1;            ///< Of each sidecar.
-  std::string service;             ///< Keys under `services.api2.default`, each line indented by 4.
-  std::string calling;             ///< Top level keys of the calling pod.
-  std::string serving;             ///< Top level keys of the serving pod.
+  unsigned workers = 1;                ///< Of each sidecar.
+  std::string service;  ///< Keys under `services.api2.default`, each line indented by 4.
+  std::string calling;  ///< Top level keys of the calling pod.
+  std::string serving;  ///< Top level keys of the serving pod.
   std::string port = "8080: { tls: permissive }";  ///< Under `workload.ports` of the serving pod.
   std::string access = "[ { name: all, allow: [anyone] } ]";
 };
@@ -101,8 +101,10 @@ class Mesh {
   bool run(std::chrono::nanoseconds limit = std::chrono::hours(2));
   /// Runs for so long.
   void pass(std::chrono::nanoseconds time);
-  /// Runs until nothing is left to do, idle connections have been closed, and the loops have ended.
-  /// Then checks that nothing was leaked.
+  /// Runs until nothing is left to do, idle connections have been closed and accepting has ended.
+  /// Then says what was leaked, one sentence each.
+  [[nodiscard]] std::vector<std::string> end();
+  /// The same as an expectation that nothing was.
   void wind_down();
 
   [[nodiscard]] std::string calling_yaml() const;
