@@ -95,21 +95,31 @@ Result<void> admit_opaque(Connection& connection, Spoken spoken, bool has_l7_rul
   return admit_connection(connection);
 }
 
+/// Secures the connection and finds out what is spoken. A caller on a permissive port that was silent
+/// at first may still be a sidecar, whose ClientHello was late: then it is secured behind all.
+Task<Result<Detected>> secure_and_detect(Connection& connection) {
+  for (;;) {
+    const auto secured = co_await secure(connection);
+    connection.record.service = connection.snapshot().own_service;
+    if (!secured) co_return secured.error();
+    const bool has_l7_rules =
+        connection.snapshot().access.has_l7_rules(connection.destination.port);
+    auto detected = co_await find_inbound_protocol(connection, has_l7_rules);
+    const bool unexpected_tls = detected && detected->protocol == Spoken::tls &&
+                                !connection.app_tls && !connection.mesh_tls;
+    if (!unexpected_tls) co_return detected;
+  }
+}
+
 }  // namespace
 
 Task<void> serve_inbound(Connection& connection) {
-  const auto secured = co_await secure(connection);
-  connection.record.service = connection.snapshot().own_service;
-  if (!secured) {
-    co_await refuse_connection(connection, secured.error());
-    co_return;
-  }
-  const bool has_l7_rules = connection.snapshot().access.has_l7_rules(connection.destination.port);
-  auto detected = co_await find_inbound_protocol(connection, has_l7_rules);
+  auto detected = co_await secure_and_detect(connection);
   if (!detected) {
     co_await refuse_connection(connection, detected.error());
     co_return;
   }
+  const bool has_l7_rules = connection.snapshot().access.has_l7_rules(connection.destination.port);
   connection.trace(Stage::detect, Event::detected, static_cast<std::uint32_t>(detected->protocol));
   if (detected->protocol == Spoken::http1) {
     detected->upstream.reset();
