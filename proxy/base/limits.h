@@ -14,6 +14,9 @@ inline constexpr std::size_t kMiB = 1024 * kKiB;
 inline constexpr std::size_t kSmallBlockBytes = 4 * kKiB;  ///< Most heads fit.
 inline constexpr std::size_t kBlockBytes = 16 * kKiB;  ///< One read; one TLS record's plaintext.
 inline constexpr std::size_t kLargeBlockBytes = 64 * kKiB;  ///< The largest head.
+/// Pieces of a body or tunnel moved without waiting, before others get their turn: two fast ends
+/// could keep a worker to themselves.
+inline constexpr unsigned kChunksPerTurn = 64;
 inline constexpr std::size_t kPooledBlocksMax = 256;  ///< Free blocks a worker keeps, per class.
 inline constexpr std::size_t kFrameBytesMax =
     4 * kKiB;                                          ///< Larger coroutine frames are not pooled.

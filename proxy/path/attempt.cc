@@ -71,7 +71,7 @@ Task<Error> Attempt::send() {
     const auto sent = co_await writer.push(end, upload_scope_);
     if (!sent) co_return sent.error();
   } else {
-    while (!writer.complete()) {
+    for (unsigned chunks = 1; !writer.complete(); ++chunks) {
       if (writer.has_pending() && !exchange_.body.ready()) {
         const auto flushed = co_await writer.flush(upload_scope_);
         if (!flushed) co_return flushed.error();
@@ -86,6 +86,7 @@ Task<Error> Attempt::send() {
       const auto sent = co_await writer.push(*chunk, upload_scope_);
       if (!sent) co_return sent.error();
       idle_.touch();
+      if (chunks % limits::kChunksPerTurn == 0) co_await next_turn(exchange_.worker().loop);
     }
   }
   exchange_.record.request_bytes = writer.bytes();
@@ -195,7 +196,7 @@ Task<Error> Attempt::deliver() {
 Task<Error> Attempt::copy_body() {
   auto& writer = exchange_.server.writer();
   auto& body = upstream_.http.body();
-  while (!writer.complete()) {
+  for (unsigned chunks = 1; !writer.complete(); ++chunks) {
     if (writer.has_pending() && !body.ready()) {
       const auto flushed = co_await writer.flush(scope_);
       if (!flushed) co_return reason(flushed.error());
@@ -209,6 +210,7 @@ Task<Error> Attempt::copy_body() {
     const auto sent = co_await writer.push(*chunk, scope_);
     if (!sent) co_return reason(sent.error());
     idle_.touch();
+    if (chunks % limits::kChunksPerTurn == 0) co_await next_turn(exchange_.worker().loop);
   }
   exchange_.record.response_bytes = writer.bytes();
   exchange_.trace(Stage::relay, Event::body_done, static_cast<std::uint32_t>(writer.bytes()));

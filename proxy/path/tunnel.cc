@@ -8,8 +8,6 @@
 namespace epaulet::path {
 namespace {
 
-constexpr unsigned kChunksPerTurn = 64;
-
 /// One direction. Ends the other one through the scope if it fails.
 Task<Result<void>> pump(StreamReader& from, ByteStream& to, Side from_side, std::uint64_t& bytes,
                         Scope& scope) {
@@ -36,8 +34,7 @@ Task<Result<void>> pump(StreamReader& from, ByteStream& to, Side from_side, std:
     if (!written) co_return fail(written.error(), to_side, Stage::relay);
     bytes += piece[0].size();
     from.consume(piece[0].size());
-    // Two fast ends could keep a worker to themselves.
-    if (chunks % kChunksPerTurn == 0) co_await next_turn(scope.loop());
+    if (chunks % limits::kChunksPerTurn == 0) co_await next_turn(scope.loop());
   }
   const auto ended = co_await write_end(to, scope);
   if (!ended) co_return fail(ended.error(), to_side, Stage::relay);
