@@ -93,7 +93,8 @@ TEST(Abort, of_the_app_in_its_response_is_never_a_complete_looking_message) {
 
 TEST(Abort, a_reset_cuts_a_response_that_only_its_end_delimits) {
   Mesh mesh;
-  const int id = mesh.add(request(), faulty(Fault::reset_in_body, 1, body(Framing::until_close, 100'000, 10'000)));
+  const int id = mesh.add(
+      request(), faulty(Fault::reset_in_body, 1, body(Framing::until_close, 100'000, 10'000)));
   mesh.call({id});
   mesh.wind_down();
   SCOPED_TRACE(mesh.story(id));
@@ -108,7 +109,8 @@ TEST(Abort, of_the_app_before_its_response_is_an_explained_502_for_a_post) {
     mesh.wind_down();
     expect_refused(mesh, id, 502);
     EXPECT_EQ(mesh[id].deliveries.size(), 1u);
-    EXPECT_NE(mesh[id].response.body.find("epaulet explain " + id_text(id)), std::string::npos);
+    EXPECT_NE(mesh[id].response.body.find("epaulet explain " + id_text(id)), std::string::npos)
+        << mesh[id].response.body << mesh.story(id);
   }
 }
 

@@ -32,7 +32,8 @@ Task<void> App::serve(StreamPtr stream) {
   ++open_;
   Peer peer(std::move(stream), scope_, MessageReader::Kind::request);
   After after = After::keep;
-  // Not `while (a && co_await b)`: g++ 12 does not look at a (tests/unit/runtime/toolchain_test.cc).
+  // Not `while (a && co_await b)`: g++ 12 does not look at a
+  // (tests/unit/runtime/toolchain_test.cc).
   while (after == After::keep) {
     if (!co_await await_request(peer)) break;
     if (!co_await peer.read_message(true)) break;
@@ -74,7 +75,8 @@ Task<App::After> App::handle(Peer& peer, int id) {
 
   bool early = false;
   if (script.early_after) {
-    while (!peer.reader.message().complete && peer.reader.message().body.size() < *script.early_after) {
+    while (!peer.reader.message().complete &&
+           peer.reader.message().body.size() < *script.early_after) {
       if (!co_await peer.read_more()) break;
       if (!peer.reader.advance()) break;
     }
@@ -88,7 +90,8 @@ Task<App::After> App::handle(Peer& peer, int id) {
     (void)co_await sleep_until(scope_, loop_.now() + script.think);
   }
   const bool in_body = script.fault == Fault::close_in_body || script.fault == Fault::reset_in_body;
-  if (faulty && script.fault != Fault::none && !in_body) co_return co_await suffer(peer, script.fault);
+  if (faulty && script.fault != Fault::none && !in_body)
+    co_return co_await suffer(peer, script.fault);
 
   exchanged.deliveries[index].head_sent = loop_.now();
   const bool whole = co_await answer(peer, id, index);
@@ -113,12 +116,13 @@ Task<bool> App::answer(Peer& peer, int id, std::size_t index) {
   const AnswerScript& script = exchanged.answer;
   const bool faulty = index < script.faulty_deliveries;
   for (unsigned i = 0; i < script.informational; ++i) {
-    if (!co_await peer.write("HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n")) co_return false;
+    if (!co_await peer.write("HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"))
+      co_return false;
   }
   const int status = faulty && script.failing_status != 0 ? script.failing_status : script.status;
   const bool bodiless = exchanged.request.method == "HEAD" || status == 204 || status == 304;
-  std::string head = fmt::format("HTTP/1.{} {} Whatever\r\nX-Answers: {}\r\n", script.http10 ? 0 : 1,
-                                 status, id_text(id));
+  std::string head = fmt::format("HTTP/1.{} {} Whatever\r\nX-Answers: {}\r\n",
+                                 script.http10 ? 0 : 1, status, id_text(id));
   for (const auto& [name, value] : script.fields) head += fmt::format("{}: {}\r\n", name, value);
   if (status != 204) head += framing_lines(script.body);
   if (script.close) head += "Connection: close\r\n";
@@ -126,7 +130,8 @@ Task<bool> App::answer(Peer& peer, int id, std::size_t index) {
   if (!co_await peer.write(std::move(head))) co_return false;
   if (bodiless) co_return true;
 
-  const bool cut = faulty && (script.fault == Fault::close_in_body || script.fault == Fault::reset_in_body);
+  const bool cut =
+      faulty && (script.fault == Fault::close_in_body || script.fault == Fault::reset_in_body);
   const std::string text = body_text(id, false, script.body.bytes);
   std::size_t at = 0;
   do {
@@ -136,7 +141,8 @@ Task<bool> App::answer(Peer& peer, int id, std::size_t index) {
     if (script.body.pause.count() > 0) {
       (void)co_await sleep_until(scope_, loop_.now() + script.body.pause);
     }
-    if (!co_await peer.write(framed_piece(script.body, piece, at == text.size(), id))) co_return false;
+    if (!co_await peer.write(framed_piece(script.body, piece, at == text.size(), id)))
+      co_return false;
   } while (at < text.size());
   co_return true;
 }

@@ -14,7 +14,8 @@ constexpr std::chrono::minutes kPatience{30};
 
 std::string head_text(const Exchanged& exchanged, int id) {
   const RequestScript& script = exchanged.request;
-  std::string head = fmt::format("{} {} HTTP/1.{}\r\n", script.method, script.path, script.http10 ? 0 : 1);
+  std::string head =
+      fmt::format("{} {} HTTP/1.{}\r\n", script.method, script.path, script.http10 ? 0 : 1);
   head += "Host: api2.default\r\n";
   head += fmt::format("X-Request-Id: {}\r\n", id_text(id));
   for (const auto& [name, value] : script.fields) head += fmt::format("{}: {}\r\n", name, value);
@@ -78,7 +79,8 @@ Task<bool> Client::send(Peer& peer, int id) {
       co_return false;
     }
     at += piece.size();
-    if (!co_await peer.write(framed_piece(script.body, piece, at == text.size(), id))) co_return false;
+    if (!co_await peer.write(framed_piece(script.body, piece, at == text.size(), id)))
+      co_return false;
     if (at == text.size()) break;
   }
   exchanged.request_sent = true;
@@ -123,12 +125,13 @@ Task<bool> Client::exchange(Peer& peer, int id) {
   Fork<bool> upload;
   upload.start(send(peer, id));
   const bool answered = co_await receive(peer, id);
-  const bool goes_on = answered && !exchanged.response.asks_to_close() && !exchanged.request.half_close;
+  const bool goes_on =
+      answered && !exchanged.response.asks_to_close() && !exchanged.request.half_close;
   // Nobody wants the rest of the request: stop writing it.
   if (!goes_on) peer.scope().cancel({ErrorCode::cancelled, Side::self, Stage::none});
   const bool sent = co_await upload.join();
   peer.reader.next();
-  co_return goes_on && sent;
+  co_return goes_on&& sent;
 }
 
 Task<bool> Client::send_all(Peer& peer, const std::vector<int>& ids) {

@@ -33,8 +33,9 @@ TEST(Deadline, request_is_the_whole_exchange_with_its_retries) {
 }
 
 TEST(Deadline, attempt_ends_one_try_and_the_next_may_succeed) {
-  Mesh mesh(with("    timeouts: { request: 10s, attempt: 1s }\n"
-                 "    retries: { backoff: { initial: 10ms, jitter: none } }\n"));
+  Mesh mesh(
+      with("    timeouts: { request: 10s, attempt: 1s }\n"
+           "    retries: { backoff: { initial: 10ms, jitter: none } }\n"));
   const int id = mesh.add(request(), faulty(Fault::silence, 1));
   mesh.call({id});
   mesh.pass(milliseconds(999));
@@ -61,8 +62,9 @@ TEST(Deadline, attempt_of_an_upload_can_be_repeated_with_the_whole_body) {
 }
 
 TEST(Deadline, attempt_that_ends_during_the_upload_goes_on_where_the_caller_is) {
-  Mesh mesh(with("    timeouts: { request: 10s, attempt: 1s }\n"
-                 "    retries: { backoff: { initial: 10ms, jitter: none } }\n"));
+  Mesh mesh(
+      with("    timeouts: { request: 10s, attempt: 1s }\n"
+           "    retries: { backoff: { initial: 10ms, jitter: none } }\n"));
   auto upload = request("PUT", body(Framing::chunked, 30'000, 1'000));
   upload.body.pause = milliseconds(50);  // 1.5 s: longer than the first attempt.
   auto scripted = faulty(Fault::silence, 1);
@@ -118,8 +120,8 @@ TEST(Deadline, idle_ends_an_exchange_in_which_nothing_moves) {
 }
 
 TEST(Deadline, idle_lets_a_slow_body_that_moves_pass) {
-  Mesh mesh(with("    timeouts: { request: 1h, idle: 3s }\n",
-                 "timeouts: { request: 1h, idle: 3s }\n"));
+  Mesh mesh(
+      with("    timeouts: { request: 1h, idle: 3s }\n", "timeouts: { request: 1h, idle: 3s }\n"));
   auto slow = answer(body(Framing::length, 100'000, 10'000));
   slow.body.pause = milliseconds(2900);
   const int id = mesh.add(request(), slow);
@@ -170,8 +172,11 @@ TEST(Deadline, keep_alive_ends_an_idle_connection_of_the_caller) {
 }
 
 TEST(Deadline, backoff_that_would_not_end_in_time_is_not_begun) {
-  Mesh mesh(with("    timeouts: { request: 2s }\n"
-                 "    retries: { max: 3, backoff: { initial: 3s, jitter: none } }\n"));
+  auto options = with(
+      "    timeouts: { request: 2s }\n"
+      "    retries: { max: 3, backoff: { initial: 3s, jitter: none } }\n");
+  options.mesh = MeshKind::fake_tls;
+  Mesh mesh(options);
   const int id = mesh.add(request(), faulty(Fault::reset_before_response));
   mesh.call({id});
   mesh.pass(milliseconds(10));
@@ -180,7 +185,9 @@ TEST(Deadline, backoff_that_would_not_end_in_time_is_not_begun) {
 }
 
 TEST(Deadline, an_abort_in_the_backoff_is_noticed) {
-  Mesh mesh(with("    retries: { max: 1, backoff: { initial: 5s, jitter: none } }\n"));
+  auto options = with("    retries: { max: 1, backoff: { initial: 5s, jitter: none } }\n");
+  options.mesh = MeshKind::fake_tls;
+  Mesh mesh(options);
   auto impatient = request();
   impatient.abort = Abort::waiting;
   impatient.abort_wait = milliseconds(500);

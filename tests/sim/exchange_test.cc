@@ -28,7 +28,8 @@ TEST(Exchange, bodies_arrive_whole_in_both_framings_and_both_directions) {
     for (const auto down : {Framing::length, Framing::chunked, Framing::until_close}) {
       for (const std::size_t bytes : {0u, 1u, 4096u, 70'000u, 200'000u}) {
         Mesh mesh;
-        const int id = mesh.add(request("POST", body(up, bytes, 10'000)), answer(body(down, bytes, 7'000)));
+        const int id =
+            mesh.add(request("POST", body(up, bytes, 10'000)), answer(body(down, bytes, 7'000)));
         mesh.call({id});
         mesh.wind_down();
         expect_delivered_once(mesh, id);
@@ -55,8 +56,9 @@ TEST(Exchange, a_connection_serves_many_requests_over_one_upstream_connection) {
   Mesh mesh;
   std::vector<int> ids;
   for (int i = 0; i < 20; ++i) {
-    ids.push_back(mesh.add(i % 3 == 0 ? request("POST", body(Framing::chunked, 5'000, 999)) : request(),
-                           answer(body(i % 2 == 0 ? Framing::length : Framing::chunked, 3'000))));
+    ids.push_back(
+        mesh.add(i % 3 == 0 ? request("POST", body(Framing::chunked, 5'000, 999)) : request(),
+                 answer(body(i % 2 == 0 ? Framing::length : Framing::chunked, 3'000))));
   }
   mesh.call(ids);
   mesh.wind_down();

@@ -92,8 +92,8 @@ Task<Result<upstream::Secured>> FakeMeshTls::connect(StreamPtr lower,
                                                      std::span<const std::string> identities,
                                                      const std::string& server_name,
                                                      detect::MeshProtocol protocol, Scope& scope) {
-  const auto greeted = co_await write_text(
-      *lower, client_hello(server_name, detect::token_of(protocol)), scope);
+  const auto greeted =
+      co_await write_text(*lower, client_hello(server_name, detect::token_of(protocol)), scope);
   if (!greeted) co_return greeted.error();
   const auto line = co_await read_until(*lower, scope, is_line);
   if (!line) co_return line.error();

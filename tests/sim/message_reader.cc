@@ -69,8 +69,8 @@ bool MessageReader::take_head() {
   }
   message_.has_head = true;
   const auto status = message_.status();
-  const bool bodiless = kind_ == Kind::response &&
-                        (answers_head_ || status < 200 || status == 204 || status == 304);
+  const bool bodiless =
+      kind_ == Kind::response && (answers_head_ || status < 200 || status == 204 || status == 304);
   const auto length = message_.field("content-length");
   if (bodiless) {
     framing_ = Framing::none;

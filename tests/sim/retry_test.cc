@@ -9,6 +9,8 @@ constexpr const char* kQuick = "    retries: { max: 2, backoff: { initial: 1ms, 
 
 MeshOptions with(std::string service) {
   MeshOptions options;
+  options.mesh =
+      MeshKind::fake_tls;  // What the next sidecar tells counts only where it proved itself.
   options.service = std::move(service);
   return options;
 }
@@ -64,7 +66,8 @@ TEST(Retry, a_refused_connection_is_tried_again_whatever_the_method) {
 }
 
 TEST(Retry, listed_statuses_are_tried_again_and_the_last_one_is_delivered) {
-  Mesh mesh(with("    retries: { max: 2, statuses: [503], backoff: { initial: 1ms, jitter: none } }\n"));
+  Mesh mesh(
+      with("    retries: { max: 2, statuses: [503], backoff: { initial: 1ms, jitter: none } }\n"));
   auto twice = answer();
   twice.faulty_deliveries = 2;
   twice.failing_status = 503;
@@ -83,8 +86,9 @@ TEST(Retry, listed_statuses_are_tried_again_and_the_last_one_is_delivered) {
 
 TEST(Retry, a_response_whose_retry_the_budget_refuses_is_delivered) {
   // Above the budget the caller gets what there is: the app's own 503.
-  Mesh mesh(with("    retries: { max: 1, statuses: [503], budget: 0%, budget_floor: 0, backoff: { "
-                 "initial: 1ms } }\n"));
+  Mesh mesh(
+      with("    retries: { max: 1, statuses: [503], budget: 0%, budget_floor: 0, backoff: { "
+           "initial: 1ms } }\n"));
   auto failing = answer(body(Framing::length, 500), 503);
   const int id = mesh.add(request(), failing);
   const int next = mesh.add(request(), failing);
@@ -97,8 +101,9 @@ TEST(Retry, a_response_whose_retry_the_budget_refuses_is_delivered) {
 }
 
 TEST(Retry, a_response_whose_backoff_is_too_long_is_delivered) {
-  Mesh mesh(with("    timeouts: { request: 1s }\n"
-                 "    retries: { max: 1, statuses: [503], backoff: { initial: 5s, jitter: none } }\n"));
+  Mesh mesh(
+      with("    timeouts: { request: 1s }\n"
+           "    retries: { max: 1, statuses: [503], backoff: { initial: 5s, jitter: none } }\n"));
   const int id = mesh.add(request(), answer(body(Framing::length, 500), 503));
   mesh.call({id});
   mesh.wind_down();
@@ -106,7 +111,8 @@ TEST(Retry, a_response_whose_backoff_is_too_long_is_delivered) {
 }
 
 TEST(Retry, the_budget_bounds_a_storm) {
-  Mesh mesh(with("    retries: { max: 3, budget: 20%, budget_floor: 3, backoff: { initial: 1ms } }\n"));
+  Mesh mesh(
+      with("    retries: { max: 3, budget: 20%, budget_floor: 3, backoff: { initial: 1ms } }\n"));
   std::vector<int> ids;
   for (int i = 0; i < 100; ++i) {
     ids.push_back(mesh.add(request(), faulty(Fault::reset_before_response)));

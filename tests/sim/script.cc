@@ -55,7 +55,8 @@ std::string framed_piece(const BodyScript& body, std::string_view piece, bool la
   if (!last) return text;
   text += "0\r\n";
   if (body.trailers) {
-    for (const auto& [name, value] : trailers_of(id)) text += fmt::format("{}: {}\r\n", name, value);
+    for (const auto& [name, value] : trailers_of(id))
+      text += fmt::format("{}: {}\r\n", name, value);
   }
   return text + "\r\n";
 }

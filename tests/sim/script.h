@@ -16,9 +16,9 @@ struct BodyScript {
   enum class Framing { none, length, chunked, until_close };
   Framing framing = Framing::none;
   std::size_t bytes = 0;
-  std::size_t piece = SIZE_MAX;         ///< Written (and chunked) in pieces of this size.
-  std::chrono::nanoseconds pause{0};    ///< Before each piece.
-  bool trailers = false;                ///< With Framing::chunked.
+  std::size_t piece = SIZE_MAX;       ///< Written (and chunked) in pieces of this size.
+  std::chrono::nanoseconds pause{0};  ///< Before each piece.
+  bool trailers = false;              ///< With Framing::chunked.
 };
 
 struct RequestScript {
@@ -27,7 +27,7 @@ struct RequestScript {
   FieldList fields;
   BodyScript body;
   bool http10 = false;
-  bool keep_alive = true;  ///< HTTP/1.1: without Connection: close. HTTP/1.0: with keep-alive.
+  bool keep_alive = true;   ///< HTTP/1.1: without Connection: close. HTTP/1.0: with keep-alive.
   bool half_close = false;  ///< A FIN behind the request.
   enum class Abort { never, in_body, waiting, in_response } abort = Abort::never;
   std::size_t abort_after = 0;  ///< Bytes of the body, or of the response's body.
@@ -78,8 +78,8 @@ struct Exchanged {
   TimePoint ended_at{};
   Message response;
   std::vector<Message> informational;
-  bool answered = false;      ///< A complete response was read.
-  bool never_asked = false;   ///< The connection had ended before its turn.
+  bool answered = false;     ///< A complete response was read.
+  bool never_asked = false;  ///< The connection had ended before its turn.
 
   // What the app saw.
   std::vector<Delivery> deliveries;

@@ -10,12 +10,12 @@ namespace epaulet::sim {
 using Framing = BodyScript::Framing;
 using Abort = RequestScript::Abort;
 using Fault = AnswerScript::Fault;
-using telemetry::Counter;
-using telemetry::Gauge;
 using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
+using telemetry::Counter;
+using telemetry::Gauge;
 
 inline BodyScript body(Framing framing, std::size_t bytes, std::size_t piece = SIZE_MAX) {
   BodyScript script;
