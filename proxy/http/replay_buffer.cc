@@ -15,7 +15,9 @@ void ReplayBuffer::begin(BodySource& source, bool keep) {
   replaying_ = false;
 }
 
-bool ReplayBuffer::ready() const { return (replaying_ && kept_bytes_ > 0) || ended_ || source_->ready(); }
+bool ReplayBuffer::ready() const {
+  return (replaying_ && kept_bytes_ > 0) || ended_ || source_->ready();
+}
 
 Task<Result<Chunk>> ReplayBuffer::pull(Scope& scope) {
   if (std::exchange(replaying_, false) && (kept_bytes_ > 0 || ended_)) {

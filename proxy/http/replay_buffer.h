@@ -7,8 +7,9 @@
 
 namespace epaulet::http {
 
-/// Gives a body more than once, as far as it is small: keeps what passes, up to limits::kReplayBytesMax. Retries use
-/// it and nothing else. Larger bodies stream through and can no longer be given again.
+/// Gives a body more than once, as far as it is small: keeps what passes, up to
+/// limits::kReplayBytesMax. Retries use it and nothing else. Larger bodies stream through and can
+/// no longer be given again.
 class ReplayBuffer final : public BodySource {
  public:
   /// `keep`: whether another attempt may want it. `source` outlives this.

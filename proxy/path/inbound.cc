@@ -95,8 +95,9 @@ Result<void> admit_opaque(Connection& connection, Spoken spoken, bool has_l7_rul
   return admit_connection(connection);
 }
 
-/// Secures the connection and finds out what is spoken. A caller on a permissive port that was silent
-/// at first may still be a sidecar, whose ClientHello was late: then it is secured behind all.
+/// Secures the connection and finds out what is spoken. A caller on a permissive port that was
+/// silent at first may still be a sidecar, whose ClientHello was late: then it is secured behind
+/// all.
 Task<Result<Detected>> secure_and_detect(Connection& connection) {
   for (;;) {
     const auto secured = co_await secure(connection);

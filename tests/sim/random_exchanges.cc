@@ -91,7 +91,8 @@ Scenario draw_scenario(Dice& dice, std::uint64_t seed) {
   std::string retries = fmt::format("max: {}, backoff: {{ initial: {} }}", dice.number(0, 3),
                                     dice.chance(0.5) ? "1ms" : "200ms");
   if (!calm && dice.chance(0.4)) retries += ", statuses: [503]";
-  options.service = fmt::format("    timeouts: {{ {} }}\n    retries: {{ {} }}\n", timeouts, retries);
+  options.service =
+      fmt::format("    timeouts: {{ {} }}\n    retries: {{ {} }}\n", timeouts, retries);
   if (dice.chance(0.3)) {
     options.service += fmt::format("    limits: {{ connections: {}, pending: {} }}\n",
                                    dice.number(1, 4), calm ? 1'000 : dice.one_of({1'000, 2}));
@@ -104,12 +105,14 @@ Scenario draw_scenario(Dice& dice, std::uint64_t seed) {
   return scenario;
 }
 
-BodyScript draw_body(Dice& dice, const Scenario& scenario, std::initializer_list<Framing> framings) {
+BodyScript draw_body(Dice& dice, const Scenario& scenario,
+                     std::initializer_list<Framing> framings) {
   BodyScript body;
   body.framing = dice.one_of(framings);
   if (body.framing == Framing::none) return body;
   body.bytes = dice.size(scenario.body_most);
-  if (dice.chance(0.5)) body.piece = std::max<std::size_t>(1, std::max(body.bytes / 40, dice.size(20'000)));
+  if (dice.chance(0.5))
+    body.piece = std::max<std::size_t>(1, std::max(body.bytes / 40, dice.size(20'000)));
   if (dice.chance(0.1)) body.pause = dice.one_of({milliseconds(1), milliseconds(30)});
   body.trailers = body.framing == Framing::chunked && dice.chance(0.3);
   return body;
@@ -117,8 +120,8 @@ BodyScript draw_body(Dice& dice, const Scenario& scenario, std::initializer_list
 
 RequestScript draw_request(Dice& dice, const Scenario& scenario) {
   RequestScript request;
-  request.method = dice.one_of<const char*>({"GET", "GET", "GET", "HEAD", "POST", "POST", "PUT",
-                                             "DELETE", "PATCH", "OPTIONS"});
+  request.method = dice.one_of<const char*>(
+      {"GET", "GET", "GET", "HEAD", "POST", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"});
   request.http10 = dice.chance(0.08);
   const bool with_body = request.method == "POST" || request.method == "PUT" ||
                          request.method == "PATCH" || dice.chance(0.05);
@@ -140,10 +143,10 @@ AnswerScript draw_answer(Dice& dice, const Scenario& scenario) {
   AnswerScript answer;
   answer.status = dice.one_of({200, 200, 200, 201, 204, 304, 404, 500, 503});
   answer.http10 = dice.chance(0.06);
-  answer.body = answer.http10
-                    ? draw_body(dice, scenario, {Framing::length, Framing::until_close})
-                    : draw_body(dice, scenario, {Framing::length, Framing::length, Framing::chunked,
-                                                 Framing::chunked, Framing::until_close});
+  answer.body = answer.http10 ? draw_body(dice, scenario, {Framing::length, Framing::until_close})
+                              : draw_body(dice, scenario,
+                                          {Framing::length, Framing::length, Framing::chunked,
+                                           Framing::chunked, Framing::until_close});
   answer.close = dice.chance(0.06);
   if (dice.chance(0.1)) answer.informational = static_cast<unsigned>(dice.number(1, 3));
   if (dice.chance(0.15)) answer.think = dice.one_of({milliseconds(1), milliseconds(80)});
@@ -155,9 +158,9 @@ AnswerScript draw_answer(Dice& dice, const Scenario& scenario) {
   if (dice.chance(0.1)) answer.think = dice.one_of({milliseconds(700), milliseconds(20'000)});
   if (!dice.chance(0.4)) return answer;
   answer.faulty_deliveries = static_cast<unsigned>(dice.number(1, 4));
-  answer.fault = dice.one_of({Fault::none, Fault::close_before_response, Fault::reset_before_response,
-                              Fault::close_in_body, Fault::reset_in_body, Fault::garbage,
-                              Fault::silence});
+  answer.fault =
+      dice.one_of({Fault::none, Fault::close_before_response, Fault::reset_before_response,
+                   Fault::close_in_body, Fault::reset_in_body, Fault::garbage, Fault::silence});
   // Its end is a body's end there: nobody can tell.
   if (answer.fault == Fault::close_in_body && answer.body.framing == Framing::until_close) {
     answer.fault = Fault::reset_in_body;
@@ -267,8 +270,8 @@ class Inspection {
     for (const Delivery& delivery : exchanged.deliveries) {
       expect(delivery.at <= exchanged.head_at, "tried again behind a committed response head");
     }
-    const bool bodiless = exchanged.request.method == "HEAD" || response.status() == 204 ||
-                          response.status() == 304;
+    const bool bodiless =
+        exchanged.request.method == "HEAD" || response.status() == 204 || response.status() == 304;
     const auto meant = bodiless ? std::string() : body_text(id_, false, script.body.bytes);
     if (!exchanged.answered) {
       expect(std::string_view(meant).starts_with(response.body), "other bytes in the answer");
@@ -328,7 +331,8 @@ class Inspection {
   /// Nothing went wrong, so nothing may have failed.
   void inspect_calm(const Exchanged& exchanged) {
     expect(exchanged.answered, "not answered, though nothing went wrong");
-    const bool race_possible = scenario_.app_keep_alive.count() > 0 && !is_idempotent(exchanged.request);
+    const bool race_possible =
+        scenario_.app_keep_alive.count() > 0 && !is_idempotent(exchanged.request);
     const bool early = exchanged.answer.early_after.has_value();
     if (race_possible || early) return;
     expect(exchanged.response.field("x-answers").has_value(), "refused, though nothing went wrong");
@@ -360,8 +364,8 @@ std::vector<std::string> simulate(std::uint64_t seed) {
   for (const auto& conversation : conversations) inspection.inspect(conversation);
   problems.insert(problems.end(), inspection.problems.begin(), inspection.problems.end());
   if (!problems.empty()) {
-    problems.push_back(fmt::format("weather {}, configuration:\n{}", static_cast<int>(scenario.weather),
-                                   mesh.calling_yaml()));
+    problems.push_back(fmt::format("weather {}, configuration:\n{}",
+                                   static_cast<int>(scenario.weather), mesh.calling_yaml()));
   }
   return problems;
 }

@@ -6,9 +6,10 @@
 
 namespace epaulet::sim {
 
-/// Everything about one simulation drawn from `seed`: the network, the configuration, the scripts of
-/// both ends, the faults. Runs it and compares with what must hold for every seed (random_exchanges.cc
-/// lists it). Returns what did not, with the stories of the exchanges concerned; empty: all is well.
+/// Everything about one simulation drawn from `seed`: the network, the configuration, the scripts
+/// of both ends, the faults. Runs it and compares with what must hold for every seed
+/// (random_exchanges.cc lists it). Returns what did not, with the stories of the exchanges
+/// concerned; empty: all is well.
 [[nodiscard]] std::vector<std::string> simulate(std::uint64_t seed);
 
 /// The command that runs this seed alone.

@@ -36,7 +36,8 @@ class ClientConnection {
   /// So is one that has served nothing yet.
   [[nodiscard]] bool reusable() const {
     const bool between = !started_ || (writer_.complete() && body_.complete() && response_keeps_);
-    return between && !half_closed_ && reader_.buffered().empty() && !reader_.at_end() && !reader_.failed();
+    return between && !half_closed_ && reader_.buffered().empty() && !reader_.at_end() &&
+           !reader_.failed();
   }
   /// After the body was consumed, before reusable() is asked.
   void finish() { body_.finish(); }

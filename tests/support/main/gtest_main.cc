@@ -7,6 +7,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   testing::InitGoogleTest(&argc, argv);
   const int failed = RUN_ALL_TESTS();
-  if (testing::UnitTest::GetInstance()->test_to_run_count() == 0) return 2;  // nothing ran: not green
+  if (testing::UnitTest::GetInstance()->test_to_run_count() == 0)
+    return 2;  // nothing ran: not green
   return failed;
 }
