@@ -66,8 +66,12 @@ Task<Result<void>> answer(Exchange& exchange, const Error& error, bool may_keep)
   const bool framing_known = exchange.server.body().complete() ||
                              (error.stage != Stage::parse && error.side != Side::downstream) ||
                              error.stage == Stage::authorize || error.stage == Stage::authenticate;
-  co_return co_await exchange.server.send_answer(exchange.request, status, lines, body,
-                                                 may_keep && framing_known, *exchange.scope);
+  bool keep = may_keep && framing_known;
+  if (keep) {
+    keep = co_await exchange.server.skip_buffered_body(exchange.request, *exchange.scope);
+  }
+  co_return co_await exchange.server.send_answer(exchange.request, status, lines, body, keep,
+                                                 *exchange.scope);
 }
 
 }  // namespace epaulet::path

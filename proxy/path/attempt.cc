@@ -180,13 +180,13 @@ Task<Error> Attempt::deliver() {
   auto& response = exchange_.response;
   prepare_response();
   if (response.status == 101) co_return co_await switch_protocols(exchange_, upstream_, upload_);
-  // Before the request was read whole, the connection can be kept only if the rest is small:
-  // finish() finds out.
+  // Before the request was read whole, the connection can be kept only if somebody reads the rest.
+  const bool rest_is_read = response.keep_alive || exchange_.server.body().rest_is_small();
   const auto& worker = exchange_.worker();
   const auto& connection = exchange_.connection;
   const bool old_trust = connection.inbound() && connection.mesh_tls &&
                          connection.trust != worker.tls.trust_generation();
-  const bool keep = !(plan_.inbound && worker.draining) && !old_trust;
+  const bool keep = rest_is_read && !(plan_.inbound && worker.draining) && !old_trust;
   server.begin_response(exchange_.request, response, keep);
   exchange_.committed = true;
   exchange_.record.status = response.status;

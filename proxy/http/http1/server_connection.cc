@@ -131,6 +131,20 @@ Task<Result<void>> ServerConnection::send_answer(const RequestHead& request, std
   co_return co_await writer_.push(chunk, scope);
 }
 
+Task<bool> ServerConnection::skip_buffered_body(const RequestHead& request, Scope& scope) {
+  const auto most = body_.bytes() + limits::kDrainedBodyBytesMax;
+  Scope without_waiting(scope);
+  without_waiting.cancel({ErrorCode::cancelled, Side::self, Stage::receive});
+  while (!body_.complete() && body_.ready() && body_.bytes() < most) {
+    const auto chunk = co_await body_.pull(without_waiting);
+    if (!chunk) co_return false;
+  }
+  // Who was never told to continue may send the body or not (RFC 9110 section 10.1.1): nobody knows
+  // where the next request begins.
+  const bool may_be_omitted = request.expects_continue && body_.bytes() == 0;
+  co_return body_.complete() || (!may_be_omitted && body_.rest_is_small());
+}
+
 Task<Result<void>> ServerConnection::drain_body(Scope& scope) {
   std::size_t skipped = 0;
   while (!body_.complete()) {

@@ -46,6 +46,10 @@ class ServerConnection {
 
   /// After the response: another request may follow on this connection.
   [[nodiscard]] bool keeps() const { return keeps_; }
+  /// Before an early answer: skips what is here of the request body. True: the connection can be
+  /// kept, drain_body() will find the rest to be small. What can't be kept must be announced as
+  /// closing (RFC 9112 section 9.6), or the next request is lost.
+  Task<bool> skip_buffered_body(const RequestHead& request, Scope& scope);
   /// Skips a small rest of the request body, so that an early answer does not cost the connection.
   Task<Result<void>> drain_body(Scope& scope);
 
