@@ -1,10 +1,16 @@
 #include "path/detecting.h"
 
+#include <algorithm>
+
 #include "detect/detector.h"
 #include "runtime/event.h"
 
 namespace epaulet::path {
 namespace {
+
+/// A silent caller whose server cannot be reached, or has gone, waits for a greeting that will not
+/// come; one who is merely slow still gets the chance to ask, and an answer that explains.
+constexpr std::chrono::seconds kLastChanceToSpeak{1};
 
 /// Sets an event when either side says something more, or ends.
 class EitherSide final : private StreamReader::Observer {
@@ -89,7 +95,8 @@ Task<Result<Detected>> find_protocol(Connection& connection, EarlyDial* early) {
   Detected found;
   Error give_up{ErrorCode::detect_timeout, Side::downstream, Stage::detect};
   Scope waiting(connection.scope);
-  waiting.set_deadline(connection.now() + connection.snapshot().inbound_timeouts.detect, give_up);
+  const auto until = connection.now() + connection.snapshot().inbound_timeouts.detect;
+  waiting.set_deadline(until, give_up);
   for (;;) {
     const auto verdict = detect::classify(client.buffered());
     if (verdict != detect::Verdict::need_more) {
@@ -116,6 +123,9 @@ Task<Result<Detected>> find_protocol(Connection& connection, EarlyDial* early) {
         // connection's verdict.
         found.upstream.reset();
         early = nullptr;
+        if (said == ServerSaid::gone) {
+          waiting.set_deadline(std::min(until, connection.now() + kLastChanceToSpeak), give_up);
+        }
       }
       continue;
     }
@@ -129,6 +139,7 @@ Task<Result<Detected>> find_protocol(Connection& connection, EarlyDial* early) {
         found.upstream.emplace(std::move(*dialled));
       } else {
         give_up = dialled.error();
+        waiting.set_deadline(std::min(until, connection.now() + kLastChanceToSpeak), give_up);
       }
       continue;
     }
