@@ -104,9 +104,12 @@ Task<App::After> App::handle(Peer& peer, int id) {
     keep_request(peer, id, index);
     if (!peer.reader.message().complete) co_return After::close;
   }
-  const bool ends = script.close || script.http10 ||
-                    script.body.framing == BodyScript::Framing::until_close ||
-                    peer.reader.message().asks_to_close();
+  // Where the connection's end delimits the body. A bodiless answer needs no end.
+  const bool delimits = script.body.framing == BodyScript::Framing::until_close &&
+                        exchanged.request.method != "HEAD" && script.status != 204 &&
+                        script.status != 304;
+  const bool ends =
+      script.close || script.http10 || delimits || peer.reader.message().asks_to_close();
   co_return ends ? After::close : After::keep;
 }
 

@@ -15,6 +15,11 @@ constexpr std::uint16_t kOutboundPort = 15001;
 constexpr std::uint16_t kInboundPort = 15006;
 constexpr std::uint16_t kDirectPort = 15008;
 
+const char* framing_name(const BodyScript& body) {
+  static constexpr std::array kNames{"no body", "length", "chunked", "until close"};
+  return kNames[static_cast<std::size_t>(body.framing)];
+}
+
 }  // namespace
 
 const IpAddress Mesh::kCaller = IpAddress::v4(0x0A000001);
@@ -270,6 +275,15 @@ std::string Mesh::story(int id) const {
       exchanged.request_sent ? ", all sent" : "", exchanged.aborted ? ", aborted" : "",
       exchanged.response.start_line, exchanged.response.body.size(), exchanged.answer.body.bytes,
       ms(exchanged.ended_at), exchanged.answered ? ", complete" : "");
+  const auto& script = exchanged.answer;
+  text +=
+      fmt::format("  scripts: {}{}{}; {}{}{}{}{}, fault {} in {} deliveries\n",
+                  framing_name(exchanged.request.body), exchanged.request.http10 ? ", 1.0" : "",
+                  exchanged.request.half_close ? ", half-close" : "", framing_name(script.body),
+                  script.http10 ? ", 1.0" : "", script.close ? ", close" : "",
+                  script.early_after ? fmt::format(", early after {}", *script.early_after) : "",
+                  script.reads_rest ? "" : ", leaves the rest", static_cast<int>(script.fault),
+                  script.faulty_deliveries);
   for (const auto& [name, value] : exchanged.response.fields) {
     text += fmt::format("  {}: {}\n", name, value);
   }

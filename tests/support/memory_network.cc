@@ -118,7 +118,7 @@ class MemoryConnection : public std::enable_shared_from_this<MemoryConnection> {
       resume_writer(in);
       return true;
     }
-    if (failed_) {
+    if (failed_ && (in.pieces.empty() || !in_order_)) {
       op.result = kReset;
       return true;
     }
@@ -131,8 +131,14 @@ class MemoryConnection : public std::enable_shared_from_this<MemoryConnection> {
 
   bool try_write(int side, WriteOp& op) {
     Direction& out = directions_[side];
+    if (closed_[1 - side] && !failed_ && holds_nothing(op)) {
+      // Our FIN answers the peer's: nobody resets.
+      if (op.end) out.fin = true;
+      op.result = Result<void>();
+      return true;
+    }
     if (failed_ || closed_[1 - side]) {
-      if (!failed_) fail();
+      if (!failed_) fail_after_what_is_on_its_way();
       op.result = kReset;
       return true;
     }
@@ -170,6 +176,15 @@ class MemoryConnection : public std::enable_shared_from_this<MemoryConnection> {
     directions_[side].fin = true;
     directions_[side].fin_visible_at = arrival(side);
     wake_reader(side);
+  }
+  /// The peer has closed: its reset answers our bytes, and comes behind what it had sent before.
+  void fail_after_what_is_on_its_way() {
+    in_order_ = true;
+    fail();
+  }
+  static bool holds_nothing(const WriteOp& op) {
+    return std::all_of(op.buffers.begin(), op.buffers.end(),
+                       [](ConstBytes bytes) { return bytes.empty(); });
   }
   void fail() {
     failed_ = true;
@@ -224,6 +239,7 @@ class MemoryConnection : public std::enable_shared_from_this<MemoryConnection> {
   TimePoint latest_[2]{};
   bool closed_[2] = {false, false};
   bool failed_ = false;
+  bool in_order_ = false;  // The reset does not overtake bytes.
   Wake wake_[2];
 };
 
