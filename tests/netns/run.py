@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Runs the network-namespace tests: every `test_*` function of every test_*.py beside this file.
 
-Each test gets a fresh `Lab` and, if it has a parameter `binaries`, where epaulet is. A test fails
-by raising. The output is TAP with a count at its end. Exit status 0 if every test passed, 1 if one
-failed, 2 if there was none to run.
+Each test gets a fresh `Lab` and, if it has a parameter `binaries`, where epaulet is; a parameter
+`long` is true if it may take minutes. A test fails by raising. The output is TAP with a count at
+its end. Exit status 0 if every test passed, 1 if one failed, 2 if there was none to run.
 
-    tests/netns/run.py [--bin DIR] [--logs DIR] [PATTERN...]    # a pattern is part of a test's name
+    tests/netns/run.py [--bin DIR] [--logs DIR] [--long] [PATTERN...]    # PATTERN: part of a name
 """
 
 import argparse
@@ -35,11 +35,13 @@ def tests() -> Iterator[tuple[str, Callable]]:
                 yield f"{path.stem}.{name}", value
 
 
-def run(test: Callable, directory: str | None, logs: Path | None) -> None:
+def run(test: Callable, directory: str | None, logs: Path | None, long: bool) -> None:
     """Raises what the test raises, or what cleaning up after it does."""
     arguments = {}
     if "binaries" in inspect.signature(test).parameters:
         arguments["binaries"] = find_binaries(directory, REPOSITORY)
+    if "long" in inspect.signature(test).parameters:
+        arguments["long"] = long
     with Lab(logs=logs) as lab:
         try:
             test(lab, **arguments)
@@ -53,6 +55,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bin", metavar="DIR", help="directory with epaulet and epaulet-certs")
     parser.add_argument("--logs", metavar="DIR", type=Path, help="keep the logs of all processes")
+    parser.add_argument("--long", action="store_true", help="bodies of 4 GiB instead of 256 MiB")
     parser.add_argument("patterns", metavar="PATTERN", nargs="*")
     arguments = parser.parse_args()
     wanted = [
@@ -69,7 +72,7 @@ def main() -> int:
         started = time.monotonic()
         logs = arguments.logs and arguments.logs / name
         try:
-            run(test, arguments.bin, logs)
+            run(test, arguments.bin, logs, arguments.long)
             verdict = "ok"
         except Exception:
             verdict = "not ok"

@@ -123,6 +123,36 @@ def test_only_declared_ports_are_delivered(lab, binaries):
     other.nobody(0)
 
 
+def test_the_direct_port_delivers_to_declared_ports_only(lab, binaries):
+    mesh = Mesh(lab, binaries)
+    api, api2 = mesh.pair()
+    app, other, outside = api2.app(), api2.app(9999), lab.pod("outside")
+    files = mesh.issue("api")
+
+    def say(server_name: str) -> str:
+        """Dials 15008 as a sidecar would, with an identity of the mesh and this SNI."""
+        script = f"printf 'hello\\n' | openssl s_client -connect {api2.pod.ipv4}:{DIRECT}"
+        script += f" -quiet -alpn epaulet/1-tcp -servername {server_name} -CAfile {files}/ca.pem"
+        script += f" -cert {files}/cert.pem -key {files}/key.pem"
+        done = outside.run(["timeout", "5", "sh", "-c", script], check=False)
+        return done.stdout + done.stderr
+
+    app.serve(lambda wire: wire.send(b"answer to " + wire.until(b"\n")))
+    assert "answer to hello" in say(f"p{APP_PORT}.api2.default")
+    for port in (9999, INBOUND, OUTBOUND, DIRECT, ADMIN):
+        assert "answer" not in say(f"p{port}.api2.default")
+        api2.process.wait_for(
+            lambda: any(
+                f"`workload.ports`: {port}" in record["summary"]
+                for record in api2.logged(outcome="port_not_declared")
+            ),
+            f"its refusal of {port}",
+        )
+    for name in ("api2.default", f"p{APP_PORT}", "p.api2.default", "p99999.api2.default"):
+        assert "answer" not in say(name), name
+    other.nobody(0)
+
+
 def test_a_pod_calls_itself(lab, binaries):
     own = Mesh(lab, binaries).member("own", SELF_CALLER)
     app = own.app()

@@ -155,6 +155,22 @@ def test_a_slow_http_client_on_an_automatic_port_is_served_as_http(lab, binaries
     assert len(api.logged(kind="exchange")) == 4, "what node said to silence is nobody's answer"
 
 
+def test_a_silent_caller_learns_soon_that_nobody_will_greet(lab, binaries):
+    api, api2 = Mesh(lab, binaries).pair()
+    begin = time.monotonic()
+    assert api.call("api2.default", 81).ends() == "reset", "nobody listens"
+    assert time.monotonic() - begin < 6, "not only after timeouts.detect"
+    with api.call("api2.default", 81) as client:  # who is merely slow is told why
+        client.quiet(0.1)
+        client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert client.response()[0] == 502
+    app = api2.app()
+    with api.call("api2.default", 81) as client:
+        begin = time.monotonic()
+        app.accept().close()  # as a server that is full does
+        assert client.ends() == "reset" and time.monotonic() - begin < 6
+
+
 def test_http_2_is_opaque_without_request_rules_and_refused_with_them(lab, binaries):
     mesh = Mesh(lab, binaries)
     api, api2 = mesh.pair()
