@@ -75,10 +75,11 @@ void Worker::set_endpoints(const std::string& backend, const EndpointSetPtr& set
 }
 
 void Worker::trust_changed() {
+  // Idle inbound connections are not ended here: the caller's next request may be on its way, and
+  // only an answer that says close can take the connection from it without losing one.
   const auto trust = tls.trust_generation();
   pool.close_if(
       [trust](const upstream::PoolKey& key) { return key.trust != 0 && key.trust != trust; });
-  inbound_idle.cancel_waiters(kDraining);
   const auto end = loop.now() + view->snapshot().settings.drain.timeout;
   connections.for_each([&](Connection& connection) {
     if (connection.inbound() && connection.mesh_tls && !tls.trusts(connection.authority)) {

@@ -23,10 +23,6 @@ void Scope::cancel(const Error& why) {
   cancelled_ = why;
   Timer::disarm();
   Cancellable::unlink();
-  cancel_waiters(why);
-}
-
-void Scope::cancel_waiters(const Error& why) {
   while (!waiters_.empty()) waiters_.pop_front().on_cancel(why);
 }
 

@@ -50,8 +50,6 @@ class Scope final : private Cancellable, private Timer {
   [[nodiscard]] std::optional<TimePoint> deadline() const;
 
   void cancel(const Error& why);
-  /// Cancels what waits within now, child scopes included; the scope itself goes on.
-  void cancel_waiters(const Error& why);
   [[nodiscard]] const std::optional<Error>& cancelled() const { return cancelled_; }
 
   /// The waiter hears of the cancellation; it leaves by unlinking. The scope must not be cancelled
