@@ -98,7 +98,11 @@ def test_a_reset_is_a_reset(lab, binaries):
         server.reset()
         assert client.ends() == "reset"
     app.close()
-    assert api.call("api2.default", 82).send("x").ends() == "reset", "nobody listens"
+    try:
+        ended = api.call("api2.default", 82).send("x").ends()
+    except ConnectionResetError:  # faster than the caller
+        ended = "reset"
+    assert ended == "reset", "nobody listens"
     assert api2.wait_logged(outcome="connect_refused")["direction"] == "inbound"
 
 
