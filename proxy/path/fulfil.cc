@@ -36,7 +36,7 @@ resilience::AttemptFacts facts_of(const Exchange& exchange, const Failure& failu
   return facts;
 }
 
-Result<Hop> next_hop(Exchange& exchange, const Plan& plan, std::vector<std::size_t>& tried) {
+Result<Hop> next_hop(Exchange& exchange, const Plan& plan, TriedEndpoints& tried) {
   Hop hop;
   if (plan.pinned) {
     hop.backend = plan.backend;
@@ -93,7 +93,7 @@ bool is_cautious(const Exchange& exchange) {
 
 Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
   Worker& worker = exchange.worker();
-  std::vector<std::size_t> tried;
+  TriedEndpoints tried;
   bool fresh = false;
   if (plan.budget != nullptr) plan.budget->first_attempt(exchange.now());
   for (;;) {

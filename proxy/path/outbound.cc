@@ -38,7 +38,7 @@ const EffectiveTimeouts& default_timeouts(const Snapshot& snapshot) {
 /// was dialled.
 Result<Hop> opaque_hop(Connection& connection, const Destination& destination) {
   View& view = *connection.view;
-  std::vector<std::size_t> tried;
+  TriedEndpoints tried;
   if (destination.kind == Destination::Kind::endpoint) {
     Hop hop;
     hop.backend = destination.backend;

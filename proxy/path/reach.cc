@@ -19,16 +19,16 @@ http::http1::HeadLimits head_limits(const Snapshot& snapshot) {
 
 }  // namespace
 
-Result<Hop> pick_endpoint(View& view, std::uint32_t backend, std::vector<std::size_t>& tried) {
+Result<Hop> pick_endpoint(View& view, std::uint32_t backend, TriedEndpoints& tried) {
   const EndpointSet* set = view.endpoints(backend);
   if (set == nullptr || set->endpoints.empty()) {
     const bool ever = set != nullptr && set->ever_had_endpoint;
     return Error(ever ? ErrorCode::no_endpoint : ErrorCode::never_had_endpoint, Side::upstream,
                  Stage::resolve, Retry::safe);
   }
-  const auto index = view.picker(backend).pick(set->endpoints.size(), tried);
+  const auto index = view.picker(backend).pick(set->endpoints.size(), tried.all());
   EPAULET_ASSERT(index.has_value());
-  tried.push_back(*index);
+  tried.add(*index);
   return Hop{backend, set->endpoints[*index].address, 0};
 }
 

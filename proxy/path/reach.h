@@ -1,5 +1,9 @@
 #pragma once
 
+#include <array>
+#include <span>
+
+#include "base/limits.h"
 #include "path/connection.h"
 #include "path/detecting.h"
 #include "upstream/dial.h"
@@ -13,10 +17,26 @@ struct Hop {
   telemetry::StringId endpoint_id = 0;  ///< 0: not interned (the app's own address).
 };
 
+/// The endpoints of a backend that one exchange has tried, by index. On the exchange's frame: the
+/// first attempt must not cost an allocation.
+class TriedEndpoints {
+ public:
+  /// Beyond the most retries there can be, nothing is remembered.
+  void add(std::size_t index) {
+    if (count_ < indices_.size()) indices_[count_++] = index;
+  }
+  [[nodiscard]] std::span<const std::size_t> all() const {
+    return std::span(indices_).first(count_);
+  }
+
+ private:
+  std::array<std::size_t, limits::kRetriesMax + 1> indices_{};
+  std::size_t count_ = 0;
+};
+
 /// Picks an endpoint of the backend, one not tried yet if possible. Errors: never_had_endpoint,
 /// no_endpoint.
-[[nodiscard]] Result<Hop> pick_endpoint(View& view, std::uint32_t backend,
-                                        std::vector<std::size_t>& tried);
+[[nodiscard]] Result<Hop> pick_endpoint(View& view, std::uint32_t backend, TriedEndpoints& tried);
 
 /// The plan for a hop, speaking `protocol` if it is in the mesh.
 [[nodiscard]] upstream::DialPlan plan_for(const Snapshot& snapshot, const Hop& hop,

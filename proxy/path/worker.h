@@ -89,7 +89,8 @@ struct Worker {
   void set_snapshot(SnapshotPtr snapshot);
   void set_endpoints(const std::string& backend, const EndpointSetPtr& set);
   /// The trust has changed: idle connections to upstreams made under the old one are closed, those
-  /// that came in serve one more exchange; under a root that has left, until `drain.timeout` at most.
+  /// that came in serve one more exchange; under a root that has left, until `drain.timeout` at
+  /// most.
   void trust_changed();
 
   /// Inbound responses say close from now on. Outbound goes on for as long as the app.

@@ -1,5 +1,7 @@
 #include "server/worker_thread.h"
 
+#include <pthread.h>
+
 #include "io/tcp.h"
 
 namespace epaulet::server {
@@ -26,7 +28,10 @@ void WorkerThread::listen(int descriptor, path::Entry entry, std::function<void(
 }
 
 void WorkerThread::start() {
-  thread_ = std::thread([this] { loop_.run(); });
+  thread_ = std::thread([this] {
+    ::pthread_setname_np(::pthread_self(), "worker");
+    loop_.run();
+  });
 }
 
 void WorkerThread::accept() {

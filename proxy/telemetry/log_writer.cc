@@ -47,6 +47,7 @@ LogRing& LogWriter::add_ring() {
 
 void LogWriter::start() {
   thread_ = std::thread([this] {
+    ::pthread_setname_np(::pthread_self(), "log");
     // Signals are the main thread's; this one gets EPIPE as an error.
     block_signals();
     run();

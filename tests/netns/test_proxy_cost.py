@@ -1,0 +1,124 @@
+"""What an exchange costs: system calls, allocations of our own, memory of an idle connection.
+
+Counted in the real program, with access log, metrics, explain, roles and mutual TLS on.
+"""
+
+import os
+import re
+import signal
+import struct
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+from lab import LabError
+from mesh import CALLEE, CALLER, CountingApp, Mesh
+
+EXCHANGES = 500
+ONE_WORKER = "workers: 1\n"
+
+# Per keep-alive exchange and sidecar: request read and written, response read and written, two waits
+# for them, and each wait armed. What is more comes from the log's thread (poll, read, write), which
+# takes many lines at once, and from timers.
+WORKER_CALLS_MAX = {"recvfrom": 2, "sendmsg": 2, "epoll_wait": 2, "epoll_ctl": 2}
+OTHER_CALLS_MAX = 1.0
+
+IDLE_CONNECTIONS = 400
+IDLE_BYTES_MAX = 10 * 1024
+
+
+def ask(client, times: int) -> None:
+    for number in range(times):
+        client.send(f"GET /cost HTTP/1.1\r\nHost: h\r\nX-Call: {number}\r\n\r\n")
+        status, _, body = client.response()
+        assert (status, body) == (200, str(number).encode())
+
+
+def system_calls(pid: int, work) -> dict[str, int]:
+    """What the process calls while `work()` runs, by name."""
+    watcher = subprocess.Popen(
+        ["strace", "-f", "-c", "-U", "calls,name", "-p", str(pid)],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
+    attached = 0
+    while attached < threads:  # one line each
+        line = watcher.stderr.readline()
+        if "attached" not in line:
+            raise LabError(f"strace: {line}")
+        attached += max(1, int((re.search(r"with (\d+) threads", line) or [0, 0])[1]))
+    work()
+    watcher.send_signal(signal.SIGINT)
+    table = watcher.stderr.read()
+    watcher.wait()
+    rows = re.findall(r"(?m)^\s*(\d+)\s+(\w+)\s*$", table)
+    return {name: int(count) for count, name in rows if name != "total"}
+
+
+def test_system_calls_of_a_keep_alive_exchange(lab, binaries):
+    api, api2 = Mesh(lab, binaries).pair(ONE_WORKER + CALLER, ONE_WORKER + CALLEE)
+    CountingApp(api2.pod)
+    client = api.call("api2.default")
+    ask(client, 20)
+    for member in (api, api2):
+        calls = system_calls(member.process.pid, lambda: ask(client, EXCHANGES))
+        each = {name: round(count / EXCHANGES, 2) for name, count in calls.items()}
+        print(f"# {member.pod.name}: {sum(each.values()):.2f} for an exchange: {each}")
+        assert each["recvfrom"] >= 1, "nothing is counted"
+        for name, most in WORKER_CALLS_MAX.items():
+            assert each.pop(name, 0) <= most + 0.05, name
+        assert sum(each.values()) <= OTHER_CALLS_MAX, each
+
+
+def allocations(member) -> dict[str, int]:
+    """Of each thread so far, by the thread's name."""
+    data = (member.sidecar.home / "state" / "allocations").read_bytes()
+    counts: dict[str, int] = {}
+    for thread, count in struct.iter_unpack("QQ", data):
+        if thread:
+            name = Path(f"/proc/{member.process.pid}/task/{thread}/comm").read_text().strip()
+            counts[name] = counts.get(name, 0) + count
+    return counts
+
+
+def test_an_exchange_allocates_nothing(lab, binaries):
+    counting = binaries.epaulet.parent.parent / "tests" / "netns" / "epaulet_counting"
+    if not os.access(counting, os.X_OK):
+        raise LabError(f"{counting} is not there: build all of the preset")
+    mesh = Mesh(lab, replace(binaries, epaulet=counting))
+    api, api2 = mesh.pair(ONE_WORKER + CALLER, ONE_WORKER + CALLEE)
+    CountingApp(api2.pod)
+    client = api.call("api2.default")
+    ask(client, 300)  # pools, tables and rings have their size
+    before = [allocations(member) for member in (api, api2)]
+    ask(client, EXCHANGES)
+    after = [allocations(member) for member in (api, api2)]
+    for name, then, now in zip(("api", "api2"), before, after):
+        grown = {thread: now[thread] - then.get(thread, 0) for thread in now}
+        print(f"# {name}: allocations in {EXCHANGES} exchanges: {grown}")
+        assert then["worker"] > 20, "nothing is counted"
+        assert grown["worker"] == grown.get("log", 0) == 0, grown
+
+
+def resident_bytes(member) -> int:
+    status = Path(f"/proc/{member.process.pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
+
+
+def test_memory_of_an_idle_connection(lab, binaries):
+    api, api2 = Mesh(lab, binaries).pair(ONE_WORKER + CALLER, ONE_WORKER + CALLEE)
+    CountingApp(api2.pod)
+
+    def open_and_use(count: int) -> list:
+        clients = [api.call("api2.default") for _ in range(count)]
+        for client in clients:
+            ask(client, 1)
+        return clients
+
+    kept = open_and_use(20)
+    before = resident_bytes(api)
+    kept += open_and_use(IDLE_CONNECTIONS)
+    each = (resident_bytes(api) - before) / IDLE_CONNECTIONS
+    print(f"# {each:.0f} bytes for an idle connection from the app")
+    assert each <= IDLE_BYTES_MAX
