@@ -189,7 +189,8 @@ def test_nothing_is_left_after_an_exception(lab):
 
 
 A_LAB_THAT_WAITS = textwrap.dedent("""
-    import sys, time
+    import signal, sys, time
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where we run in background
     sys.path.insert(0, sys.argv[1])
     from lab import Lab
     with Lab() as lab:
