@@ -57,7 +57,9 @@ void TimerQueue::sift_down(std::size_t position) {
 
 void TimerQueue::arm(Timer& timer, TimePoint due) {
   EPAULET_ASSERT(timer.queue_ == nullptr || timer.queue_ == this);
-  timer.due_ = due;
+  // Armed for the past while others fire, it would stand before them and hold them up: it comes
+  // behind all that were armed before.
+  timer.due_ = std::max(due, firing_);
   timer.sequence_ = ++sequence_;
   if (timer.queue_ == nullptr) {
     timer.queue_ = this;
@@ -91,6 +93,7 @@ std::optional<TimePoint> TimerQueue::next() const {
 std::size_t TimerQueue::fire_due(TimePoint now) {
   const std::uint64_t armed_until_here = sequence_;
   std::size_t fired = 0;
+  firing_ = now;
   while (!heap_.empty() && heap_.front()->due_ <= now &&
          heap_.front()->sequence_ <= armed_until_here) {
     Timer& timer = *heap_.front();
@@ -98,6 +101,7 @@ std::size_t TimerQueue::fire_due(TimePoint now) {
     timer.on_timer();
     ++fired;
   }
+  firing_ = TimePoint::min();
   return fired;
 }
 

@@ -62,6 +62,7 @@ class TimerQueue {
 
   std::vector<Timer*> heap_;
   std::uint64_t sequence_ = 0;
+  TimePoint firing_ = TimePoint::min();  ///< While fire_due() runs: its time.
 };
 
 }  // namespace epaulet
