@@ -165,24 +165,6 @@ TEST_F(ScopeTest, a_cancelled_scope_takes_no_deadline) {
   EXPECT_EQ(loop_.timers().size(), 0U);
 }
 
-TEST_F(ScopeTest, cancelling_the_waiters_leaves_the_scope_in_use) {
-  Scope child(scope_);
-  loop_.spawn(sleep(scope_, 1h, one_));
-  loop_.spawn(sleep(child, 1h, two_));
-  scope_.cancel_waiters(kFirst);
-  loop_.run_until_quiet();
-  EXPECT_EQ(one_->error(), kFirst);
-  EXPECT_EQ(two_->error(), kFirst);
-  EXPECT_EQ(child.cancelled(), kFirst);
-  EXPECT_FALSE(scope_.cancelled());
-
-  one_.reset();
-  loop_.spawn(sleep(scope_, 1s, one_));
-  loop_.advance(1s);
-  ASSERT_TRUE(one_);
-  EXPECT_TRUE(*one_);
-}
-
 Task<void> wait(Event& event, Scope& scope, std::optional<Result<void>>& result) {
   result = co_await event.wait(scope);
 }
