@@ -11,6 +11,7 @@
 #include "config/loader.h"
 #include "discovery/endpoints.h"
 #include "dns/cares_upstream.h"
+#include "dns/resolv_conf.h"
 #include "dns/resolver.h"
 #include "dns/server.h"
 #include "dns/virtual_address_store.h"
@@ -54,6 +55,7 @@ class Process {
   bool open_listeners();
   void start_workers();
   void start_dns();
+  [[nodiscard]] std::vector<SocketAddress> dns_servers() const;
   void start_admin();
 
   // reload.cc
@@ -107,6 +109,8 @@ class Process {
   VirtualAddressStore virtual_addresses_;
   VirtualAddressTablePtr addresses_;
 
+  bool has_ipv6_ = false;  ///< Whether apps can reach us over IPv6 at all.
+
   path::Shared shared_;
   ListenerSet listeners_;
   std::unique_ptr<FdWatch> fd_watch_;
@@ -114,7 +118,7 @@ class Process {
   std::vector<std::unique_ptr<WorkerThread>> workers_;
 
   std::unique_ptr<IdentityKeeper> identity_;
-  std::vector<std::string> search_;  ///< Of /etc/resolv.conf.
+  ResolvConf resolv_conf_;
   std::unique_ptr<CaresUpstream> dns_upstream_;
   std::unique_ptr<UpstreamResolver> resolver_;
   std::unique_ptr<Endpoints> endpoints_;

@@ -23,6 +23,8 @@ bool Process::apply(Settings settings, std::string text) {
     rejection_ = key_files.problems;
     return false;
   }
+  // Where nobody can dial such an address, apps must not wait for it in vain.
+  if (!has_ipv6_) settings.dns.virtual_v6.reset();
   addresses_ = virtual_addresses_.apply(settings, AsioLoop::read_wall_clock());
   snapshot_ = path::Snapshot::build(std::move(settings), ++version_, std::move(key_files.keys),
                                     addresses_->services_by_address(), states_);
@@ -42,8 +44,10 @@ bool Process::apply(Settings settings, std::string text) {
       worker.set_snapshot(snapshot);
     });
   }
+  // Before the endpoints, whose new names are asked for at once.
+  if (dns_upstream_) dns_upstream_->set_servers(dns_servers());
   if (endpoints_) endpoints_->apply(now);
-  if (dns_server_) dns_server_->apply(make_dns_view(now, addresses_, search_));
+  if (dns_server_) dns_server_->apply(make_dns_view(now, addresses_, resolv_conf_.search));
   if (identity_) identity_->refresh(now.identity, wall_now());
   if (admin_) admin_->probes->set(now.workload.probes);
   states_.collect();

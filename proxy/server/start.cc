@@ -65,6 +65,7 @@ bool Process::load_first() {
   std::vector<const telemetry::WorkerTelemetry*> all;
   for (const auto& shard : shards_) all.push_back(shard.get());
   explain_ = std::make_unique<telemetry::Explain>(std::move(all));
+  has_ipv6_ = open_listening_socket({kLoopback6, 0}, true).has_value();
   if (!settings.state_dir.empty()) (void)::mkdir(settings.state_dir.c_str(), 0700);
   if (!apply(std::move(*loaded.settings), *text)) {
     std::fprintf(stderr, "%s\n", rejection_.c_str());
@@ -121,16 +122,19 @@ void Process::start_workers() {
   for (auto& worker : workers_) worker->start();
 }
 
-void Process::start_dns() {
+/// As `dns.upstream` says, else /etc/resolv.conf; never ourselves.
+std::vector<SocketAddress> Process::dns_servers() const {
   const auto& settings = snapshot_->settings;
-  const auto conf = read_resolv_conf();
-  const ResolvConf empty;
-  const ResolvConf& resolv_conf = conf ? *conf : empty;
-  search_ = resolv_conf.search;
   const std::vector<SocketAddress> own{{kLoopback4, settings.listen.dns},
                                        {kLoopback6, settings.listen.dns}};
+  return upstream_servers(settings.dns, resolv_conf_, own);
+}
+
+void Process::start_dns() {
+  const auto& settings = snapshot_->settings;
+  if (auto resolv_conf = read_resolv_conf()) resolv_conf_ = std::move(*resolv_conf);
   CaresUpstream::Options options;
-  options.servers = upstream_servers(settings.dns, resolv_conf, own);
+  options.servers = dns_servers();
   dns_upstream_ = std::make_unique<CaresUpstream>(loop_, make_fd_watch(loop_), options);
   resolver_ = std::make_unique<UpstreamResolver>(*dns_upstream_, has_route);
   endpoints_ = std::make_unique<Endpoints>(
@@ -141,8 +145,9 @@ void Process::start_dns() {
       });
   endpoints_->apply(settings);
   dns_bridge_ = std::make_unique<DnsBridge>(loop_, *shards_.front());
-  dns_server_ = std::make_unique<DnsServer>(loop_, *endpoints_, *dns_upstream_, *dns_bridge_,
-                                            make_dns_view(settings, addresses_, search_));
+  dns_server_ =
+      std::make_unique<DnsServer>(loop_, *endpoints_, *dns_upstream_, *dns_bridge_,
+                                  make_dns_view(settings, addresses_, resolv_conf_.search));
   for (const auto* name : {"dns-v4", "dns-v6"}) {
     const int descriptor = listeners_.descriptor(name, 0);
     if (descriptor < 0) continue;

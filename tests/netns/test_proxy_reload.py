@@ -1,0 +1,64 @@
+"""What else a reload carries to the parts that run already."""
+
+import signal
+
+from lab import Nameserver, query, wait_until
+from mesh import CALLER, Mesh
+
+FORWARDED = "example.test"
+
+
+def applied(member, text: str | None = None) -> None:
+    """Until the configuration, rewritten or not, has been put into force once more."""
+    before = len(member.logged(event="config_applied"))
+    if text is None:
+        member.process.signal(signal.SIGHUP)
+    else:
+        member.replace(f"config/{member.pod.name}.yaml", text)
+    member.process.wait_for(
+        lambda: len(member.logged(event="config_applied")) > before, "config_applied"
+    )
+
+
+def test_a_reload_changes_the_upstream_dns_servers(lab, binaries):
+    servers = []
+    for number, name in enumerate(("dns1", "dns2")):
+        server = Nameserver(lab.pod(name, 50 + number))
+        server.wait_ready()
+        server.add(FORWARDED, f"203.0.113.{number + 1}")
+        server.add("api2.test", f"10.88.0.2{number + 1}")
+        servers.append(server)
+    text = CALLER + """
+  named.default:
+    ports: { 80: http }
+    endpoints: { dns: api2.test, port: 8080 }
+    tls: { mode: none }
+dns: { upstream: ["%s"] }
+"""
+    api = Mesh(lab, binaries).member("api", text % servers[0].pod.ipv4)
+
+    def endpoints() -> list[str]:
+        pages = api.sidecar.admin("/endpoints")["backends"]
+        return next(page["endpoints"] for page in pages if page["backend"] == "named.default")
+
+    assert query(api.pod, FORWARDED).addresses == ["203.0.113.1"]
+    wait_until(lambda: endpoints() == ["10.88.0.21:8080"], "the first server's endpoint", 5)
+    applied(api, text % servers[1].pod.ipv4)
+    assert query(api.pod, FORWARDED).addresses == ["203.0.113.2"]
+    wait_until(lambda: endpoints() == ["10.88.0.22:8080"], "the second server's endpoint", 10)
+
+
+def test_without_ipv6_a_service_has_an_ipv4_address_only(lab, binaries):
+    pod = lab.pod("api")
+    for which in ("all", "default"):
+        pod.run(["sysctl", "-q", f"net.ipv6.conf.{which}.disable_ipv6=1"])
+    api = Mesh(lab, binaries).member("api", CALLER, pod=pod)
+    for _ in ("at the start", "after a reload"):
+        answer = query(pod, "api2.default", "AAAA")
+        assert answer.rcode == "NOERROR" and answer.addresses == [], answer
+        (v4,) = query(pod, "api2.default").addresses
+        (service,) = [
+            one for one in api.sidecar.admin("/services")["services"] if one["name"] == "api2.default"
+        ]
+        assert service["addresses"] == [v4]
+        applied(api)
