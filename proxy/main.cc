@@ -24,6 +24,9 @@ int check(const std::string& file) {
     std::fputs(keys.problems.c_str(), stderr);
     return 1;
   }
+  for (const auto& warning : keys.warnings) {
+    std::fprintf(stderr, "%s\n  the other keys of the file are used\n", warning.c_str());
+  }
   std::printf("%s: valid\n", file.c_str());
   return 0;
 }

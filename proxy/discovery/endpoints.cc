@@ -44,8 +44,7 @@ void Endpoints::apply(const Settings& settings) {
     if (memory_.is_changed()) save();
     state_dir_ = settings.state_dir;
     memory_ = EndpointMemory(settings.state_dir);
-    const auto loaded = memory_.load();
-    storage_error_ = loaded ? std::nullopt : std::optional(loaded.error());
+    set_storage_error(memory_.load());
     for (const auto& [name, entry] : entries_) {
       if (!entry.settings.endpoints.dns.empty())
         memory_.remember(entry.settings, *entry.source->current());
@@ -93,9 +92,14 @@ void Endpoints::save_soon() {
 
 void Endpoints::save() {
   const auto saved = memory_.save();
-  storage_error_ = saved ? std::nullopt : std::optional(saved.error());
+  set_storage_error(saved);
   // A full disk may be emptied: what is known stays in memory until it can be written.
   if (!saved) loop_.timers().arm(*this, loop_.now() + kSaveRetry);
+}
+
+void Endpoints::set_storage_error(const Result<void>& result) {
+  const auto error = result ? std::nullopt : std::optional(result.error());
+  if (std::exchange(storage_error_, error) != error && on_storage_) on_storage_(error);
 }
 
 EndpointSetPtr Endpoints::find(const std::string& backend) const {

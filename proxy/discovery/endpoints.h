@@ -52,8 +52,10 @@ class Endpoints final : private Timer {
     EndpointSetPtr set;
   };
   [[nodiscard]] std::vector<Status> snapshot() const;
-  /// Why the state directory could not be read or written the last time; nothing if it could.
-  [[nodiscard]] const std::optional<Error>& storage_error() const { return storage_error_; }
+  /// Hears why the state directory cannot be read or written, when that changes; of nothing once
+  /// it can. Set it before the first apply(); called from there and later.
+  using OnStorage = std::function<void(const std::optional<Error>&)>;
+  void set_on_storage(OnStorage on_storage) { on_storage_ = std::move(on_storage); }
 
  private:
   struct Entry {
@@ -64,11 +66,13 @@ class Endpoints final : private Timer {
   void changed(const std::string& backend, const EndpointSetPtr& set);
   void save_soon();
   void save();
+  void set_storage_error(const Result<void>& result);
   void on_timer() override { save(); }
 
   Loop& loop_;
   MakeSource make_source_;
   OnChange on_change_;
+  OnStorage on_storage_;
   std::map<std::string, Entry> entries_;
   std::optional<std::string> state_dir_;  ///< Nothing before the first apply().
   EndpointMemory memory_{""};

@@ -37,6 +37,10 @@ KeyFiles load_key_files(const Settings& settings) {
           fmt::format("{}: {}\n", issuer.origin.to_string(), parsed.error().to_string());
       continue;
     }
+    for (const auto& skipped : parsed->skipped()) {
+      loaded.warnings.push_back(
+          fmt::format("{}: {}: {}", issuer.origin.to_string(), issuer.keys_file, skipped));
+    }
     loaded.content[issuer.keys_file] = *text;
     loaded.keys.emplace(name, std::move(*parsed));
   }

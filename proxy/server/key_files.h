@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "config/settings.h"
 #include "crypto/jwk.h"
@@ -18,6 +19,8 @@ struct KeyFiles {
   std::map<std::string, JwkSet> keys;          ///< By the issuer's name.
   std::map<std::string, std::string> content;  ///< By path, to notice changes.
   std::string problems;  ///< As the loader's diagnostics; empty if all is well.
+  /// A sentence for each key that is there and will not be used, with its place.
+  std::vector<std::string> warnings;
 };
 [[nodiscard]] KeyFiles load_key_files(const Settings& settings);
 

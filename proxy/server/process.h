@@ -63,6 +63,8 @@ class Process {
   void reload(bool even_if_unchanged);
   [[nodiscard]] LoadResult load(const std::optional<std::string>& text) const;
   bool apply(Settings settings, std::string text);
+  void warn(const std::vector<std::string>& skipped_keys);
+  void warn_of_state(const Error& error);
   void watch_files();
 
   // drain.cc

@@ -1,5 +1,6 @@
 #include <filesystem>
 
+#include "base/error_table.h"
 #include "config/loader.h"
 #include "dns/answers.h"
 #include "server/admin_parts.h"
@@ -44,6 +45,7 @@ bool Process::apply(Settings settings, std::string text) {
       worker.set_snapshot(snapshot);
     });
   }
+  warn(key_files.warnings);
   // Before the endpoints, whose new names are asked for at once.
   if (dns_upstream_) dns_upstream_->set_servers(dns_servers());
   if (endpoints_) endpoints_->apply(now);
@@ -52,6 +54,31 @@ bool Process::apply(Settings settings, std::string text) {
   if (admin_) admin_->probes->set(now.workload.probes);
   states_.collect();
   return true;
+}
+
+/// What is in force, but not as whoever wrote it may think.
+void Process::warn(const std::vector<std::string>& skipped_keys) {
+  auto& log = shards_.front()->log();
+  const WallTime now = AsioLoop::read_wall_clock();  // The loop may not run yet.
+  for (const auto& skipped : skipped_keys) {
+    log.warning(now, "key_skipped", "a key of an issuer is not used",
+                {{"reason", std::string_view(skipped)}});
+  }
+  for (const auto& service : virtual_addresses_.without_address()) {
+    log.warning(now, "no_virtual_address",
+                "the service gets no address: `dns.virtual_v4` or the table is full",
+                {{"service", std::string_view(service)}});
+  }
+  if (const auto& error = virtual_addresses_.storage_error()) warn_of_state(*error);
+}
+
+void Process::warn_of_state(const Error& error) {
+  shards_.front()->log().warning(
+      AsioLoop::read_wall_clock(), "state_not_kept",
+      "the state directory cannot be read or written: what is learnt is lost at the next restart",
+      {{"directory", std::string_view(snapshot_->settings.state_dir)},
+       {"error", describe(error.code).name},
+       {"errno", std::int64_t{error.detail}}});
 }
 
 LoadResult Process::load(const std::optional<std::string>& text) const {

@@ -1,8 +1,9 @@
-"""What else a reload carries to the parts that run already."""
+"""What else a reload carries to the parts that run already, and what it warns of."""
 
+import json
 import signal
 
-from lab import Nameserver, query, wait_until
+from lab import Issuer, Nameserver, query, wait_until
 from mesh import CALLER, Mesh
 
 FORWARDED = "example.test"
@@ -62,3 +63,34 @@ def test_without_ipv6_a_service_has_an_ipv4_address_only(lab, binaries):
         ]
         assert service["addresses"] == [v4]
         applied(api)
+
+
+def test_what_cannot_be_used_or_kept_is_a_warning(lab, binaries):
+    issuer = Issuer(lab.directory, "https://portal.example")
+    keys = json.loads(issuer.jwks())
+    keys["keys"].append({**keys["keys"][0], "kid": "other", "use": "enc"})
+    text = CALLER + """
+dns: { virtual_v4: 240.0.0.0/24 }
+state: { dir: /run/epaulet/config/keys.json }
+issuers:
+  portal: { issuer: https://portal.example, audiences: [api], keys: { file: keys.json } }
+"""
+    api = Mesh(lab, binaries).member("api", text, start=False)
+    api.sidecar.add_config_file("keys.json", json.dumps(keys))
+    api.start()
+    for count in (1, 2):
+        (skipped, *_) = said = api.logged(event="key_skipped")
+        assert len(said) == count and "/keys.json: key 2" in skipped["reason"], said
+        assert 'its use is "enc"' in skipped["reason"] and skipped["level"] == "warning"
+        assert len(api.logged(event="state_not_kept")) >= count
+        applied(api)
+    state = api.logged(event="state_not_kept")[0]
+    assert state["directory"] == "/run/epaulet/config/keys.json" and state["errno"] == 20, state
+
+    many = "".join(f"  s{number}.default: {{ ports: {{ 80: http }}, default_backend: api2.default }}\n" for number in range(253))
+    full = text.replace("\ndns:", "\n" + many + "dns:")
+    applied(api, full)
+    without = api.logged(event="no_virtual_address")
+    assert [one["service"] for one in without] == ["s99.default"], without
+    checked = api.pod.run([api.sidecar.program, "check", "/run/epaulet/config/api.yaml"])
+    assert 'key 2 ("other")' in checked.stderr and checked.stdout.endswith("valid\n")
