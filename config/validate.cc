@@ -1,8 +1,11 @@
 #include "config/validate.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
+#include <tuple>
 
+#include "base/limits.h"
 #include "config/diagnostic.h"
 #include "config/nearest_word.h"
 #include "config/text_checks.h"
@@ -148,6 +151,17 @@ void Validation::check_roles() {
     complain(role->second.origin, "the role " + std::string(name) + " is built in",
              "give the role another name");
   }
+  constexpr std::size_t kOwnRolesMax = limits::kRolesMax - std::size(kBuiltInRoles);
+  if (settings_.roles.size() <= kOwnRolesMax) return;
+  std::vector<const Origin*> in_order;
+  for (const auto& [name, role] : settings_.roles) in_order.push_back(&role.origin);
+  std::sort(in_order.begin(), in_order.end(), [](const Origin* a, const Origin* b) {
+    return std::tie(a->line, a->column) < std::tie(b->line, b->column);
+  });
+  complain(*in_order[kOwnRolesMax],
+           "more than " + std::to_string(kOwnRolesMax) + " roles; this is one of " +
+               std::to_string(settings_.roles.size()),
+           "join roles that the same rules allow: a role is held in as many ways as it lists");
 }
 
 // ---- Rules and services. ----

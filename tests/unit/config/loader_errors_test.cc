@@ -3,6 +3,7 @@
 #include <map>
 #include <string>
 
+#include "base/limits.h"
 #include "config/loader.h"
 
 namespace epaulet {
@@ -576,6 +577,25 @@ MISTAKES(yaml,
                  "the line ends with a carriage return alone", "", "newline"},
          Mistake{"text_in_another_encoding", "# caf@@\xe9\negress: deny\n", "the text is not UTF-8",
                  "", "UTF-8"});
+
+std::string text_with_roles(std::size_t count) {
+  std::string text = "roles:\n";
+  // Against the order of names, so that the order of the file is what counts.
+  for (std::size_t i = count; i > 0; --i) text += "  r" + std::to_string(1000 + i) + ": []\n";
+  return text;
+}
+
+TEST(TooManyRoles, are_reported_at_the_first_that_has_no_room) {
+  const std::size_t most = limits::kRolesMax - 2;  // `anyone` and `authenticated` are the others.
+  EXPECT_TRUE(load_settings("f.yaml", text_with_roles(most), "").ok());
+  const auto result = load_settings("f.yaml", text_with_roles(most + 2), "");
+  EXPECT_FALSE(result.ok());
+  ASSERT_EQ(result.diagnostics.size(), 1u) << result.format();
+  EXPECT_TRUE(result.format().starts_with(
+      "f.yaml:256:3: roles.r1002: more than 254 roles; this is one of 256\n"))
+      << result.format();
+  EXPECT_NE(result.diagnostics.front().remedy, "");
+}
 
 }  // namespace
 }  // namespace epaulet
