@@ -5,6 +5,7 @@
 
 #include "base/address.h"
 #include "base/ascii.h"
+#include "base/overlong_utf8.h"
 #include "config/diagnostic.h"
 
 namespace epaulet::config {
@@ -75,19 +76,31 @@ bool is_hex(char c) {
   return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'f');
 }
 
-int hex_value(char c) {
-  return is_digit(c) ? c - '0' : to_lower(c) - 'a' + 10;
+unsigned hex_value(char c) {
+  return static_cast<unsigned>(is_digit(c) ? c - '0' : to_lower(c) - 'a' + 10);
+}
+
+/// The byte that `%hh` at the beginning of `text` stands for; nothing without one.
+std::optional<unsigned char> encoded_byte(std::string_view text) {
+  if (text.size() < 3 || text[0] != '%' || !is_hex(text[1]) || !is_hex(text[2]))
+    return std::nullopt;
+  return static_cast<unsigned char>(hex_value(text[1]) << 4 | hex_value(text[2]));
 }
 
 /// Percent-encodings in a literal segment: complete, and none that path hygiene refuses
-/// (policy/path_hygiene.h): slash, backslash, semicolon, control characters.
+/// (policy/path_hygiene.h): slash, backslash, semicolon, control characters, overlong UTF-8.
 std::optional<Complaint> check_percent(std::string_view segment, std::string_view pattern) {
   for (auto at = segment.find('%'); at != std::string_view::npos; at = segment.find('%', at + 1)) {
-    const auto code = segment.substr(at + 1, 2);
-    if (code.size() < 2 || !all(code, is_hex)) {
-      return complain("an incomplete percent-encoding in " + in_quotes(pattern));
+    const auto encoded = encoded_byte(segment.substr(at));
+    if (!encoded) {
+      return complain("an incomplete percent-encoding in " + in_quotes(pattern),
+                      "two hexadecimal digits follow the %; a percent sign itself is %25");
     }
-    const int byte = hex_value(code[0]) * 16 + hex_value(code[1]);
+    const unsigned char byte = *encoded;
+    if (is_overlong(byte, encoded_byte(segment.substr(at + 3)).value_or(0))) {
+      return complain("an overlong UTF-8 form in " + in_quotes(pattern) + " never matches",
+                      "such paths are refused before rules are asked: write the character itself");
+    }
     if (byte == '/' || byte == '\\' || byte == ';' || byte < 0x20 || byte == 0x7f) {
       return complain("an encoded slash, backslash, semicolon or control character in " +
                           in_quotes(pattern) + " never matches",
@@ -183,7 +196,7 @@ std::optional<Complaint> check_path_pattern(std::string_view text) {
           "a " + in_quotes({&c, 1}) + " in the path " + in_quotes(text) + " never matches",
           "such paths are refused before rules are asked");
     }
-    if (c == ' ' || static_cast<unsigned char>(c) >= 0x7f) {
+    if (static_cast<unsigned char>(c) <= ' ' || static_cast<unsigned char>(c) >= 0x7f) {
       return complain("a character in the path " + in_quotes(text) + " that no request carries",
                       "write it percent-encoded, for example %20 or %C3%A9");
     }

@@ -22,7 +22,8 @@ namespace epaulet::config {
 
 /// Segments after `/`: each is literal, `*` (any one segment) or, as the last, `**` (any rest,
 /// also none). Literal segments are in normal form, since paths are compared in normal form:
-/// no empty or dot segment, no encoded slash, no `\`, `;`, `?` or `#`.
+/// no empty or dot segment, no encoded slash, no `\`, `;`, `?` or `#`, no control character and no
+/// overlong UTF-8, encoded or not.
 [[nodiscard]] std::optional<Complaint> check_path_pattern(std::string_view text);
 
 /// A request target in origin form (RFC 9112 section 3.2.1).
