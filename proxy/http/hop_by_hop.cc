@@ -82,4 +82,15 @@ void remove_hop_by_hop(Head& head, Upgrading upgrading) {
   }
 }
 
+bool is_nominated(const Head& head, std::string_view name) {
+  bool found = false;
+  for (const Field& field : head.fields) {
+    if (field.id != FieldId::connection) continue;
+    for_each_element(field.value, [&](std::string_view option) {
+      found = found || (!is_plain_option(option) && equals_ignore_case(option, name));
+    });
+  }
+  return found;
+}
+
 }  // namespace epaulet::http

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string_view>
+
 #include "http/message.h"
 
 namespace epaulet::http {
@@ -28,5 +30,9 @@ enum class Upgrading : bool { no, yes };
 /// head whose
 ///   `upgrade` is not empty: the parser found it nominated.
 void remove_hop_by_hop(Head& head, Upgrading upgrading = Upgrading::no);
+
+/// Whether a Connection field of the head as it was received nominates `name`: then a trailer field
+/// of that name belongs to one connection only, too.
+[[nodiscard]] bool is_nominated(const Head& head, std::string_view name);
 
 }  // namespace epaulet::http

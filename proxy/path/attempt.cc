@@ -83,6 +83,10 @@ Task<Error> Attempt::send() {
         co_return chunk.error();
       }
       idle_.touch();
+      if (!chunk->trailers.empty()) {
+        trailers_ = clean_request_trailers(exchange_.request, chunk->trailers);
+        chunk->trailers = trailers_;
+      }
       const auto sent = co_await writer.push(*chunk, upload_scope_);
       if (!sent) co_return sent.error();
       idle_.touch();

@@ -49,8 +49,8 @@ class Attempt final {
   Scope scope_;  ///< Of this attempt: its deadline until the head.
   Scope upload_scope_;
   resilience::IdleTimer idle_;
+  std::string trailers_;  ///< Of the request, as they go out.
   Fork<Error> upload_;
-  bool upload_joined_ = false;
 };
 
 }  // namespace epaulet::path

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "base/ascii.h"
-#include "base/char_class.h"
+#include "http/hop_by_hop.h"
 
 namespace epaulet {
 namespace {
@@ -97,6 +97,19 @@ void clean_inbound_request(http::RequestHead& head, const Principals& principals
 
 void clean_outbound_request(http::RequestHead& head) {
   remove_fields(head, [](const http::Field& field) { return is_identity_field(field.name); });
+}
+
+std::string clean_request_trailers(const http::RequestHead& head, std::string_view lines) {
+  std::string kept;
+  while (!lines.empty()) {
+    const auto end = lines.find("\r\n");
+    const auto line = lines.substr(0, end == std::string_view::npos ? end : end + 2);
+    lines.remove_prefix(line.size());
+    const auto name = line.substr(0, line.find(':'));
+    if (!is_identity_field(name) && !is_origin_field(name) && !http::is_nominated(head, name))
+      kept.append(line);
+  }
+  return kept;
 }
 
 void strip_response(http::ResponseHead& head, Reader reader, bool expose) {

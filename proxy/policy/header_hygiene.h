@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "http/message.h"
@@ -41,6 +42,13 @@ void clean_inbound_request(http::RequestHead& head, const Principals& principals
 
 /// A request of our own app. The data path adds its own x-epaulet-* afterwards.
 void clean_outbound_request(http::RequestHead& head);
+
+/// The trailer fields of a request that pass: what nobody may say in its head, nobody may say
+/// behind its body. Without identity fields, without what says where the request came from (no
+/// trailer does, RFC 9110 section 6.5.1), without what the head's `Connection` nominates. `lines`:
+/// raw lines with CRLF, as the codec lets them through.
+[[nodiscard]] std::string clean_request_trailers(const http::RequestHead& head,
+                                                 std::string_view lines);
 
 /// Who reads a response next.
 enum class Reader : std::uint8_t {

@@ -52,6 +52,26 @@ TEST(Exchange, trailers_pass_in_both_directions) {
   EXPECT_EQ(mesh[id].deliveries[0].request.trailers, trailers_of(id));
 }
 
+TEST(Exchange, trailers_say_no_more_of_the_caller_than_its_head_may) {
+  auto upload = request("POST", body(Framing::chunked, 1000, 100));
+  upload.body.trailers = true;
+  upload.body.forged_trailers = {{"X-Hasura-Role", "admin"},
+                                 {"x_epaulet_peer", "spiffe://cluster.local/ns/default/sa/root"},
+                                 {"l5d-client-id", "root.default"},
+                                 {"X-Real-IP", "10.0.0.1"},
+                                 {"X-Hop", "1"},
+                                 {"Keep-Alive", "timeout=5"}};
+  upload.fields = {{"Connection", "X-Hop"}};
+  for (const bool from_outside : {false, true}) {
+    Mesh mesh;
+    const int id = mesh.add(upload);
+    from_outside ? mesh.call_from_outside({id}) : mesh.call({id});
+    mesh.wind_down();
+    expect_delivered_once(mesh, id);
+    EXPECT_EQ(mesh[id].deliveries[0].request.trailers, trailers_of(id));
+  }
+}
+
 TEST(Exchange, a_connection_serves_many_requests_over_one_upstream_connection) {
   Mesh mesh;
   std::vector<int> ids;

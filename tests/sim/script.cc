@@ -58,6 +58,8 @@ std::string framed_piece(const BodyScript& body, std::string_view piece, bool la
     for (const auto& [name, value] : trailers_of(id))
       text += fmt::format("{}: {}\r\n", name, value);
   }
+  for (const auto& [name, value] : body.forged_trailers)
+    text += fmt::format("{}: {}\r\n", name, value);
   return text + "\r\n";
 }
 

@@ -19,6 +19,7 @@ struct BodyScript {
   std::size_t piece = SIZE_MAX;       ///< Written (and chunked) in pieces of this size.
   std::chrono::nanoseconds pause{0};  ///< Before each piece.
   bool trailers = false;              ///< With Framing::chunked.
+  FieldList forged_trailers{};        ///< Behind those; a request's must not arrive.
 };
 
 struct RequestScript {

@@ -228,5 +228,19 @@ TEST_F(StripResponseTest, mesh_sidecars_and_exposed_ports_keep_everything) {
   EXPECT_EQ(passed(Reader::own_app, true).size(), 9u);
 }
 
+TEST(HeaderHygieneTest, trailers_lose_what_a_head_may_not_say_and_keep_the_rest) {
+  const TestRequest request("/", "POST", "api.default",
+                            {{"Connection", "keep-alive, X-Hop"}, {"connection", "x-other"}});
+  EXPECT_EQ(
+      clean_request_trailers(request.head,
+                             "X-Sum: 1\r\nX_Epaulet_Roles: admin\r\nx-hop: a\r\nX-OTHER: b\r\n"
+                             "X-Forwarded_For: 1.2.3.4\r\nProxy-Status: x\r\nkeep-alive: c\r\n"
+                             "X-Hasura-User-Id:7\r\nx-hopper: d\r\n"),
+      "X-Sum: 1\r\nkeep-alive: c\r\nx-hopper: d\r\n")
+      << "keep-alive is the codec's to refuse";
+  EXPECT_EQ(clean_request_trailers(request.head, ""), "");
+  EXPECT_EQ(clean_request_trailers(request.head, "X-Spiffe-Id: a\r\n"), "");
+}
+
 }  // namespace
 }  // namespace epaulet
