@@ -69,6 +69,11 @@ Task<Result<bool>> caller_speaks(Connection& connection) {
   co_return true;
 }
 
+Task<Result<void>> hear(Loop& loop, StreamReader& client, RawUpstream& server, Scope& scope) {
+  EitherSide either(loop, client, *server.reader);
+  co_return co_await either.wait(scope);
+}
+
 enum class ServerSaid : std::uint8_t { nothing, opaque, http, gone };
 
 ServerSaid server_said(const StreamReader& server) {
@@ -110,11 +115,10 @@ Task<Result<Detected>> find_protocol(Connection& connection, EarlyDial* early) {
       co_return found;  // A few bytes and a FIN: nothing that we know.
     }
     if (found.upstream) {
-      EitherSide either(connection.worker.loop, client, *found.upstream->reader);
       // An idle server-first connection may take its time: only the caller's own bytes are awaited
       // with a limit.
-      const auto heard =
-          co_await either.wait(client.buffered().empty() ? connection.scope : waiting);
+      Scope& limit = client.buffered().empty() ? connection.scope : waiting;
+      const auto heard = co_await hear(connection.worker.loop, client, *found.upstream, limit);
       if (!heard) co_return heard.error();
       const auto said = server_said(*found.upstream->reader);
       if (said == ServerSaid::opaque && client.buffered().empty()) co_return found;

@@ -129,10 +129,11 @@ void report(Exchange& exchange, const Error& error) {
 Task<bool> read_request(Exchange& exchange) {
   auto& connection = exchange.connection;
   auto& server = exchange.server;
-  const auto& timeouts = connection.worker.view->snapshot().inbound_timeouts;
   {
+    // By value: a reload while we wait takes this snapshot away.
+    const auto keep_alive = connection.worker.view->snapshot().inbound_timeouts.keep_alive;
     Scope idle(connection.inbound() ? connection.worker.inbound_idle : connection.scope);
-    idle.set_deadline(connection.now() + timeouts.keep_alive,
+    idle.set_deadline(connection.now() + keep_alive,
                       {ErrorCode::idle_timeout, Side::downstream, Stage::accept});
     auto waiting = co_await server.await_request(idle);
     if (!waiting && waiting.error().code == ErrorCode::draining && !exchange.view) {
@@ -145,7 +146,7 @@ Task<bool> read_request(Exchange& exchange) {
   }
   exchange.view = connection.worker.view;
   exchange.begin();
-  exchange.scope->set_deadline(connection.now() + timeouts.head,
+  exchange.scope->set_deadline(connection.now() + exchange.snapshot().inbound_timeouts.head,
                                {ErrorCode::head_timeout, Side::downstream, Stage::parse});
   const auto read = co_await server.read_head(exchange.request, *exchange.scope);
   exchange.scope->clear_deadline();
