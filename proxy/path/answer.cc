@@ -68,7 +68,7 @@ Task<Result<void>> answer(Exchange& exchange, const Error& error, bool may_keep)
                              error.stage == Stage::authorize || error.stage == Stage::authenticate;
   bool keep = may_keep && framing_known;
   if (keep) {
-    keep = co_await exchange.server.skip_buffered_body(exchange.request, *exchange.scope);
+    keep = co_await exchange.server.skip_buffered_body(*exchange.scope);
   }
   co_return co_await exchange.server.send_answer(exchange.request, status, lines, body, keep,
                                                  *exchange.scope);

@@ -184,8 +184,9 @@ Task<Error> Attempt::deliver() {
   auto& response = exchange_.response;
   prepare_response();
   if (response.status == 101) co_return co_await switch_protocols(exchange_, upstream_, upload_);
-  // Before the request was read whole, the connection can be kept only if somebody reads the rest.
-  const bool rest_is_read = response.keep_alive || exchange_.server.body().rest_is_small();
+  // An upstream that answers early and keeps its connection goes on reading; told to close, some
+  // callers would stop in the middle of what it wants to hear. Otherwise nobody reads the rest.
+  const bool rest_is_read = exchange_.server.body().complete() || response.keep_alive;
   const auto& worker = exchange_.worker();
   const auto& connection = exchange_.connection;
   const bool old_trust = connection.inbound() && connection.mesh_tls &&

@@ -174,14 +174,12 @@ Task<bool> settle_connection(Exchange& exchange) {
     exchange.connection.reset();
     co_return false;
   }
-  if (server.keeps() && !server.body().complete()) {
+  if (server.keeps()) {
     const auto drained = co_await server.drain_body(*exchange.scope);
-    if (!drained) {
-      co_await close_lingering(exchange.connection);
-      co_return false;
-    }
+    if (drained) co_return true;
+    co_await close_lingering(exchange.connection);
+    co_return false;
   }
-  if (server.keeps()) co_return true;
   if (exchange.response.status != 101) co_await close_lingering(exchange.connection);
   co_return false;
 }

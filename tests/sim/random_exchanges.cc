@@ -215,8 +215,11 @@ class Inspection {
       inspect_answer(exchanged);
       inspect_reports(exchanged, closed);
       if (scenario_.weather == Weather::calm && !closed) inspect_calm(exchanged);
-      closed = closed || !exchanged.answered || exchanged.response.asks_to_close() ||
-               exchanged.request.http10 || exchanged.request.half_close;
+      // An app that promises to read the rest and does not may cost the connection.
+      const bool promise_broken = exchanged.answer.early_after && !exchanged.answer.reads_rest;
+      closed = closed || !exchanged.answered || promise_broken ||
+               exchanged.response.asks_to_close() || exchanged.request.http10 ||
+               exchanged.request.half_close;
     }
   }
 

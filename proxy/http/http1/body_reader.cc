@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "base/limits.h"
-
 namespace epaulet::http::http1 {
 
 void BodyReader::begin(const Framing& framing) {
@@ -21,12 +19,6 @@ void BodyReader::finish() {
 
 bool BodyReader::ready() const {
   return complete_ || reader_.buffered().size() > lent_ || reader_.at_end() || reader_.failed();
-}
-
-bool BodyReader::rest_is_small() const {
-  if (complete_) return true;
-  return framing_.kind == Framing::Kind::length &&
-         framing_.length <= limits::kDrainedBodyBytesMax;  // What is left of it.
 }
 
 void BodyReader::abort(const Error&) {

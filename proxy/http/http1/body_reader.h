@@ -24,8 +24,6 @@ class BodyReader final : public BodySource {
 
   /// All of it was pulled: the next message may follow on the connection.
   [[nodiscard]] bool complete() const { return complete_; }
-  /// What is still to come is known to be little: reading it costs less than a new connection.
-  [[nodiscard]] bool rest_is_small() const;
   /// Nothing of it was pulled yet.
   [[nodiscard]] bool untouched() const { return untouched_; }
   /// Lets go of the last chunk. Before the next head is read.

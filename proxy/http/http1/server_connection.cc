@@ -131,7 +131,7 @@ Task<Result<void>> ServerConnection::send_answer(const RequestHead& request, std
   co_return co_await writer_.push(chunk, scope);
 }
 
-Task<bool> ServerConnection::skip_buffered_body(const RequestHead& request, Scope& scope) {
+Task<bool> ServerConnection::skip_buffered_body(Scope& scope) {
   const auto most = body_.bytes() + limits::kDrainedBodyBytesMax;
   Scope without_waiting(scope);
   without_waiting.cancel({ErrorCode::cancelled, Side::self, Stage::receive});
@@ -139,19 +139,15 @@ Task<bool> ServerConnection::skip_buffered_body(const RequestHead& request, Scop
     const auto chunk = co_await body_.pull(without_waiting);
     if (!chunk) co_return false;
   }
-  // Who was never told to continue may send the body or not (RFC 9110 section 10.1.1): nobody knows
-  // where the next request begins.
-  const bool may_be_omitted = request.expects_continue && body_.bytes() == 0;
-  co_return body_.complete() || (!may_be_omitted && body_.rest_is_small());
+  co_return body_.complete();
 }
 
 Task<Result<void>> ServerConnection::drain_body(Scope& scope) {
-  std::size_t skipped = 0;
+  const auto most = body_.bytes() + limits::kDrainedBodyBytesMax;
   while (!body_.complete()) {
     const auto chunk = co_await body_.pull(scope);
     if (!chunk) co_return chunk.error();
-    skipped += chunk->bytes.size();
-    if (skipped > limits::kDrainedBodyBytesMax) {
+    if (body_.bytes() > most) {
       co_return Error(ErrorCode::body_too_large, Side::downstream, Stage::receive);
     }
   }

@@ -38,19 +38,20 @@ class ServerConnection {
   /// fields pass unchanged.
   void begin_response(const RequestHead& request, ResponseHead& head, bool keep);
   [[nodiscard]] BodyWriter& writer() { return writer_; }
-  /// A response of ours with a short text body; the connection is kept if `keep` and the request
-  /// body is complete.
+  /// A response of ours with a short text body.
   Task<Result<void>> send_answer(const RequestHead& request, std::uint16_t status,
                                  std::string_view extra_lines, std::string_view body, bool keep,
                                  Scope& scope);
 
   /// After the response: another request may follow on this connection.
   [[nodiscard]] bool keeps() const { return keeps_; }
-  /// Before an early answer: skips what is here of the request body. True: the connection can be
-  /// kept, drain_body() will find the rest to be small. What can't be kept must be announced as
-  /// closing (RFC 9112 section 9.6), or the next request is lost.
-  Task<bool> skip_buffered_body(const RequestHead& request, Scope& scope);
-  /// Skips a small rest of the request body, so that an early answer does not cost the connection.
+  /// Before an early answer: skips what is here of the request body, without waiting. True: it is
+  /// complete, so the connection can be kept. Otherwise the answer must say close (RFC 9112 section
+  /// 9.6): nobody knows how long the rest would take, and a caller that believed in keep-alive
+  /// would lose its next request.
+  Task<bool> skip_buffered_body(Scope& scope);
+  /// Where an upstream's early answer promised to read the rest and did not: skips a small rest in
+  /// its place. Error: there was too much of it, or not in time.
   Task<Result<void>> drain_body(Scope& scope);
 
  private:
