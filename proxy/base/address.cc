@@ -56,6 +56,8 @@ std::optional<IpAddress> IpAddress::parse(std::string_view text) {
   }
   char buffer[INET6_ADDRSTRLEN + 1];
   if (text.empty() || text.size() >= sizeof buffer) return std::nullopt;
+  // inet_pton() stops at a NUL and would not see what stands behind it.
+  if (text.find('\0') != std::string_view::npos) return std::nullopt;
   std::memcpy(buffer, text.data(), text.size());
   buffer[text.size()] = 0;
   std::array<std::uint8_t, 16> bytes{};
