@@ -110,6 +110,14 @@ TEST_F(FramePoolTest, keeps_so_many_blocks_of_a_class_and_frees_the_rest) {
   EXPECT_EQ(freed() - before, limits::kPooledFramesMax + kMore);
 }
 
+TEST_F(FramePoolTest, a_block_in_use_does_not_count_as_kept) {
+  for (std::size_t i = 0; i <= limits::kPooledFramesMax; ++i) {
+    FramePool::deallocate(FramePool::allocate(100), 100);
+  }
+  EXPECT_EQ(taken(), 1U);
+  EXPECT_EQ(freed(), 0U);
+}
+
 TEST_F(FramePoolTest, takes_from_the_heap_again_after_a_trim) {
   FramePool::deallocate(FramePool::allocate(100), 100);
   FramePool::trim();
