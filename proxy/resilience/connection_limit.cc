@@ -19,7 +19,7 @@ ConnectionLimit::Permit ConnectionLimit::try_acquire() {
 Task<Result<ConnectionLimit::Permit>> ConnectionLimit::acquire(Scope& scope) {
   // The event is shared with the posted wake-up: it may arrive after the waiter gave up.
   auto event = std::make_shared<Event>(scope.loop());
-  Waiter waiter(scope);
+  Waiter waiter(*this);
   waiter.wake = [event, &loop = scope.loop()] { loop.post([event] { event->set(); }); };
   {
     const std::lock_guard lock(mutex_);
@@ -37,24 +37,24 @@ Task<Result<ConnectionLimit::Permit>> ConnectionLimit::acquire(Scope& scope) {
       co_return Error(ErrorCode::limit_pending, Side::self, Stage::limit, Retry::never);
     }
     waiters_.push_back(waiter);
+    waiter.queued = true;
   }
   const auto woken = co_await event->wait(scope);
-  bool granted = false;
-  {
-    const std::lock_guard lock(mutex_);
-    granted = waiter.granted;
-    if (!granted) {
-      waiter.unlink();
-      waiting_.fetch_sub(1);
-    }
-  }
-  if (granted) {
-    Permit permit(*this);
-    if (woken) co_return permit;  // Else given back by its destructor, to the next in the queue.
-  }
+  Permit permit = waiter.leave();
+  if (woken && permit) co_return permit;
+  // A permit that came too late is given back by its destructor, to the next in the queue.
   Error error = woken ? Error(ErrorCode::internal, Side::self, Stage::limit) : woken.error();
   if (error.stage == Stage::none) error.stage = Stage::limit;
   co_return error;
+}
+
+ConnectionLimit::Permit ConnectionLimit::Waiter::leave() {
+  if (!std::exchange(queued, false)) return {};
+  const std::lock_guard lock(limit.mutex_);
+  if (granted) return Permit(limit);
+  unlink();
+  limit.waiting_.fetch_sub(1);
+  return {};
 }
 
 void ConnectionLimit::give_back() {

@@ -59,9 +59,14 @@ class ConnectionLimit : public std::enable_shared_from_this<ConnectionLimit> {
 
  private:
   struct Waiter : ListNode {
-    explicit Waiter(Scope& scope_) : scope(scope_) {}
-    Scope& scope;
-    bool granted = false;
+    explicit Waiter(ConnectionLimit& limit_) : limit(limit_) {}
+    /// The coroutine that waits may be destroyed with its loop.
+    ~Waiter() { (void)leave(); }
+    /// Leaves the queue: with the permit if one was granted.
+    Permit leave();
+    ConnectionLimit& limit;
+    bool queued = false;
+    bool granted = false;        // Under mutex_.
     std::function<void()> wake;  ///< Posted to the waiter's loop.
   };
   void give_back();
