@@ -15,6 +15,7 @@ class IdleTimer final : private Timer {
     idle_ = idle;
     why_ = why;
     touch();
+    disarm();  // An earlier start() is over.
     if (idle_.count() > 0) scope_.loop().timers().arm(*this, last_ + idle_);
   }
   void touch() { last_ = scope_.loop().now(); }
