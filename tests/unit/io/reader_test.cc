@@ -261,6 +261,7 @@ TEST_F(StreamReaderTest, a_full_block_takes_no_read) {
   reader_->watch();
   EXPECT_EQ(reader_->buffered().size(), limits::kBlockBytes);
   EXPECT_TRUE(near_->has_pending_input());
+  EXPECT_FALSE(reader_->at_end());  // A read into nothing would look like the end.
   EXPECT_DEATH((void)reader_->fill(scope_).await_ready(), "broken invariant: reader_.has_room");
 }
 
@@ -296,6 +297,14 @@ TEST_F(StreamReaderTest, held_bytes_stay_where_they_are_while_more_is_read) {
   EXPECT_TRUE(buffered() == std::string_view(text).substr(100));
 }
 
+TEST_F(StreamReaderTest, bytes_are_held_until_the_next_consume) {
+  send("hello");
+  fill_now();
+  reader_->hold();
+  reader_->consume(5);
+  EXPECT_EQ(Block::in_use(), 0U);
+}
+
 TEST_F(StreamReaderTest, held_bytes_behind_consumed_ones_are_not_moved_either) {
   const auto text = pattern(limits::kBlockBytes + 100);
   send(text);
@@ -314,6 +323,7 @@ class HesitantStream final : public ByteStream {
  public:
   explicit HesitantStream(Loop& loop) : loop_(loop) {}
   bool start_read(ReadOp& op) override {
+    EXPECT_EQ(op_, nullptr);  // At most one read is pending.
     op_ = &op;
     return false;
   }
@@ -349,6 +359,12 @@ class HesitantReaderTest : public testing::Test {
   HesitantStream stream_{loop_};
   StreamReader reader_{stream_};
 };
+
+TEST_F(HesitantReaderTest, watching_twice_is_one_read) {
+  reader_.watch();
+  reader_.watch();
+  EXPECT_TRUE(stream_.reading());
+}
 
 TEST_F(HesitantReaderTest, memory_that_was_not_used_goes_back) {
   reader_.watch();
