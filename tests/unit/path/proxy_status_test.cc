@@ -44,6 +44,8 @@ TEST(ProxyStatus, says_what_may_be_tried_again) {
   EXPECT_EQ(retry_after(ErrorCode::connect_refused), Retry::safe);
   EXPECT_EQ(retry_after(ErrorCode::connect_timeout), Retry::safe);
   EXPECT_EQ(retry_after(ErrorCode::draining), Retry::safe);
+  EXPECT_EQ(retry_after(ErrorCode::descriptors_exhausted), Retry::safe);
+  EXPECT_EQ(retry_after(ErrorCode::memory_exhausted), Retry::safe);
   // The app may have acted on it.
   EXPECT_EQ(retry_after(ErrorCode::reset_before_response), Retry::if_idempotent);
   EXPECT_EQ(retry_after(ErrorCode::closed_before_response), Retry::if_idempotent);
