@@ -1,8 +1,8 @@
 #include "admin/server.h"
 
-#include "admin/accept.h"
 #include "admin/connection.h"
 #include "base/limits.h"
+#include "io/accept.h"
 
 namespace epaulet::admin {
 namespace {

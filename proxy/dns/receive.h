@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "io/datagram.h"
-#include "io/listener.h"
 #include "runtime/scope.h"
 
 namespace epaulet {
@@ -51,40 +50,6 @@ class Receive final : public ReceiveOp, private Cancellable {
 
   DatagramSocket& socket_;
   Bytes buffer_;
-  Scope& scope_;
-  std::coroutine_handle<> waiter_;
-};
-
-/// `co_await Accept(listener, scope)`: one connection, or the scope's error.
-class Accept final : public AcceptOp, private Cancellable {
- public:
-  Accept(Listener& listener, Scope& scope) : listener_(listener), scope_(scope) {}
-  ~Accept() {
-    if (waiter_) listener_.cancel_accept(Error(ErrorCode::cancelled, Side::self, Stage::none));
-  }
-
-  bool await_ready() {
-    if (scope_.cancelled()) {
-      result = *scope_.cancelled();
-      return true;
-    }
-    return listener_.start_accept(*this);
-  }
-  void await_suspend(std::coroutine_handle<> waiter) {
-    waiter_ = waiter;
-    scope_.add(*this);
-  }
-  Result<StreamPtr> await_resume() { return std::move(result); }
-
-  void run() override {
-    Cancellable::unlink();
-    std::exchange(waiter_, {}).resume();
-  }
-
- private:
-  void on_cancel(const Error& why) override { listener_.cancel_accept(why); }
-
-  Listener& listener_;
   Scope& scope_;
   std::coroutine_handle<> waiter_;
 };

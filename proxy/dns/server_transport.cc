@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "dns/receive.h"
 #include "dns/server_state.h"
+#include "io/accept.h"
 #include "io/ops.h"
 
 // Datagrams and streams: how queries come in and answers go out.

@@ -1,5 +1,7 @@
 #include "path/accept_loop.h"
 
+#include "io/accept.h"
+
 namespace epaulet::path {
 namespace {
 
@@ -7,34 +9,6 @@ using telemetry::Counter;
 
 constexpr std::chrono::milliseconds kPauseWhenExhausted{20};
 constexpr unsigned kAcceptsPerTurn = 32;
-
-/// `co_await Accept(listener, scope)`.
-class Accept final : public AcceptOp, private Cancellable {
- public:
-  Accept(Listener& listener, Scope& scope) : listener_(listener), scope_(scope) {}
-  bool await_ready() {
-    if (scope_.cancelled()) {
-      result = *scope_.cancelled();
-      return true;
-    }
-    return listener_.start_accept(*this);
-  }
-  void await_suspend(std::coroutine_handle<> waiter) {
-    waiter_ = waiter;
-    scope_.add(*this);
-  }
-  Result<StreamPtr> await_resume() { return std::move(result); }
-  void run() override {
-    Cancellable::unlink();
-    waiter_.resume();
-  }
-
- private:
-  void on_cancel(const Error& why) override { listener_.cancel_accept(why); }
-  Listener& listener_;
-  Scope& scope_;
-  std::coroutine_handle<> waiter_;
-};
 
 /// What waits in the queue when accepting ends: the kernel has promised these connections.
 class SweepOp final : public AcceptOp {

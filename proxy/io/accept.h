@@ -6,9 +6,9 @@
 #include "io/listener.h"
 #include "runtime/scope.h"
 
-namespace epaulet::admin {
+namespace epaulet {
 
-/// `co_await Accept(listener, scope)`: the next connection, or an error.
+/// `co_await Accept(listener, scope)`: the next connection, or an error of Listener or scope.
 class Accept final : public AcceptOp, private Cancellable {
  public:
   Accept(Listener& listener, Scope& scope) : listener_(listener), scope_(scope) {}
@@ -48,4 +48,4 @@ class Accept final : public AcceptOp, private Cancellable {
   bool pending_ = false;
 };
 
-}  // namespace epaulet::admin
+}  // namespace epaulet
