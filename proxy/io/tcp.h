@@ -40,7 +40,7 @@ class OwnedFd {
                                                     bool v6_only = false);
 
 /// Accepts from a listening socket that somebody else owns and closes. Accepted streams run on
-/// `loop`.
+/// `loop`, with the socket options of the dialled ones: they inherit them.
 [[nodiscard]] std::unique_ptr<Listener> make_tcp_listener(AsioLoop& loop, int listening_socket);
 
 /// Dials over TCP; TCP_NODELAY and keepalive set.

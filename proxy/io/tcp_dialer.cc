@@ -1,29 +1,14 @@
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <cerrno>
 
 #include "io/readiness.h"
 #include "io/socket_errors.h"
+#include "io/socket_options.h"
 #include "io/tcp.h"
 
 namespace epaulet {
 namespace {
-
-void set_options(int fd) {
-  const int on = 1;
-  (void)::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  // A dead peer is noticed by keepalive; an idle one whose keepalive answers is left alone (design
-  // section 8).
-  const int idle_seconds = 60;
-  const int interval_seconds = 10;
-  const int probes = 6;
-  (void)::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-  (void)::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_seconds, sizeof idle_seconds);
-  (void)::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_seconds, sizeof interval_seconds);
-  (void)::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
-}
 
 /// One connection in the making: `co_await Connecting(...)` yields 0 or errno, or the scope's
 /// error.
@@ -82,7 +67,7 @@ class TcpDialer final : public Dialer {
     const unsigned length = to.to_sockaddr(storage);
     OwnedFd socket(::socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!socket.valid()) co_return connect_error(errno);
-    set_options(socket.get());
+    set_tcp_options(socket.get());
     if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&storage), length) != 0) {
       if (errno != EINPROGRESS) co_return connect_error(errno);
       const auto connected = co_await Connecting(loop_, socket, scope);

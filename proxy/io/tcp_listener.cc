@@ -1,11 +1,11 @@
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <cerrno>
 
 #include "io/readiness.h"
 #include "io/socket_errors.h"
+#include "io/socket_options.h"
 #include "io/tcp.h"
 
 namespace epaulet {
@@ -16,6 +16,7 @@ class TcpListener final : public Listener {
   TcpListener(AsioLoop& loop, int listening_socket)
       : loop_(loop), readiness_(new Readiness<TcpListener>(loop, listening_socket)) {
     readiness_->attach(this);
+    set_tcp_options(listening_socket);
     sockaddr_storage storage{};
     socklen_t length = sizeof storage;
     auto* address = reinterpret_cast<sockaddr*>(&storage);
@@ -57,8 +58,6 @@ class TcpListener final : public Listener {
     for (;;) {
       OwnedFd socket(::accept4(readiness_->fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
       if (socket.valid()) {
-        const int on = 1;
-        (void)::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         op.result = make_tcp_stream(loop_, std::move(socket));
         return true;
       }
