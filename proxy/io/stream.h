@@ -78,7 +78,8 @@ class ByteStream {
   virtual void reset() = 0;
 
   /// True if the peer's FIN, a reset or unexpected bytes already wait: looked at without consuming,
-  /// before a pooled connection is used again. One system call on TCP.
+  /// before a pooled connection is used again. One system call on TCP. A read that is pending stays
+  /// so, or completes with what was found.
   [[nodiscard]] virtual bool has_pending_input() = 0;
 
   struct Info {

@@ -69,7 +69,10 @@ class TcpStream final : public ByteStream {
   bool has_pending_input() override {
     std::byte peeked;
     const auto got = ::recv(fd(), &peeked, 1, MSG_PEEK | MSG_DONTWAIT);
-    return got >= 0 || (errno != EAGAIN && errno != EINTR);
+    const bool found = got >= 0 || (errno != EAGAIN && errno != EINTR);
+    // The reactor may not have told yet: whoever reads now must find it.
+    maybe_readable_ = maybe_readable_ || found;
+    return found;
   }
 
   const Info& info() const override { return info_; }

@@ -56,6 +56,8 @@ void AsioLoop::arm_wakeup() {
 }
 
 void AsioLoop::run() {
+  reactor_->stopped =
+      false;  // Of an earlier run; a stop() meant for this one is a job in the queue.
   while (!reactor_->stopped) {
     run_ready();
     if (has_next_turn()) {

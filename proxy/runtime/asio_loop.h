@@ -17,7 +17,7 @@ class AsioLoop final : public Loop {
   AsioLoop();
   ~AsioLoop() override;
 
-  /// Turns until stop(). Runs on the loop's thread.
+  /// Turns until stop(). Runs on the loop's thread; may run again.
   void run();
   /// From any thread.
   void stop();

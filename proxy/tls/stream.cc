@@ -234,18 +234,41 @@ bool TlsStream::decrypt() {
   return false;
 }
 
-bool TlsStream::has_pending_input() {
-  if (lower_ended_ || lower_failed_) return true;
-  for (;;) {
+/// The lower read that waits, taken back; or its result, if that is there and its turn in the loop
+/// has not come.
+void TlsStream::settle_lower_read() {
+  lower_reading_ = false;
+  if (lower_read_.linked()) {
+    lower_read_.unlink();
+    return take_lower_result();
+  }
+  lower_->cancel_read(Error(ErrorCode::cancelled, Side::self, Stage::tls));
+  lower_read_.unlink();
+}
+
+bool TlsStream::look_inside() {
+  while (!lower_ended_ && !lower_failed_) {
     const auto step = engine_.peek();
     release_input();
     if (engine_.has_output()) send_control();
     if (step != TlsEngine::Step::want_input) return true;
     // Ciphertext need not be input: a session ticket is not. So look inside.
-    if (lower_reading_ || !lower_->has_pending_input()) return false;
+    if (lower_reading_ && lower_read_.linked()) {
+      settle_lower_read();
+      continue;
+    }
+    if (!lower_->has_pending_input()) return false;
+    if (lower_reading_) settle_lower_read();
     if (!start_lower_read()) return true;
-    if (lower_ended_ || lower_failed_) return true;
   }
+  return true;
+}
+
+bool TlsStream::has_pending_input() {
+  const bool found = look_inside();
+  // A read that was waiting goes on, or has what it waited for.
+  if (reading_ != nullptr && pump_read()) loop().ready(*std::exchange(reading_, nullptr));
+  return found;
 }
 
 // Writing.

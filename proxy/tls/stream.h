@@ -78,6 +78,8 @@ class TlsStream final : public ByteStream {
   [[nodiscard]] bool start_lower_read();
   void take_lower_result();
   void on_lower_read();
+  void settle_lower_read();
+  [[nodiscard]] bool look_inside();
   [[nodiscard]] bool pump_read();
   [[nodiscard]] bool decrypt();
   void release_input();

@@ -248,6 +248,20 @@ def test_retries_stay_within_the_budget(lab, binaries):
     assert "retry budget is spent" in json.dumps(explained), (refused, explained)
 
 
+def test_a_mesh_connection_that_idled_is_used_again(lab, binaries):
+    """Its session tickets are no sign of staleness."""
+    api, api2 = Mesh(lab, binaries).pair()
+    CountingApp(api2.pod)
+    with api.call("api2.default") as client:
+        for number in range(5):
+            client.send(f"GET / HTTP/1.1\r\nHost: h\r\nX-Call: {number}\r\n\r\n")
+            assert client.response()[0] == 200
+            time.sleep(0.03)  # longer than a pooled connection is taken without a look
+    assert api.counter("epaulet_upstream_dials_total") == 1
+    assert api.counter("epaulet_upstream_reused_total") == 4
+    assert api.counter("epaulet_upstream_stale_dropped_total") == 0
+
+
 def test_endpoints_take_turns_and_a_dead_one_costs_no_request(lab, binaries):
     mesh = Mesh(lab, binaries)
     api = mesh.member(

@@ -16,7 +16,7 @@
 namespace epaulet::sim {
 
 /// How the two sidecars protect what is between them.
-enum class MeshKind { plain, fake_tls, real_tls };
+enum class MeshKind { plain, fake_tls };
 
 struct MeshOptions {
   std::uint64_t seed = 1;

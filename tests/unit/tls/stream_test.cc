@@ -477,6 +477,32 @@ TEST_F(TlsStreamTest, a_ticket_is_no_pending_input_but_data_an_end_and_a_reset_a
   EXPECT_TRUE(client_->has_pending_input());
 }
 
+// As a pooled connection is looked at before it is used again.
+TEST_F(TlsStreamTest, looks_for_input_below_a_read_that_waits) {
+  open();
+  TestRead read;
+  ASSERT_FALSE(client_->start_read(read)) << "takes the ticket and waits";
+  EXPECT_FALSE(client_->has_pending_input());
+  run();
+  EXPECT_EQ(read.ran, 0) << "it still waits";
+  TestWrite write({"answer"});
+  ASSERT_TRUE(server_->start_write(write));
+  EXPECT_TRUE(client_->has_pending_input());
+  run();
+  ASSERT_EQ(read.ran, 1) << "what was found went to it";
+  EXPECT_EQ(read.text(), "answer");
+
+  TestRead last;
+  ASSERT_FALSE(client_->start_read(last));
+  EXPECT_FALSE(client_->has_pending_input());
+  TestWrite end({}, true);
+  ASSERT_TRUE(server_->start_write(end));
+  EXPECT_TRUE(client_->has_pending_input());
+  run();
+  ASSERT_EQ(last.ran, 1);
+  EXPECT_EQ(*last.result, 0u);
+}
+
 TEST_F(TlsStreamTest, a_reset_is_told_as_one) {
   open();
   TestRead read;
