@@ -215,9 +215,7 @@ class Inspection {
       inspect_answer(exchanged);
       inspect_reports(exchanged, closed);
       if (scenario_.weather == Weather::calm && !closed) inspect_calm(exchanged);
-      // An app that promises to read the rest and does not may cost the connection.
-      const bool promise_broken = exchanged.answer.early_after && !exchanged.answer.reads_rest;
-      closed = closed || !exchanged.answered || promise_broken ||
+      closed = closed || !exchanged.answered || rest_was_left(exchanged) ||
                exchanged.response.asks_to_close() || exchanged.request.http10 ||
                exchanged.request.half_close;
     }
@@ -300,6 +298,18 @@ class Inspection {
     }
   }
 
+  /// After an early answer that promised to read the rest: the app did not, or the caller took
+  /// longer than the exchange had. Either costs the connection.
+  bool rest_was_left(const Exchanged& exchanged) const {
+    if (!exchanged.answer.early_after) return false;
+    if (!exchanged.answer.reads_rest) return true;
+    for (const auto& record : mesh_.api.exchanges()) {
+      if (record.request_id.view() == id_text(id_) &&
+          record.end - record.start >= scenario_.request_timeout)
+        return true;
+    }
+    return false;
+  }
   void inspect_reports(const Exchanged& exchanged, bool closed) {
     std::size_t reports = 0;
     bool ours = false;
