@@ -54,7 +54,7 @@ TEST(IpAddress, holds_a_mapped_ipv4_address_as_ipv4) {
 }
 
 TEST(IpAddress, keeps_the_order_of_the_network) {
-  const auto& bytes = IpAddress::v4(0x01020304).bytes();
+  const auto bytes = IpAddress::v4(0x01020304).bytes();
   EXPECT_EQ(bytes[0], 1);
   EXPECT_EQ(bytes[3], 4);
   EXPECT_EQ(IpAddress::v4(0x01020304).to_string(), "1.2.3.4");

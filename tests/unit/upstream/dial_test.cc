@@ -174,6 +174,13 @@ TEST_F(DialTest, a_failed_handshake_is_safe_to_repeat_and_never_becomes_plaintex
   EXPECT_EQ(trace_[1].a, 123U);
 }
 
+TEST_F(DialTest, a_stage_that_is_known_stays) {
+  listen();
+  tls_.failure = Error(ErrorCode::tls_not_configured, Side::self, Stage::config);
+  start(true);
+  EXPECT_EQ(error().stage, Stage::config);
+}
+
 TEST_F(DialTest, connection_and_handshake_share_one_deadline) {
   listen();
   tls_.takes = 2s;

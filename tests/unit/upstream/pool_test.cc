@@ -141,7 +141,7 @@ TEST_F(PoolTest, keeps_one_for_55_seconds_and_not_longer) {
   loop_.advance(55s);
   EXPECT_EQ(pool_->idle(), 1U);
   auto connection = pool_->take(key_of(1), false);
-  EXPECT_NE(connection, nullptr);
+  ASSERT_NE(connection, nullptr);
   pool_->put(std::move(connection));
   loop_.advance(56s);
   EXPECT_EQ(pool_->idle(), 0U);
