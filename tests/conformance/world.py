@@ -1,0 +1,195 @@
+"""Where the rows are sent: three pods, two sidecars, three apps, one scripted app on each side.
+
+    out:  no sidecar; callers outside the mesh, and a scripted server
+    api:  callers with a sidecar, whose outbound half reads requests and responses first
+    apps: node, Python and nginx, and a scripted server, behind the inbound half of a sidecar
+
+A `Route` is how callers reach the apps, and whose records tell what was understood:
+    plain     out -> sidecar of apps -> app
+    mesh      api -> its sidecar -> mutual TLS -> sidecar of apps -> app
+    naive     apps -> the naive forwarder (naive.py) -> app
+"""
+
+import itertools
+import json
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import Binaries, Lab, LabError
+from mesh import APP_UID, Mesh, Wire
+from rows import APPS, Row
+
+HERE = Path(__file__).resolve().parent
+PORTS = {"node": 8081, "python": 8082, "nginx": 8083, "scripted": 8084}
+OUTSIDE_SERVER_PORT = 8085
+START_SECONDS = 30.0
+PATIENCE = 4.0  # what must come, comes within milliseconds
+NGINX_MODULES = Path("/usr/lib/nginx/modules")
+
+_source_ports = itertools.count(20000)  # each used once, so that it names a connection in a log
+
+
+def access_rules(rows: list[Row]) -> str:
+    """One rule for each row, and one for canaries: its name in a record tells the path."""
+    rules = ['  - { name: canary, paths: ["/canary/*"], methods: [GET], allow: [anyone] }']
+    rules += [
+        f'  - {{ name: {row.name}, paths: ["{row.own_path}"], allow: [anyone] }}'
+        for row in rows
+        if not row.rule
+    ]
+    rules.append('  - { name: asterisk, paths: ["/**"], methods: [OPTIONS], allow: [anyone] }')
+    port = PORTS["scripted"]
+    rules.append(f'  - {{ name: scripted, paths: ["/**"], ports: [{port}], allow: [anyone] }}')
+    return "\n".join(rules)
+
+
+def callee(rows: list[Row]) -> str:
+    ports = ", ".join(f"{port}: {{ tls: permissive }}" for port in PORTS.values())
+    return (
+        f"workload: {{ service: apps.default, ports: {{ {ports} }} }}\n"
+        f"identity: {{ dir: /var/run/epaulet/identity }}\n"
+        f"access:\n{access_rules(rows)}\n"
+    )
+
+
+def caller(apps: str, out: str) -> str:
+    lines = ["identity: { dir: /var/run/epaulet/identity }", "retries: { max: 0 }", "services:"]
+    for name in APPS:
+        lines += [
+            f"  {name}.default:",
+            f"    ports: {{ {PORTS[name]}: http }}",
+            f'    endpoints: {{ addresses: ["{apps}:{PORTS[name]}"] }}',
+            "    tls: { identities: [spiffe://cluster.local/ns/default/sa/apps] }",
+        ]
+    lines += [
+        "  outside.default:",
+        f"    ports: {{ {OUTSIDE_SERVER_PORT}: http }}",
+        f'    endpoints: {{ addresses: ["{out}:{OUTSIDE_SERVER_PORT}"] }}',
+        "    tls: { mode: none }",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+@dataclass
+class AppLog:
+    """What an app says that it understood; octets are characters of Latin-1.
+
+    `kind` of a record: `request`, a whole one that the app took; `cut`, one that ended too early;
+    `refused`, what the app itself did not take.
+    """
+
+    read: Callable[[], str]
+    translate: Callable[[dict], dict] = lambda record: record
+
+    def records(self) -> list[dict]:
+        complete = self.read().rpartition("\n")[0]
+        lines = [line for line in complete.split("\n") if line.startswith("{")]
+        return [self.translate(json.loads(line)) for line in lines]
+
+
+def _of_nginx(record: dict) -> dict:
+    """Its variables, in the words of the other apps; a body that is cut short it calls a 400."""
+    kind = "request" if record["status"] == 200 else "refused"
+    host = record["host_field"]
+    probe = [record["probe"]] if record["probe"] else []
+    return {**record, "kind": kind, "host": host, "probe": probe}
+
+
+@dataclass
+class Route:
+    name: str
+    dial: Callable[[str], tuple[Wire, str]]  # an app's name -> a connection, and its source
+    front: Callable[[], list[dict]]  # the records of who reads the caller's bytes
+    behind: Callable[[], list[dict]] | None  # those of a second sidecar before the app
+
+    def concerns(self, row: Row, app: str, number: int) -> bool:
+        """What the caller's own sidecar refuses comes near no app: one of them stands for all."""
+        reaches_app_side = any(
+            one.forwarded or one.may_begin or one.by_app_side for one in row.outcomes
+        )
+        return self.behind is None or reaches_app_side or APPS[number % len(APPS)] == app
+
+
+class World:
+    def __init__(self, lab: Lab, binaries: Binaries, rows: list[Row]):
+        self.lab = lab
+        self.out = lab.pod("out")
+        mesh = Mesh(lab, binaries)
+        api, apps = lab.pod("api"), lab.pod("apps")
+        config = caller(apps.ipv4, self.out.ipv4)
+        self.api = mesh.member("api", config, pod=api, start=False)
+        self.apps = mesh.member("apps", callee(rows), pod=apps, start=False)
+        self.logs = self._start_apps()
+        for member in (self.api, self.apps):
+            member.sidecar.start()
+        for member in (self.api, self.apps):
+            member.sidecar.wait_ready()
+
+    def _start_apps(self) -> dict[str, AppLog]:
+        pod = self.apps.pod
+        programs = pod.bind(HERE / "backends", "backends")
+        started = {
+            "node": ["node", f"{programs}/node_app.js", str(PORTS["node"])],
+            "python": [sys.executable, "-I", f"{programs}/python_app.py", str(PORTS["python"])],
+            "nginx": ["nginx", "-c", f"/run/nginx/{self._nginx_files().name}"],
+        }
+        logs, processes = {}, {}
+        for name, argv in started.items():
+            # Our own interpreter may be where only root can go.
+            uid = 0 if name == "python" else APP_UID
+            processes[name] = process = pod.start(argv, uid=uid, name=name)
+            logs[name] = AppLog(process.text)
+        for name, process in processes.items():
+            port = PORTS[name]
+            process.wait_for(lambda at=port: self._listens(at), f"port {port}", START_SECONDS)
+        understood = pod.run_dir / "nginx" / "understood.log"
+        logs["nginx"] = AppLog(lambda: understood.read_text("latin-1"), _of_nginx)
+        return logs
+
+    def _nginx_files(self) -> Path:
+        if not (NGINX_MODULES / "ngx_http_echo_module.so").exists():
+            raise LabError("nginx has no echo module: install Debian's nginx-light")
+        home = self.apps.pod.run_dir / "nginx"
+        home.mkdir()
+        home.chmod(0o777)
+        text = (HERE / "backends" / "nginx.conf").read_text()
+        for word, value in (
+            ("PORT", str(PORTS["nginx"])),
+            ("HOME", "/run/nginx"),
+            ("MODULES", str(NGINX_MODULES)),
+        ):
+            text = text.replace(word, value)
+        config = home / "nginx.conf"
+        config.write_text(text)
+        return config
+
+    def _listens(self, port: int) -> bool:
+        address = ("127.0.0.1", port)
+        self.apps.pod.in_netns(lambda: socket.create_connection(address, 1.0)).close()
+        return True
+
+    def dial(self, pod, address: str, port: int) -> tuple[Wire, str]:
+        source = ("", next(_source_ports))
+        channel = pod.in_netns(
+            lambda: socket.create_connection((address, port), PATIENCE, source_address=source)
+        )
+        wire = Wire(channel)
+        channel.settimeout(PATIENCE)
+        host, number = channel.getsockname()
+        return wire, f"{host}:{number}"
+
+    def routes(self) -> list[Route]:
+        target = self.apps.pod.ipv4
+        inbound = self.apps.sidecar.log_records
+        return [
+            Route("plain", lambda app: self.dial(self.out, target, PORTS[app]), inbound, None),
+            Route(
+                "mesh",
+                lambda app: self.dial(self.api.pod, target, PORTS[app]),
+                self.api.sidecar.log_records,
+                inbound,
+            ),
+        ]
