@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <optional>
+#include <condition_variable>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -24,25 +24,25 @@ class AsioLoopTest : public testing::Test {
  protected:
   /// Runs until stop(). What never comes is a failure, not a hang.
   void run() {
-    watchdog_.arm();
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool ended = false;
+    std::thread watchdog([&] {
+      std::unique_lock lock(mutex);
+      if (changed.wait_for(lock, 20s, [&ended] { return ended; })) return;
+      ADD_FAILURE() << "what the loop waits for does not come";
+      loop_.stop();
+    });
     loop_.run();
-    EXPECT_FALSE(watchdog_.fired);
+    {
+      const std::lock_guard lock(mutex);
+      ended = true;
+    }
+    changed.notify_one();
+    watchdog.join();
   }
 
   AsioLoop loop_;
-
- private:
-  struct Watchdog final : public Timer {
-    explicit Watchdog(AsioLoop& loop_) : loop(loop_) {}
-    void arm() { loop.timers().arm(*this, loop.now() + 20s); }
-    void on_timer() override {
-      fired = true;
-      loop.stop();
-    }
-    AsioLoop& loop;
-    bool fired = false;
-  };
-  Watchdog watchdog_{loop_};
 };
 
 TEST_F(AsioLoopTest, runs_what_other_threads_post_on_its_own_and_in_their_order) {
@@ -84,11 +84,28 @@ TEST_F(AsioLoopTest, timers_fire_after_their_time) {
 }
 
 TEST_F(AsioLoopTest, a_timer_before_the_one_that_is_waited_for_is_in_time) {
+  Scope later(loop_);
+  later.set_deadline(loop_.now() + 1h, {ErrorCode::idle_timeout, Side::self, Stage::none});
   TimePoint woken{};
-  // Run by the reactor, which is told of the watchdog's time before.
+  // Run by the reactor, which was told of the later one before.
   loop_.post([&] { loop_.spawn(sleep_then_stop(loop_, 1ms, woken)); });
   run();
   EXPECT_NE(woken, TimePoint{});
+}
+
+Task<void> sleep_three_times(AsioLoop& loop, int& slept) {
+  Scope scope(loop);
+  for (; slept < 3; ++slept) {
+    auto until = loop.now() + 1ms;
+    (void)co_await sleep_until(scope, until);
+  }
+  loop.stop();
+}
+TEST_F(AsioLoopTest, a_timer_after_one_that_has_fired_is_waited_for) {
+  int slept = 0;
+  loop_.spawn(sleep_three_times(loop_, slept));
+  run();
+  EXPECT_EQ(slept, 3);
 }
 
 Task<void> spin(AsioLoop& loop, const bool& posted, const TimePoint& woken, std::size_t& turns) {
