@@ -22,6 +22,12 @@ inline constexpr std::size_t kFrameBytesMax =
     4 * kKiB;                                          ///< Larger coroutine frames are not pooled.
 inline constexpr std::size_t kPooledFramesMax = 1024;  ///< Free frames a worker keeps, per class.
 
+// Under a memory limit (a control group's) so much is set aside for the process itself and for each
+// connection served: an mTLS handshake or session, the pooled connection behind it, what both are
+// reading and writing, and the kernel's part.
+inline constexpr std::size_t kProcessMemoryBytes = 10 * kMiB;
+inline constexpr std::size_t kConnectionMemoryBytes = 64 * kKiB;
+
 // HTTP.
 inline constexpr std::size_t kHeadBytesMax = 64 * kKiB;
 inline constexpr std::size_t kHeaderFieldsMax = 200;

@@ -111,6 +111,7 @@ class Process {
   VirtualAddressStore virtual_addresses_;
   VirtualAddressTablePtr addresses_;
 
+  std::optional<std::uint32_t> connections_that_fit_;  ///< By the memory quota; nothing: no quota.
   bool has_ipv6_ = false;  ///< Whether apps can reach us over IPv6 at all.
 
   path::Shared shared_;

@@ -9,6 +9,7 @@
 #include "dns/resolv_conf.h"
 #include "server/cpu_quota.h"
 #include "server/key_files.h"
+#include "server/memory_quota.h"
 #include "server/process.h"
 
 namespace epaulet::server {
@@ -66,10 +67,19 @@ bool Process::load_first() {
   for (const auto& shard : shards_) all.push_back(shard.get());
   explain_ = std::make_unique<telemetry::Explain>(std::move(all));
   has_ipv6_ = open_listening_socket({kLoopback6, 0}, true).has_value();
+  const auto connections_wanted = settings.connections;
+  const auto quota = memory_quota();
+  if (quota) connections_that_fit_ = connections_by_quota(*quota);
   if (!settings.state_dir.empty()) (void)::mkdir(settings.state_dir.c_str(), 0700);
   if (!apply(std::move(*loaded.settings), *text)) {
     std::fprintf(stderr, "%s\n", rejection_.c_str());
     return false;
+  }
+  if (quota && connections_wanted > *connections_that_fit_) {
+    shards_.front()->log().info(started_at_, "connections_limited",
+                                "the memory limit of the control group lowers `limits.downstream`",
+                                {{"memory_bytes", static_cast<std::int64_t>(*quota)},
+                                 {"connections", std::int64_t{*connections_that_fit_}}});
   }
   return true;
 }
