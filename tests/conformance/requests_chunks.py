@@ -112,6 +112,7 @@ ROWS = [
         forwarded(), denied()),
     trailer("good", b"X-Sum: 1\r\n", forwarded(body=b"hello", trailers=(b"x-sum",))),
     trailer("content-length", b"Content-Length: 5\r\n", HELLO, "9110 6.5.1"),
+    trailer("misspelt", b"Content_Length: 5\r\nX_Forwarded-For: x\r\n", HELLO, "3875 4.1.18"),
     trailer("transfer-encoding", b"Transfer-Encoding: chunked\r\n", HELLO, "9110 6.5.1"),
     trailer("host", b"Host: evil\r\n", HELLO, "9110 6.5.1"),
     trailer("authorization", b"Authorization: Bearer x\r\n", HELLO, "9110 6.5.1"),

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
 
 #include "base/ascii.h"
 
@@ -23,12 +24,10 @@ bool is_forbidden_name(std::string_view name) {
                      });
 }
 
-}  // namespace
-
-bool may_be_trailer(const Field& field) {
-  switch (field.id) {
+bool may_pass(FieldId id, std::string_view name) {
+  switch (id) {
     case FieldId::other:
-      return !is_forbidden_name(field.name);
+      return !is_forbidden_name(name);
     case FieldId::idempotency_key:
     case FieldId::traceparent:
     case FieldId::tracestate:
@@ -53,6 +52,17 @@ bool may_be_trailer(const Field& field) {
       return false;
   }
   return false;
+}
+
+}  // namespace
+
+bool may_be_trailer(const Field& field) {
+  if (!may_pass(field.id, field.name)) return false;
+  if (field.name.find('_') == std::string_view::npos) return true;
+  // CGI-like servers read "_" as "-" (RFC 3875 section 4.1.18): to them it is the other field.
+  std::string meant(field.name);
+  std::replace(meant.begin(), meant.end(), '_', '-');
+  return may_pass(field_id(meant), meant);
 }
 
 }  // namespace epaulet::http::http1

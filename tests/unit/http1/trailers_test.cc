@@ -29,5 +29,17 @@ TEST(Trailers, what_a_head_must_say_does_not) {
   }
 }
 
+TEST(Trailers, an_underscore_hides_no_name) {
+  // RFC 3875 section 4.1.18: CGI-like servers read "_" as "-".
+  for (const std::string_view name :
+       {"Content_Length", "transfer_encoding", "Proxy_Authorization", "X_REQUEST_ID", "set_cookie",
+        "X_Forwarded-For", "if_match"}) {
+    EXPECT_FALSE(passes(name)) << name;
+  }
+  for (const std::string_view name : {"server_timing", "_", "content_length_", "iffy_"}) {
+    EXPECT_TRUE(passes(name)) << name;
+  }
+}
+
 }  // namespace
 }  // namespace epaulet::http::http1
