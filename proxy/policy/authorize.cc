@@ -76,8 +76,8 @@ std::string Verdict::reason() const {
   return fmt::format(
       "rule \"{}\" ({}){}", rule->name, rule->origin.to_string(),
       lenient
-          ? ", since apps may take the path for its other case or for the one without the slash "
-            "at its end, and HEAD for GET"
+          ? ", since apps may take the path or the method for its other case, the path for the one "
+            "without the slash at its end, HEAD for GET, and X_Name for X-Name"
           : "");
 }
 

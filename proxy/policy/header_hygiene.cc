@@ -4,10 +4,14 @@
 #include <array>
 
 #include "base/ascii.h"
+#include "http/cgi_name.h"
 #include "http/hop_by_hop.h"
 
 namespace epaulet {
 namespace {
+
+using http::begins_as_cgi;
+using http::equals_as_cgi;
 
 constexpr std::string_view kOwnPrefix = "x-epaulet-";
 constexpr std::string_view kRetriesExhausted = "x-epaulet-retries-exhausted";
@@ -19,25 +23,6 @@ constexpr std::array<std::string_view, 9> kIdentityFields{
     "x-hasura-allowed-roles",  "x-hasura-default-role", "proxy-status",
 };
 constexpr std::array<std::string_view, 2> kOriginFields{"forwarded", "x-real-ip"};
-
-bool is_letter_or_digit(char c) {
-  const char folded = to_lower(c);
-  return (folded >= 'a' && folded <= 'z') || (c >= '0' && c <= '9');
-}
-
-/// Whether `name` begins with `wanted` for a server that makes a CGI variable of it: lower case,
-/// and a hyphen for whatever is neither letter nor digit.
-bool begins_as_cgi(std::string_view name, std::string_view wanted) {
-  if (name.size() < wanted.size()) return false;
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    if ((is_letter_or_digit(name[i]) ? to_lower(name[i]) : '-') != wanted[i]) return false;
-  }
-  return true;
-}
-
-bool equals_as_cgi(std::string_view name, std::string_view wanted) {
-  return name.size() == wanted.size() && begins_as_cgi(name, wanted);
-}
 
 template <std::size_t kCount>
 bool is_one_of(std::string_view name, const std::array<std::string_view, kCount>& list) {

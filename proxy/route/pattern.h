@@ -9,8 +9,9 @@
 namespace epaulet {
 
 /// How an application may read a request. `exact`: as it is written. `lenient`: as many frameworks
-/// do by default (Express among them): letters of a path match in either case, a slash at its end
-/// does not count, and HEAD runs what GET runs. Routes ask for the exact reading only; access rules
+/// do by default (Express, Django and Flask among them): letters of a path and of a method match in
+/// either case, a slash at a path's end does not count, HEAD runs what GET runs, and a field's name
+/// is what CGI makes of it (http/cgi_name.h). Routes ask for the exact reading only; access rules
 /// must allow a request in both.
 enum class Reading : std::uint8_t { exact, lenient };
 

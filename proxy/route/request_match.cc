@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/ascii.h"
+#include "http/cgi_name.h"
 
 namespace epaulet {
 
@@ -16,7 +17,7 @@ RequestMatch::RequestMatch(const std::vector<std::string>& paths, std::vector<st
 
 bool RequestMatch::matches(const http::RequestHead& head, Reading reading) const {
   return matches_path(head.path, reading) && matches_method(head.method_text, reading) &&
-         matches_host(head.authority) && matches_headers(head);
+         matches_host(head.authority) && matches_headers(head, reading);
 }
 
 bool RequestMatch::matches_path(std::string_view path, Reading reading) const {
@@ -28,8 +29,9 @@ bool RequestMatch::matches_path(std::string_view path, Reading reading) const {
 bool RequestMatch::matches_method(std::string_view method, Reading reading) const {
   return methods_.empty() ||
          std::any_of(methods_.begin(), methods_.end(), [&](const std::string& wanted) {
-           return wanted == method ||
-                  (reading == Reading::lenient && method == "HEAD" && wanted == "GET");
+           if (reading == Reading::exact) return wanted == method;
+           return equals_ignore_case(wanted, method) ||
+                  (equals_ignore_case(method, "HEAD") && wanted == "GET");
          });
 }
 
@@ -39,10 +41,14 @@ bool RequestMatch::matches_host(std::string_view authority) const {
                      [&](const HostPattern& pattern) { return pattern.matches(authority); });
 }
 
-bool RequestMatch::matches_headers(const http::RequestHead& head) const {
+bool RequestMatch::matches_headers(const http::RequestHead& head, Reading reading) const {
+  const auto is_named = [reading](std::string_view name, std::string_view wanted) {
+    return reading == Reading::exact ? equals_ignore_case(name, wanted)
+                                     : http::equals_as_cgi(name, wanted);
+  };
   return std::all_of(headers_.begin(), headers_.end(), [&](const HeaderMatchSettings& wanted) {
     return std::any_of(head.fields.begin(), head.fields.end(), [&](const http::Field& field) {
-      return !field.removed && equals_ignore_case(field.name, wanted.name) &&
+      return !field.removed && is_named(field.name, wanted.name) &&
              (!wanted.exact || field.value == *wanted.exact);
     });
   });

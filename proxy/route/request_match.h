@@ -24,8 +24,8 @@ class RequestMatch {
                const std::vector<std::string>& hosts, std::vector<HeaderMatchSettings> headers);
 
   /// Looks at the path, method, authority and fields that are not removed. Methods are compared
-  /// with their case (RFC 9110 section 9.1); a header matches if any of several fields of its name
-  /// does.
+  /// with their case (RFC 9110 section 9.1) in the exact reading; a header matches if any of
+  /// several fields of its name does.
   [[nodiscard]] bool matches(const http::RequestHead& head, Reading reading = Reading::exact) const;
 
   [[nodiscard]] bool is_unconditional() const {
@@ -37,7 +37,7 @@ class RequestMatch {
   [[nodiscard]] bool matches_path(std::string_view path, Reading reading) const;
   [[nodiscard]] bool matches_method(std::string_view method, Reading reading) const;
   [[nodiscard]] bool matches_host(std::string_view authority) const;
-  [[nodiscard]] bool matches_headers(const http::RequestHead& head) const;
+  [[nodiscard]] bool matches_headers(const http::RequestHead& head, Reading reading) const;
 
   std::vector<PathPattern> paths_;
   std::vector<std::string> methods_;

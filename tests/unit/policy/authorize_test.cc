@@ -287,6 +287,7 @@ TEST_F(AuthorizeTest, lenient_apps_open_no_door_that_a_rule_closes) {
       {"GET", "/admin/", "admin"},  {"GET", "/ADMIN/", "admin"},  {"GET", "/ops", "admin"},
       {"GET", "/OPS/x", "admin"},   {"GET", "/Ops/", "admin"},    {"GET", "/debug", "closed"},
       {"GET", "/Debug/", "closed"}, {"HEAD", "/debug", "closed"}, {"HEAD", "/DEBUG", "closed"},
+      {"get", "/debug", "closed"},  {"Head", "/debug", "closed"},
   };
   for (const auto& [method, target, rule] : refused) {
     const TestRequest request(target, method);

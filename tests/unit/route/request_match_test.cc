@@ -47,12 +47,26 @@ TEST(RequestMatchTest, one_of_each_kind_and_all_of_the_headers) {
   EXPECT_FALSE(matches("/b", "GET", "api.example", {{"X-Version", "3"}, {"x-seen", ""}}));
 }
 
-TEST(RequestMatchTest, methods_have_their_case) {
+TEST(RequestMatchTest, methods_have_their_case_but_for_lenient_apps) {
   const RequestMatch match(Texts{}, {"GET"}, {}, {});
   EXPECT_TRUE(match.matches(TestRequest("/", "GET").head));
-  for (const std::string_view method : {"get", "Get", "GETX", "GE", "", "POST"}) {
+  for (const std::string_view method : {"GETX", "GE", "", "POST", "head", "get", "Get"}) {
+    const bool is_get = method == "get" || method == "Get" || method == "head";
     EXPECT_FALSE(match.matches(TestRequest("/", method).head)) << method;
-    EXPECT_FALSE(match.matches(TestRequest("/", method).head, Reading::lenient)) << method;
+    EXPECT_EQ(match.matches(TestRequest("/", method).head, Reading::lenient), is_get) << method;
+  }
+}
+
+TEST(RequestMatchTest, a_name_that_cgi_makes_the_same_is_the_same_for_lenient_apps) {
+  const RequestMatch match(Texts{}, {}, {}, Headers{{.name = "x-version", .exact = "2"}});
+  const std::pair<std::string_view, bool> rows[] = {{"x_version", true},   {"X.Version", true},
+                                                    {"X_VERSION", true},   {"xversion", false},
+                                                    {"x-version-", false}, {"x_versions", false}};
+  for (const auto& [name, same] : rows) {
+    TestRequest request;
+    request.add(name, "2");
+    EXPECT_FALSE(match.matches(request.head)) << name;
+    EXPECT_EQ(match.matches(request.head, Reading::lenient), same) << name;
   }
 }
 
