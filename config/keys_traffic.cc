@@ -127,8 +127,9 @@ constexpr Key kLimitKeys[] = {
     key<&Settings::limits, &LimitSettings::pending>("pending", kPending, "1024", kPendingDoc),
     key<&Settings::head_bytes>("head", kHeadSize, "64KiB",
                                "The largest request or response head, 4KiB to 64KiB."),
-    key<&Settings::connections>("downstream", kConnections, "20000",
-                                "Connections served at once, over all workers."),
+    key<&Settings::connections>(
+        "downstream", kConnections, "20000",
+        "Connections served at once, over all workers; a memory limit lowers it."),
 };
 constexpr Key kBackendLimitKeys[] = {
     key<&LimitSettings::connections>("connections", kConnections, "", kConnectionsDoc),
