@@ -8,6 +8,8 @@ void Exchange::begin() {
   record.reset(now());
   record.direction = connection.record.direction;
   record.downstream = connection.peer_address;
+  record.peer = connection.peer_id;
+  record.mesh_tls = connection.mesh_tls;
   committed = false;
 }
 

@@ -152,8 +152,6 @@ Result<Plan> admit_inbound(Exchange& exchange) {
   const std::uint16_t port = connection.destination.port;
   auto& record = exchange.record;
   record.service = snapshot.own_service;
-  record.peer = connection.peer_id;
-  record.mesh_tls = connection.mesh_tls;
   const auto open = still_open(connection, snapshot);
   if (!open) return open.error();
 
