@@ -10,7 +10,7 @@ RSA_BITS = 2048
 PUBLIC_EXPONENT = 65537
 
 
-def _base64url(data: bytes) -> str:
+def base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
@@ -37,8 +37,8 @@ class Issuer:
             "use": "sig",
             "alg": "RS256",
             "kid": self.key_id,
-            "n": _base64url(modulus),
-            "e": _base64url(PUBLIC_EXPONENT.to_bytes(3, "big")),
+            "n": base64url(modulus),
+            "e": base64url(PUBLIC_EXPONENT.to_bytes(3, "big")),
         }
         return json.dumps({"keys": [key]}, indent=2)
 
@@ -54,6 +54,20 @@ class Issuer:
             "exp": now + lifetime,
             **claims,
         }
-        signed = ".".join(_base64url(json.dumps(part).encode()) for part in (header, body))
+        return self.sign(header, body)
+
+    def sign(self, header: dict | str, body: dict | str) -> str:
+        """A token with our signature whatever it says; a string is taken for the JSON as it is."""
+        signed = unsigned(header, body)
         signature = _openssl("dgst", "-sha256", "-sign", str(self._key), data=signed.encode())
-        return f"{signed}.{_base64url(signature)}"
+        return f"{signed}.{base64url(signature)}"
+
+    def public_key(self) -> bytes:
+        """What everybody has, as PEM."""
+        return _openssl("rsa", "-in", str(self._key), "-pubout")
+
+
+def unsigned(header: dict | str, body: dict | str) -> str:
+    """The two parts that a signature is over."""
+    texts = (part if isinstance(part, str) else json.dumps(part) for part in (header, body))
+    return ".".join(base64url(text.encode()) for text in texts)

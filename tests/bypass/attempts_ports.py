@@ -1,0 +1,263 @@
+"""Every port of the sidecar, dialled by a neighbour, a mesh peer's app and the pod's own app; ports
+that are not declared; plaintext where only mesh TLS may come."""
+
+from mesh import ADMIN, DIRECT, DNS, HEALTH, INBOUND, METRICS, OUTBOUND, Member
+from speak import get, head, leaf, plain
+from table import Answered, Check, Control, Possible, Refused, Row, Told, Try, dial_and_tell, tell
+from world import CLOSED, STRICT, UNDECLARED, World
+
+SECRET = head("/admin/users")
+OURS, NOT_REDIRECTED = "destination_is_ourselves", "original_destination_missing"
+PLAINTEXT, FOREIGN = "plaintext_on_strict_port", "foreign_tls_on_strict_port"
+LOOPBACK = ("127.0.0.1", "::1")
+H2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
+
+
+def of(pod: str, address: str | int, port: int, raw: bytes = SECRET) -> Try:
+    """From a pod by name; `address`: literal, or 0 or 1 for the IPv4 or IPv6 one of `api2`."""
+
+    def attempt(world: World) -> Told:
+        who = getattr(world, pod)
+        where = world.api2.pod.addresses[address] if isinstance(address, int) else address
+        within = who.pod if isinstance(who, Member) else who
+        return dial_and_tell(lambda: world.dial(within, port, address=where), raw)
+
+    return attempt
+
+
+def family(which: int) -> str:
+    return ("IPv4", "IPv6")[which]
+
+
+def redirected_to(port: int) -> str:
+    """From outside all comes to INBOUND; what was meant for it has no other destination."""
+    return NOT_REDIRECTED if port == INBOUND else OURS
+
+
+def link_local(world: World) -> Told:
+    """The address that every interface has, and that no rule of ours names."""
+    shown = world.api2.pod.run(["ip", "-6", "-o", "addr", "show", "dev", "eth0", "scope", "link"])
+    address = shown.stdout.split()[3].split("/")[0]
+    return tell(world.dial(world.outside, STRICT, address=f"{address}%eth0"), SECRET)
+
+
+def surface(
+    name: str,
+    port: int,
+    raw: bytes,
+    status: int,
+    says: str,
+    pod: str = "outside",
+    address: str | int = 0,
+) -> Row:
+    return Answered(name, of(pod, address, port, raw), status, says)
+
+
+def foreign_tls(name: str, *alpn: str, port: int = STRICT, code: str = FOREIGN) -> Row:
+    def attempt(world: World) -> Told:
+        return dial_and_tell(lambda: world.mesh_dial(port, list(alpn), None), b"")
+
+    return Refused(name, attempt, code)
+
+
+def hello_in_pieces(world: World) -> Told:
+    """The beginning of a ClientHello, then plaintext: taken for TLS once, it is never plaintext."""
+    wire = world.dial(world.outside, STRICT).send(b"\x16\x03\x01\x00\x40\x01\x00\x00\x3c")
+    return tell(wire, SECRET * 8)
+
+
+def nobody_binds_them(world: World) -> None:
+    """Another user of the pod cannot listen beside us, and so take some of our connections."""
+    script = """
+import socket, sys
+for port in map(int, sys.argv[1:]):
+    for family, host in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
+        with socket.socket(family) as listener:
+            if family == socket.AF_INET6:
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            try:
+                listener.bind((host, port))
+                listener.listen()
+                print("bound", port, host)
+            except OSError:
+                pass
+"""
+    ports = [str(one) for one in (INBOUND, OUTBOUND, DIRECT, DNS, ADMIN, METRICS, HEALTH)]
+    done = world.api2.pod.run(["python3", "-I", "-c", script, *ports], uid=1000)
+    assert not done.stdout, done.stdout
+
+
+ROWS: list[Row] = [
+    Control("the public path", get("/public/x", port=CLOSED)),
+    Control("the public path, IPv6", get("/public/x", port=CLOSED, v6=True)),
+    Control("a peer on the strict port", leaf(head("/x"), "api")),
+    *(
+        Refused(
+            f"a neighbour dials {port}, {family(v6)}", of("outside", v6, port), redirected_to(port)
+        )
+        for port in (OUTBOUND, INBOUND, DNS, ADMIN)
+        for v6 in (0, 1)
+    ),
+    *(
+        Refused(
+            f"a neighbour dials {DIRECT} in plaintext, {family(v6)}",
+            of("outside", v6, DIRECT),
+            PLAINTEXT,
+            403,
+        )
+        for v6 in (0, 1)
+    ),
+    foreign_tls(f"a neighbour dials {DIRECT} with TLS of its own", "http/1.1", port=DIRECT),
+    *(
+        Refused(f"a mesh peer's app dials {port}", of("api", 0, port), redirected_to(port))
+        for port in (OUTBOUND, INBOUND, DNS, ADMIN)
+    ),
+    *(
+        Refused(
+            f"the pod's own app dials {port} on {address}",
+            of("api2", address, port),
+            NOT_REDIRECTED,
+        )
+        for port in (OUTBOUND, INBOUND)
+        for address in LOOPBACK
+    ),
+    *(
+        Refused(
+            f"the pod's own app dials {port} on its address, {family(v6)}",
+            of("api2", v6, port),
+            OURS,
+        )
+        for port in (OUTBOUND, INBOUND, ADMIN, DNS)
+        for v6 in (0, 1)
+    ),
+    # Pages, not ways in: they answer themselves or say why not.
+    surface("scrapes are no way in", METRICS, SECRET, 404, "there is no such page"),
+    surface(
+        "nor in absolute form",
+        METRICS,
+        head(f"http://10.88.0.12:{CLOSED}/public/x", host=f"10.88.0.12:{CLOSED}"),
+        404,
+        "there is no such page",
+    ),
+    surface(
+        "nor by POST", METRICS, head("/metrics", ("Content-Length: 0",), "POST"), 405, "read-only"
+    ),
+    surface("probes are no way in", HEALTH, SECRET, 404, "there is no such page"),
+    surface(
+        "nor is the way to the app's",
+        HEALTH,
+        head("/app-health/0/../../admin/users"),
+        404,
+        "no probe of this number",
+    ),
+    surface(
+        "nor a number that is none", HEALTH, head("/app-health/00x"), 404, "no probe of this number"
+    ),
+    surface(
+        "admin: by another name",
+        ADMIN,
+        head("/config", host="evil.example"),
+        403,
+        "the Host must be",
+        "api2",
+        "127.0.0.1",
+    ),
+    surface(
+        "admin: from a web page",
+        ADMIN,
+        head("/config", ("Origin: http://evil.example",), host="localhost"),
+        403,
+        "Origin",
+        "api2",
+        "127.0.0.1",
+    ),
+    surface(
+        "admin: a change",
+        ADMIN,
+        head("/config", ("Content-Length: 0",), "POST", host="localhost"),
+        405,
+        "read-only",
+        "api2",
+        "::1",
+    ),
+    Check("no other user listens on them", nobody_binds_them, "Dropped"),
+    # Ports.
+    *(
+        Refused(
+            f"a port that is not declared, {family(v6)}",
+            plain(SECRET, UNDECLARED, bool(v6)),
+            "port_not_declared",
+        )
+        for v6 in (0, 1)
+    ),
+    Refused("a port where nobody listens", plain(SECRET, 9), "port_not_declared"),
+    *(
+        Refused(
+            f"by the direct port to {port}",
+            leaf(head("/x"), "api", "epaulet/1-h1", DIRECT, server_name=f"p{port}.api2.default"),
+            "port_not_declared",
+        )
+        for port in (UNDECLARED, INBOUND, ADMIN)
+    ),
+    Refused(
+        "by the direct port without a port",
+        leaf(head("/x"), "api", "epaulet/1-h1", DIRECT, server_name="api2.default"),
+        "port_not_declared",
+    ),
+    Control(
+        "by the direct port to a declared one",
+        leaf(head("/x"), "api", "epaulet/1-h1", DIRECT, server_name=f"p{STRICT}.api2.default"),
+    ),
+    # Plaintext and foreign TLS on strict ports.
+    *(
+        Refused(
+            f"plaintext on the strict port, {family(v6)}",
+            plain(SECRET, STRICT, bool(v6)),
+            PLAINTEXT,
+            403,
+        )
+        for v6 in (0, 1)
+    ),
+    Refused("plaintext over a link-local address", link_local, PLAINTEXT, 403),
+    Refused("HTTP/1.0", plain(b"GET /x HTTP/1.0\r\n\r\n", STRICT), PLAINTEXT, 403),
+    Refused("bytes", plain(b"\0\1\2\3", STRICT), PLAINTEXT),
+    Refused("HTTP/2 in plaintext", plain(H2_PREFACE, STRICT), PLAINTEXT),
+    Refused("an SSH client", plain(b"SSH-2.0-x\r\n", STRICT), PLAINTEXT),
+    Refused(
+        "a PROXY header",
+        plain(b"PROXY TCP4 10.88.0.11 10.88.0.12 1 8083\r\n" + SECRET, STRICT),
+        PLAINTEXT,
+    ),
+    Refused(
+        "a binary PROXY header",
+        plain(b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + b"\x0a" * 12, STRICT),
+        PLAINTEXT,
+    ),
+    Refused("half a ClientHello, then HTTP", hello_in_pieces, "tls_protocol_error"),
+    foreign_tls("TLS without ALPN"),
+    foreign_tls("TLS for h2", "h2", "http/1.1"),
+    foreign_tls("a mesh token misspelt", "EPAULET/1-h1"),
+    foreign_tls("a mesh protocol of the future", "epaulet/9-h1", code="tls_alpn_unknown"),
+    # What everybody may know.
+    Possible(
+        "anybody reads the metrics", of("outside", 0, METRICS, head("/metrics")), reaches_app=0
+    ),
+    Possible("anybody asks for the app's health", of("outside", 0, HEALTH, head("/app-health/0"))),
+    Possible(
+        "the pod's own processes read the configuration",
+        of("api2", "127.0.0.1", ADMIN, head("/config", host="localhost")),
+        reaches_app=0,
+    ),
+    Possible(
+        "and reach its app over loopback",
+        of("api2", "127.0.0.1", CLOSED),
+        b"GET /admin/users HTTP/1.1",
+    ),
+    Possible(
+        "or by its own address, whatever the port says",
+        of("api2", 0, STRICT, head("/x")),
+        b"GET /x HTTP/1.1",
+    ),
+]
