@@ -10,9 +10,11 @@ namespace epaulet {
 
 /// True if a connection to `ip` would stay on this host: a loopback address or one of an interface.
 ///
-/// Asks the kernel which source it would use (a connected UDP socket sends nothing): for an address
-/// of our own that is the address itself. Always current, unlike a list read at start, and not
-/// fooled by `ip_nonlocal_bind`, unlike a trial bind. Cost: four system calls; false if they fail.
+/// Asks the kernel which source it would use (a connected UDP socket sends nothing): for most
+/// addresses of our own that is the address itself. For the second one of a network it is the
+/// first, so the interfaces are asked too. Always current, unlike a list read at start, and not
+/// fooled by `ip_nonlocal_bind`, unlike a trial bind. Cost: about ten system calls; false if they
+/// fail.
 [[nodiscard]] bool is_local_address(const IpAddress& ip);
 
 /// Knows the sidecar's own listeners, so that nobody reaches them as the destination of something
@@ -35,6 +37,11 @@ class LoopGuard {
 
   /// Is this one of our ports, whatever the address? Inbound never delivers to these.
   [[nodiscard]] bool is_own_port(std::uint16_t port) const;
+
+  /// May what enters the pod be delivered to `ip`? An address of this host, but no loopback one.
+  /// `arrived_at`: where it was redirected to, an address of the interface it came in by.
+  /// Cost: system calls only if the two differ.
+  [[nodiscard]] bool may_deliver_to(const IpAddress& ip, const IpAddress& arrived_at) const;
 
   [[nodiscard]] std::span<const SocketAddress> listeners() const { return listeners_; }
 

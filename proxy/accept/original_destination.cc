@@ -61,4 +61,10 @@ Result<SocketAddress> decide(const std::optional<SocketAddress>& original,
   return *original;
 }
 
+Result<void> require_here(const SocketAddress& original, const SocketAddress& local,
+                          const LoopGuard& own) {
+  if (own.may_deliver_to(original.ip, local.ip)) return {};
+  return Error(ErrorCode::destination_not_here, Side::downstream, Stage::accept);
+}
+
 }  // namespace epaulet

@@ -24,4 +24,13 @@ namespace epaulet {
 [[nodiscard]] Result<SocketAddress> decide(const std::optional<SocketAddress>& original,
                                            const SocketAddress& local, const LoopGuard& own);
 
+/// Of a connection that enters the pod: is it meant for the pod at all? The rules redirect whatever
+/// arrives, also what a neighbour sends through the pod as if it were a router, and we would carry
+/// it on: to another pod, to a metadata service, to loopback.
+///
+/// `original` and `local` as above. Errors: destination_not_here, downstream's, never retried.
+/// Cost: none where they are the same address, as they are in a pod with one.
+[[nodiscard]] Result<void> require_here(const SocketAddress& original, const SocketAddress& local,
+                                        const LoopGuard& own);
+
 }  // namespace epaulet

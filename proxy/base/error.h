@@ -46,6 +46,7 @@ enum class ErrorCode : std::uint16_t {
   // accept
   original_destination_missing,
   destination_is_ourselves,
+  destination_not_here,
   connections_exhausted,
   descriptors_exhausted,
   memory_exhausted,

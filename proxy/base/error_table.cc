@@ -12,6 +12,7 @@ constexpr std::array<ErrorDescription, static_cast<std::size_t>(C::count_)> kTab
   {C::none, "none", 200, 0, "", "-", "nothing failed", ""},
   {C::original_destination_missing, "original_destination_missing", 0, 14, "destination_not_found", "NR", "the connection came without an original destination: it was dialled directly, not redirected", "dial the service, not the sidecar's own port; `epaulet redirect verify` checks the rules"},
   {C::destination_is_ourselves, "destination_is_ourselves", 0, 14, "proxy_loop_detected", "NR", "the destination is one of the sidecar's own listeners", "dial the service, not the sidecar's own port"},
+  {C::destination_not_here, "destination_not_here", 0, 14, "destination_ip_prohibited", "NR", "the destination is no address of this pod: somebody sent the connection through the pod as if it were a router", "dial the destination itself, and look who routes through this pod"},
   {C::connections_exhausted, "connections_exhausted", 0, 8, "connection_limit_reached", "UO", "the sidecar serves as many connections as `limits.connections` allows", "raise limits.connections or find the caller that opens so many"},
   {C::descriptors_exhausted, "descriptors_exhausted", 0, 8, "connection_limit_reached", "UO", "the process has no file descriptor left", "raise the descriptor limit of the container"},
   {C::memory_exhausted, "memory_exhausted", 0, 8, "connection_limit_reached", "UO", "the kernel has no buffer space left", "raise the memory limit of the container"},

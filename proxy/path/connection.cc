@@ -82,11 +82,18 @@ Result<SocketAddress> find_destination(Connection& connection) {
   const LoopGuard& guard = connection.worker.shared.guard;
   if (connection.entry == Entry::direct) return info.local;  // The port follows from SNI.
   const int socket = connection.stream().raw_socket();
-  if (socket < 0) return decide(info.original_destination, info.local, guard);
-  auto original = original_destination(socket);
-  if (!original) return original.error();
-  connection.destination = *original;  // For the record, also when it is refused.
-  return decide(*original, info.local, guard);
+  std::optional<SocketAddress> original = info.original_destination;
+  if (socket >= 0) {
+    const auto tracked = original_destination(socket);
+    if (!tracked) return tracked.error();
+    original = *tracked;
+  }
+  const auto destination = decide(original, info.local, guard);
+  if (original) connection.destination = *original;  // For the record, also when it is refused.
+  if (!destination || !connection.inbound()) return destination;
+  const auto here = require_here(*destination, info.local, guard);
+  if (!here) return here.error();
+  return destination;
 }
 
 Task<void> serve_connection(Worker& worker, StreamPtr stream, Entry entry) {

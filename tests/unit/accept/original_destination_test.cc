@@ -61,6 +61,23 @@ TEST(Decide, lets_the_same_port_of_another_pod_pass) {
   EXPECT_TRUE(decide(at("10.1.0.6:15006"), at("127.0.0.1:15001"), own()).has_value());
 }
 
+TEST(RequireHere, accepts_where_it_arrived_and_any_other_address_of_the_pod) {
+  EXPECT_TRUE(require_here(at("10.1.0.9:8080"), at("10.1.0.9:15006"), own()).has_value());
+  EXPECT_TRUE(require_here(at("10.1.0.5:8080"), at("10.1.0.9:15006"), own()).has_value());
+}
+
+TEST(RequireHere, refuses_what_was_sent_through_the_pod) {
+  LoopGuard all_local([](const IpAddress&) { return true; });
+  for (const auto* text : {"10.1.0.6:8080", "169.254.169.254:80", "240.0.0.9:80"}) {
+    const auto here = require_here(at(text), at("10.1.0.5:15006"), own());
+    ASSERT_TRUE(here.has_error()) << text;
+    expect_downstream_error(here.error(), ErrorCode::destination_not_here);
+  }
+  for (const auto* text : {"127.0.0.1:8080", "[::1]:8080", "0.0.0.0:8080", "[::]:8080"}) {
+    EXPECT_TRUE(require_here(at(text), at("10.1.0.5:15006"), all_local).has_error()) << text;
+  }
+}
+
 TEST(OriginalDestination, is_missing_for_a_socket_without_addresses) {
   int pair[2];
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
