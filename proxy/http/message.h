@@ -110,7 +110,8 @@ struct Framing {
 
 /// What requests and responses share. Reused from exchange to exchange: clear() keeps capacity.
 struct Head {
-  Block storage;  ///< The raw head; every view points into it.
+  Block storage;            ///< The raw head; every view points into it.
+  std::uint32_t bytes = 0;  ///< Of the raw head.
   Version version = Version::http11;
   std::vector<Field> fields;  ///< In order of arrival.
   AddedFields added;
@@ -128,6 +129,7 @@ struct Head {
  protected:
   void clear_head() {
     storage.reset();
+    bytes = 0;
     version = Version::http11;
     fields.clear();
     added.clear();

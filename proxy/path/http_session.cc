@@ -81,8 +81,7 @@ void note_request(Exchange& exchange) {
   auto& record = exchange.record;
   const auto method = exchange.request.method_text.substr(0, record.method.size() - 1);
   method.copy(record.method.data(), method.size());
-  exchange.trace(Stage::parse, Event::head_read,
-                 static_cast<std::uint32_t>(exchange.request.storage.size()));
+  exchange.trace(Stage::parse, Event::head_read, exchange.request.bytes);
 }
 
 Result<Plan> admit(Exchange& exchange) {

@@ -30,6 +30,7 @@ Result<Lines> store(ConstBytes head_bytes, const HeadLimits& limits, MessageKind
   if (text.empty()) return malformed(kind, Fault::incomplete);
   head.storage = Block::allocate(text.size());
   std::memcpy(head.storage.data(), text.data(), text.size());
+  head.bytes = static_cast<std::uint32_t>(text.size());
   text = as_text(ConstBytes(head.storage.span()).first(text.size()));
 
   const auto line_end = text.find('\n');
