@@ -11,6 +11,7 @@ void DnsBridge::on_refusal(const DnsRefusal& refusal) {
   record.service = refusal.service.empty() ? 0 : telemetry::intern(refusal.service);
   record.rcode = rcode;
   record.error = refusal.error;
+  record.cause = refusal.cause;
   record.summary = summary;
   record.client = refusal.client;
   telemetry_.report(record, loop_.now(), loop_.wall_now());

@@ -115,6 +115,7 @@ object to_json(const KeptDns& kept) {
   out["type"] = kept.type;
   out["rcode"] = valid_utf8(kept.rcode());
   add_outcome(out, kept.error, kept.summary(), std::string(describe(kept.error.code).remedy));
+  if (kept.cause != ErrorCode::none) out["cause"] = outcome_name(kept.cause);
   add_address(out, "downstream", kept.client);
   out["events"] = boost::json::array();
   return out;

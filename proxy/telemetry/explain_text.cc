@@ -116,8 +116,8 @@ void put_record(std::string& out, const object& record) {
   put_fact(out, "outcome", ending_of(record));
   put_fact(out, "rule", rule_text(record));
   for (const std::string_view name :
-       {"direction", "service", "route", "backend", "method", "name", "rcode", "peer", "endpoint",
-        "downstream", "destination", "trace_id"}) {
+       {"direction", "service", "route", "backend", "method", "name", "rcode", "cause", "peer",
+        "endpoint", "downstream", "destination", "trace_id"}) {
     put_fact(out, name, member(record, name));
   }
   put_fact(out, "next hop", member(record, "reason_from_upstream"));

@@ -16,6 +16,7 @@ void KeptDns::set(const DnsRecord& from, WallTime at) {
   id = from.id;
   service = from.service;
   error = from.error;
+  cause = from.cause;
   client = from.client;
   type = from.type;
   time = at;

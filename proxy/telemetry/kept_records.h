@@ -25,6 +25,7 @@ struct KeptDns {
   RequestId id;
   StringId service = 0;
   Error error;
+  ErrorCode cause = ErrorCode::none;
   SocketAddress client;
   std::uint16_t type = 0;
   WallTime time{};

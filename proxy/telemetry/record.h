@@ -93,6 +93,7 @@ struct DnsRecord {
   StringId service = 0;
   std::string_view rcode;
   Error error;
+  ErrorCode cause = ErrorCode::none;  ///< Why `error` is so, where there is more to say.
   std::string_view summary;  ///< One sentence without a full stop; empty: the error table's.
   SocketAddress client;
 };

@@ -86,7 +86,9 @@ TEST_F(ExplainTest, of_a_refusal_says_all_that_is_asked_for) {
 }
 
 TEST_F(ExplainTest, of_a_dns_refusal_says_what_was_asked) {
-  shard.report(dns_refusal(), kStart, kWall);
+  auto refusal = dns_refusal();
+  refusal.cause = ErrorCode::dns_name_unknown;
+  shard.report(refusal, kStart, kWall);
   const auto record = records(explain.all())[0].as_object();
   EXPECT_EQ(record.at("service").as_string(), "api2.default");
   EXPECT_EQ(record.at("outcome").as_string(), "never_had_endpoint");
@@ -94,6 +96,7 @@ TEST_F(ExplainTest, of_a_dns_refusal_says_what_was_asked) {
             "service api2.default is configured but has never had an endpoint (asked for A "
             "api2.default)");
   EXPECT_EQ(record.at("remedy").as_string(), "deploy it; it is looked for again every second");
+  EXPECT_EQ(record.at("cause").as_string(), "dns_name_unknown");
 }
 
 TEST_F(ExplainTest, hands_on_the_reason_of_the_next_sidecar) {
