@@ -41,6 +41,7 @@ Result<Hop> next_hop(Exchange& exchange, const Plan& plan, TriedEndpoints& tried
   if (plan.pinned) {
     hop.backend = plan.backend;
     hop.endpoint = *plan.pinned;
+    hop.endpoint_id = exchange.view->id_of(hop.endpoint);
     return hop;
   }
   return pick_endpoint(*exchange.view, plan.backend, tried);
@@ -105,6 +106,10 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
       failure.error = hop.error();
     } else {
       exchange.record.upstream = hop->endpoint;
+      if (hop->endpoint_id != 0) {
+        exchange.trace(Stage::connect, Event::endpoint_picked, hop->endpoint_id,
+                       exchange.record.attempts);
+      }
       auto obtained =
           co_await obtain(worker, *exchange.view, *hop, is_cautious(exchange), fresh,
                           plan.timeouts->connect, exchange.record.trace, *exchange.scope);

@@ -43,6 +43,7 @@ Result<Hop> opaque_hop(Connection& connection, const Destination& destination) {
     Hop hop;
     hop.backend = destination.backend;
     hop.endpoint = connection.destination;
+    hop.endpoint_id = view.id_of(hop.endpoint);
     return hop;
   }
   const ServiceState& service = view.snapshot().services[destination.service];
@@ -58,7 +59,6 @@ Task<Result<RawUpstream>> dial_opaque(Connection& connection, Destination destin
                                       detect::MeshProtocol protocol) {
   auto hop = opaque_hop(connection, destination);
   if (!hop) co_return hop.error();
-  hop->endpoint_id = telemetry::intern(hop->endpoint.to_string());
   connection.record.endpoint = hop->endpoint_id;
   Duration connect = default_timeouts(connection.snapshot()).connect;
   if (destination.service != Destination::kNone) {

@@ -29,7 +29,8 @@ Result<Hop> pick_endpoint(View& view, std::uint32_t backend, TriedEndpoints& tri
   const auto index = view.picker(backend).pick(set->endpoints.size(), tried.all());
   EPAULET_ASSERT(index.has_value());
   tried.add(*index);
-  return Hop{backend, set->endpoints[*index].address, 0};
+  const SocketAddress& address = set->endpoints[*index].address;
+  return Hop{backend, address, view.id_of(address)};
 }
 
 upstream::DialPlan plan_for(const Snapshot& snapshot, const Hop& hop,

@@ -14,7 +14,7 @@ namespace epaulet::path {
 struct Hop {
   std::uint32_t backend = Destination::kNone;  ///< kNone: no backend; plaintext to `endpoint`.
   SocketAddress endpoint;
-  telemetry::StringId endpoint_id = 0;  ///< 0: not interned (the app's own address).
+  telemetry::StringId endpoint_id = 0;  ///< 0: not an endpoint (the app's own address).
 };
 
 /// The endpoints of a backend that one exchange has tried, by index. On the exchange's frame: the

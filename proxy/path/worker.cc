@@ -21,7 +21,15 @@ View::View(SnapshotPtr snapshot, Random& random) : snapshot_(std::move(snapshot)
 
 std::uint32_t View::backend_of(const SocketAddress& endpoint) const {
   const auto found = by_endpoint_.find(endpoint);
-  return found == by_endpoint_.end() ? Destination::kNone : found->second;
+  return found == by_endpoint_.end() ? Destination::kNone : found->second.backend;
+}
+
+telemetry::StringId View::id_of(const SocketAddress& endpoint) {
+  const auto found = by_endpoint_.find(endpoint);
+  if (found == by_endpoint_.end()) return 0;
+  // DNS servers choose addresses.
+  if (found->second.id == 0) found->second.id = telemetry::intern_foreign(endpoint.to_string());
+  return found->second.id;
 }
 
 void View::set_endpoints(const std::string& backend, EndpointSetPtr set) {
@@ -32,7 +40,7 @@ void View::set_endpoints(const std::string& backend, EndpointSetPtr set) {
   if (endpoints_[index]) {
     for (const auto& endpoint : endpoints_[index]->endpoints) by_endpoint_.erase(endpoint.address);
   }
-  for (const auto& endpoint : set->endpoints) by_endpoint_[endpoint.address] = index;
+  for (const auto& endpoint : set->endpoints) by_endpoint_[endpoint.address] = {index, 0};
   endpoints_[index] = std::move(set);
 }
 

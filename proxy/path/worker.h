@@ -32,6 +32,8 @@ class View {
   [[nodiscard]] balance::Picker& picker(std::uint32_t backend) { return *pickers_[backend]; }
   /// The backend that has this endpoint by discovery, or Destination::kNone.
   [[nodiscard]] std::uint32_t backend_of(const SocketAddress& endpoint) const;
+  /// The endpoint's address for traces, interned when it is first asked for; 0 for other addresses.
+  [[nodiscard]] telemetry::StringId id_of(const SocketAddress& endpoint);
 
   /// A new set for a backend; unknown names are ignored.
   void set_endpoints(const std::string& backend, EndpointSetPtr set);
@@ -42,7 +44,11 @@ class View {
   SnapshotPtr snapshot_;
   std::vector<EndpointSetPtr> endpoints_;  // By position of the backend.
   std::vector<std::unique_ptr<balance::Picker>> pickers_;
-  std::unordered_map<SocketAddress, std::uint32_t, SocketAddressHash> by_endpoint_;
+  struct Known {
+    std::uint32_t backend = 0;
+    telemetry::StringId id = 0;  ///< 0: not interned yet.
+  };
+  std::unordered_map<SocketAddress, Known, SocketAddressHash> by_endpoint_;
   std::size_t references_ = 0;
 };
 

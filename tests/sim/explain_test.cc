@@ -1,6 +1,7 @@
 // What a sidecar can say of an exchange afterwards.
 
 #include "scripts.h"
+#include "telemetry/explain_json.h"
 
 namespace epaulet::sim {
 namespace {
@@ -20,6 +21,31 @@ std::uint32_t first(const telemetry::Trace& trace, Event event) {
   }
   ADD_FAILURE() << "no such event";
   return 0;
+}
+
+TEST(Explain, names_the_endpoint_of_each_attempt) {
+  MeshOptions options;
+  options.service = "    retries: { max: 1, backoff: { initial: 1ms } }\n";
+  Mesh mesh(options);
+  const SocketAddress nobody{Mesh::kServer, 9999};
+  mesh.api.publish("api2.default", {nobody, Mesh::kApp});
+  std::vector<int> ids;
+  for (int i = 0; i < 3; ++i) ids.push_back(mesh.add(request()));
+  mesh.call(ids);
+  mesh.wind_down();
+  std::size_t failures = 0;
+  for (const auto& record : mesh.api.exchanges()) {
+    const auto attempts = telemetry::attempts_of(record.trace, record.error);
+    ASSERT_EQ(attempts.size(), record.attempts);
+    for (const auto& attempt : attempts) {
+      const bool failed = attempt.at("outcome").as_string() != "ok";
+      failures += failed ? 1 : 0;
+      EXPECT_EQ(std::string_view(attempt.at("endpoint").as_string()),
+                (failed ? nobody : Mesh::kApp).to_string());
+    }
+  }
+  EXPECT_GT(failures, 0u);
+  EXPECT_GT(mesh.api.counted(Counter::upstream_reused), 0u) << "a pooled one is named too";
 }
 
 TEST(Explain, counts_the_bytes_of_a_head_and_not_of_its_block) {
