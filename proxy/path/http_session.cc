@@ -2,6 +2,7 @@
 
 #include "base/error_table.h"
 #include "http/hop_by_hop.h"
+#include "path/access_trace.h"
 #include "path/exchange.h"
 #include "path/refuse.h"
 #include "telemetry/trace_context.h"
@@ -116,7 +117,7 @@ Task<Error> serve_exchange(Exchange& exchange) {
 /// The record is complete: metrics, access log, explain.
 void report(Exchange& exchange, const Error& error) {
   auto& record = exchange.record;
-  record.error = error;
+  record.error = with_fault(error);
   record.end = exchange.now();
   if (error.code != ErrorCode::none) {
     exchange.trace(error.stage, Event::ended, static_cast<std::uint32_t>(error.code));

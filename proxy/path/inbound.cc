@@ -1,3 +1,4 @@
+#include "path/access_trace.h"
 #include "path/exchange.h"
 #include "path/reach.h"
 #include "path/refuse.h"
@@ -46,12 +47,10 @@ Result<void> admit_connection(Connection& connection) {
   const auto principals = snapshot.authenticator.authenticate_connection(connection.peer);
   const auto verdict =
       snapshot.access.authorize_connection(connection.destination.port, principals);
-  const auto ids = snapshot.ids_of(verdict.rule);
+  const auto ids = trace_verdict(snapshot, verdict, connection.now(), connection.record.trace);
   connection.record.rule = ids.name;
   connection.record.rule_origin = ids.origin;
-  connection.trace(Stage::authorize, verdict.allowed() ? Event::allowed : Event::denied, ids.name,
-                   ids.origin);
-  if (!verdict.allowed()) return verdict.error();
+  if (!verdict.allowed()) return refusal_of(verdict);
   return {};
 }
 
@@ -170,13 +169,11 @@ Result<Plan> admit_inbound(Exchange& exchange) {
                    telemetry::intern(name_of(principals.token_failure)));
   }
   const auto verdict = snapshot.access.authorize(exchange.request, port, principals);
-  const auto ids = snapshot.ids_of(verdict.rule);
+  const auto ids = trace_verdict(snapshot, verdict, exchange.now(), record.trace);
   record.rule = ids.name;
   record.rule_origin = ids.origin;
   record.route = ids.name;
-  exchange.trace(Stage::authorize, verdict.allowed() ? Event::allowed : Event::denied, ids.name,
-                 ids.origin);
-  if (!verdict.allowed()) return verdict.error();
+  if (!verdict.allowed()) return refusal_of(verdict);
   clean_inbound_request(exchange.request, principals, *snapshot.roles);
 
   Plan plan;

@@ -65,7 +65,10 @@ Snapshot::Snapshot(Settings taken, std::uint64_t number, std::map<std::string, J
     services.push_back(service_state(service, std::move(*table++), states));
   }
   for (const auto& rule : access.rules()) {
-    rules.push_back({telemetry::intern(rule.name), telemetry::intern(rule.origin.to_string())});
+    std::vector<std::string_view> allows;
+    rule.allow.for_each([&](std::size_t role) { allows.push_back(roles->name_of(role)); });
+    rules.push_back({telemetry::intern(rule.name), telemetry::intern(rule.origin.to_string()),
+                     telemetry::intern(fmt::format("{}", fmt::join(allows, ", ")))});
   }
 }
 

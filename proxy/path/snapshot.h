@@ -65,6 +65,7 @@ struct Snapshot {
   struct RuleIds {
     telemetry::StringId name = 0;
     telemetry::StringId origin = 0;
+    telemetry::StringId allows = 0;  ///< Names of the roles.
   };
   std::vector<RuleIds> rules;  ///< Beside access.rules().
   [[nodiscard]] RuleIds ids_of(const AccessRule* rule) const {

@@ -73,12 +73,8 @@ std::string Verdict::reason() const {
   if (code == ErrorCode::token_invalid)
     return fmt::format("the token failed the check {}", name_of(token_failure));
   if (rule == nullptr) return "no rule of `access` matched, and what no rule allows is refused";
-  return fmt::format(
-      "rule \"{}\" ({}){}", rule->name, rule->origin.to_string(),
-      lenient
-          ? ", since apps may take the path or the method for its other case, the path for the one "
-            "without the slash at its end, HEAD for GET, and X_Name for X-Name"
-          : "");
+  return fmt::format("rule \"{}\" ({}){}{}", rule->name, rule->origin.to_string(),
+                     lenient ? ", since " : "", lenient ? kLenientReason : "");
 }
 
 AccessPolicy::AccessPolicy(const AccessSettings& settings, const RoleTable& roles)

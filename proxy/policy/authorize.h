@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -31,6 +32,11 @@ struct AccessRule {
   [[nodiscard]] bool is_l7() const { return require_token || !match.is_unconditional(); }
 };
 
+/// Why a refusal is Verdict::lenient, as the end of a sentence.
+inline constexpr std::string_view kLenientReason =
+    "apps may take the path or the method for its other case, the path for the one without the "
+    "slash at its end, HEAD for GET, and X_Name for X-Name";
+
 /// May they, and why. Borrows the rule from the policy, that is from the snapshot.
 struct Verdict {
   ErrorCode code =
@@ -46,6 +52,10 @@ struct Verdict {
   RoleSet roles;  ///< What the caller holds.
 
   [[nodiscard]] bool allowed() const { return code == ErrorCode::none; }
+  /// Refused for want of a role that the rule allows, or for holding one that it denies.
+  [[nodiscard]] bool is_about_roles() const {
+    return rule != nullptr && (code == ErrorCode::unauthenticated || code == ErrorCode::forbidden);
+  }
   /// `detail` is the TokenFailure for token_invalid, 0 otherwise.
   [[nodiscard]] Error error() const;
   /// For explain: `rule "internal" (api2.yaml:12:5)`, or why there is none. Allocates.

@@ -100,13 +100,9 @@ std::string caller(StringId peer, const Trace& trace) {
   return token ? "the holder of a token" : "the anonymous caller";
 }
 
-/// Why access was refused, as far as the trace tells.
-std::string access_cause(const Error& error, StringId rule, StringId origin, StringId peer,
-                         const Trace& trace) {
-  if (error.code == ErrorCode::token_invalid) {
-    const auto* refused = last(trace, Event::token_refused);
-    return fact(error, error.note != 0 ? error.note : refused != nullptr ? refused->a : 0);
-  }
+/// Why the rule refused, as far as the trace tells.
+std::string rule_cause(const Error& error, StringId rule, StringId origin, StringId peer,
+                       const Trace& trace) {
   const std::string who = caller(peer, trace);
   if (rule == 0) return fmt::format("no rule of `access` admits {}", who);
   const std::string by = quoted_rule(rule, origin);
@@ -121,7 +117,19 @@ std::string access_cause(const Error& error, StringId rule, StringId origin, Str
   return fmt::format("{} does not admit {}", by, who);
 }
 
+/// Why access was refused.
+std::string access_cause(const Error& error, StringId rule, StringId origin, StringId peer,
+                         const Trace& trace) {
+  if (error.code == ErrorCode::token_invalid) {
+    const auto* refused = last(trace, Event::token_refused);
+    return fact(error, error.note != 0 ? error.note : refused != nullptr ? refused->a : 0);
+  }
+  const std::string cause = rule_cause(error, rule, origin, peer, trace);
+  return error.note == 0 ? cause : fmt::format("{}, since {}", cause, text_of(error.note));
+}
+
 bool is_about_access(const Error& error) {
+  if (error.code == ErrorCode::path_ambiguous) return false;  // Found out before any rule.
   return error.stage == Stage::authenticate || error.stage == Stage::authorize;
 }
 
