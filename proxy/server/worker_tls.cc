@@ -13,31 +13,6 @@ Error not_configured() {
   return {ErrorCode::tls_not_configured, Side::self, Stage::tls, Retry::safe};
 }
 
-MeshProtocol to_tls(detect::MeshProtocol protocol) {
-  switch (protocol) {
-    case detect::MeshProtocol::http1:
-      return MeshProtocol::h1;
-    case detect::MeshProtocol::opaque:
-      return MeshProtocol::tcp;
-    case detect::MeshProtocol::http2:
-    case detect::MeshProtocol::any:
-      return MeshProtocol::any;
-  }
-  return MeshProtocol::any;
-}
-
-detect::MeshProtocol from_tls(MeshProtocol protocol) {
-  switch (protocol) {
-    case MeshProtocol::h1:
-      return detect::MeshProtocol::http1;
-    case MeshProtocol::tcp:
-      return detect::MeshProtocol::opaque;
-    case MeshProtocol::any:
-      return detect::MeshProtocol::any;
-  }
-  return detect::MeshProtocol::any;
-}
-
 Error with_diagnosis(Error error, const HandshakeReport& report) {
   error.stage = Stage::tls;
   if (!report.diagnosis.empty()) error.note = telemetry::intern(report.diagnosis);
@@ -49,7 +24,7 @@ Secured secured(std::unique_ptr<TlsStream> stream, const TlsContext& context) {
   Secured result;
   result.peer = report.spiffe_id;
   result.peer_id = telemetry::intern(report.spiffe_id);
-  if (report.protocol) result.protocol = from_tls(*report.protocol);
+  if (report.protocol) result.protocol = *report.protocol;
   result.server_name = report.sni;
   result.not_after = std::min(report.not_after, context.identity().not_after());
   result.resumed = report.resumed;
@@ -95,7 +70,7 @@ Task<Result<Secured>> WorkerTls::connect(StreamPtr lower, std::span<const std::s
   const std::string session_scope = lower->info().peer.to_string();
   TlsClientOptions options;
   options.server_name = server_name;
-  options.protocol = to_tls(protocol);
+  options.protocol = protocol;
   options.expected = identities;
   options.sessions = &sessions_;
   options.session_scope = session_scope;

@@ -50,7 +50,8 @@ std::string name_of_alert(int alert) {
 }
 
 /// The wire form of one token: its length, then its bytes.
-void offer(ssl_st* ssl, MeshProtocol protocol) {
+void offer(ssl_st* ssl, detect::MeshProtocol protocol) {
+  EPAULET_ASSERT(detect::is_spoken(protocol));
   const auto token = token_of(protocol);
   std::array<unsigned char, 32> wire;
   wire[0] = static_cast<unsigned char>(token.size());
@@ -133,7 +134,7 @@ TlsEngine::Step TlsEngine::finish_handshake() {
   const unsigned char* token = nullptr;
   unsigned size = 0;
   SSL_get0_alpn_selected(ssl_.get(), &token, &size);
-  report_.protocol = mesh_protocol_of({reinterpret_cast<const char*>(token), size});
+  report_.protocol = detect::mesh_protocol({reinterpret_cast<const char*>(token), size});
   report_.resumed = SSL_session_reused(ssl_.get()) == 1;
   if (!report_.protocol) {
     output_.size = 0;  // Our Finished would tell the peer that all is well.

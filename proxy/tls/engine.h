@@ -19,7 +19,7 @@ namespace epaulet {
 /// How a client dials.
 struct TlsClientOptions {
   std::string server_name;  ///< SNI: `<service>` or `p<port>.<service>`, at most 255 bytes.
-  MeshProtocol protocol = MeshProtocol::any;
+  detect::MeshProtocol protocol = detect::MeshProtocol::any;
   /// The endpoint's identities; must outlive the handshake. Empty: nobody is accepted.
   std::span<const std::string> expected;
   TlsSessionCache* sessions = nullptr;  ///< Null: always a full handshake.

@@ -5,7 +5,7 @@
 
 #include "crypto/digest.h"
 #include "crypto/wall_time.h"
-#include "tls/alpn.h"
+#include "detect/mesh_alpn.h"
 
 namespace epaulet {
 
@@ -18,7 +18,7 @@ struct HandshakeReport {
       authority{};  ///< Of the root that its chain led to: drain when that root leaves the bundle.
   WallTime not_after{};  ///< Of its leaf: drain before.
   bool resumed = false;
-  std::optional<MeshProtocol> protocol;
+  std::optional<detect::MeshProtocol> protocol;
 
   /// Server: what the client asked for, also after a failure; client: what we asked for. "" if
   /// none.

@@ -37,7 +37,7 @@ class TlsOverTcpTest : public testing::Test {
     test.client_socket_ = (*stream)->raw_socket();
     TlsClientOptions options;
     options.server_name = "api2.default";
-    options.protocol = MeshProtocol::h1;
+    options.protocol = detect::MeshProtocol::http1;
     options.expected = test.expected_;
     test.client_ = TlsStream::client(std::move(*stream), test.api_, options);
     const auto shaken = co_await test.client_->handshake(test.scope_);

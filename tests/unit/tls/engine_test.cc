@@ -33,8 +33,8 @@ TEST_F(TlsEngineTest, both_ends_learn_who_the_other_is) {
   EXPECT_EQ(seen_by_server.authority, ca.certificate().fingerprint());
   EXPECT_EQ(seen_by_server.not_after, kNow + 24h);
   EXPECT_EQ(seen_by_server.sni, "api2.default");
-  EXPECT_EQ(seen_by_server.protocol, MeshProtocol::h1);
-  EXPECT_EQ(seen_by_client.protocol, MeshProtocol::h1);
+  EXPECT_EQ(seen_by_server.protocol, detect::MeshProtocol::http1);
+  EXPECT_EQ(seen_by_client.protocol, detect::MeshProtocol::http1);
   EXPECT_FALSE(seen_by_server.resumed);
   EXPECT_EQ(seen_by_client.diagnosis, "");
   EXPECT_EQ(SSL_version(pair.client.native()), TLS1_3_VERSION);
@@ -44,7 +44,8 @@ TEST_F(TlsEngineTest, both_ends_learn_who_the_other_is) {
 }
 
 TEST_F(TlsEngineTest, every_token_of_this_version_is_spoken) {
-  for (const auto protocol : {MeshProtocol::h1, MeshProtocol::tcp, MeshProtocol::any}) {
+  for (const auto protocol :
+       {detect::MeshProtocol::http1, detect::MeshProtocol::opaque, detect::MeshProtocol::any}) {
     auto with = options();
     with.protocol = protocol;
     with.server_name = "";

@@ -39,7 +39,7 @@ struct Mesh {
   [[nodiscard]] TlsClientOptions options() const {
     TlsClientOptions options;
     options.server_name = "api2.default";
-    options.protocol = MeshProtocol::h1;
+    options.protocol = detect::MeshProtocol::http1;
     options.expected = expected;
     return options;
   }

@@ -34,7 +34,7 @@ class ResumptionTest : public testing::Test, protected Mesh {
     EXPECT_EQ(pair.server.report().spiffe_id, kApi);
     EXPECT_EQ(pair.client.report().authority, authority_);
     EXPECT_EQ(pair.server.report().authority, authority_);
-    EXPECT_EQ(pair.server.report().protocol, MeshProtocol::h1);
+    EXPECT_EQ(pair.server.report().protocol, detect::MeshProtocol::http1);
     EXPECT_EQ(pair.server.report().sni, "api2.default");
     EXPECT_EQ(carry(pair.client, pair.server, "ping"), "ping");
     return pair.client.report().resumed ? "resumed" : "full";

@@ -77,7 +77,7 @@ class TlsStreamTest : public testing::Test {
   TlsClientOptions options() {
     TlsClientOptions options;
     options.server_name = "api2.default";
-    options.protocol = MeshProtocol::h1;
+    options.protocol = detect::MeshProtocol::http1;
     options.expected = expected_;
     return options;
   }
