@@ -154,7 +154,7 @@ void Attempt::prepare_response() {
   if (const auto* told = response.find(http::FieldId::proxy_status);
       told != nullptr && !plan_.inbound && upstream_.peer != 0) {
     exchange_.trace(Stage::receive, Event::upstream_reason,
-                    telemetry::intern(told->value.substr(0, kReasonBytesMax)));
+                    telemetry::intern_foreign(told->value.substr(0, kReasonBytesMax)));
   }
   const auto reader = !plan_.inbound            ? Reader::own_app
                       : connection.peer.empty() ? Reader::outsider

@@ -13,17 +13,11 @@ Error not_configured() {
   return {ErrorCode::tls_not_configured, Side::self, Stage::tls, Retry::safe};
 }
 
-Error with_diagnosis(Error error, const HandshakeReport& report) {
-  error.stage = Stage::tls;
-  if (!report.diagnosis.empty()) error.note = telemetry::intern(report.diagnosis);
-  return error;
-}
-
 Secured secured(std::unique_ptr<TlsStream> stream, const TlsContext& context) {
   const HandshakeReport& report = stream->report();
   Secured result;
   result.peer = report.spiffe_id;
-  result.peer_id = telemetry::intern(report.spiffe_id);
+  result.peer_id = telemetry::intern_foreign(report.spiffe_id);
   if (report.protocol) result.protocol = *report.protocol;
   result.server_name = report.sni;
   result.not_after = std::min(report.not_after, context.identity().not_after());
@@ -52,12 +46,9 @@ Task<Result<Secured>> WorkerTls::accept(StreamPtr lower, Scope& scope) {
   const auto context = context_;
   if (!context) co_return not_configured();
   auto stream = TlsStream::server(std::move(lower), context);
+  stream->note_with(&telemetry::intern_foreign);
   const auto shaken = co_await stream->handshake(scope);
-  if (!shaken) {
-    Error error = with_diagnosis(shaken.error(), stream->report());
-    error.side = Side::downstream;
-    co_return error;
-  }
+  if (!shaken) co_return shaken.error();
   co_return secured(std::move(stream), *context);
 }
 
@@ -75,13 +66,9 @@ Task<Result<Secured>> WorkerTls::connect(StreamPtr lower, std::span<const std::s
   options.sessions = &sessions_;
   options.session_scope = session_scope;
   auto stream = TlsStream::client(std::move(lower), context, options);
+  stream->note_with(&telemetry::intern_foreign);
   const auto shaken = co_await stream->handshake(scope);
-  if (!shaken) {
-    Error error = with_diagnosis(shaken.error(), stream->report());
-    error.side = Side::upstream;
-    error.retry = Retry::safe;
-    co_return error;
-  }
+  if (!shaken) co_return shaken.error();
   co_return secured(std::move(stream), *context);
 }
 

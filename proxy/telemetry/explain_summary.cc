@@ -51,30 +51,6 @@ bool detail_is_errno(ErrorCode code) {
   }
 }
 
-/// RFC 8446 section 6.2: what a peer may have against our certificate.
-std::string_view name_of_alert(std::int32_t alert) {
-  switch (alert) {
-    case 42:
-      return "bad certificate";
-    case 43:
-      return "unsupported certificate";
-    case 44:
-      return "certificate revoked";
-    case 45:
-      return "certificate expired";
-    case 46:
-      return "certificate unknown";
-    case 48:
-      return "unknown CA";
-    case 49:
-      return "access denied";
-    case 116:
-      return "certificate required";
-    default:
-      return "";
-  }
-}
-
 /// The error table's sentence, made precise by what the error carries.
 std::string fact(const Error& error, StringId note) {
   std::string text(describe(error.code).summary);
@@ -83,11 +59,6 @@ std::string fact(const Error& error, StringId note) {
   }
   if (error.code == ErrorCode::port_not_declared && error.detail > 0) {
     text += fmt::format(": {}", error.detail);
-  }
-  // In TLS 1.3 the peer refuses our certificate when for us the handshake is over.
-  if (error.code == ErrorCode::tls_handshake_failed && note == 0 && error.detail > 0) {
-    text += fmt::format(": the peer refused our certificate with the alert {} ({})", error.detail,
-                        name_of_alert(error.detail));
   }
   if (note != 0) text += fmt::format(": {}", text_of(note));
   return text;

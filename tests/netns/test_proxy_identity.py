@@ -69,7 +69,7 @@ def test_a_certificate_of_a_foreign_authority_is_refused_by_either_side(lab, bin
     assert explained["remedy"] and f"presented: {API}" in explained["summary"], explained
     record = api.wait_logged(kind="exchange", id=field(head, "x-request-id"))
     assert record["outcome"] == "tls_handshake_failed", record
-    assert "refused our certificate with the alert 48 (unknown" in record["summary"], record
+    assert "refused our certificate with the alert unknown CA (48); we presented: " in record["summary"], record
     assert not app.calls
 
 
