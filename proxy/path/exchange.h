@@ -71,7 +71,6 @@ struct Plan {
 };
 
 /// Serves HTTP/1 on the connection until either end closes it.
-/// `parked`: a connection dialled before the caller spoke; kept for reuse.
 Task<void> serve_http1(Connection& connection);
 
 /// Routing and access for one request, both directions; cleans its fields. The Error is what the

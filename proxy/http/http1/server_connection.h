@@ -15,8 +15,7 @@ class ServerConnection {
  public:
   /// Both outlive this.
   ServerConnection(ByteStream& stream, StreamReader& reader, HeadLimits limits)
-      : stream_(stream),
-        reader_(reader),
+      : reader_(reader),
         limits_(limits),
         body_(reader, Side::downstream),
         writer_(stream, Side::downstream) {}
@@ -55,7 +54,6 @@ class ServerConnection {
   Task<Result<void>> drain_body(Scope& scope);
 
  private:
-  ByteStream& stream_;
   StreamReader& reader_;
   HeadLimits limits_;
   BodyReader body_;
