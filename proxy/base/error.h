@@ -90,8 +90,6 @@ enum class ErrorCode : std::uint16_t {
   unauthenticated,
   forbidden,
   // limit
-  limit_connections,
-  limit_requests,
   limit_pending,
   // resolve
   never_had_endpoint,
@@ -120,8 +118,6 @@ enum class ErrorCode : std::uint16_t {
   request_timeout,
   idle_timeout,
   drain_timeout,
-  // retry
-  retry_budget_spent,
   // life
   draining,
   cancelled,
@@ -129,7 +125,6 @@ enum class ErrorCode : std::uint16_t {
   io_failed,
   // config
   config_invalid,
-  config_unreadable,
   internal,
   count_,
 };

@@ -50,8 +50,6 @@ constexpr std::array<ErrorDescription, static_cast<std::size_t>(C::count_)> kTab
   {C::token_required, "token_required", 401, 16, "http_request_denied", "UAEX", "the rule requires a token and the request carries none", "send Authorization: Bearer with a token of a configured issuer"},
   {C::unauthenticated, "unauthenticated", 401, 16, "http_request_denied", "UAEX", "the caller proved no identity", "call through a sidecar with a mesh identity, or send a token"},
   {C::forbidden, "forbidden", 403, 7, "http_request_denied", "UAEX", "the caller holds none of the roles that the rule allows", "give the caller's identity or token one of the roles"},
-  {C::limit_connections, "limit_connections", 503, 8, "connection_limit_reached", "UO", "the backend's `limits.connections` is reached", "raise the limit or find out why connections stay busy"},
-  {C::limit_requests, "limit_requests", 503, 8, "connection_limit_reached", "UO", "the limit of concurrent requests is reached", "raise the limit"},
   {C::limit_pending, "limit_pending", 503, 8, "connection_limit_reached", "UO", "`limits.pending` requests already wait for a connection", "raise the limit or find out why connections stay busy"},
   {C::never_had_endpoint, "never_had_endpoint", 503, 14, "destination_not_found", "NR", "the service is configured but has never had an endpoint", "deploy it; it is looked for again every second"},
   {C::no_endpoint, "no_endpoint", 503, 14, "destination_unavailable", "UH", "the service has lost all of its endpoints", "look whether it is still deployed"},
@@ -76,13 +74,11 @@ constexpr std::array<ErrorDescription, static_cast<std::size_t>(C::count_)> kTab
   {C::request_timeout, "request_timeout", 504, 4, "http_response_timeout", "UT", "the request was not answered within `timeouts.request`", "look why the upstream is slow, or raise timeouts.request"},
   {C::idle_timeout, "idle_timeout", 504, 4, "connection_read_timeout", "SI", "nothing moved within `timeouts.idle`", "raise timeouts.idle"},
   {C::drain_timeout, "drain_timeout", 503, 14, "connection_terminated", "SI", "the drain period ended before the exchange did", "raise drain.timeout"},
-  {C::retry_budget_spent, "retry_budget_spent", 503, 14, "destination_unavailable", "URX", "the retry budget is spent", "find out why so many first attempts fail"},
   {C::draining, "draining", 503, 14, "destination_unavailable", "SI", "the sidecar is draining", "dial another instance"},
   {C::cancelled, "cancelled", 499, 1, "connection_terminated", "DC", "the work was cancelled because its result was no longer wanted", ""},
   {C::end_of_stream, "end_of_stream", 502, 14, "connection_terminated", "UC", "the stream ended", ""},
   {C::io_failed, "io_failed", 502, 14, "connection_terminated", "UC", "a system call failed", "the errno says why"},
   {C::config_invalid, "config_invalid", 500, 13, "proxy_configuration_error", "-", "the configuration is not valid", "run `epaulet check FILE`"},
-  {C::config_unreadable, "config_unreadable", 500, 13, "proxy_configuration_error", "-", "the configuration cannot be read", "look at the path and its permissions"},
   {C::internal, "internal", 500, 13, "proxy_internal_error", "-", "an internal error", "please report it"},
 }};
 // clang-format on
