@@ -191,7 +191,9 @@ Task<void> serve_outbound(Connection& connection) {
 Result<Plan> admit_outbound(Exchange& exchange) {
   const Snapshot& snapshot = exchange.snapshot();
   const auto destination = look_up(*exchange.view, exchange.connection.destination);
-  if (destination.service == Destination::kNone) return no_service();
+  // A reload may have taken the service or its port away since the connection was accepted.
+  if (destination.kind == Destination::Kind::unknown || destination.service == Destination::kNone)
+    return no_service();
   const ServiceState& service = snapshot.services[destination.service];
   exchange.record.service = service.name;
   const Route* route = service.table.match(exchange.request);

@@ -201,5 +201,40 @@ TEST(Exchange, idle_connections_hold_no_buffer) {
   mesh.wind_down();
 }
 
+TEST(Exchange, a_switch_of_protocols_that_nobody_asked_for_is_the_apps_failure) {
+  Mesh mesh;
+  auto unasked = answer(body(Framing::none, 0), 101);
+  unasked.fields = {{"Connection", "Upgrade"}, {"Upgrade", "websocket"}};
+  const int id = mesh.add(request(), unasked);
+  mesh.call({id});
+  mesh.wind_down();
+  expect_refused(mesh, id, 502);
+  EXPECT_EQ(outcome(mesh.api2, id), ErrorCode::response_malformed);
+  EXPECT_EQ(mesh[id].deliveries.size(), 1u);
+  EXPECT_EQ(mesh.api2.pooled(), 0u) << "the app's end is in another protocol now";
+}
+
+TEST(Exchange, a_reload_that_takes_the_service_or_its_port_away_leaves_no_service) {
+  for (const bool whole : {true, false}) {
+    Mesh mesh;
+    mesh.client.think = seconds(1);
+    const int first = mesh.add(request());
+    const int second = mesh.add(request());
+    mesh.call({first, second});
+    mesh.pass(milliseconds(500));
+    expect_delivered_once(mesh, first);
+    auto yaml = mesh.calling_yaml();
+    const std::string_view gone = whole ? "api2.default:" : "80: http, ";
+    yaml.replace(yaml.find(gone), gone.size(), whole ? "other.default:" : "");
+    mesh.api.reload(yaml);
+    mesh.pass(seconds(2));
+    mesh.api.reload(mesh.calling_yaml());
+    mesh.wind_down();
+    expect_refused(mesh, second, 503);
+    EXPECT_EQ(outcome(mesh.api, second), ErrorCode::no_service);
+    EXPECT_TRUE(mesh[second].deliveries.empty());
+  }
+}
+
 }  // namespace
 }  // namespace epaulet::sim
