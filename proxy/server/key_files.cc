@@ -38,8 +38,7 @@ KeyFiles load_key_files(const Settings& settings) {
       continue;
     }
     for (const auto& skipped : parsed->skipped()) {
-      loaded.warnings.push_back(
-          fmt::format("{}: {}: {}", issuer.origin.to_string(), issuer.keys_file, skipped));
+      loaded.warnings.push_back(fmt::format("{}: {}", issuer.origin.to_string(), skipped));
     }
     loaded.content[issuer.keys_file] = *text;
     loaded.keys.emplace(name, std::move(*parsed));
