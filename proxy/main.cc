@@ -35,6 +35,7 @@ int check(const std::string& file) {
 
 int main(int argc, char** argv) {
   CLI::App app{"epaulet: a sidecar service-mesh proxy"};
+  app.set_version_flag("--version", std::string("epaulet ") + kVersion);
   app.require_subcommand(1);
   int exit_code = 0;
 

@@ -127,7 +127,7 @@ void add_redirect_command(CLI::App& app, int& exit_code, WallClock now) {
   const auto command = std::make_shared<RedirectCommand>();
   command->result_file = kDefaultReportFile;
   auto* const redirect =
-      app.add_subcommand("redirect", "The rules that lead the pod's traffic through the proxy");
+      app.add_subcommand("redirect", "the rules that lead the pod's traffic through the proxy");
   redirect->require_subcommand(1);
 
   auto* const installing = add_step(*redirect, *command, "install", "Installs and tries the rules");
