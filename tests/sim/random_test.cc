@@ -1,4 +1,4 @@
-// Random exchanges: every seed must hold what random_exchanges.cc says.
+// Random exchanges: every seed must hold what inspection.cc says.
 
 #include <gtest/gtest.h>
 

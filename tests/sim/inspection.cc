@@ -1,0 +1,168 @@
+#include "inspection.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace epaulet::sim {
+namespace {
+
+using std::chrono::seconds;
+using Nanoseconds = std::chrono::nanoseconds;
+
+bool is_idempotent(const RequestScript& request) {
+  return request.method != "POST" && request.method != "PATCH";
+}
+
+}  // namespace
+
+void Inspection::inspect(const Conversation& conversation) {
+  pipelined_ = conversation.pipelined;
+  id_ = 0;
+  bool closed = false;  // An answer before has ended the connection.
+  aborted_ = std::any_of(conversation.ids.begin(), conversation.ids.end(),
+                         [this](int id) { return mesh_[id].aborted; });
+  for (const int id : conversation.ids) {
+    before_ = id_;
+    id_ = id;
+    const Exchanged& exchanged = mesh_[id];
+    inspect_deliveries(exchanged);
+    inspect_answer(exchanged);
+    inspect_reports(exchanged, closed);
+    if (scenario_.weather == Weather::calm && !closed) inspect_calm(exchanged);
+    closed = closed || !exchanged.answered || rest_was_left(exchanged) ||
+             exchanged.response.asks_to_close() || exchanged.request.http10 ||
+             exchanged.request.half_close;
+  }
+}
+
+void Inspection::problem(std::string_view what) {
+  // What went before on the connection often explains it.
+  problems.push_back(fmt::format("{}{}\n{}{}", what, pipelined_ ? " (pipelined)" : "",
+                                 before_ == 0 ? "" : mesh_.story(before_), mesh_.story(id_)));
+}
+
+void Inspection::inspect_deliveries(const Exchanged& exchanged) {
+  const auto sent = body_text(id_, true, exchanged.request.body.bytes);
+  for (const Delivery& delivery : exchanged.deliveries) {
+    const auto& got = delivery.request;
+    expect(got.method() == exchanged.request.method, "another method was delivered");
+    if (delivery.whole) {
+      expect(got.body == sent, "a complete request with another body was delivered");
+      const auto trailers = exchanged.request.body.trailers ? trailers_of(id_) : FieldList();
+      expect(got.trailers == trailers, "other request trailers were delivered");
+    } else {
+      expect(std::string_view(sent).starts_with(got.body), "other bytes were delivered");
+    }
+    // Only complete if the caller meant it to be.
+    expect(!delivery.whole || exchanged.request_sent || exchanged.answered ||
+               exchanged.request.body.bytes == 0,
+           "a request was completed that the caller never finished");
+  }
+  if (!is_idempotent(exchanged.request)) {
+    expect(exchanged.deliveries.size() <= 1, "a request that is not idempotent was repeated");
+  }
+}
+
+void Inspection::inspect_answer(const Exchanged& exchanged) {
+  if (!exchanged.response.has_head) return;
+  const Message& response = exchanged.response;
+  const auto whose = response.field("x-answers");
+  if (!whose) {
+    if (!exchanged.answered) return;
+    expect(response.status() >= 400, "an answer of nobody");
+    expect(response.field("x-request-id") == id_text(id_), "a refusal without its request id");
+    return;
+  }
+  expect(*whose == id_text(id_), "the answer to another request");
+  const AnswerScript& script = exchanged.answer;
+  expect(response.status() == script.status || response.status() == script.failing_status,
+         "another status");
+  for (const Delivery& delivery : exchanged.deliveries) {
+    expect(delivery.at <= exchanged.head_at, "tried again behind a committed response head");
+  }
+  const bool bodiless =
+      exchanged.request.method == "HEAD" || response.status() == 204 || response.status() == 304;
+  const auto meant = bodiless ? std::string() : body_text(id_, false, script.body.bytes);
+  if (!exchanged.answered) {
+    expect(std::string_view(meant).starts_with(response.body), "other bytes in the answer");
+    return;
+  }
+  expect(response.body == meant, "a complete answer with another body");
+  const bool can_have_trailers = script.body.trailers && !exchanged.request.http10 && !bodiless;
+  expect(response.trailers == (can_have_trailers ? trailers_of(id_) : FieldList()),
+         "other trailers in the answer");
+  if (!exchanged.request.http10) {
+    // Those of an attempt whose final answer was not delivered came too.
+    expect(exchanged.informational.size() >= script.informational,
+           "informational responses were lost");
+    if (exchanged.deliveries.size() == 1) {
+      expect(exchanged.informational.size() == script.informational,
+             "informational responses were repeated");
+    }
+  }
+}
+
+bool Inspection::rest_was_left(const Exchanged& exchanged) const {
+  if (!exchanged.answer.early_after) return false;
+  if (!exchanged.answer.reads_rest) return true;
+  for (const auto& record : mesh_.api.exchanges()) {
+    if (record.request_id.view() == id_text(id_) &&
+        record.end - record.start >= scenario_.request_timeout)
+      return true;
+  }
+  return false;
+}
+
+void Inspection::inspect_reports(const Exchanged& exchanged, bool closed) {
+  std::size_t reports = 0;
+  bool ours = false;
+  for (const auto& record : mesh_.api.exchanges()) {
+    if (record.request_id.view() != id_text(id_)) continue;
+    ++reports;
+    const auto took = record.end - record.start;
+    // Our own answer may wait for a slow reader, for a time of its own.
+    const auto limit = scenario_.request_timeout +
+                       (record.status_is_ours ? Nanoseconds(seconds(5)) : Nanoseconds(0));
+    expect(took <= limit, "the deadline was exceeded");
+    if (exchanged.answered) {
+      expect(record.status == exchanged.response.status(), "another status was reported");
+      ours = ours || record.status_is_ours;
+    } else if (exchanged.response.has_head) {
+      // A reset may destroy what was written and is still on its way.
+      const bool lost = scenario_.options.network.reset_probability > 0;
+      expect(record.error.code != ErrorCode::none || aborted_ || lost,
+             "a cut response was reported as success");
+    }
+  }
+  expect(reports <= 1, "reported twice");
+  const bool arrived = exchanged.response.has_head || !exchanged.deliveries.empty();
+  const bool must_arrive = exchanged.head_sent && !closed && !aborted_ &&
+                           scenario_.options.network.reset_probability == 0;
+  if (arrived || must_arrive) expect(reports == 1, "not reported");
+  std::size_t at_app = 0;
+  for (const auto& record : mesh_.api2.exchanges()) {
+    if (record.request_id.view() != id_text(id_)) continue;
+    ++at_app;
+    ours = ours || record.status_is_ours;
+  }
+  if (exchanged.answered && !exchanged.response.field("x-answers")) {
+    expect(ours, "nobody admits to have given this answer");
+  }
+  expect(exchanged.deliveries.empty() || at_app > 0, "the app's sidecar did not report");
+}
+
+void Inspection::inspect_calm(const Exchanged& exchanged) {
+  // An app that closes with input unread destroys its own answer.
+  if (exchanged.answer.early_after && !exchanged.answer.reads_rest) return;
+  expect(exchanged.answered, "not answered, though nothing went wrong");
+  const bool race_possible =
+      scenario_.app_keep_alive.count() > 0 && !is_idempotent(exchanged.request);
+  const bool early = exchanged.answer.early_after.has_value();
+  if (race_possible || early) return;
+  expect(exchanged.response.field("x-answers").has_value(), "refused, though nothing went wrong");
+  if (is_idempotent(exchanged.request)) return;
+  expect(exchanged.deliveries.size() == 1, "delivered more than once");
+}
+
+}  // namespace epaulet::sim

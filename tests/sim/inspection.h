@@ -1,0 +1,42 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "scenario.h"
+
+namespace epaulet::sim {
+
+/// Compares what happened with what must hold.
+class Inspection {
+ public:
+  Inspection(Mesh& mesh, const Scenario& scenario) : mesh_(mesh), scenario_(scenario) {}
+
+  void inspect(const Conversation& conversation);
+
+  std::vector<std::string> problems;
+
+ private:
+  void problem(std::string_view what);
+  void expect(bool holds, std::string_view otherwise) {
+    if (!holds) problem(otherwise);
+  }
+  void inspect_deliveries(const Exchanged& exchanged);
+  void inspect_answer(const Exchanged& exchanged);
+  void inspect_reports(const Exchanged& exchanged, bool closed);
+  /// Nothing went wrong, so nothing may have failed.
+  void inspect_calm(const Exchanged& exchanged);
+  /// After an early answer that promised to read the rest: the app did not, or the caller took
+  /// longer than the exchange had. Either costs the connection.
+  [[nodiscard]] bool rest_was_left(const Exchanged& exchanged) const;
+
+  Mesh& mesh_;
+  const Scenario& scenario_;
+  int id_ = 0;
+  int before_ = 0;
+  bool pipelined_ = false;
+  bool aborted_ = false;  ///< The caller has reset the connection, at some exchange of it.
+};
+
+}  // namespace epaulet::sim

@@ -1,0 +1,153 @@
+#include "scenario.h"
+
+#include <fmt/format.h>
+
+namespace epaulet::sim {
+namespace {
+
+using Framing = BodyScript::Framing;
+using Abort = RequestScript::Abort;
+using Fault = AnswerScript::Fault;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using Nanoseconds = std::chrono::nanoseconds;
+
+bool faults_happen(Weather weather) {
+  return weather == Weather::app_faults || weather == Weather::all;
+}
+bool aborts_happen(Weather weather) {
+  return weather == Weather::aborts || weather == Weather::all;
+}
+
+test::NetworkConditions draw_network(Dice& dice, Weather weather) {
+  test::NetworkConditions network;
+  network.capacity = dice.one_of<std::size_t>({64 * 1024, 64 * 1024, 4 * 1024, 700});
+  network.read_max = dice.one_of<std::size_t>({SIZE_MAX, SIZE_MAX, 3'000, 200, 9});
+  network.delay_max = dice.one_of<Nanoseconds>({Nanoseconds(0), milliseconds(1), milliseconds(20)});
+  if (weather == Weather::resets || weather == Weather::all) {
+    network.reset_probability = dice.one_of({0.002, 0.01, 0.05});
+  }
+  return network;
+}
+
+BodyScript draw_body(Dice& dice, const Scenario& scenario,
+                     std::initializer_list<Framing> framings) {
+  BodyScript body;
+  body.framing = dice.one_of(framings);
+  if (body.framing == Framing::none) return body;
+  body.bytes = dice.size(scenario.body_most);
+  if (dice.chance(0.5))
+    body.piece = std::max<std::size_t>(1, std::max(body.bytes / 40, dice.size(20'000)));
+  if (dice.chance(0.1)) body.pause = dice.one_of({milliseconds(1), milliseconds(30)});
+  body.trailers = body.framing == Framing::chunked && dice.chance(0.3);
+  return body;
+}
+
+RequestScript draw_request(Dice& dice, const Scenario& scenario) {
+  RequestScript request;
+  request.method = dice.one_of<const char*>(
+      {"GET", "GET", "GET", "HEAD", "POST", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"});
+  request.http10 = dice.chance(0.08);
+  const bool with_body = request.method == "POST" || request.method == "PUT" ||
+                         request.method == "PATCH" || dice.chance(0.05);
+  if (with_body) {
+    request.body = request.http10 ? draw_body(dice, scenario, {Framing::length})
+                                  : draw_body(dice, scenario, {Framing::length, Framing::chunked});
+  }
+  request.keep_alive = !dice.chance(0.1);
+  request.half_close = dice.chance(0.04);
+  if (aborts_happen(scenario.weather) && dice.chance(0.3)) {
+    request.abort = dice.one_of({Abort::in_body, Abort::waiting, Abort::in_response});
+    request.abort_after = dice.size(scenario.body_most);
+    request.abort_wait = milliseconds(dice.number(0, 300));
+  }
+  return request;
+}
+
+AnswerScript draw_answer(Dice& dice, const Scenario& scenario) {
+  AnswerScript answer;
+  answer.status = dice.one_of({200, 200, 200, 201, 204, 304, 404, 500, 503});
+  answer.http10 = dice.chance(0.06);
+  answer.body = answer.http10 ? draw_body(dice, scenario, {Framing::length, Framing::until_close})
+                              : draw_body(dice, scenario,
+                                          {Framing::length, Framing::length, Framing::chunked,
+                                           Framing::chunked, Framing::until_close});
+  answer.close = dice.chance(0.06);
+  if (dice.chance(0.1)) answer.informational = static_cast<unsigned>(dice.number(1, 3));
+  if (dice.chance(0.15)) answer.think = dice.one_of({milliseconds(1), milliseconds(80)});
+  if (dice.chance(0.07)) {
+    answer.early_after = dice.size(scenario.body_most);
+    answer.reads_rest = dice.chance(0.7);
+  }
+  if (!faults_happen(scenario.weather)) return answer;
+  if (dice.chance(0.1)) answer.think = dice.one_of({milliseconds(700), milliseconds(20'000)});
+  if (!dice.chance(0.4)) return answer;
+  answer.faulty_deliveries = static_cast<unsigned>(dice.number(1, 4));
+  answer.fault =
+      dice.one_of({Fault::none, Fault::close_before_response, Fault::reset_before_response,
+                   Fault::close_in_body, Fault::reset_in_body, Fault::garbage, Fault::silence});
+  // Its end is a body's end there: nobody can tell.
+  if (answer.fault == Fault::close_in_body && answer.body.framing == Framing::until_close) {
+    answer.fault = Fault::reset_in_body;
+  }
+  if (answer.fault == Fault::none) answer.failing_status = 503;
+  return answer;
+}
+
+}  // namespace
+
+Scenario draw_scenario(Dice& dice, std::uint64_t seed) {
+  Scenario scenario;
+  scenario.weather = dice.one_of({Weather::calm, Weather::calm, Weather::app_faults,
+                                  Weather::aborts, Weather::resets, Weather::all});
+  const bool calm = scenario.weather == Weather::calm;
+  auto& options = scenario.options;
+  options.seed = seed;
+  options.network = draw_network(dice, scenario.weather);
+  options.mesh = dice.chance(0.7) ? MeshKind::fake_tls : MeshKind::plain;
+  options.workers = dice.chance(0.4) ? 2 : 1;
+  scenario.body_most = options.network.read_max < 100 ? 1'500 : 200 * 1024;
+  const auto timeout = calm ? seconds(60) : dice.one_of({seconds(1), seconds(3), seconds(15)});
+  scenario.request_timeout = timeout;
+  std::string timeouts = fmt::format("request: {}s", timeout.count());
+  if (!calm && dice.chance(0.4)) timeouts += ", attempt: 300ms";
+  if (!calm && dice.chance(0.3)) timeouts += ", idle: 500ms";
+  std::string retries = fmt::format("max: {}, backoff: {{ initial: {} }}", dice.number(0, 3),
+                                    dice.chance(0.5) ? "1ms" : "200ms");
+  if (!calm && dice.chance(0.4)) retries += ", statuses: [503]";
+  options.service =
+      fmt::format("    timeouts: {{ {} }}\n    retries: {{ {} }}\n", timeouts, retries);
+  if (dice.chance(0.3)) {
+    options.service += fmt::format("    limits: {{ connections: {}, pending: {} }}\n",
+                                   dice.number(1, 4), calm ? 1'000 : dice.one_of({1'000, 2}));
+  }
+  options.serving = fmt::format("timeouts: {{ request: {}s }}\n", timeout.count() * 2);
+  scenario.app_keep_alive =
+      dice.one_of<Nanoseconds>({Nanoseconds(0), Nanoseconds(0), milliseconds(100), seconds(4)});
+  scenario.client_think =
+      dice.one_of<Nanoseconds>({Nanoseconds(0), milliseconds(1), milliseconds(100), seconds(3)});
+  return scenario;
+}
+
+std::vector<Conversation> draw_conversations(Dice& dice, const Scenario& scenario, Mesh& mesh) {
+  std::vector<Conversation> conversations(dice.number(1, 5));
+  for (auto& conversation : conversations) {
+    const std::size_t count = dice.number(1, 6);
+    conversation.pipelined = dice.chance(0.2);
+    for (std::size_t i = 0; i < count; ++i) {
+      auto request = draw_request(dice, scenario);
+      if (conversation.pipelined) {
+        // Nothing is written behind what ends the connection.
+        request.http10 = false;
+        request.half_close = request.half_close && i + 1 == count;
+        request.keep_alive = request.keep_alive || i + 1 == count;
+        if (request.abort != Abort::waiting) request.abort = Abort::never;
+      }
+      conversation.ids.push_back(mesh.add(request, draw_answer(dice, scenario)));
+    }
+    mesh.call(conversation.ids, conversation.pipelined, milliseconds(dice.number(0, 500)));
+  }
+  return conversations;
+}
+
+}  // namespace epaulet::sim

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <chrono>
+#include <vector>
+
+#include "dice.h"
+#include "mesh.h"
+
+/// What a seed draws: the two sidecars, what they suffer, who calls and what is answered.
+namespace epaulet::sim {
+
+/// What goes wrong in a simulation. `calm`: nothing, and every request must succeed.
+enum class Weather { calm, app_faults, aborts, resets, all };
+
+struct Scenario {
+  MeshOptions options;
+  Weather weather = Weather::calm;
+  std::chrono::nanoseconds request_timeout{0};
+  std::chrono::nanoseconds app_keep_alive{0};
+  std::chrono::nanoseconds client_think{0};
+  std::size_t body_most = 0;
+};
+
+/// One connection of the client.
+struct Conversation {
+  std::vector<int> ids;
+  bool pipelined = false;
+};
+
+[[nodiscard]] Scenario draw_scenario(Dice& dice, std::uint64_t seed);
+/// Draws the connections of the client and starts them.
+[[nodiscard]] std::vector<Conversation> draw_conversations(Dice& dice, const Scenario& scenario,
+                                                           Mesh& mesh);
+
+}  // namespace epaulet::sim
