@@ -1,5 +1,6 @@
 // sim_run [--seeds N] [--from M]: simulates seeds M, M+1, ... and says which failed and why.
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -7,7 +8,21 @@
 
 #include "random_exchanges.h"
 
+// Where a sanitizer is compiled in: what runs before it ends the process.
+extern "C" void __sanitizer_set_death_callback(void (*callback)()) __attribute__((weak));
+
 namespace {
+
+std::uint64_t running = 0;  // The seed, for whoever reads why the process died.
+
+void name_seed() {
+  std::fprintf(stderr, "seed %llu died; again: %s\n", static_cast<unsigned long long>(running),
+               epaulet::sim::replay_command(running).c_str());
+}
+
+void on_abort(int) {
+  name_seed();
+}
 
 int usage() {
   std::fprintf(stderr, "usage: sim_run [--seeds N] [--from M]\n");
@@ -24,8 +39,11 @@ int main(int argc, char** argv) {
     if (i + 1 == argc || (option != "--seeds" && option != "--from")) return usage();
     (option == "--seeds" ? seeds : from) = std::strtoull(argv[i + 1], nullptr, 10);
   }
+  if (__sanitizer_set_death_callback != nullptr) __sanitizer_set_death_callback(name_seed);
+  std::signal(SIGABRT, on_abort);
   std::uint64_t failed = 0;
   for (std::uint64_t seed = from; seed < from + seeds; ++seed) {
+    running = seed;
     const auto problems = epaulet::sim::simulate(seed);
     if (problems.empty()) continue;
     ++failed;
