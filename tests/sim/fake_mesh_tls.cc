@@ -84,6 +84,7 @@ Task<Result<upstream::Secured>> FakeMeshTls::accept(StreamPtr lower, Scope& scop
     if (const auto protocol = detect::mesh_protocol(name)) secured.protocol = *protocol;
   });
   secured.not_after = scope.loop().wall_now() + lifetime_;
+  secured.authority[0] = static_cast<std::uint8_t>(generation_);
   secured.stream = std::move(lower);
   co_return secured;
 }

@@ -18,12 +18,14 @@ class FakeMeshTls final : public upstream::MeshTls {
                                           const std::string& server_name,
                                           detect::MeshProtocol protocol, Scope& scope) override;
   [[nodiscard]] std::uint64_t trust_generation() const override { return generation_; }
-  [[nodiscard]] bool trusts(const Sha256&) const override { return trusts_; }
+  [[nodiscard]] bool trusts(const Sha256& authority) const override {
+    return authority[0] >= trusted_since_;
+  }
 
-  /// As after a change of the bundle.
-  void change_trust() {
+  /// As after a change of the bundle; `root_leaves`: peers from before are no longer trusted.
+  void change_trust(bool root_leaves) {
     ++generation_;
-    trusts_ = false;
+    if (root_leaves) trusted_since_ = static_cast<std::uint8_t>(generation_);
   }
   /// Life of the peers' certificates from now on.
   void set_lifetime(std::chrono::nanoseconds lifetime) { lifetime_ = lifetime; }
@@ -31,7 +33,7 @@ class FakeMeshTls final : public upstream::MeshTls {
  private:
   std::string identity_;
   std::uint64_t generation_ = 1;
-  bool trusts_ = true;
+  std::uint8_t trusted_since_ = 0;
   std::chrono::nanoseconds lifetime_ = std::chrono::hours(24);
 };
 

@@ -29,7 +29,7 @@ void Inspection::inspect(const Conversation& conversation) {
     inspect_deliveries(exchanged);
     inspect_answer(exchanged);
     inspect_reports(exchanged, closed);
-    if (scenario_.weather == Weather::calm && !closed) inspect_calm(exchanged);
+    if (is_calm(scenario_) && !closed) inspect_calm(exchanged);
     closed = closed || !exchanged.answered || rest_was_left(exchanged) ||
              exchanged.response.asks_to_close() || exchanged.request.http10 ||
              exchanged.request.half_close;
@@ -156,8 +156,7 @@ void Inspection::inspect_calm(const Exchanged& exchanged) {
   // An app that closes with input unread destroys its own answer.
   if (exchanged.answer.early_after && !exchanged.answer.reads_rest) return;
   expect(exchanged.answered, "not answered, though nothing went wrong");
-  const bool race_possible =
-      scenario_.app_keep_alive.count() > 0 && !is_idempotent(exchanged.request);
+  const bool race_possible = scenario_.idle_ends && !is_idempotent(exchanged.request);
   const bool early = exchanged.answer.early_after.has_value();
   if (race_possible || early) return;
   expect(exchanged.response.field("x-answers").has_value(), "refused, though nothing went wrong");

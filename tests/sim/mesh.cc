@@ -5,7 +5,6 @@
 
 #include "base/error_table.h"
 #include "config/loader.h"
-#include "fake_mesh_tls.h"
 #include "io/block.h"
 
 namespace epaulet::sim {
@@ -15,9 +14,24 @@ constexpr std::uint16_t kOutboundPort = 15001;
 constexpr std::uint16_t kInboundPort = 15006;
 constexpr std::uint16_t kDirectPort = 15008;
 
+EndpointSetPtr make_set(const std::string& backend, const std::vector<SocketAddress>& addresses,
+                        bool ever) {
+  auto set = std::make_shared<EndpointSet>();
+  set->backend = backend;
+  set->ever_had_endpoint = ever;
+  for (const auto& address : addresses) set->endpoints.push_back({address});
+  return set;
+}
+
 const char* framing_name(const BodyScript& body) {
   static constexpr std::array kNames{"no body", "length", "chunked", "until close"};
   return kNames[static_cast<std::size_t>(body.framing)];
+}
+
+Task<void> wait_and_do(Loop& loop, std::chrono::nanoseconds time, std::function<void()> what) {
+  Scope scope(loop);
+  (void)co_await sleep_until(scope, loop.now() + time);
+  what();
 }
 
 }  // namespace
@@ -27,9 +41,10 @@ const IpAddress Mesh::kServer = IpAddress::v4(0x0A000002);
 const IpAddress Mesh::kOutsider = IpAddress::v4(0x0A000009);
 const SocketAddress Mesh::kService{IpAddress::v4(0xF0000001), 80};
 const SocketAddress Mesh::kApp{IpAddress::v4(0x0A000002), 8080};
+const SocketAddress Mesh::kSecondApp{IpAddress::v4(0x0A000002), 8081};
 
 SimWorker::SimWorker(test::Simulation& simulation, test::MemoryNetwork& network, IpAddress pod,
-                     std::unique_ptr<upstream::MeshTls> mesh_tls, path::Shared& shared,
+                     std::unique_ptr<FakeMeshTls> mesh_tls, path::Shared& shared,
                      path::SnapshotPtr snapshot)
     : loop(simulation.add_loop()),
       dialer(network.exempt_dialer(loop, pod)),
@@ -73,14 +88,24 @@ path::SnapshotPtr Sidecar::build(const std::string& yaml) {
   if (!loaded.ok()) ADD_FAILURE() << loaded.format() << "\n" << yaml;
   EPAULET_ASSERT(loaded.ok());
   std::map<IpAddress, std::string> addresses{{Mesh::kService.ip, "api2.default"}};
-  return path::Snapshot::build(std::move(*loaded.settings), ++version_, {}, addresses, states_);
+  auto built =
+      path::Snapshot::build(std::move(*loaded.settings), ++version_, {}, addresses, states_);
+  for (const auto& backend : built->backends) limits_.insert(backend.limit);
+  return built;
 }
 
 void Sidecar::reload(const std::string& yaml) {
   snapshot_ = build(yaml);
+  states_.collect();
   for (auto& worker : workers) {
     path::Worker& target = worker->worker;
-    worker->loop.post([&target, snapshot = snapshot_] { target.set_snapshot(snapshot); });
+    worker->loop.post([&target, snapshot = snapshot_] {
+      target.set_snapshot(snapshot);
+      for (const auto& [name, backend] : snapshot->settings.backends) {
+        if (target.view->find(name)) continue;
+        target.set_endpoints(name, make_set(name, backend.endpoints.addresses, true));
+      }
+    });
   }
 }
 
@@ -91,11 +116,28 @@ void Sidecar::publish_endpoints() {
 }
 
 void Sidecar::publish(const std::string& backend, std::vector<SocketAddress> addresses, bool ever) {
-  auto set = std::make_shared<EndpointSet>();
-  set->backend = backend;
-  set->ever_had_endpoint = ever;
-  for (const auto& address : addresses) set->endpoints.push_back({address});
+  const auto set = make_set(backend, addresses, ever);
   for (auto& worker : workers) worker->worker.set_endpoints(backend, set);
+}
+
+void Sidecar::post_endpoints(const std::string& backend,
+                             const std::vector<SocketAddress>& addresses) {
+  for (auto& worker : workers) {
+    path::Worker& target = worker->worker;
+    worker->loop.post([&target, backend, set = make_set(backend, addresses, true)] {
+      target.set_endpoints(backend, set);
+    });
+  }
+}
+
+void Sidecar::change_trust(bool root_leaves) {
+  for (auto& worker : workers) {
+    SimWorker& target = *worker;
+    worker->loop.post([&target, root_leaves] {
+      target.tls->change_trust(root_leaves);
+      target.worker.trust_changed();
+    });
+  }
 }
 
 void Sidecar::stop_accepting() {
@@ -131,11 +173,12 @@ std::int64_t Sidecar::gauge(telemetry::Gauge gauge) const {
   return sum;
 }
 
-std::uint32_t Sidecar::permits(const std::string& backend) const {
-  for (const auto& state : snapshot_->backends) {
-    if (state.settings->name == backend) return state.limit->in_use();
+std::uint32_t Sidecar::permits() const {
+  std::uint32_t sum = 0;
+  for (const auto& weak : limits_) {
+    if (const auto limit = weak.lock()) sum += limit->in_use();
   }
-  return 0;
+  return sum;
 }
 
 std::size_t Sidecar::pooled() const {
@@ -166,11 +209,12 @@ Mesh::Mesh(const MeshOptions& taken)
       app_loop(simulation.add_loop()),
       client_loop(simulation.add_loop()),
       network(Random(options.seed * 7919 + 1)),
-      api(simulation, network, kCaller, calling_yaml(), options.workers,
+      api(simulation, network, kCaller, calling_yaml(options), options.workers,
           tls_of("spiffe://cluster.local/ns/default/sa/api")),
-      api2(simulation, network, kServer, serving_yaml(), options.workers,
+      api2(simulation, network, kServer, serving_yaml(options), options.workers,
            tls_of("spiffe://cluster.local/ns/default/sa/api2")),
       app(app_loop, network, kApp, ledger),
+      second_app(app_loop, network, kSecondApp, ledger),
       client(client_loop, network.dialer(client_loop, kCaller), ledger),
       outsider(client_loop, network.dialer(client_loop, kOutsider), ledger) {
   network.conditions = options.network;
@@ -194,6 +238,10 @@ void Mesh::call(std::vector<int> ids, bool pipelined, std::chrono::nanoseconds s
 
 void Mesh::call_from_outside(std::vector<int> ids, bool pipelined) {
   outsider.connect(kApp, std::move(ids), pipelined);
+}
+
+void Mesh::after(std::chrono::nanoseconds time, std::function<void()> what) {
+  client_loop.spawn(wait_and_do(client_loop, time, std::move(what)));
 }
 
 bool Mesh::run(std::chrono::nanoseconds limit) {
@@ -233,7 +281,7 @@ std::vector<std::string> Mesh::end() {
   for (const Sidecar* sidecar : {&api, &api2}) {
     expect_none(sidecar->gauge(telemetry::Gauge::exchanges_active), "exchanges");
     // Without exchanges, every permit belongs to an idle connection.
-    expect_none(static_cast<std::int64_t>(sidecar->permits("api2.default")) -
+    expect_none(static_cast<std::int64_t>(sidecar->permits()) -
                     static_cast<std::int64_t>(sidecar == &api ? sidecar->pooled() : 0),
                 "permits of connections in use");
   }
@@ -242,7 +290,7 @@ std::vector<std::string> Mesh::end() {
   expect_none(static_cast<std::int64_t>(simulation.timers()), "timers");
   for (Sidecar* sidecar : {&api, &api2}) {
     expect_none(static_cast<std::int64_t>(sidecar->pooled()), "pooled connections");
-    expect_none(sidecar->permits("api2.default"), "permits");
+    expect_none(sidecar->permits(), "permits");
     expect_none(sidecar->gauge(telemetry::Gauge::connections_inbound), "inbound connections");
     expect_none(sidecar->gauge(telemetry::Gauge::connections_outbound), "outbound connections");
     expect_none(sidecar->gauge(telemetry::Gauge::upstream_idle), "idle upstream connections");
@@ -251,6 +299,7 @@ std::vector<std::string> Mesh::end() {
     sidecar->stop_accepting();
   }
   app.stop();
+  second_app.stop();
   (void)simulation.run(std::chrono::minutes(1));
   expect_none(static_cast<std::int64_t>(api.spawned()), "tasks of the caller's sidecar");
   expect_none(static_cast<std::int64_t>(api2.spawned()), "tasks of the app's sidecar");
@@ -305,22 +354,23 @@ std::string Mesh::story(int id) const {
   return text;
 }
 
-std::string Mesh::calling_yaml() const {
+std::string Mesh::calling_yaml(const MeshOptions& options) {
   const bool plain = options.mesh == MeshKind::plain;
   return fmt::format(
       "identity: {{ dir: /identity }}\n"
       "services:\n"
       "  api2.default:\n"
       "    ports: {{ 80: http, 81: auto, 82: tcp }}\n"
-      "    endpoints: {{ addresses: [10.0.0.2:8080] }}\n"
+      "    endpoints: {{ addresses: [{}] }}\n"
       "    tls: {}\n"
-      "{}{}",
+      "{}{}{}",
+      options.endpoints,
       plain ? "{ mode: none }"
             : "{ mode: mesh, identities: [spiffe://cluster.local/ns/default/sa/api2] }",
-      options.service, options.calling);
+      options.service, options.services, options.calling);
 }
 
-std::string Mesh::serving_yaml() const {
+std::string Mesh::serving_yaml(const MeshOptions& options) {
   return fmt::format(
       "identity: {{ dir: /identity }}\n"
       "workload:\n"

@@ -2,11 +2,13 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "app.h"
 #include "client.h"
+#include "fake_mesh_tls.h"
 #include "path/accept_loop.h"
 #include "path/worker.h"
 #include "recording_telemetry.h"
@@ -21,11 +23,13 @@ enum class MeshKind { plain, fake_tls };
 struct MeshOptions {
   std::uint64_t seed = 1;
   test::NetworkConditions network;
-  MeshKind mesh = MeshKind::fake_tls;  ///< Plaintext sidecars tell each other no reasons.
-  unsigned workers = 1;                ///< Of each sidecar.
-  std::string service;  ///< Keys under `services.api2.default`, each line indented by 4.
-  std::string calling;  ///< Top level keys of the calling pod.
-  std::string serving;  ///< Top level keys of the serving pod.
+  MeshKind mesh = MeshKind::fake_tls;       ///< Plaintext sidecars tell each other no reasons.
+  unsigned workers = 1;                     ///< Of each sidecar.
+  std::string endpoints = "10.0.0.2:8080";  ///< Of api2.default.
+  std::string service;   ///< Keys under `services.api2.default`, each line indented by 4.
+  std::string services;  ///< More of them, each line indented by 2.
+  std::string calling;   ///< Top level keys of the calling pod.
+  std::string serving;   ///< Top level keys of the serving pod.
   std::string port = "8080: { tls: permissive }";  ///< Under `workload.ports` of the serving pod.
   std::string access = "[ { name: all, allow: [anyone] } ]";
 };
@@ -33,7 +37,7 @@ struct MeshOptions {
 /// A worker of a sidecar with what it runs on.
 struct SimWorker {
   SimWorker(test::Simulation& simulation, test::MemoryNetwork& network, IpAddress pod,
-            std::unique_ptr<upstream::MeshTls> mesh_tls, path::Shared& shared,
+            std::unique_ptr<FakeMeshTls> mesh_tls, path::Shared& shared,
             path::SnapshotPtr snapshot);
 
   void listen(test::MemoryNetwork& network, SocketAddress address, path::Entry entry);
@@ -42,7 +46,7 @@ struct SimWorker {
   test::SimLoop& loop;
   RecordingTelemetry telemetry;
   std::unique_ptr<Dialer> dialer;
-  std::unique_ptr<upstream::MeshTls> tls;
+  std::unique_ptr<FakeMeshTls> tls;
   path::Worker worker;
   Scope accepting;
   std::vector<std::unique_ptr<Listener>> listeners;
@@ -51,23 +55,28 @@ struct SimWorker {
 /// A pod's sidecar: real path/ code on simulated loops.
 class Sidecar {
  public:
-  using MakeTls = std::function<std::unique_ptr<upstream::MeshTls>()>;
+  using MakeTls = std::function<std::unique_ptr<FakeMeshTls>()>;
   Sidecar(test::Simulation& simulation, test::MemoryNetwork& network, IpAddress pod,
           const std::string& yaml, unsigned workers, const MakeTls& make_tls);
 
-  /// A new configuration for all workers, as a reload brings it.
+  /// A new configuration for all workers, as a reload brings it; each takes it at its own turn.
   void reload(const std::string& yaml);
   /// Every endpoint that the settings list, published to all workers.
   void publish_endpoints();
   void publish(const std::string& backend, std::vector<SocketAddress> addresses, bool ever = true);
+  /// The same, each worker at its own turn.
+  void post_endpoints(const std::string& backend, const std::vector<SocketAddress>& addresses);
+  /// Other roots. `root_leaves`: peers known by the old ones are no longer trusted.
+  void change_trust(bool root_leaves);
   void stop_accepting();
 
   [[nodiscard]] std::vector<telemetry::ExchangeRecord> exchanges() const;
   [[nodiscard]] std::vector<telemetry::ConnectionRecord> connections() const;
   [[nodiscard]] std::uint64_t counted(telemetry::Counter counter) const;
   [[nodiscard]] std::int64_t gauge(telemetry::Gauge gauge) const;
-  /// Permits of the backend's connection limit in use, and idle pooled connections of all workers.
-  [[nodiscard]] std::uint32_t permits(const std::string& backend) const;
+  /// Permits in use of all connection limits that reloads have brought, and idle pooled connections
+  /// of all workers.
+  [[nodiscard]] std::uint32_t permits() const;
   [[nodiscard]] std::size_t pooled() const;
   [[nodiscard]] std::size_t spawned() const;
   [[nodiscard]] std::size_t timers() const;
@@ -81,6 +90,8 @@ class Sidecar {
   resilience::StateTable states_;
   std::uint64_t version_ = 0;
   path::SnapshotPtr snapshot_;
+  using WeakLimit = std::weak_ptr<resilience::ConnectionLimit>;
+  std::set<WeakLimit, std::owner_less<WeakLimit>> limits_;  // Reloads replace them.
 };
 
 /// Two pods on one memory network: `client` beside sidecar `api` dials api2.default, whose pod has
@@ -97,6 +108,8 @@ class Mesh {
             std::chrono::nanoseconds start = std::chrono::nanoseconds(0));
   /// The same from outside, to the pod of the app.
   void call_from_outside(std::vector<int> ids, bool pipelined = false);
+  /// Does this after so long, beside the exchanges.
+  void after(std::chrono::nanoseconds time, std::function<void()> what);
   /// Runs until the clients have gone; false if they have not within the limit.
   bool run(std::chrono::nanoseconds limit = std::chrono::hours(2));
   /// Runs for so long.
@@ -107,8 +120,8 @@ class Mesh {
   /// The same as an expectation that nothing was.
   void wind_down();
 
-  [[nodiscard]] std::string calling_yaml() const;
-  [[nodiscard]] std::string serving_yaml() const;
+  [[nodiscard]] static std::string calling_yaml(const MeshOptions& options);
+  [[nodiscard]] static std::string serving_yaml(const MeshOptions& options);
   [[nodiscard]] Exchanged& operator[](int id) { return ledger.at(id); }
 
   /// For a failing test: what happened to the exchange, as a person reads it.
@@ -119,6 +132,7 @@ class Mesh {
   static const IpAddress kOutsider;
   static const SocketAddress kService;  ///< The virtual address of api2.default:80.
   static const SocketAddress kApp;
+  static const SocketAddress kSecondApp;  ///< On the same pod.
 
   MeshOptions options;
   test::Simulation simulation;
@@ -129,6 +143,7 @@ class Mesh {
   Sidecar api;
   Sidecar api2;
   App app;
+  App second_app;
   Client client;
   Client outsider;
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "changes.h"
 #include "inspection.h"
 
 namespace epaulet::sim {
@@ -12,18 +13,20 @@ std::string replay_command(std::uint64_t seed) {
 
 std::vector<std::string> simulate(std::uint64_t seed) {
   Dice dice(seed);
-  const Scenario scenario = draw_scenario(dice, seed);
+  Scenario scenario = draw_scenario(dice, seed);
   Mesh mesh(scenario.options);
-  mesh.app.keep_alive = scenario.app_keep_alive;
+  mesh.second_app.keep_alive = mesh.app.keep_alive = scenario.app_keep_alive;
   mesh.client.think = scenario.client_think;
   const auto conversations = draw_conversations(dice, scenario, mesh);
+  draw_changes(dice, scenario, mesh);
   auto problems = mesh.end();
   Inspection inspection(mesh, scenario);
   for (const auto& conversation : conversations) inspection.inspect(conversation);
   problems.insert(problems.end(), inspection.problems.begin(), inspection.problems.end());
   if (!problems.empty()) {
     problems.push_back(fmt::format("weather {}, configuration:\n{}",
-                                   static_cast<int>(scenario.weather), mesh.calling_yaml()));
+                                   static_cast<int>(scenario.weather),
+                                   Mesh::calling_yaml(mesh.options)));
   }
   return problems;
 }

@@ -12,6 +12,21 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Nanoseconds = std::chrono::nanoseconds;
 
+constexpr std::string_view kOtherService =
+    "  {}.default:\n"
+    "    ports: {{ 80: http }}\n"
+    "    endpoints: {{ addresses: [10.0.0.3:80] }}\n"
+    "    tls: {{ mode: none }}\n";
+constexpr std::string_view kAsidePlain =
+    "backends: { aside: { endpoints: { addresses: [10.0.0.2:8081] }, tls: { mode: none } } }\n";
+constexpr std::string_view kAsideMesh =
+    "backends: { aside: { endpoints: { addresses: [10.0.0.2:8081] },\n"
+    "  tls: { mode: mesh, identities: [spiffe://cluster.local/ns/default/sa/api2] } } }\n";
+
+auto in_ms(Nanoseconds time) {
+  return std::chrono::duration_cast<milliseconds>(time).count();
+}
+
 bool faults_happen(Weather weather) {
   return weather == Weather::app_faults || weather == Weather::all;
 }
@@ -96,20 +111,10 @@ AnswerScript draw_answer(Dice& dice, const Scenario& scenario) {
 
 }  // namespace
 
-Scenario draw_scenario(Dice& dice, std::uint64_t seed) {
-  Scenario scenario;
-  scenario.weather = dice.one_of({Weather::calm, Weather::calm, Weather::app_faults,
-                                  Weather::aborts, Weather::resets, Weather::all});
-  const bool calm = scenario.weather == Weather::calm;
-  auto& options = scenario.options;
-  options.seed = seed;
-  options.network = draw_network(dice, scenario.weather);
+void draw_calling(Dice& dice, const Scenario& scenario, MeshOptions& options) {
+  const bool calm = is_calm(scenario);
   options.mesh = dice.chance(0.7) ? MeshKind::fake_tls : MeshKind::plain;
-  options.workers = dice.chance(0.4) ? 2 : 1;
-  scenario.body_most = options.network.read_max < 100 ? 1'500 : 200 * 1024;
-  const auto timeout = calm ? seconds(60) : dice.one_of({seconds(1), seconds(3), seconds(15)});
-  scenario.request_timeout = timeout;
-  std::string timeouts = fmt::format("request: {}s", timeout.count());
+  std::string timeouts = fmt::format("request: {}ms", in_ms(scenario.request_timeout));
   if (!calm && dice.chance(0.4)) timeouts += ", attempt: 300ms";
   if (!calm && dice.chance(0.3)) timeouts += ", idle: 500ms";
   std::string retries = fmt::format("max: {}, backoff: {{ initial: {} }}", dice.number(0, 3),
@@ -121,11 +126,57 @@ Scenario draw_scenario(Dice& dice, std::uint64_t seed) {
     options.service += fmt::format("    limits: {{ connections: {}, pending: {} }}\n",
                                    dice.number(1, 4), calm ? 1'000 : dice.one_of({1'000, 2}));
   }
-  options.serving = fmt::format("timeouts: {{ request: {}s }}\n", timeout.count() * 2);
+  options.endpoints =
+      dice.one_of<const char*>({"10.0.0.2:8080", "10.0.0.2:8081", "10.0.0.2:8080, 10.0.0.2:8081"});
+  options.services.clear();
+  options.calling.clear();
+  // Before and behind ours by name: its position changes.
+  for (const char* name : {"another", "zoo"}) {
+    if (!dice.chance(0.3)) continue;
+    options.services += fmt::format(kOtherService, name);
+  }
+  if (dice.chance(0.3)) {
+    options.service += "    routes: [ { name: all, to: [ { backend: aside } ] } ]\n";
+    options.calling += options.mesh == MeshKind::plain ? kAsidePlain : kAsideMesh;
+  }
+}
+
+void draw_serving(Dice& dice, const Scenario& scenario, MeshOptions& options) {
+  const auto port = fmt::format("{{ tls: permissive, protocol: {} }}",
+                                dice.one_of<const char*>({"auto", "auto", "http"}));
+  options.port = fmt::format("8080: {0}, 8081: {0}", port);
+  options.access = "[ { name: all, allow: [anyone] } ]";
+  if (!is_calm(scenario) && dice.chance(0.2)) {
+    // A neighbour of the port that is called, or all but POST.
+    options.access =
+        dice.one_of<const char*>({"[ { name: first, ports: [8080], allow: [anyone] } ]",
+                                  "[ { name: some, ports: [8081], allow: [anyone] } ]",
+                                  "[ { name: reads, methods: [GET, HEAD], allow: [anyone] } ]"});
+  }
+  std::string timeouts = fmt::format("request: {}ms", 2 * in_ms(scenario.request_timeout));
+  if (!is_calm(scenario) && dice.chance(0.2)) timeouts += ", keep_alive: 300ms";
+  options.serving = fmt::format("timeouts: {{ {} }}\n", timeouts);
+}
+
+Scenario draw_scenario(Dice& dice, std::uint64_t seed) {
+  Scenario scenario;
+  scenario.weather = dice.one_of({Weather::calm, Weather::calm, Weather::app_faults,
+                                  Weather::aborts, Weather::resets, Weather::all});
+  const bool calm = is_calm(scenario);
+  auto& options = scenario.options;
+  options.seed = seed;
+  options.network = draw_network(dice, scenario.weather);
+  options.workers = dice.chance(0.4) ? 2 : 1;
+  scenario.body_most = options.network.read_max < 100 ? 1'500 : 200 * 1024;
+  scenario.request_timeout =
+      calm ? seconds(60) : dice.one_of({seconds(1), seconds(3), seconds(15)});
   scenario.app_keep_alive =
       dice.one_of<Nanoseconds>({Nanoseconds(0), Nanoseconds(0), milliseconds(100), seconds(4)});
   scenario.client_think =
       dice.one_of<Nanoseconds>({Nanoseconds(0), milliseconds(1), milliseconds(100), seconds(3)});
+  scenario.idle_ends = scenario.app_keep_alive.count() > 0;
+  draw_calling(dice, scenario, options);
+  draw_serving(dice, scenario, options);
   return scenario;
 }
 

@@ -19,7 +19,12 @@ struct Scenario {
   std::chrono::nanoseconds app_keep_alive{0};
   std::chrono::nanoseconds client_think{0};
   std::size_t body_most = 0;
+  bool idle_ends = false;  ///< Somebody may end an idle connection when a request is on its way.
 };
+
+[[nodiscard]] inline bool is_calm(const Scenario& scenario) {
+  return scenario.weather == Weather::calm;
+}
 
 /// One connection of the client.
 struct Conversation {
@@ -27,6 +32,10 @@ struct Conversation {
   bool pipelined = false;
 };
 
+/// Draws the caller's sidecar's settings: where it dials, with which limits and retries.
+void draw_calling(Dice& dice, const Scenario& scenario, MeshOptions& options);
+/// Draws the settings of the app's sidecar.
+void draw_serving(Dice& dice, const Scenario& scenario, MeshOptions& options);
 [[nodiscard]] Scenario draw_scenario(Dice& dice, std::uint64_t seed);
 /// Draws the connections of the client and starts them.
 [[nodiscard]] std::vector<Conversation> draw_conversations(Dice& dice, const Scenario& scenario,
