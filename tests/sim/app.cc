@@ -15,7 +15,7 @@ App::App(test::SimLoop& loop, test::MemoryNetwork& network, SocketAddress addres
       acceptor_(network.listen(loop, address),
                 [this](StreamPtr stream) { loop_.spawn(serve(std::move(stream))); }) {}
 
-Task<bool> App::await_request(Peer& peer) {
+Task<bool> App::await_request(Peer& peer, bool fresh) {
   Scope idle(scope_);
   if (keep_alive.count() > 0) {
     idle.set_deadline(loop_.now() + keep_alive, {ErrorCode::idle_timeout, Side::self, Stage::none});
@@ -23,6 +23,9 @@ Task<bool> App::await_request(Peer& peer) {
   if (!peer.reader.rest().empty()) co_return true;
   std::array<std::byte, 1> first;
   const auto got = co_await read_some(peer.stream(), first, idle);
+  if (!got && fresh && answers_silence) {
+    (void)co_await peer.write("HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n");
+  }
   if (!got || *got == 0) co_return false;
   peer.reader.append(as_text(first));
   co_return true;
@@ -32,10 +35,11 @@ Task<void> App::serve(StreamPtr stream) {
   ++open_;
   Peer peer(std::move(stream), scope_, MessageReader::Kind::request);
   After after = After::keep;
+  bool fresh = true;
   // Not `while (a && co_await b)`: g++ 12 does not look at a
   // (tests/unit/runtime/toolchain_test.cc).
   while (after == After::keep) {
-    if (!co_await await_request(peer)) break;
+    if (!co_await await_request(peer, std::exchange(fresh, false))) break;
     if (!co_await peer.read_message(true)) break;
     const int id = id_of(peer.reader.message());
     if (!ledger_.contains(id)) {

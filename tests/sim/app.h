@@ -18,6 +18,8 @@ class App {
   [[nodiscard]] std::size_t connections_open() const { return open_; }
   /// Idle connections are closed after so long; zero: never.
   std::chrono::nanoseconds keep_alive{0};
+  /// Before it closes a connection that has never asked for anything, it answers 408, as node does.
+  bool answers_silence = false;
   /// Ends everything.
   void stop() { scope_.cancel({ErrorCode::cancelled, Side::self, Stage::shutdown}); }
 
@@ -25,7 +27,7 @@ class App {
   enum class After { keep, close, reset };
 
   Task<void> serve(StreamPtr stream);
-  Task<bool> await_request(Peer& peer);
+  Task<bool> await_request(Peer& peer, bool fresh);
   Task<After> handle(Peer& peer, int id);
   Task<After> suffer(Peer& peer, AnswerScript::Fault fault);
   Task<bool> answer(Peer& peer, int id, std::size_t index);

@@ -27,22 +27,23 @@ std::string head_text(const Exchanged& exchanged, int id) {
 
 }  // namespace
 
-void Client::connect(SocketAddress to, std::vector<int> ids, bool pipelined,
-                     std::chrono::nanoseconds start) {
+void Client::connect(SocketAddress to, std::vector<int> ids, Manner manner) {
   ++open_;
-  loop_.spawn(converse(to, std::move(ids), pipelined, start));
+  loop_.spawn(converse(to, std::move(ids), manner));
 }
 
-Task<void> Client::converse(SocketAddress to, std::vector<int> ids, bool pipelined,
-                            std::chrono::nanoseconds start) {
+Task<void> Client::converse(SocketAddress to, std::vector<int> ids, Manner manner) {
   Scope scope(loop_);
   scope.set_deadline(loop_.now() + kPatience, {ErrorCode::idle_timeout, Side::self, Stage::none});
-  (void)co_await sleep_until(scope, loop_.now() + start);
+  (void)co_await sleep_until(scope, loop_.now() + manner.start);
   for (const int id : ids) ledger_.at(id).never_asked = true;
   auto dialled = co_await dialer_->dial(to, scope);
   if (dialled) {
     Peer peer(std::move(*dialled), scope, MessageReader::Kind::response);
-    if (pipelined) {
+    if (manner.silence.count() > 0) {
+      (void)co_await sleep_until(scope, loop_.now() + manner.silence);
+    }
+    if (manner.pipelined) {
       co_await pipeline(peer, ids);
     } else {
       for (const int id : ids) {

@@ -7,24 +7,28 @@
 
 namespace epaulet::sim {
 
+/// How a connection goes about its exchanges.
+struct Manner {
+  bool pipelined = false;               ///< All are written without waiting for answers.
+  std::chrono::nanoseconds start{0};    ///< It is dialled after so long,
+  std::chrono::nanoseconds silence{0};  ///< and says nothing for so long.
+};
+
 /// The application that dials: each connection makes its exchanges as their scripts say.
 class Client {
  public:
   Client(test::SimLoop& loop, std::unique_ptr<Dialer> dialer, Ledger& ledger)
       : loop_(loop), dialer_(std::move(dialer)), ledger_(ledger) {}
 
-  /// Starts a connection that makes these exchanges, one after the other or, pipelined, all written
-  /// without waiting for answers. `start`: after so long.
-  void connect(SocketAddress to, std::vector<int> ids, bool pipelined = false,
-               std::chrono::nanoseconds start = std::chrono::nanoseconds(0));
+  /// Starts a connection that makes these exchanges, one after the other.
+  void connect(SocketAddress to, std::vector<int> ids, Manner manner = {});
   [[nodiscard]] std::size_t connections_open() const { return open_; }
 
   /// Between the exchanges of a connection.
   std::chrono::nanoseconds think{0};
 
  private:
-  Task<void> converse(SocketAddress to, std::vector<int> ids, bool pipelined,
-                      std::chrono::nanoseconds start);
+  Task<void> converse(SocketAddress to, std::vector<int> ids, Manner manner);
   Task<bool> exchange(Peer& peer, int id);
   Task<void> pipeline(Peer& peer, const std::vector<int>& ids);
   /// Writes one request. False: the connection is of no more use.

@@ -31,11 +31,15 @@ class Inspection {
   /// longer than the exchange had. Either costs the connection.
   [[nodiscard]] bool rest_was_left(const Exchanged& exchanged) const;
 
+  /// The one that the caller's connection came to.
+  [[nodiscard]] const Sidecar& first_sidecar() const { return outside_ ? mesh_.api2 : mesh_.api; }
+
   Mesh& mesh_;
   const Scenario& scenario_;
   int id_ = 0;
   int before_ = 0;
   bool pipelined_ = false;
+  bool outside_ = false;
   bool aborted_ = false;  ///< The caller has reset the connection, at some exchange of it.
 };
 

@@ -232,12 +232,12 @@ int Mesh::add(RequestScript request, AnswerScript answer) {
   return next_id_++;
 }
 
-void Mesh::call(std::vector<int> ids, bool pipelined, std::chrono::nanoseconds start) {
-  client.connect(kService, std::move(ids), pipelined, start);
+void Mesh::call_port(std::uint16_t port, std::vector<int> ids, Manner manner) {
+  client.connect({kService.ip, port}, std::move(ids), manner);
 }
 
-void Mesh::call_from_outside(std::vector<int> ids, bool pipelined) {
-  outsider.connect(kApp, std::move(ids), pipelined);
+void Mesh::call_from_outside(std::vector<int> ids, Manner manner) {
+  outsider.connect(kApp, std::move(ids), manner);
 }
 
 void Mesh::after(std::chrono::nanoseconds time, std::function<void()> what) {

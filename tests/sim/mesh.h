@@ -105,9 +105,13 @@ class Mesh {
   int add(RequestScript request, AnswerScript answer = {});
   /// Starts a connection of the client to the service.
   void call(std::vector<int> ids, bool pipelined = false,
-            std::chrono::nanoseconds start = std::chrono::nanoseconds(0));
+            std::chrono::nanoseconds start = std::chrono::nanoseconds(0)) {
+    call_port(80, std::move(ids), {pipelined, start});
+  }
+  /// The same at another port of the service: 81 is `auto`.
+  void call_port(std::uint16_t port, std::vector<int> ids, Manner manner);
   /// The same from outside, to the pod of the app.
-  void call_from_outside(std::vector<int> ids, bool pipelined = false);
+  void call_from_outside(std::vector<int> ids, Manner manner = {});
   /// Does this after so long, beside the exchanges.
   void after(std::chrono::nanoseconds time, std::function<void()> what);
   /// Runs until the clients have gone; false if they have not within the limit.

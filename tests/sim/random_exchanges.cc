@@ -16,6 +16,7 @@ std::vector<std::string> simulate(std::uint64_t seed) {
   Scenario scenario = draw_scenario(dice, seed);
   Mesh mesh(scenario.options);
   mesh.second_app.keep_alive = mesh.app.keep_alive = scenario.app_keep_alive;
+  mesh.second_app.answers_silence = mesh.app.answers_silence = scenario.answers_silence;
   mesh.client.think = scenario.client_think;
   const auto conversations = draw_conversations(dice, scenario, mesh);
   draw_changes(dice, scenario, mesh);

@@ -175,19 +175,29 @@ Scenario draw_scenario(Dice& dice, std::uint64_t seed) {
   scenario.client_think =
       dice.one_of<Nanoseconds>({Nanoseconds(0), milliseconds(1), milliseconds(100), seconds(3)});
   scenario.idle_ends = scenario.app_keep_alive.count() > 0;
+  scenario.answers_silence = dice.chance(0.5);
   draw_calling(dice, scenario, options);
   draw_serving(dice, scenario, options);
   return scenario;
 }
 
-std::vector<Conversation> draw_conversations(Dice& dice, const Scenario& scenario, Mesh& mesh) {
+std::vector<Conversation> draw_conversations(Dice& dice, Scenario& scenario, Mesh& mesh) {
   std::vector<Conversation> conversations(dice.number(1, 5));
   for (auto& conversation : conversations) {
     const std::size_t count = dice.number(1, 6);
-    conversation.pipelined = dice.chance(0.2);
+    auto& manner = conversation.manner;
+    manner.pipelined = dice.chance(0.2);
+    manner.start = milliseconds(dice.number(0, 500));
+    const bool looks = dice.chance(0.3);  // At a port where the first bytes decide.
+    conversation.outside = dice.chance(0.1);
+    if ((looks || conversation.outside) && dice.chance(0.6)) {
+      manner.silence = milliseconds(dice.one_of({5, 15, 60, 300, 1'500, 4'000, 11'000}));
+      // A connection dialled for it may end just as it is taken for another caller.
+      scenario.idle_ends = true;
+    }
     for (std::size_t i = 0; i < count; ++i) {
       auto request = draw_request(dice, scenario);
-      if (conversation.pipelined) {
+      if (manner.pipelined) {
         // Nothing is written behind what ends the connection.
         request.http10 = false;
         request.half_close = request.half_close && i + 1 == count;
@@ -196,7 +206,11 @@ std::vector<Conversation> draw_conversations(Dice& dice, const Scenario& scenari
       }
       conversation.ids.push_back(mesh.add(request, draw_answer(dice, scenario)));
     }
-    mesh.call(conversation.ids, conversation.pipelined, milliseconds(dice.number(0, 500)));
+    if (conversation.outside) {
+      mesh.call_from_outside(conversation.ids, manner);
+    } else {
+      mesh.call_port(looks ? 81 : 80, conversation.ids, manner);
+    }
   }
   return conversations;
 }

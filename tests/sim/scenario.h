@@ -17,6 +17,7 @@ struct Scenario {
   Weather weather = Weather::calm;
   std::chrono::nanoseconds request_timeout{0};
   std::chrono::nanoseconds app_keep_alive{0};
+  bool answers_silence = false;  ///< The app: 408.
   std::chrono::nanoseconds client_think{0};
   std::size_t body_most = 0;
   bool idle_ends = false;  ///< Somebody may end an idle connection when a request is on its way.
@@ -29,7 +30,8 @@ struct Scenario {
 /// One connection of the client.
 struct Conversation {
   std::vector<int> ids;
-  bool pipelined = false;
+  Manner manner;
+  bool outside = false;  ///< Not through the caller's sidecar.
 };
 
 /// Draws the caller's sidecar's settings: where it dials, with which limits and retries.
@@ -38,7 +40,7 @@ void draw_calling(Dice& dice, const Scenario& scenario, MeshOptions& options);
 void draw_serving(Dice& dice, const Scenario& scenario, MeshOptions& options);
 [[nodiscard]] Scenario draw_scenario(Dice& dice, std::uint64_t seed);
 /// Draws the connections of the client and starts them.
-[[nodiscard]] std::vector<Conversation> draw_conversations(Dice& dice, const Scenario& scenario,
+[[nodiscard]] std::vector<Conversation> draw_conversations(Dice& dice, Scenario& scenario,
                                                            Mesh& mesh);
 
 }  // namespace epaulet::sim
