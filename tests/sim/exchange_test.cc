@@ -223,12 +223,12 @@ TEST(Exchange, a_reload_that_takes_the_service_or_its_port_away_leaves_no_servic
     mesh.call({first, second});
     mesh.pass(milliseconds(500));
     expect_delivered_once(mesh, first);
-    auto yaml = mesh.calling_yaml();
+    auto yaml = Mesh::calling_yaml(mesh.options);
     const std::string_view gone = whole ? "api2.default:" : "80: http, ";
     yaml.replace(yaml.find(gone), gone.size(), whole ? "other.default:" : "");
     mesh.api.reload(yaml);
     mesh.pass(seconds(2));
-    mesh.api.reload(mesh.calling_yaml());
+    mesh.api.reload(Mesh::calling_yaml(mesh.options));
     mesh.wind_down();
     expect_refused(mesh, second, 503);
     EXPECT_EQ(outcome(mesh.api, second), ErrorCode::no_service);
