@@ -35,9 +35,23 @@ void draw_trust(Dice& dice, const Scenario& scenario, Mesh& mesh, Nanoseconds at
   mesh.after(at, [&sidecar, root_leaves] { sidecar.change_trust(root_leaves); });
 }
 
+void draw_drain(Dice& dice, Scenario& scenario, Mesh& mesh) {
+  Sidecar& sidecar = dice.chance(0.7) ? mesh.api2 : mesh.api;
+  const auto begin = milliseconds(dice.number(0, dice.one_of<std::size_t>({100, 1'500, 9'000})));
+  const auto grace = dice.one_of<Nanoseconds>({Nanoseconds(0), milliseconds(5), milliseconds(500)});
+  // In calm weather nobody takes longer than this.
+  const auto timeout =
+      is_calm(scenario)
+          ? Nanoseconds(std::chrono::minutes(2))
+          : dice.one_of<Nanoseconds>({milliseconds(1), milliseconds(300), std::chrono::seconds(5)});
+  scenario.drains = true;
+  mesh.drain(sidecar, begin, grace, timeout);
+}
+
 }  // namespace
 
 void draw_changes(Dice& dice, Scenario& scenario, Mesh& mesh) {
+  if (dice.chance(0.15)) draw_drain(dice, scenario, mesh);
   if (dice.chance(0.3)) return;
   const std::size_t count = dice.size(12);
   const std::size_t span = dice.one_of<std::size_t>({50, 1'000, 8'000});

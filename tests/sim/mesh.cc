@@ -43,6 +43,8 @@ const SocketAddress Mesh::kService{IpAddress::v4(0xF0000001), 80};
 const SocketAddress Mesh::kApp{IpAddress::v4(0x0A000002), 8080};
 const SocketAddress Mesh::kSecondApp{IpAddress::v4(0x0A000002), 8081};
 
+const Error SimWorker::kDraining{ErrorCode::draining, Side::self, Stage::shutdown};
+
 SimWorker::SimWorker(test::Simulation& simulation, test::MemoryNetwork& network, IpAddress pod,
                      std::unique_ptr<FakeMeshTls> mesh_tls, path::Shared& shared,
                      path::SnapshotPtr snapshot)
@@ -50,7 +52,8 @@ SimWorker::SimWorker(test::Simulation& simulation, test::MemoryNetwork& network,
       dialer(network.exempt_dialer(loop, pod)),
       tls(std::move(mesh_tls)),
       worker(loop, *dialer, *tls, telemetry, shared, std::move(snapshot)),
-      accepting(loop) {
+      accepting_inbound(loop),
+      accepting_outbound(loop) {
   listen(network, {pod, kOutboundPort}, path::Entry::outbound);
   listen(network, {pod, kInboundPort}, path::Entry::inbound);
   listen(network, {pod, kDirectPort}, path::Entry::direct);
@@ -58,7 +61,13 @@ SimWorker::SimWorker(test::Simulation& simulation, test::MemoryNetwork& network,
 
 void SimWorker::listen(test::MemoryNetwork& network, SocketAddress address, path::Entry entry) {
   listeners.push_back(network.listen(loop, address));
-  loop.spawn(path::accept_loop(worker, *listeners.back(), entry, accepting));
+  loop.spawn(accept_from(listeners.size() - 1, entry));
+}
+
+Task<void> SimWorker::accept_from(std::size_t listener, path::Entry entry) {
+  Scope& scope = entry == path::Entry::outbound ? accepting_outbound : accepting_inbound;
+  co_await path::accept_loop(worker, *listeners[listener], entry, scope);
+  listeners[listener].reset();  // From now on dials are refused.
 }
 
 Sidecar::Sidecar(test::Simulation& simulation, test::MemoryNetwork& network, IpAddress pod,
@@ -142,6 +151,38 @@ void Sidecar::change_trust(bool root_leaves) {
 
 void Sidecar::stop_accepting() {
   for (auto& worker : workers) worker->stop_accepting();
+}
+
+Task<void> Sidecar::drain(Loop& control, std::chrono::nanoseconds grace,
+                          std::chrono::nanoseconds timeout) {
+  const auto on_every_worker = [this](void (*job)(SimWorker&)) {
+    for (auto& worker : workers) worker->loop.post([&target = *worker, job] { job(target); });
+  };
+  Scope scope(control);
+  const auto begin = control.now();
+  inbound_until_ = begin + grace;
+  on_every_worker([](SimWorker& worker) { worker.worker.begin_drain(); });
+  (void)co_await sleep_until(scope, begin + grace);
+  on_every_worker([](SimWorker& worker) {
+    worker.stop_inbound();
+    worker.worker.end_idle_inbound();
+  });
+  do {
+    (void)co_await sleep_until(scope, control.now() + std::chrono::milliseconds(20));
+  } while (connections_open() > 0 && control.now() < begin + grace + timeout);
+  on_every_worker([](SimWorker& worker) {
+    worker.stop_accepting();
+    worker.worker.cut({ErrorCode::drain_timeout, Side::self, Stage::shutdown});
+  });
+  drained_at_ = control.now();
+}
+
+std::size_t Sidecar::connections_open() const {
+  std::size_t sum = 0;
+  for (const auto& worker : workers) {
+    sum += worker->worker.inbound_connections + worker->worker.outbound_connections;
+  }
+  return sum;
 }
 
 std::vector<telemetry::ExchangeRecord> Sidecar::exchanges() const {
@@ -244,6 +285,16 @@ void Mesh::after(std::chrono::nanoseconds time, std::function<void()> what) {
   client_loop.spawn(wait_and_do(client_loop, time, std::move(what)));
 }
 
+void Mesh::drain(Sidecar& sidecar, std::chrono::nanoseconds begin, std::chrono::nanoseconds grace,
+                 std::chrono::nanoseconds timeout) {
+  after(begin, [this, &sidecar, grace, timeout] {
+    client_loop.spawn(sidecar.drain(client_loop, grace, timeout));
+  });
+  after(begin + grace + timeout + std::chrono::milliseconds(100), [this, &sidecar] {
+    drains_end_ = drains_end_ && sidecar.drained_at() && sidecar.connections_open() == 0;
+  });
+}
+
 bool Mesh::run(std::chrono::nanoseconds limit) {
   return simulation.run_until(
       [this] { return client.connections_open() + outsider.connections_open() == 0; }, limit);
@@ -271,6 +322,7 @@ std::vector<std::string> Mesh::end() {
     if (count != 0) leaks.push_back(fmt::format("{} {} left", count, what));
   };
   if (!run()) leaks.emplace_back("a client waits for ever");
+  if (!drains_end_) leaks.emplace_back("a drain has not ended in time");
   // What a client has left behind ends by its own deadlines.
   (void)simulation.run_until(
       [this] {

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -41,15 +42,25 @@ struct SimWorker {
             path::SnapshotPtr snapshot);
 
   void listen(test::MemoryNetwork& network, SocketAddress address, path::Entry entry);
-  void stop_accepting() { accepting.cancel({ErrorCode::cancelled, Side::self, Stage::shutdown}); }
+  /// Inbound and outbound accepting end as at a drain: with what waits in the queue.
+  void stop_inbound() { accepting_inbound.cancel(kDraining); }
+  void stop_accepting() {
+    stop_inbound();
+    accepting_outbound.cancel(kDraining);
+  }
 
   test::SimLoop& loop;
   RecordingTelemetry telemetry;
   std::unique_ptr<Dialer> dialer;
   std::unique_ptr<FakeMeshTls> tls;
   path::Worker worker;
-  Scope accepting;
+  Scope accepting_inbound;
+  Scope accepting_outbound;
   std::vector<std::unique_ptr<Listener>> listeners;
+
+ private:
+  Task<void> accept_from(std::size_t listener, path::Entry entry);
+  static const Error kDraining;
 };
 
 /// A pod's sidecar: real path/ code on simulated loops.
@@ -69,6 +80,13 @@ class Sidecar {
   /// Other roots. `root_leaves`: peers known by the old ones are no longer trusted.
   void change_trust(bool root_leaves);
   void stop_accepting();
+  /// What the process does after SIGTERM, from now on. server/drain.cc
+  Task<void> drain(Loop& control, std::chrono::nanoseconds grace, std::chrono::nanoseconds timeout);
+  /// Nothing: it does not drain.
+  [[nodiscard]] std::optional<TimePoint> inbound_until() const { return inbound_until_; }
+  [[nodiscard]] std::optional<TimePoint> drained_at() const { return drained_at_; }
+  /// Connections that are served, those of the app included.
+  [[nodiscard]] std::size_t connections_open() const;
 
   [[nodiscard]] std::vector<telemetry::ExchangeRecord> exchanges() const;
   [[nodiscard]] std::vector<telemetry::ConnectionRecord> connections() const;
@@ -89,6 +107,8 @@ class Sidecar {
 
   resilience::StateTable states_;
   std::uint64_t version_ = 0;
+  std::optional<TimePoint> inbound_until_;
+  std::optional<TimePoint> drained_at_;
   path::SnapshotPtr snapshot_;
   using WeakLimit = std::weak_ptr<resilience::ConnectionLimit>;
   std::set<WeakLimit, std::owner_less<WeakLimit>> limits_;  // Reloads replace them.
@@ -114,6 +134,9 @@ class Mesh {
   void call_from_outside(std::vector<int> ids, Manner manner = {});
   /// Does this after so long, beside the exchanges.
   void after(std::chrono::nanoseconds time, std::function<void()> what);
+  /// Begins to drain one of the sidecars after so long.
+  void drain(Sidecar& sidecar, std::chrono::nanoseconds begin, std::chrono::nanoseconds grace,
+             std::chrono::nanoseconds timeout);
   /// Runs until the clients have gone; false if they have not within the limit.
   bool run(std::chrono::nanoseconds limit = std::chrono::hours(2));
   /// Runs for so long.
@@ -154,6 +177,7 @@ class Mesh {
  private:
   [[nodiscard]] Sidecar::MakeTls tls_of(const char* identity);
   int next_id_ = 1;
+  bool drains_end_ = true;
 };
 
 }  // namespace epaulet::sim

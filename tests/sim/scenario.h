@@ -20,6 +20,7 @@ struct Scenario {
   bool answers_silence = false;  ///< The app: 408.
   std::chrono::nanoseconds client_think{0};
   std::size_t body_most = 0;
+  bool drains = false;
   bool idle_ends = false;  ///< Somebody may end an idle connection when a request is on its way.
 };
 
