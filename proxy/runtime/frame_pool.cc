@@ -23,6 +23,7 @@ struct FreeList {
 
 struct ThreadPools {
   std::array<FreeList, kClasses> lists{};
+  std::size_t in_use = 0;
   ~ThreadPools() { trim(); }
   void trim() {
     for (auto& list : lists) {
@@ -47,15 +48,18 @@ constexpr std::size_t class_of(std::size_t bytes) {
 #ifdef EPAULET_NO_POOLS
 
 void* FramePool::allocate(std::size_t bytes) {
+  ++pools.in_use;
   return ::operator new(bytes);
 }
 void FramePool::deallocate(void* block, std::size_t) noexcept {
+  --pools.in_use;
   ::operator delete(block);
 }
 
 #else
 
 void* FramePool::allocate(std::size_t bytes) {
+  ++pools.in_use;
   if (bytes == 0 || bytes > limits::kFrameBytesMax) return ::operator new(bytes);
   FreeList& list = pools.lists[class_of(bytes)];
   if (list.head == nullptr) return ::operator new((class_of(bytes) + 1) * kGranule);
@@ -66,6 +70,7 @@ void* FramePool::allocate(std::size_t bytes) {
 }
 
 void FramePool::deallocate(void* block, std::size_t bytes) noexcept {
+  --pools.in_use;
   if (bytes == 0 || bytes > limits::kFrameBytesMax) return ::operator delete(block);
   FreeList& list = pools.lists[class_of(bytes)];
   if (list.count >= limits::kPooledFramesMax) return ::operator delete(block);
@@ -75,6 +80,10 @@ void FramePool::deallocate(void* block, std::size_t bytes) noexcept {
 }
 
 #endif
+
+std::size_t FramePool::in_use() noexcept {
+  return pools.in_use;
+}
 
 void FramePool::trim() {
   pools.trim();

@@ -4,6 +4,7 @@
 
 #include "changes.h"
 #include "inspection.h"
+#include "runtime/frame_pool.h"
 
 namespace epaulet::sim {
 
@@ -11,7 +12,9 @@ std::string replay_command(std::uint64_t seed) {
   return fmt::format("sim_run --seeds 1 --from {}", seed);
 }
 
-std::vector<std::string> simulate(std::uint64_t seed) {
+namespace {
+
+std::vector<std::string> run(std::uint64_t seed) {
   Dice dice(seed);
   Scenario scenario = draw_scenario(dice, seed);
   Mesh mesh(scenario.options);
@@ -28,6 +31,18 @@ std::vector<std::string> simulate(std::uint64_t seed) {
     problems.push_back(fmt::format("weather {}, configuration:\n{}",
                                    static_cast<int>(scenario.weather),
                                    Mesh::calling_yaml(mesh.options)));
+  }
+  return problems;
+}
+
+}  // namespace
+
+std::vector<std::string> simulate(std::uint64_t seed) {
+  const auto frames = FramePool::in_use();
+  auto problems = run(seed);
+  if (FramePool::in_use() != frames) {
+    problems.push_back(
+        fmt::format("{} coroutine frames before, {} behind it", frames, FramePool::in_use()));
   }
   return problems;
 }

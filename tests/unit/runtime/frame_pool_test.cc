@@ -63,6 +63,17 @@ class FramePoolTest : public testing::Test {
   std::size_t freed_ = 0;
 };
 
+TEST(FramePoolCount, is_of_blocks_that_have_not_come_back) {
+  const auto before = FramePool::in_use();
+  void* pooled = FramePool::allocate(200);
+  void* large = FramePool::allocate(limits::kFrameBytesMax + 1);
+  EXPECT_EQ(FramePool::in_use(), before + 2);
+  FramePool::deallocate(pooled, 200);
+  EXPECT_EQ(FramePool::in_use(), before + 1);
+  FramePool::deallocate(large, limits::kFrameBytesMax + 1);
+  EXPECT_EQ(FramePool::in_use(), before);
+}
+
 TEST_F(FramePoolTest, gives_a_freed_block_again) {
   void* first = FramePool::allocate(200);
   std::memset(first, 0xaa, 200);
