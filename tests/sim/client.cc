@@ -56,6 +56,24 @@ Task<void> Client::converse(SocketAddress to, std::vector<int> ids, Manner manne
   --open_;
 }
 
+void Client::talk(SocketAddress to, Talk& talk) {
+  ++open_;
+  loop_.spawn(dial_and_talk(to, talk));
+}
+
+Task<void> Client::dial_and_talk(SocketAddress to, Talk& talk) {
+  Scope scope(loop_);
+  scope.set_deadline(loop_.now() + kPatience, {ErrorCode::idle_timeout, Side::self, Stage::none});
+  (void)co_await sleep_until(scope, loop_.now() + talk.start);
+  auto dialled = co_await dialer_->dial(to, scope);
+  if (dialled) {
+    Peer peer(std::move(*dialled), scope, MessageReader::Kind::response);
+    co_await hold(talk, peer);
+    peer.close();
+  }
+  --open_;
+}
+
 void Client::abort(Peer& peer, int id) {
   ledger_.at(id).aborted = true;
   peer.stream().reset();

@@ -4,6 +4,7 @@
 #include "peer.h"
 #include "script.h"
 #include "support/sim_loop.h"
+#include "talk.h"
 
 namespace epaulet::sim {
 
@@ -22,6 +23,8 @@ class Client {
 
   /// Starts a connection that makes these exchanges, one after the other.
   void connect(SocketAddress to, std::vector<int> ids, Manner manner = {});
+  /// Starts a connection that talks; the talk outlives it.
+  void talk(SocketAddress to, Talk& talk);
   [[nodiscard]] std::size_t connections_open() const { return open_; }
 
   /// Between the exchanges of a connection.
@@ -29,6 +32,7 @@ class Client {
 
  private:
   Task<void> converse(SocketAddress to, std::vector<int> ids, Manner manner);
+  Task<void> dial_and_talk(SocketAddress to, Talk& talk);
   Task<bool> exchange(Peer& peer, int id);
   Task<void> pipeline(Peer& peer, const std::vector<int>& ids);
   /// Writes one request. False: the connection is of no more use.

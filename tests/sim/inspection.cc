@@ -39,6 +39,27 @@ void Inspection::inspect(const Conversation& conversation) {
   }
 }
 
+void Inspection::inspect(const std::deque<Talk>& talks) {
+  const bool nothing_happens = is_calm(scenario_) && !scenario_.drains;
+  const auto told = [this](bool holds, std::string_view otherwise) {
+    if (!holds) problems.emplace_back(otherwise);
+  };
+  for (const Talk& talk : talks) {
+    const auto expected = talk.expected();
+    told(std::string_view(expected).starts_with(talk.heard), "other bytes in a talk");
+    told(!talk.ended || talk.heard == expected, "a talk ended before its end");
+    told(talk.ended || !nothing_happens, "a talk was cut, though nothing went wrong");
+  }
+  std::size_t reports = 0;
+  for (const auto& record : mesh_.api.connections()) {
+    if (telemetry::text_of(record.service) != "mail.default") continue;
+    ++reports;
+    told(record.error.code == ErrorCode::none || !nothing_happens, "a whole talk was a failure");
+  }
+  told(reports <= talks.size(), "a talk was reported twice");
+  told(reports == talks.size() || !nothing_happens, "a talk was not reported");
+}
+
 void Inspection::problem(std::string_view what) {
   // What went before on the connection often explains it.
   problems.push_back(fmt::format("{}{}\n{}{}", what, pipelined_ ? " (pipelined)" : "",

@@ -14,6 +14,7 @@ class Inspection {
   Inspection(Mesh& mesh, const Scenario& scenario) : mesh_(mesh), scenario_(scenario) {}
 
   void inspect(const Conversation& conversation);
+  void inspect(const std::deque<Talk>& talks);
 
   std::vector<std::string> problems;
 

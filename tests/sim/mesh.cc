@@ -41,6 +41,8 @@ const IpAddress Mesh::kServer = IpAddress::v4(0x0A000002);
 const IpAddress Mesh::kOutsider = IpAddress::v4(0x0A000009);
 const SocketAddress Mesh::kService{IpAddress::v4(0xF0000001), 80};
 const SocketAddress Mesh::kApp{IpAddress::v4(0x0A000002), 8080};
+const SocketAddress Mesh::kMail{IpAddress::v4(0xF0000002), 25};
+const SocketAddress Mesh::kGreeter{IpAddress::v4(0x0A000002), 2525};
 const SocketAddress Mesh::kSecondApp{IpAddress::v4(0x0A000002), 8081};
 
 const Error SimWorker::kDraining{ErrorCode::draining, Side::self, Stage::shutdown};
@@ -96,7 +98,8 @@ path::SnapshotPtr Sidecar::build(const std::string& yaml) {
   auto loaded = load_settings("sim.yaml", yaml, "");
   if (!loaded.ok()) ADD_FAILURE() << loaded.format() << "\n" << yaml;
   EPAULET_ASSERT(loaded.ok());
-  std::map<IpAddress, std::string> addresses{{Mesh::kService.ip, "api2.default"}};
+  std::map<IpAddress, std::string> addresses{{Mesh::kService.ip, "api2.default"},
+                                             {Mesh::kMail.ip, "mail.default"}};
   auto built =
       path::Snapshot::build(std::move(*loaded.settings), ++version_, {}, addresses, states_);
   for (const auto& backend : built->backends) limits_.insert(backend.limit);
@@ -256,6 +259,7 @@ Mesh::Mesh(const MeshOptions& taken)
            tls_of("spiffe://cluster.local/ns/default/sa/api2")),
       app(app_loop, network, kApp, ledger),
       second_app(app_loop, network, kSecondApp, ledger),
+      greeter(app_loop, network, kGreeter),
       client(client_loop, network.dialer(client_loop, kCaller), ledger),
       outsider(client_loop, network.dialer(client_loop, kOutsider), ledger) {
   network.conditions = options.network;
@@ -352,6 +356,7 @@ std::vector<std::string> Mesh::end() {
   }
   app.stop();
   second_app.stop();
+  greeter.stop();
   (void)simulation.run(std::chrono::minutes(1));
   expect_none(static_cast<std::int64_t>(api.spawned()), "tasks of the caller's sidecar");
   expect_none(static_cast<std::int64_t>(api2.spawned()), "tasks of the app's sidecar");

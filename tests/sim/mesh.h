@@ -159,6 +159,8 @@ class Mesh {
   static const IpAddress kOutsider;
   static const SocketAddress kService;  ///< The virtual address of api2.default:80.
   static const SocketAddress kApp;
+  static const SocketAddress kMail;       ///< The virtual address of mail.default:25.
+  static const SocketAddress kGreeter;    ///< Which serves it, in the same pod as the app.
   static const SocketAddress kSecondApp;  ///< On the same pod.
 
   MeshOptions options;
@@ -171,6 +173,7 @@ class Mesh {
   Sidecar api2;
   App app;
   App second_app;
+  Greeter greeter;
   Client client;
   Client outsider;
 

@@ -22,10 +22,12 @@ std::vector<std::string> run(std::uint64_t seed) {
   mesh.second_app.answers_silence = mesh.app.answers_silence = scenario.answers_silence;
   mesh.client.think = scenario.client_think;
   const auto conversations = draw_conversations(dice, scenario, mesh);
+  const auto talks = draw_talks(dice, mesh);
   draw_changes(dice, scenario, mesh);
   auto problems = mesh.end();
   Inspection inspection(mesh, scenario);
   for (const auto& conversation : conversations) inspection.inspect(conversation);
+  inspection.inspect(talks);
   problems.insert(problems.end(), inspection.problems.begin(), inspection.problems.end());
   if (!problems.empty()) {
     problems.push_back(fmt::format("weather {}, configuration:\n{}",

@@ -17,6 +17,14 @@ constexpr std::string_view kOtherService =
     "    ports: {{ 80: http }}\n"
     "    endpoints: {{ addresses: [10.0.0.3:80] }}\n"
     "    tls: {{ mode: none }}\n";
+constexpr std::string_view kMailService =
+    "  mail.default:\n"
+    "    ports: {{ 25: auto }}\n"
+    "    endpoints: {{ addresses: [10.0.0.2:2525] }}\n"
+    "    tls: {}\n";
+constexpr std::string_view kPlain = "{ mode: none }";
+constexpr std::string_view kMesh =
+    "{ mode: mesh, identities: [spiffe://cluster.local/ns/default/sa/api2] }";
 constexpr std::string_view kAsidePlain =
     "backends: { aside: { endpoints: { addresses: [10.0.0.2:8081] }, tls: { mode: none } } }\n";
 constexpr std::string_view kAsideMesh =
@@ -128,7 +136,7 @@ void draw_calling(Dice& dice, const Scenario& scenario, MeshOptions& options) {
   }
   options.endpoints =
       dice.one_of<const char*>({"10.0.0.2:8080", "10.0.0.2:8081", "10.0.0.2:8080, 10.0.0.2:8081"});
-  options.services.clear();
+  options.services = fmt::format(kMailService, options.mesh == MeshKind::plain ? kPlain : kMesh);
   options.calling.clear();
   // Before and behind ours by name: its position changes.
   for (const char* name : {"another", "zoo"}) {
@@ -141,10 +149,24 @@ void draw_calling(Dice& dice, const Scenario& scenario, MeshOptions& options) {
   }
 }
 
+std::deque<Talk> draw_talks(Dice& dice, Mesh& mesh) {
+  std::deque<Talk> talks(dice.chance(0.3) ? dice.number(1, 3) : 0);
+  mesh.greeter.think = milliseconds(dice.one_of({0, 5, 200, 3'000, 30'000}));
+  for (auto& talk : talks) {
+    talk.start = milliseconds(dice.number(0, 2'000));
+    talk.waits_for_greeting = dice.chance(0.7);
+    // Who ends before anybody has spoken is taken for a port scan.
+    talk.rounds = dice.number(talk.waits_for_greeting ? 0 : 1, 12);
+    talk.line_bytes = dice.size(400);
+    mesh.client.talk(Mesh::kMail, talk);
+  }
+  return talks;
+}
+
 void draw_serving(Dice& dice, const Scenario& scenario, MeshOptions& options) {
   const auto port = fmt::format("{{ tls: permissive, protocol: {} }}",
                                 dice.one_of<const char*>({"auto", "auto", "http"}));
-  options.port = fmt::format("8080: {0}, 8081: {0}", port);
+  options.port = fmt::format("8080: {0}, 8081: {0}, 2525: {{ tls: permissive }}", port);
   options.access = "[ { name: all, allow: [anyone] } ]";
   if (!is_calm(scenario) && dice.chance(0.2)) {
     // A neighbour of the port that is called, or all but POST.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <deque>
 #include <vector>
 
 #include "dice.h"
@@ -35,6 +36,8 @@ struct Conversation {
   bool outside = false;  ///< Not through the caller's sidecar.
 };
 
+/// Draws connections whose server speaks first, and starts them.
+[[nodiscard]] std::deque<Talk> draw_talks(Dice& dice, Mesh& mesh);
 /// Draws the caller's sidecar's settings: where it dials, with which limits and retries.
 void draw_calling(Dice& dice, const Scenario& scenario, MeshOptions& options);
 /// Draws the settings of the app's sidecar.
