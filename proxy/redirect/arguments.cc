@@ -63,6 +63,17 @@ void add_rule_options(CLI::App& app, RedirectOptions& options) {
            "A UDP port that the app serves; other incoming UDP is dropped unless it is an answer");
   add_network(app, "--virtual-v4", options.virtual_v4, "The network of virtual IPv4 addresses");
   add_network(app, "--virtual-v6", options.virtual_v6, "The network of virtual IPv6 addresses");
+  const std::map<std::string, BackendChoice> backends{
+      {"auto", BackendChoice::automatic},
+      {"nft", BackendChoice::nft},
+      {"iptables", BackendChoice::iptables},
+      {"iptables-nft", BackendChoice::iptables_nft},
+      {"iptables-legacy", BackendChoice::iptables_legacy}};
+  app.add_option("--backend", options.backend,
+                 "What puts the rules in place. auto: nft where it works, else iptables; iptables: "
+                 "the one that the system prefers, else the other")
+      ->transform(CLI::CheckedTransformer(backends))
+      ->default_str("auto");
   const std::map<std::string, Ipv6Mode> modes{
       {"auto", Ipv6Mode::automatic}, {"on", Ipv6Mode::on}, {"off", Ipv6Mode::off}};
   app.add_option("--ipv6", options.ipv6,
@@ -132,7 +143,7 @@ void add_redirect_command(CLI::App& app, int& exit_code, WallClock now) {
 
   auto* const installing = add_step(*redirect, *command, "install", "Installs and tries the rules");
   add_rule_options(*installing, command->options);
-  installing->add_flag("--dry-run", command->dry_run, "Print the rules for nft and do nothing");
+  installing->add_flag("--dry-run", command->dry_run, "Print the rules and do nothing");
   installing->callback([command, installing, &exit_code, clock = std::move(now)] {
     take_surroundings(*command, *installing);
     exit_code = install(*command, clock());

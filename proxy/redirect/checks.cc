@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 
+#include "redirect/backend.h"
 #include "redirect/conntrack.h"
 #include "redirect/dial.h"
 #include "redirect/guard_check.h"
@@ -68,7 +69,7 @@ class Trial {
     for (const bool v4 : {true, false}) {
       if (!v4 && !ipv6) continue;
       if (const auto& addresses = scaffold_.addresses(v4)) {
-        checks_.push_back(check_guard(scaffold_, *addresses));
+        checks_.push_back(check_guard(scaffold_, *addresses, standing_guard()));
       }
     }
     return std::move(checks_);

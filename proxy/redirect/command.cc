@@ -6,20 +6,20 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "redirect/backend.h"
 #include "redirect/checks.h"
 #include "redirect/failure.h"
 #include "redirect/pod.h"
-#include "redirect/program.h"
 #include "redirect/report.h"
 #include "redirect/route.h"
-#include "redirect/ruleset.h"
 
 namespace epaulet::redirect {
 namespace {
 
 constexpr const char* kCheckRemedy =
-    "run `epaulet redirect install` again; if it stays, look at `nft list ruleset` for a rule of "
-    "another table that comes first";
+    "run `epaulet redirect install` again; if it stays, look at `nft list ruleset`, "
+    "`iptables-save` "
+    "and `iptables-legacy-save` for a rule of somebody else's that comes first";
 
 std::string sentence(const Failure& failure) {
   return failure.remedy.empty() ? failure.what : failure.what + "; remedy: " + failure.remedy;
@@ -46,16 +46,18 @@ std::vector<IpNetwork> virtual_networks(const RedirectOptions& options, bool ipv
 }
 
 OrFailure<std::vector<Check>> put_in_place_and_check(const RedirectOptions& options,
-                                                     std::vector<std::string>& families) {
+                                                     Report& report) {
   if (const auto wrong = contradiction(options)) return *wrong;
   const auto pod = look_at_pod();
   if (!pod) return pod.error();
   if (const auto wrong = obstacle(*pod, options)) return *wrong;
   const bool ipv6 = wants_ipv6(*pod, options);
-  if (auto done = run_nft(ruleset(options)); !done) return done.error();
+  const auto backend = install_rules(options);
+  if (!backend) return backend.error();
+  report.backend = *backend;
   if (auto done = set_virtual_routes(virtual_networks(options, ipv6)); !done) return done.error();
-  families.emplace_back("ipv4");
-  if (ipv6) families.emplace_back("ipv6");
+  report.families.emplace_back("ipv4");
+  if (ipv6) report.families.emplace_back("ipv6");
   return check_rules(options, *pod);
 }
 
@@ -78,7 +80,7 @@ void print_failed(const std::vector<Check>& checks) {
 int install(const RedirectCommand& command, std::chrono::sys_seconds now) {
   if (command.dry_run) {
     if (const auto wrong = contradiction(command.options)) return fail(*wrong);
-    fmt::print("{}", ruleset(command.options));
+    fmt::print("{}", rules_text(command.options));
     return 0;
   }
   Report report;
@@ -90,7 +92,7 @@ int install(const RedirectCommand& command, std::chrono::sys_seconds now) {
       "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()), unsigned{date.month()},
       unsigned{date.day()}, time.hours().count(), time.minutes().count(), time.seconds().count());
   int status = 0;
-  auto checks = put_in_place_and_check(command.options, report.families);
+  auto checks = put_in_place_and_check(command.options, report);
   if (!checks) {
     report.error = sentence(checks.error());
     status = fail(checks.error());
@@ -106,14 +108,14 @@ int install(const RedirectCommand& command, std::chrono::sys_seconds now) {
     return fail(written.error());
   }
   if (status == 0) {
-    fmt::print("epaulet redirect: installed for {}, {} checks passed\n",
+    fmt::print("epaulet redirect: installed by {} for {}, {} checks passed\n", report.backend,
                fmt::join(report.families, " and "), report.checks.size());
   }
   return status;
 }
 
 int remove(const RedirectCommand& command) {
-  if (auto removed = run_nft(removal()); !removed) return fail(removed.error());
+  if (auto removed = remove_rules(); !removed) return fail(removed.error());
   if (auto removed = remove_virtual_routes(); !removed) return fail(removed.error());
   if (::unlink(command.result_file.c_str()) != 0 && errno != ENOENT) {
     return fail({fmt::format("cannot remove {}: {}", command.result_file, errno_text(errno)), ""});

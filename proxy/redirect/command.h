@@ -17,7 +17,7 @@ namespace epaulet::redirect {
 struct RedirectCommand {
   RedirectOptions options;
   std::string result_file;  ///< Of `install` and `remove`; read by `verify` and readiness.
-  bool dry_run = false;     ///< `install`: print the script for nft and do nothing.
+  bool dry_run = false;     ///< `install`: print the rules and do nothing.
   std::vector<std::string> arguments;  ///< As given, to be kept in the result.
 };
 
@@ -33,8 +33,8 @@ void add_redirect_command(CLI::App& app, int& exit_code, WallClock now);
 /// The rules stay when a check fails: a pod that is shut is better than one that is open.
 [[nodiscard]] int install(const RedirectCommand& command, std::chrono::sys_seconds now);
 
-/// Removes our table, our routes and the result file; nothing of anybody else's. Done twice is
-/// done.
+/// Removes our rules by whatever backend, our routes and the result file; nothing of anybody
+/// else's. Done twice is done.
 [[nodiscard]] int remove(const RedirectCommand& command);
 
 /// Tries each rule again and prints a line for each; changes nothing.

@@ -3,10 +3,6 @@
 #include <fmt/format.h>
 #include <poll.h>
 
-#include <charconv>
-
-#include "redirect/program.h"
-
 namespace epaulet::redirect {
 namespace {
 
@@ -16,35 +12,14 @@ constexpr int kLooksMax = 40;
 constexpr std::uint16_t kSomePort = 9;
 constexpr std::uint16_t kNeighbourPort = 39999;
 
-std::optional<std::uint64_t> dropped_now() {
-  const auto listed =
-      run_program({"nft", "list", "chain", "inet", "epaulet", "guard"}, "", "nftables");
-  if (!listed || listed->status != 0) return std::nullopt;
-  return dropped_by_guard(listed->output);
-}
-
 }  // namespace
 
-std::optional<std::uint64_t> dropped_by_guard(std::string_view listing) {
-  constexpr std::string_view kRule = "comment \"inbound-guard\"";
-  constexpr std::string_view kCounter = "counter packets ";
-  const auto rule_end = listing.find(kRule);
-  if (rule_end == std::string_view::npos) return std::nullopt;
-  const auto line_start = listing.rfind('\n', rule_end) + 1;  // npos + 1 is 0
-  const auto line = listing.substr(line_start, rule_end - line_start);
-  const auto counter = line.find(kCounter);
-  if (counter == std::string_view::npos) return std::nullopt;
-  std::uint64_t packets = 0;
-  const auto* const first = line.data() + counter + kCounter.size();
-  const auto [end, error] = std::from_chars(first, line.data() + line.size(), packets);
-  if (error != std::errc{} || end == first) return std::nullopt;
-  return packets;
-}
-
-Check check_guard(Scaffold& scaffold, const ScaffoldAddresses& addresses) {
+Check check_guard(Scaffold& scaffold, const ScaffoldAddresses& addresses,
+                  const GuardCounter& dropped) {
   const SocketAddress destination{addresses.own, kSomePort};
-  Check check{fmt::format("inbound-guard/{}", destination.ip.is_v4() ? "ipv4" : "ipv6"), false, ""};
-  const auto before = dropped_now();
+  const bool v4 = destination.ip.is_v4();
+  Check check{fmt::format("inbound-guard/{}", v4 ? "ipv4" : "ipv6"), false, ""};
+  const auto before = dropped(v4);
   if (!before) {
     check.detail = "the rule is not there: who evades connection tracking reaches the app directly";
     return check;
@@ -52,7 +27,7 @@ Check check_guard(Scaffold& scaffold, const ScaffoldAddresses& addresses) {
   const Flow flow{Transport::tcp, {addresses.neighbour, kNeighbourPort}, destination};
   const int error = scaffold.inject(flow, PacketKind::stray);
   for (int look = 0; error == 0 && look < kLooksMax && !check.ok; ++look) {
-    check.ok = dropped_now().value_or(0) > *before;
+    check.ok = dropped(v4).value_or(0) > *before;
     if (!check.ok) ::poll(nullptr, 0, kLookMilliseconds);
   }
   check.detail =

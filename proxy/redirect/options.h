@@ -14,6 +14,10 @@ namespace epaulet::redirect {
 /// closed: it is not redirected, and so nothing comes in or leaves by it except over loopback.
 enum class Ipv6Mode : std::uint8_t { automatic, on, off };
 
+/// Whose programs put the rules in place. `automatic`: nft where it works, else iptables.
+/// `iptables`: the system's choice of the two, else the other; they share nothing but the syntax.
+enum class BackendChoice : std::uint8_t { automatic, nft, iptables, iptables_nft, iptables_legacy };
+
 /// Ports that a neighbour may always dial: mesh TLS, metrics, health.
 inline constexpr std::uint16_t kDirectPorts[] = {15008, 15020, 15021};
 inline constexpr std::uint16_t kDnsPort = 53;
@@ -37,6 +41,7 @@ struct RedirectOptions {
   IpNetwork virtual_v4{IpAddress::v4(0xF0000000u), 4};
   IpNetwork virtual_v6 = *IpNetwork::parse("fd00:e9a0::/32");
   Ipv6Mode ipv6 = Ipv6Mode::automatic;
+  BackendChoice backend = BackendChoice::automatic;
 
   /// Loopback addresses in /etc/resolv.conf: the only loopback destinations that are redirected.
   std::vector<IpAddress> loopback_nameservers;

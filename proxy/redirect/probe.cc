@@ -21,7 +21,7 @@ IpAddress member_of(const IpNetwork& network) {
   return address_from(v4, bytes);
 }
 
-/// Builds the probes of one family; each function covers one chain of ruleset.cc.
+/// Builds the probes of one family; each function covers one chain of the rules.
 class Planner {
  public:
   Planner(const RedirectOptions& options, const ProbeField& field)

@@ -8,8 +8,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+
+#include "base/ascii.h"
 
 extern char** environ;
 
@@ -108,20 +111,20 @@ OrFailure<ProgramEnd> run_program(const std::vector<std::string>& arguments, std
   return end;
 }
 
-OrFailure<void> run_nft(std::string_view script) {
-  const auto end = run_program({"nft", "-f", "-"}, script, "nftables");
-  if (!end) return end.error();
-  if (end->status == 0) return {};
-  const auto complaint = fmt::format("nft refused the rules (exit status {}): {}", end->status,
-                                     end->output.empty() ? "no reason given" : end->output);
-  if (end->output.find("not permitted") != std::string::npos) {
-    return Failure{complaint,
-                   "run as root with CAP_NET_ADMIN (in Kubernetes: "
-                   "securityContext.capabilities.add)"};
+bool is_installed(std::string_view program) {
+  return !find_program(program).empty();
+}
+
+std::string ProgramEnd::reason() const {
+  std::string line;
+  std::string_view rest = output;
+  while (!rest.empty()) {
+    const auto end = std::min(rest.find('\n'), rest.size());
+    const auto part = trim(rest.substr(0, end));
+    if (!part.empty()) (line += line.empty() ? "" : " | ") += part;
+    rest.remove_prefix(std::min(end + 1, rest.size()));
   }
-  return Failure{complaint,
-                 "the kernel must have nf_tables with nat, redirect, reject and conntrack "
-                 "(modules nft_chain_nat, nft_redir, nft_reject_inet, nft_ct)"};
+  return line.empty() ? "no reason given" : line;
 }
 
 }  // namespace epaulet::redirect

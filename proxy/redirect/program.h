@@ -11,9 +11,15 @@ namespace epaulet::redirect {
 struct ProgramEnd {
   int status = 0;      ///< Exit status; 128 + signal number if a signal ended it.
   std::string output;  ///< Both streams in order, at most kProgramOutputBytesMax.
+
+  [[nodiscard]] bool says(std::string_view text) const {
+    return output.find(text) != std::string::npos;
+  }
+  /// The output as one line, for a message; "no reason given" if there is none.
+  [[nodiscard]] std::string reason() const;
 };
 
-inline constexpr std::size_t kProgramOutputBytesMax = 64 * 1024;
+inline constexpr std::size_t kProgramOutputBytesMax = 1024 * 1024;
 
 /// Runs a program without a shell, gives it `input` and waits for its end.
 ///
@@ -22,7 +28,7 @@ inline constexpr std::size_t kProgramOutputBytesMax = 64 * 1024;
 [[nodiscard]] OrFailure<ProgramEnd> run_program(const std::vector<std::string>& arguments,
                                                 std::string_view input, std::string_view package);
 
-/// Runs `nft -f -` on a script; a script is one transaction. Translates nft's complaint.
-[[nodiscard]] OrFailure<void> run_nft(std::string_view script);
+/// Would `run_program` find it?
+[[nodiscard]] bool is_installed(std::string_view program);
 
 }  // namespace epaulet::redirect

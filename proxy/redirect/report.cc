@@ -66,6 +66,7 @@ Failure cannot_write(const std::string& file, int error) {
 std::string to_json(const Report& report) {
   json::object out;
   out["ok"] = report.ok;
+  if (!report.backend.empty()) out["backend"] = report.backend;
   out["families"] = texts(report.families);
   json::array checks;
   for (const auto& check : report.checks) {
@@ -88,6 +89,7 @@ std::optional<Report> report_from_json(std::string_view text) {
   if (!ok) return std::nullopt;
   Report report;
   report.ok = *ok;
+  report.backend = text_of(object, "backend");
   report.families = texts_of(object, "families");
   report.error = text_of(object, "error");
   report.arguments = texts_of(object, "arguments");

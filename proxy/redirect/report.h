@@ -16,6 +16,7 @@ inline constexpr std::size_t kReportBytesMax = 256 * 1024;
 /// What `install` leaves behind for readiness and for `verify`.
 struct Report {
   bool ok = false;
+  std::string backend;  ///< "nft", "iptables-nft", "iptables-legacy"; "" if none could.
   std::vector<std::string> families;   ///< "ipv4", "ipv6": those that are redirected.
   std::vector<Check> checks;           ///< Empty if it did not come so far.
   std::string error;                   ///< Why it did not, with the remedy; "" if it did.

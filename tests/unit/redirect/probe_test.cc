@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <set>
 
-#include "redirect/ruleset.h"
+#include "redirect/nft_ruleset.h"
 
 namespace epaulet::redirect {
 namespace {
@@ -46,7 +46,7 @@ TEST(Plan, tries_every_rule_that_decides_in_both_families) {
   for (const bool v4 : {true, false}) {
     const auto options = everything();
     const auto probes = plan(options, field(v4));
-    const auto text = ruleset(options);
+    const auto text = nft_ruleset(options);
     constexpr std::string_view kComment = "comment \"";
     std::set<std::string> rules;
     for (std::size_t at = 0; (at = text.find(kComment, at)) != std::string::npos;) {

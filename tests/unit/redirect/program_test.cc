@@ -29,10 +29,15 @@ TEST(RunProgram, does_not_hang_on_input_that_nobody_reads) {
 }
 
 TEST(RunProgram, bounds_what_it_keeps_and_still_reads_to_the_end) {
-  const auto end = run_program({"sh", "-c", "head -c 1000000 /dev/zero; exit 3"}, "", "dash");
+  const auto end = run_program({"sh", "-c", "head -c 3000000 /dev/zero; exit 3"}, "", "dash");
   ASSERT_TRUE(end.has_value());
   EXPECT_EQ(end->status, 3);
   EXPECT_EQ(end->output.size(), kProgramOutputBytesMax);
+}
+
+TEST(ProgramEnd, gives_its_reason_in_one_line) {
+  EXPECT_EQ((ProgramEnd{1, "first\n\n  second \n"}).reason(), "first | second");
+  EXPECT_EQ((ProgramEnd{1, " \n"}).reason(), "no reason given");
 }
 
 TEST(RunProgram, names_the_package_of_a_program_that_is_not_there) {

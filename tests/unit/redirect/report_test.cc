@@ -29,6 +29,7 @@ class Folder {
 Report sample() {
   Report report;
   report.ok = false;
+  report.backend = "iptables-legacy";
   report.families = {"ipv4", "ipv6"};
   report.checks = {{"dns-udp/ipv4", true, "goes"}, {"outbound-tcp/ipv6", false, "says \"no\"\n"}};
   report.arguments = {"--uid=1400", "--ipv6=on"};
@@ -43,6 +44,7 @@ TEST(Report, survives_being_written_and_read) {
   const auto read = read_report(file);
   ASSERT_TRUE(read.has_value());
   EXPECT_FALSE(read->ok);
+  EXPECT_EQ(read->backend, "iptables-legacy");
   EXPECT_EQ(read->families, sample().families);
   EXPECT_EQ(read->arguments, sample().arguments);
   EXPECT_EQ(read->installed_at, sample().installed_at);

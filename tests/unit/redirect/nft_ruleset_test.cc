@@ -1,4 +1,4 @@
-#include "redirect/ruleset.h"
+#include "redirect/nft_ruleset.h"
 
 #include <gtest/gtest.h>
 
@@ -24,7 +24,7 @@ std::vector<std::string> lines_of(const std::string& text) {
 
 /// The lines of one chain, without its braces.
 std::vector<std::string> chain(const RedirectOptions& options, const std::string& name) {
-  const auto lines = lines_of(ruleset(options));
+  const auto lines = lines_of(nft_ruleset(options));
   const auto first = std::find(lines.begin(), lines.end(), "chain " + name + " {");
   if (first == lines.end()) return {};
   return {first + 1, std::find(first, lines.end(), "}")};
@@ -54,8 +54,8 @@ RedirectOptions everything() {
   return options;
 }
 
-TEST(Ruleset, replaces_our_table_in_one_transaction_and_names_no_other) {
-  const auto lines = lines_of(ruleset(everything()));
+TEST(NftRuleset, replaces_our_table_in_one_transaction_and_names_no_other) {
+  const auto lines = lines_of(nft_ruleset(everything()));
   ASSERT_GE(lines.size(), 3u);
   EXPECT_EQ(lines[0], "table inet epaulet");  // so that the next line never fails
   EXPECT_EQ(lines[1], "delete table inet epaulet");
@@ -64,35 +64,35 @@ TEST(Ruleset, replaces_our_table_in_one_transaction_and_names_no_other) {
     if (line.find("table") == std::string::npos) continue;
     EXPECT_NE(line.find("inet epaulet"), std::string::npos) << line;
   }
-  EXPECT_EQ(ruleset(everything()).find("flush"), std::string::npos);
+  EXPECT_EQ(nft_ruleset(everything()).find("flush"), std::string::npos);
 }
 
-TEST(Ruleset, removal_touches_our_table_alone_and_works_without_it) {
-  EXPECT_EQ(removal(), "table inet epaulet\ndelete table inet epaulet\n");
+TEST(NftRuleset, removal_touches_our_table_alone_and_works_without_it) {
+  EXPECT_EQ(nft_removal(), "table inet epaulet\ndelete table inet epaulet\n");
 }
 
-TEST(Ruleset, closes_every_brace) {
+TEST(NftRuleset, closes_every_brace) {
   for (const auto mode : {Ipv6Mode::automatic, Ipv6Mode::on, Ipv6Mode::off}) {
     auto options = everything();
     options.ipv6 = mode;
-    const auto text = ruleset(options);
+    const auto text = nft_ruleset(options);
     EXPECT_EQ(std::count(text.begin(), text.end(), '{'), std::count(text.begin(), text.end(), '}'));
   }
 }
 
-TEST(Ruleset, exempts_the_proxys_user_before_anything_else) {
+TEST(NftRuleset, exempts_the_proxys_user_before_anything_else) {
   const auto rules = chain({}, "outbound");
   EXPECT_EQ(place(rules, "meta skuid { 1337 }"), 1u);  // after the line with the hook
   const auto more = chain(everything(), "outbound");
   EXPECT_EQ(place(more, "meta skuid { 1337, 4000 } counter return"), 1u);
 }
 
-TEST(Ruleset, comes_before_other_nat_rules_of_the_same_hooks) {
+TEST(NftRuleset, comes_before_other_nat_rules_of_the_same_hooks) {
   EXPECT_TRUE(has(chain({}, "outbound"), "type nat hook output priority -101;"));
   EXPECT_TRUE(has(chain({}, "inbound"), "type nat hook prerouting priority -101;"));
 }
 
-TEST(Ruleset, redirects_dns_whatever_its_server_before_any_exclusion) {
+TEST(NftRuleset, redirects_dns_whatever_its_server_before_any_exclusion) {
   const auto rules = chain(everything(), "outbound");
   for (const auto* dns :
        {"udp dport 53 counter redirect to :15053", "tcp dport 53 counter redirect to :15053"}) {
@@ -101,7 +101,7 @@ TEST(Ruleset, redirects_dns_whatever_its_server_before_any_exclusion) {
   }
 }
 
-TEST(Ruleset, redirects_loopback_only_for_the_resolvers_that_stand_there) {
+TEST(NftRuleset, redirects_loopback_only_for_the_resolvers_that_stand_there) {
   const auto rules = chain(everything(), "outbound");
   EXPECT_LT(place(rules, "ip daddr 127.0.0.53 meta l4proto { tcp, udp } th dport 53"),
             place(rules, "ip daddr 127.0.0.0/8 return"));
@@ -111,7 +111,7 @@ TEST(Ruleset, redirects_loopback_only_for_the_resolvers_that_stand_there) {
   EXPECT_LT(place(rules, "ip daddr 127.0.0.0/8 return"), place(rules, "udp dport 53"));
 }
 
-TEST(Ruleset, redirects_virtual_addresses_before_any_exclusion) {
+TEST(NftRuleset, redirects_virtual_addresses_before_any_exclusion) {
   const auto rules = chain(everything(), "outbound");
   for (const auto* rule :
        {"ip daddr 240.0.0.0/4 meta l4proto tcp counter redirect to :15001",
@@ -122,7 +122,7 @@ TEST(Ruleset, redirects_virtual_addresses_before_any_exclusion) {
   }
 }
 
-TEST(Ruleset, excludes_networks_and_ports_before_the_rest_is_redirected) {
+TEST(NftRuleset, excludes_networks_and_ports_before_the_rest_is_redirected) {
   const auto rules = chain(everything(), "outbound");
   for (const auto* rule : {"ip daddr 10.77.0.0/16 return", "ip6 daddr fd77::/64 return",
                            "tcp dport { 3306 } return"}) {
@@ -132,7 +132,7 @@ TEST(Ruleset, excludes_networks_and_ports_before_the_rest_is_redirected) {
   EXPECT_EQ(place(rules, "outbound-tcp"), rules.size() - 1);
 }
 
-TEST(Ruleset, lets_nothing_in_past_the_proxy_but_the_direct_ports) {
+TEST(NftRuleset, lets_nothing_in_past_the_proxy_but_the_direct_ports) {
   const auto rules = chain(everything(), "inbound");
   EXPECT_LT(place(rules, "tcp dport { 15008, 15020, 15021, 9000, 9001 } return"),
             place(rules, "meta l4proto tcp counter redirect to :15006"));
@@ -140,14 +140,14 @@ TEST(Ruleset, lets_nothing_in_past_the_proxy_but_the_direct_ports) {
   EXPECT_EQ(place(rules, "inbound-tcp"), rules.size() - 1);
 }
 
-TEST(Ruleset, guards_the_way_in_against_what_nat_does_not_touch) {
+TEST(NftRuleset, guards_the_way_in_against_what_nat_does_not_touch) {
   const auto rules = chain(everything(), "guard");
   EXPECT_TRUE(has(rules,
                   "tcp dport != { 15006, 15008, 15020, 15021, 9000, 9001 } "
                   "ct state { new, invalid, untracked } counter drop"));
 }
 
-TEST(Ruleset, drops_new_datagrams_unless_their_port_is_declared) {
+TEST(NftRuleset, drops_new_datagrams_unless_their_port_is_declared) {
   EXPECT_FALSE(has(chain({}, "guard"), "inbound-udp-allow"));
   const auto rules = chain(everything(), "guard");
   EXPECT_LT(place(rules, "udp dport { 5353, 514 } return"),
@@ -156,7 +156,7 @@ TEST(Ruleset, drops_new_datagrams_unless_their_port_is_declared) {
   EXPECT_TRUE(has(rules, "meta l4proto { udp, udplite, sctp, dccp } ct state"));
 }
 
-TEST(Ruleset, refuses_virtual_addresses_that_were_not_redirected) {
+TEST(NftRuleset, refuses_virtual_addresses_that_were_not_redirected) {
   const auto rules = chain({}, "unreachable");
   for (const auto* range : {"ip daddr 240.0.0.0/4", "ip6 daddr fd00:e9a0::/32"}) {
     EXPECT_TRUE(has(rules, std::string(range) + " meta l4proto tcp counter reject with tcp reset"));
@@ -165,7 +165,7 @@ TEST(Ruleset, refuses_virtual_addresses_that_were_not_redirected) {
   }
 }
 
-TEST(Ruleset, follows_every_number_it_was_given) {
+TEST(NftRuleset, follows_every_number_it_was_given) {
   RedirectOptions options;
   options.uid = 2000;
   options.outbound_port = 25001;
@@ -173,7 +173,7 @@ TEST(Ruleset, follows_every_number_it_was_given) {
   options.dns_port = 25053;
   options.virtual_v4 = *IpNetwork::parse("198.18.0.0/15");
   options.virtual_v6 = *IpNetwork::parse("fd12::/48");
-  const auto text = ruleset(options);
+  const auto text = nft_ruleset(options);
   for (const auto* old : {"1337", "15001", "15006", "15053", "240.0.0.0", "e9a0"}) {
     EXPECT_EQ(text.find(old), std::string::npos) << old;
   }
@@ -183,7 +183,7 @@ TEST(Ruleset, follows_every_number_it_was_given) {
   }
 }
 
-TEST(Ruleset, closes_ipv6_when_it_is_off_instead_of_leaving_it_open) {
+TEST(NftRuleset, closes_ipv6_when_it_is_off_instead_of_leaving_it_open) {
   RedirectOptions options;
   options.ipv6 = Ipv6Mode::off;
   EXPECT_LT(place(chain(options, "outbound"), "meta nfproto ipv6 return"),
@@ -198,12 +198,12 @@ TEST(Ruleset, closes_ipv6_when_it_is_off_instead_of_leaving_it_open) {
                   "meta l4proto tcp counter reject with tcp reset"));
   for (const auto mode : {Ipv6Mode::automatic, Ipv6Mode::on}) {
     options.ipv6 = mode;
-    EXPECT_EQ(ruleset(options).find("nfproto"), std::string::npos);
+    EXPECT_EQ(nft_ruleset(options).find("nfproto"), std::string::npos);
   }
 }
 
-TEST(Ruleset, counts_what_every_redirecting_and_refusing_rule_does) {
-  for (const auto& line : lines_of(ruleset(everything()))) {
+TEST(NftRuleset, counts_what_every_redirecting_and_refusing_rule_does) {
+  for (const auto& line : lines_of(nft_ruleset(everything()))) {
     const bool acts = line.find(" redirect to ") != std::string::npos ||
                       line.find(" drop ") != std::string::npos ||
                       line.find(" reject ") != std::string::npos;

@@ -1,4 +1,4 @@
-#include "redirect/guard_check.h"
+#include "redirect/nft.h"
 
 #include <gtest/gtest.h>
 

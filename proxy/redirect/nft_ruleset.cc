@@ -1,4 +1,4 @@
-#include "redirect/ruleset.h"
+#include "redirect/nft_ruleset.h"
 
 #include <fmt/format.h>
 
@@ -162,7 +162,7 @@ void unreachable(Writer& out, const RedirectOptions& options) {
 
 }  // namespace
 
-std::string ruleset(const RedirectOptions& options) {
+std::string nft_ruleset(const RedirectOptions& options) {
   Writer out;
   out.line("table inet epaulet");
   out.line("delete table inet epaulet");
@@ -175,7 +175,7 @@ std::string ruleset(const RedirectOptions& options) {
   return out.take();
 }
 
-std::string removal() {
+std::string nft_removal() {
   return "table inet epaulet\ndelete table inet epaulet\n";
 }
 

@@ -12,9 +12,9 @@ namespace epaulet::redirect {
 /// Everything stands in `table inet epaulet`; no other table is named. Each rule that decides
 /// something carries its name as comment, which is also the name of its check in checks.h, and a
 /// counter. Assumes options without contradictions.
-[[nodiscard]] std::string ruleset(const RedirectOptions& options);
+[[nodiscard]] std::string nft_ruleset(const RedirectOptions& options);
 
 /// The nft script that removes exactly our table, whether or not it is there.
-[[nodiscard]] std::string removal();
+[[nodiscard]] std::string nft_removal();
 
 }  // namespace epaulet::redirect
