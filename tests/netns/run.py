@@ -2,13 +2,15 @@
 """Runs the network-namespace tests: every `test_*` function of every test_*.py beside this file.
 
 Each test gets a fresh `Lab` and, if it has a parameter `binaries`, where epaulet is; a parameter
-`long` is true if it may take minutes. A test fails by raising. The output is TAP with a count at
+`long` is true if it may take minutes; with a parameter `backend` it runs once with each of
+backends.py. A test fails by raising. The output is TAP with a count at
 its end. Exit status 0 if every test passed, 1 if one failed, 2 if there was none to run.
 
     tests/netns/run.py [--bin DIR] [--logs DIR] [--long] [PATTERN...]    # PATTERN: part of a name
 """
 
 import argparse
+import functools
 import importlib.util
 import inspect
 import sys
@@ -21,7 +23,8 @@ HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
 sys.path.insert(0, str(REPOSITORY / "tests" / "support"))
 
-from lab import Lab, find_binaries  # noqa: E402  (the path above first)
+from backends import BACKENDS  # noqa: E402  (the path above first)
+from lab import Lab, find_binaries  # noqa: E402
 
 
 def tests() -> Iterator[tuple[str, Callable]]:
@@ -31,8 +34,14 @@ def tests() -> Iterator[tuple[str, Callable]]:
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         for name, value in vars(module).items():
-            if name.startswith("test_") and inspect.isfunction(value):
+            if not name.startswith("test_") or not inspect.isfunction(value):
+                continue
+            if "backend" not in inspect.signature(value).parameters:
                 yield f"{path.stem}.{name}", value
+                continue
+            for backend in BACKENDS:
+                test = functools.partial(value, backend=backend)
+                yield f"{path.stem}.{name}[{backend.name}]", test
 
 
 def run(test: Callable, directory: str | None, logs: Path | None, long: bool) -> None:

@@ -1,5 +1,6 @@
 """`epaulet redirect` with real packets: what it leads where, and what it leaves alone.
 
+A test with a `backend` runs with each of them; the others are about what all have in common.
 The proxy is a stand-in (answer.py as uid 1337) that tells every caller what it saw.
 """
 
@@ -11,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
+from backends import BACKENDS, IPTABLES_LEGACY, IPTABLES_NFT, NFT
 from lab import PROXY_UID, LabError
 
 HERE = Path(__file__).resolve().parent
@@ -76,22 +78,23 @@ def nft(pod, *arguments: str) -> str:
     return pod.run(["nft", *arguments]).stdout
 
 
-def without_counts(text: str) -> str:
-    return re.sub(r"packets \d+ bytes \d+", "", text)
+def install(pod, binaries, backend, *options: str) -> None:
+    redirect(pod, binaries, "install", "--backend", backend.name, *options)
+    assert result_of(pod)["backend"] == backend.name
 
 
-def two_pods(lab, binaries, *options: str):
+def two_pods(lab, binaries, backend=NFT, *options: str):
     """A pod under the mesh, with proxy and app, and a neighbour without."""
     pod, neighbour = lab.pod("pod"), lab.pod("neighbour")
-    redirect(pod, binaries, "install", *options)
+    install(pod, binaries, backend, *options)
     proxy_in(pod)
     app_in(pod)
     app_in(neighbour)
     return pod, neighbour
 
 
-def test_outgoing_tcp_reaches_the_proxy_with_its_destination(lab, binaries):
-    pod, neighbour = two_pods(lab, binaries)
+def test_outgoing_tcp_reaches_the_proxy_with_its_destination(lab, binaries, backend):
+    pod, neighbour = two_pods(lab, binaries, backend)
     for uid in (APP_UID, 0):
         for destination in (*neighbour.addresses, *pod.addresses):
             answer = dial(pod, "tcp", destination, APP_PORT, uid=uid)
@@ -101,24 +104,24 @@ def test_outgoing_tcp_reaches_the_proxy_with_its_destination(lab, binaries):
             assert answer["original"] == at(destination, APP_PORT), answer
 
 
-def test_the_proxys_own_connections_are_never_redirected(lab, binaries):
-    pod, neighbour = two_pods(lab, binaries)
+def test_the_proxys_own_connections_are_never_redirected(lab, binaries, backend):
+    pod, neighbour = two_pods(lab, binaries, backend)
     for destination in (*neighbour.addresses, *pod.addresses):
         answer = dial(pod, "tcp", destination, APP_PORT, uid=PROXY_UID)
         assert answer["name"] == "app", answer
     assert dial(pod, "tcp", pod.ipv4, 15008, uid=PROXY_UID)["on"].endswith(":15008")
 
 
-def test_loopback_is_left_alone(lab, binaries):
-    pod, _ = two_pods(lab, binaries)
+def test_loopback_is_left_alone(lab, binaries, backend):
+    pod, _ = two_pods(lab, binaries, backend)
     assert dial(pod, "tcp", "127.0.0.2", APP_PORT)["name"] == "app"
     for loopback in ("127.0.0.1", "::1"):
         assert dial(pod, "tcp", loopback, APP_PORT)["name"] == "app"
         assert dial(pod, "udp", loopback, APP_PORT)["name"] == "app"
 
 
-def test_dns_is_answered_in_the_pod_whatever_the_nameserver(lab, binaries):
-    pod, neighbour = two_pods(lab, binaries)
+def test_dns_is_answered_in_the_pod_whatever_the_nameserver(lab, binaries, backend):
+    pod, neighbour = two_pods(lab, binaries, backend)
     for nameserver in (*neighbour.addresses, *NAMESERVERS):
         loopback = "::1" if ":" in nameserver else "127.0.0.1"
         for kind in ("udp", "tcp"):
@@ -134,14 +137,12 @@ def test_the_proxy_reaches_the_nameserver_itself(lab, binaries):
             assert dial(pod, kind, address, 53, uid=PROXY_UID)["name"] == "nameserver"
 
 
-def test_a_resolver_on_loopback_is_replaced_only_if_it_is_the_pods_nameserver(lab, binaries):
+def test_a_resolver_on_loopback_is_replaced_only_if_it_is_the_pods_nameserver(lab, binaries, backend):
     pod = lab.pod("pod")
     pod.resolv_conf.write_text("nameserver 127.0.0.53\nnameserver ::1\n")
     # What Docker does for its own resolver must not come first.
-    nft(pod, "add table ip docker")
-    nft(pod, "add chain ip docker out { type nat hook output priority -100 ; }")
-    nft(pod, "add rule ip docker out ip daddr 127.0.0.53 udp dport 53 dnat to 127.0.0.53:5353")
-    redirect(pod, binaries, "install")
+    backend.add_resolver(pod)
+    install(pod, binaries, backend)
     proxy_in(pod)
     answering(pod, "resolver", "udp:127.0.0.53:5353", "udp:127.0.0.99:53", uid=0)
     assert dial(pod, "udp", "127.0.0.53", 53)["name"] == "proxy"
@@ -151,8 +152,8 @@ def test_a_resolver_on_loopback_is_replaced_only_if_it_is_the_pods_nameserver(la
     assert dial(pod, "udp", "127.0.0.99", 53)["name"] == "resolver"
 
 
-def test_incoming_tcp_reaches_the_proxy_with_its_destination(lab, binaries):
-    pod, neighbour = two_pods(lab, binaries)
+def test_incoming_tcp_reaches_the_proxy_with_its_destination(lab, binaries, backend):
+    pod, neighbour = two_pods(lab, binaries, backend)
     for address in pod.addresses:
         for port in (APP_PORT, 9999, OUTBOUND, 15000, 22):
             answer = dial(neighbour, "tcp", address, port)
@@ -160,8 +161,8 @@ def test_incoming_tcp_reaches_the_proxy_with_its_destination(lab, binaries):
             assert answer["original"] == at(address, port), answer
 
 
-def test_incoming_tcp_reaches_the_direct_ports_directly(lab, binaries):
-    pod, neighbour = two_pods(lab, binaries)
+def test_incoming_tcp_reaches_the_direct_ports_directly(lab, binaries, backend):
+    pod, neighbour = two_pods(lab, binaries, backend)
     for address in pod.addresses:
         for port in DIRECT_PORTS:
             answer = dial(neighbour, "tcp", address, port)
@@ -177,31 +178,26 @@ def test_a_direct_dial_of_our_port_shows_its_own_address_as_destination(lab, bin
     assert answer["original"] == at("127.0.0.1", OUTBOUND), answer
 
 
-def test_incoming_datagrams_are_dropped_unless_they_are_answers(lab, binaries):
-    pod, neighbour = two_pods(lab, binaries)
-    before = dropped(pod)  # by the checks of install
+def test_incoming_datagrams_are_dropped_unless_they_are_answers(lab, binaries, backend):
+    pod, neighbour = two_pods(lab, binaries, backend)
+    before = backend.dropped(pod)  # by the checks of install
+    ports = (APP_PORT, DNS)
+    assert_silent(neighbour, *(("udp", ours, port) for ours in pod.addresses for port in ports))
     for ours, theirs in zip(pod.addresses, neighbour.addresses):
-        assert_silent(neighbour, ("udp", ours, APP_PORT), ("udp", ours, DNS))
         assert dial(pod, "udp", theirs, APP_PORT)["name"] == "app"  # its answer comes back
         assert dial(pod, "udp", ours, APP_PORT)["name"] == "app"  # the pod to itself
-    assert dropped(pod) - before == 4
+    assert backend.dropped(pod) - before == 4
 
 
-def dropped(pod) -> int:
-    """Datagrams that the rules have counted as dropped."""
-    rules = nft(pod, "list table inet epaulet")
-    return int(re.search(r"packets (\d+) bytes \d+ drop comment \"inbound-udp\"", rules)[1])
-
-
-def test_declared_datagrams_come_in(lab, binaries):
-    pod, neighbour = two_pods(lab, binaries, "--allow-udp", str(APP_PORT))
+def test_declared_datagrams_come_in(lab, binaries, backend):
+    pod, neighbour = two_pods(lab, binaries, backend, "--allow-udp", str(APP_PORT))
     for address in pod.addresses:
         assert dial(neighbour, "udp", address, APP_PORT)["name"] == "app"
     assert_silent(neighbour, *(("udp", address, APP_PORT + 1) for address in pod.addresses))
 
 
-def test_virtual_addresses_work_without_a_default_route(lab, binaries):
-    pod, _ = two_pods(lab, binaries)
+def test_virtual_addresses_work_without_a_default_route(lab, binaries, backend):
+    pod, _ = two_pods(lab, binaries, backend)
     assert "default" not in pod.run(["ip", "route"]).stdout
     for virtual, source in zip(VIRTUAL, ("127.0.0.1", pod.ipv6)):
         answer = dial(pod, "tcp", virtual, 80)
@@ -219,8 +215,8 @@ def test_virtual_addresses_work_in_a_pod_with_no_address_at_all(lab, binaries):
         assert (answer.get("original"), answer.get("source")) == (at(virtual, 80), source), answer
 
 
-def test_what_cannot_reach_a_virtual_address_learns_it_at_once(lab, binaries):
-    pod, _ = two_pods(lab, binaries)
+def test_what_cannot_reach_a_virtual_address_learns_it_at_once(lab, binaries, backend):
+    pod, _ = two_pods(lab, binaries, backend)
     for virtual in VIRTUAL:
         assert dial(pod, "udp", virtual, 443) == {"error": "EPERM"}
         # Without the refusal this would reach our own any-address listener.
@@ -250,44 +246,39 @@ def socket_in(pod, destination, source_port: int = 0):
     return pod.in_netns(connect)
 
 
-def test_installing_again_changes_nothing_and_cuts_nothing(lab, binaries):
-    pod, neighbour = two_pods(lab, binaries)
-    before = without_counts(nft(pod, "list ruleset")), pod.run(["ip", "route"]).stdout
+def test_installing_again_changes_nothing_and_cuts_nothing(lab, binaries, backend):
+    pod, neighbour = two_pods(lab, binaries, backend)
+    before = backend.listing(pod), pod.run(["ip", "route"]).stdout
     with socket_in(pod, (neighbour.ipv4, APP_PORT)) as connection:
         connection.recv(4096)
         for _ in range(3):
-            redirect(pod, binaries, "install")
+            install(pod, binaries, backend)
         connection.sendall(b"still there?")
         assert connection.recv(4096) == b"still there?"
-    after = without_counts(nft(pod, "list ruleset")), pod.run(["ip", "route"]).stdout
+    after = backend.listing(pod), pod.run(["ip", "route"]).stdout
     assert before == after
 
 
-def test_installing_with_other_options_replaces_the_old_ones(lab, binaries):
+def test_installing_with_other_options_replaces_the_old_ones(lab, binaries, backend):
     pod = lab.pod("pod")
-    redirect(pod, binaries, "install", "--virtual-v4", "198.18.0.0/15", "--allow-udp", "514")
-    redirect(pod, binaries, "install")
-    assert "198.18" not in nft(pod, "list ruleset") + pod.run(["ip", "route"]).stdout
-    assert "514" not in nft(pod, "list ruleset")
+    install(pod, binaries, backend, "--virtual-v4", "198.18.0.0/15", "--allow-udp", "514")
+    install(pod, binaries, backend)
+    assert "198.18" not in backend.listing(pod) + pod.run(["ip", "route"]).stdout
+    assert "514" not in backend.listing(pod)
 
 
-def test_removing_takes_ours_and_leaves_the_rest(lab, binaries):
+def test_removing_takes_ours_and_leaves_the_rest(lab, binaries, backend):
     pod = lab.pod("pod")
-    nft(pod, "add table inet other")
-    nft(pod, "add chain inet other out { type nat hook output priority -100 ; }")
-    nft(pod, "add rule inet other out tcp dport 4444 redirect to :5555")
-    nft(pod, "add table ip nat")  # as iptables-nft would make it
-    nft(pod, "add chain ip nat OUTPUT { type nat hook output priority -100 ; }")
-    nft(pod, "add rule ip nat OUTPUT tcp dport 3333 counter return")
+    backend.add_foreign(pod)
     pod.run(["ip", "route", "add", "198.51.100.0/24", "dev", "lo"])
 
     def world():
         routes = pod.run(["ip", "route"]).stdout + pod.run(["ip", "-6", "route"]).stdout
         links = pod.run(["ip", "-br", "link"]).stdout
-        return without_counts(nft(pod, "list ruleset")), routes, links
+        return backend.listing(pod), routes, links
 
     before = world()
-    redirect(pod, binaries, "install")
+    install(pod, binaries, backend)
     assert world() != before
     redirect(pod, binaries, "remove")
     assert world() == before
@@ -297,34 +288,30 @@ def test_removing_takes_ours_and_leaves_the_rest(lab, binaries):
 
 
 def test_verify_names_every_rule_that_is_gone(lab, binaries):
-    pod = lab.pod("pod")
+    assert_verify_names_every_rule(lab.pod("pod"), binaries, NFT, 21)
+
+
+def test_verify_names_every_rule_of_iptables_that_is_gone(lab, binaries):
+    # Of one flavour: both are given the same rules.
+    assert_verify_names_every_rule(lab.pod("pod"), binaries, IPTABLES_LEGACY, 15)
+
+
+def assert_verify_names_every_rule(pod, binaries, backend, count: int) -> None:
     pod.resolv_conf.write_text("nameserver 127.0.0.53\n")
     options = ["--exclude-inbound-port=9000", "--exclude-outbound-port=3306", "--allow-udp=514"]
     options += ["--exclude-outbound-network=10.77.0.0/16,fd77::/64"]
-    redirect(pod, binaries, "install", *options)
+    install(pod, binaries, backend, *options)
     assert redirect(pod, binaries, "verify").returncode == 0
-    names = [rule[0] for rule in rules_of(pod)]
-    assert len(names) == 21, names
+    names = backend.names(pod)
+    assert len(names) == count, names
     for number, name in enumerate(names):
-        redirect(pod, binaries, "install", *options)
-        _, chain, handle = rules_of(pod)[number]
-        nft(pod, "delete", "rule", "inet", "epaulet", chain, "handle", handle)
+        install(pod, binaries, backend, *options)
+        backend.delete(pod, number)
         done = redirect(pod, binaries, "verify", check=False)
         failed = [line for line in done.stdout.splitlines() if line.startswith("fail ")]
         assert done.returncode == 1 and failed, (name, done.stdout)
         assert any(line.startswith(f"fail {name}") for line in failed), (name, failed)
-        assert "nft list ruleset" in done.stderr
-
-
-def rules_of(pod) -> list[tuple[str, str, str]]:
-    """The name, chain and handle of every rule that has a name."""
-    found, chain = [], ""
-    for line in nft(pod, "-a", "list table inet epaulet").splitlines():
-        if started := re.match(r"\s*chain (\w+)", line):
-            chain = started[1]
-        if named := re.search(r'comment "([^"]+)" # handle (\d+)', line):
-            found.append((named[1], chain, named[2]))
-    return found
+        assert "nft list ruleset" in done.stderr and "iptables-legacy-save" in done.stderr
 
 
 def test_verify_names_a_route_that_is_gone(lab, binaries):
@@ -339,12 +326,10 @@ def test_verify_names_a_route_that_is_gone(lab, binaries):
         redirect(pod, binaries, "install")
 
 
-def test_verify_sees_a_foreign_rule_that_comes_first(lab, binaries):
+def test_verify_sees_a_foreign_rule_that_comes_first(lab, binaries, backend):
     pod = lab.pod("pod")
-    redirect(pod, binaries, "install")
-    nft(pod, "add table inet other")
-    nft(pod, "add chain inet other out { type nat hook output priority -150 ; }")
-    nft(pod, "add rule inet other out meta l4proto tcp tcp dport != 53 redirect to :5555")
+    install(pod, binaries, backend)
+    backend.add_foreign_before_ours(pod)
     done = redirect(pod, binaries, "verify", check=False)
     assert done.returncode == 1
     assert "fail outbound-tcp/ipv4" in done.stdout, done.stdout
@@ -394,12 +379,12 @@ def test_what_a_crash_left_does_not_disturb(lab, binaries):
     redirect(pod, binaries, "install")
 
 
-def test_exclusions_are_left_alone(lab, binaries):
+def test_exclusions_are_left_alone(lab, binaries, backend):
     pod, neighbour = lab.pod("pod"), lab.pod("neighbour")
     far = lab.pod("far")
     options = ["--exclude-outbound-network", f"{far.ipv4}/32", "--exclude-outbound-network"]
     options += [f"{far.ipv6}/128", "--exclude-outbound-port", "3306", "--exclude-uid", "2000"]
-    redirect(pod, binaries, "install", *options, "--exclude-inbound-port", "9000")
+    install(pod, binaries, backend, *options, "--exclude-inbound-port", "9000")
     proxy_in(pod)
     app_in(pod, 9000)
     answering(neighbour, "app", f"tcp:[::]:{APP_PORT}", "tcp:[::]:3306")
@@ -414,8 +399,8 @@ def test_exclusions_are_left_alone(lab, binaries):
         assert dial(pod, "udp", far.addresses[index], 53)["name"] == "proxy"
 
 
-def test_connections_that_evade_tracking_do_not_reach_the_app(lab, binaries):
-    pod, neighbour = two_pods(lab, binaries)
+def test_connections_that_evade_tracking_do_not_reach_the_app(lab, binaries, backend):
+    pod, neighbour = two_pods(lab, binaries, backend)
     nft(pod, "add table inet other")
     nft(pod, "add chain inet other pre { type filter hook prerouting priority -400 ; }")
     nft(pod, f"add rule inet other pre tcp dport {APP_PORT} notrack")
@@ -442,8 +427,8 @@ def test_a_pod_whose_ipv6_cannot_be_redirected_is_a_failure(lab, binaries):
     assert result_of(pod)["ok"] is False and pod.ipv6 in result_of(pod)["error"]
 
 
-def test_ipv6_off_closes_it(lab, binaries):
-    pod, neighbour = two_pods(lab, binaries, "--ipv6", "off")
+def test_ipv6_off_closes_it(lab, binaries, backend):
+    pod, neighbour = two_pods(lab, binaries, backend, "--ipv6", "off")
     attempts = [("tcp", APP_PORT), ("tcp", 15008), ("udp", APP_PORT)]
     assert_silent(neighbour, *((kind, pod.ipv6, port) for kind, port in attempts))
     assert dial(pod, "tcp", neighbour.ipv6, APP_PORT) == {"error": "ECONNREFUSED"}
@@ -459,6 +444,7 @@ def test_the_result_says_what_was_tried(lab, binaries):
     redirect(pod, binaries, "install", "--allow-udp", "514,5353")
     result = result_of(pod)
     assert result["ok"] is True and result["families"] == ["ipv4", "ipv6"]
+    assert result["backend"] == "nft"  # where it works
     assert all(check["ok"] and check["detail"] for check in result["checks"])
     names = [check["name"] for check in result["checks"]]
     assert "inbound-udp-allow-5353/ipv6" in names and len(names) == len(set(names))
@@ -483,6 +469,9 @@ def test_a_dry_run_prints_the_rules_and_does_nothing(lab, binaries):
     text = redirect(pod, binaries, "install", "--dry-run").stdout
     assert text.startswith("table inet epaulet\ndelete table inet epaulet\n")
     assert nft(pod, "list ruleset") == ""
+    text = redirect(pod, binaries, "install", "--dry-run", "--backend", "iptables").stdout
+    assert text.startswith("# iptables-restore --noflush\n*filter\n")
+    assert not any(backend.has_ours(pod) for backend in BACKENDS)
     assert not (pod.run_dir / RESULT).exists()
 
 
@@ -513,23 +502,103 @@ def test_what_is_missing_is_named(lab, binaries):
     done = pod.run(argv, uid=APP_UID, check=False)
     assert done.returncode == 1 and "CAP_NET_ADMIN" in done.stderr, done.stderr
 
-    hide = "mount --bind /dev/null /usr/sbin/nft && exec " + program + " redirect install"
-    done = pod.run(["unshare", "--mount", "sh", "-c", hide], check=False)
-    assert done.returncode == 1 and "apt-get install nftables" in done.stderr, done.stderr
-    assert "nftables" in result_of(pod)["error"]
+    for backend, packages in (
+        ("auto", "nftables, or iptables"),
+        ("nft", "nftables"),
+        ("iptables", "iptables"),
+        ("iptables-nft", "iptables"),
+        ("iptables-legacy", "iptables"),
+    ):
+        done = hiding(pod, r"nft|xtables-.*", program, "redirect", "install", "--backend", backend)
+        assert done.returncode == 1 and f"apt-get install {packages}\n" in done.stderr, done.stderr
+        assert packages in result_of(pod)["error"] and "backend" not in result_of(pod)
 
     needed = ("net_admin", "net_raw", "setuid", "setgid")
-    assert with_capabilities(pod, program, *needed).returncode == 0
-    for missing in needed:
-        done = with_capabilities(pod, program, *(one for one in needed if one != missing))
-        assert done.returncode == 1, missing
-        assert f"CAP_{missing.upper()}" in done.stderr, (missing, done.stderr)
+    for backend in BACKENDS:
+        done = with_capabilities(pod, program, backend, *needed)
+        assert done.returncode == 0, (backend.name, done.stderr)
+        for missing in needed:
+            others = (one for one in needed if one != missing)
+            done = with_capabilities(pod, program, backend, *others)
+            assert done.returncode == 1, (backend.name, missing)
+            assert f"CAP_{missing.upper()}" in done.stderr, (backend.name, missing, done.stderr)
 
 
-def with_capabilities(pod, program: str, *names: str):
+def with_capabilities(pod, program: str, backend, *names: str):
     allowed = ",".join(["-all", *(f"+{name}" for name in names)])
     limits = [f"--bounding-set={allowed}", "--inh-caps=-all"]
-    return pod.run(["setpriv", *limits, program, "redirect", "install"], check=False)
+    install = [program, "redirect", "install", "--backend", backend.name]
+    return pod.run(["setpriv", *limits, *install], check=False)
+
+
+def hiding(pod, names: str, *argv: str):
+    """Runs it where no program in /usr/sbin whose real name matches `names` can be run."""
+    real = {path.resolve() for path in Path("/usr/sbin").iterdir()}
+    gone = [str(path) for path in sorted(real) if re.fullmatch(names, path.name)]
+    assert gone, names
+    hide = "".join(f"mount --bind /dev/null {path} && " for path in gone) + 'exec "$@"'
+    return pod.run(["unshare", "--mount", "sh", "-c", hide, "sh", *argv], check=False)
+
+
+def test_without_nft_the_rules_are_put_in_place_by_iptables(lab, binaries):
+    pod = lab.pod("pod")
+    program = f"{pod.bind(binaries.epaulet.parent, 'epaulet-bin')}/{binaries.epaulet.name}"
+    for command in ("install", "verify", "remove"):
+        done = hiding(pod, "nft", program, "redirect", command)
+        assert done.returncode == 0, done.stderr
+        if command == "install":
+            assert result_of(pod)["backend"] == "iptables-nft"  # Debian's choice
+            assert IPTABLES_NFT.has_ours(pod)
+    assert not IPTABLES_NFT.has_ours(pod)
+
+
+def refusing(pod, *programs: str, saying: str = "Protocol not supported") -> dict[str, str]:
+    """An environment in which these programs do nothing but refuse."""
+    folder = pod.run_dir / "refusing"
+    folder.mkdir()
+    for name in programs:
+        version = 'case "$1" in --version) echo "v1.8.9 (nf_tables)"; exit 0;; esac\n'
+        (folder / name).write_text(f"#!/bin/sh\n{version}echo '{saying}' >&2\nexit 1\n")
+        (folder / name).chmod(0o755)
+    return {"PATH": "/run/refusing:/usr/sbin:/usr/bin:/sbin:/bin"}
+
+
+def test_without_nf_tables_in_the_kernel_the_older_iptables_does_it(lab, binaries):
+    pod = lab.pod("pod")
+    program = f"{pod.bind(binaries.epaulet.parent, 'epaulet-bin')}/{binaries.epaulet.name}"
+    newer = [f"{name}-{what}" for name in ("iptables", "ip6tables") for what in ("save", "restore")]
+    env = refusing(pod, "nft", *newer)
+    pod.run([program, "redirect", "install"], env=env)
+    assert result_of(pod)["backend"] == "iptables-legacy"
+    pod.run([program, "redirect", "verify"], env=env)
+    pod.run([program, "redirect", "remove"], env=env)
+    assert not IPTABLES_LEGACY.has_ours(pod)
+    done = pod.run([program, "redirect", "install", "--backend", "nft"], env=env, check=False)
+    assert done.returncode == 1 and "nf_tables" in done.stderr, done.stderr
+
+
+def test_a_family_that_refuses_its_rules_leaves_the_other_without(lab, binaries):
+    pod = lab.pod("pod")
+    program = f"{pod.bind(binaries.epaulet.parent, 'epaulet-bin')}/{binaries.epaulet.name}"
+    saying = "line 4: RULE_APPEND failed (No such file or directory)"
+    env = refusing(pod, "ip6tables-restore", saying=saying)
+    argv = [program, "redirect", "install", "--backend", "iptables-nft"]
+    done = pod.run(argv, env=env, check=False)
+    assert done.returncode == 1 and result_of(pod)["ok"] is False
+    for part in ("ip6tables-restore", "-I INPUT 1 -j EPAULET_GUARD", "xt_owner", "nft_compat"):
+        assert part in done.stderr, done.stderr
+    assert not any(backend.has_ours(pod) for backend in BACKENDS)
+
+
+def test_only_the_backend_that_was_used_last_has_rules(lab, binaries):
+    pod = lab.pod("pod")
+    for backend in (*BACKENDS, NFT):
+        install(pod, binaries, backend)
+        assert [one for one in BACKENDS if one.has_ours(pod)] == [backend]
+        assert redirect(pod, binaries, "verify").returncode == 0
+    install(pod, binaries, IPTABLES_LEGACY)
+    redirect(pod, binaries, "remove")
+    assert not any(backend.has_ours(pod) for backend in BACKENDS)
 
 
 def test_loopback_that_is_down_is_named(lab, binaries):
