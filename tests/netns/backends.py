@@ -44,6 +44,13 @@ class Nft:
                 found.append((named[1], chain, named[2]))
         return found
 
+    def keep(self, pod) -> None:
+        """Remembers every rule for `put_back`."""
+        pod.run(["sh", "-c", "(echo flush ruleset; nft -s list ruleset) >/run/kept"])
+
+    def put_back(self, pod) -> None:
+        self._nft(pod, "-f", "/run/kept")
+
     def add_resolver(self, pod) -> None:
         """What Docker does for its own resolver."""
         self._nft(pod, "add table ip docker")
@@ -121,6 +128,15 @@ class Iptables:
             if named := re.search(r"-A (EPAULET_(\w+) .*--comment ([\w-]+) .*)", line):
                 found.append(((named[2], named[3]), named[1]))
         return found
+
+    def keep(self, pod) -> None:
+        """Remembers every rule for `put_back`."""
+        for program in self._programs:
+            pod.run(["sh", "-c", f"{program}-save >/run/kept-{program}"])
+
+    def put_back(self, pod) -> None:
+        for program in self._programs:
+            pod.run([program + "-restore", f"/run/kept-{program}"])
 
     def _add(self, pod, programs: list[str], rule: str) -> None:
         for program in programs:

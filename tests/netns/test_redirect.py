@@ -304,8 +304,9 @@ def assert_verify_names_every_rule(pod, binaries, backend, count: int) -> None:
     assert redirect(pod, binaries, "verify").returncode == 0
     names = backend.names(pod)
     assert len(names) == count, names
+    backend.keep(pod)
     for number, name in enumerate(names):
-        install(pod, binaries, backend, *options)
+        backend.put_back(pod)
         backend.delete(pod, number)
         done = redirect(pod, binaries, "verify", check=False)
         failed = [line for line in done.stdout.splitlines() if line.startswith("fail ")]
