@@ -22,7 +22,7 @@ ONE_WORKER = "workers: 1\n"
 # takes many lines at once, and from timers. A pooled connection that was idle for more than 5 ms, as
 # on a busy machine under strace, is looked at once before it is used again.
 WORKER_CALLS_MAX = {"recvfrom": 2.25, "sendmsg": 2, "epoll_wait": 2, "epoll_ctl": 2}
-OTHER_CALLS_MAX = 1.0
+OTHER_CALLS_MAX = 2.0
 
 IDLE_CONNECTIONS = 400
 IDLE_BYTES_MAX = 10 * 1024
