@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""Half an hour of mixed load, with reloads and rotations all the time.
+
+    tests/soak/run.py --bin DIR [SECONDS]
+
+Two replicas behind mutual TLS, one of them by IPv6, are called through a sidecar and, on a port that
+permits it, by a pod outside the mesh: kept and fresh connections, uploads, downloads, tunnels,
+upgrades, and callers that leave in the middle. Every second a configuration changes (of the caller:
+which replicas there are), every third a certificate, every minute the root. Claims: no request
+fails, no reload is refused, resident memory and descriptors stay flat (medians of the second and the
+last quarter), and all is given back when the load ends. Exit status 1 if one does not hold.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+from world import REPOSITORY, World  # noqa: E402  (the path above first; it sets the others)
+
+from lab import Lab, find_binaries, wait_until  # noqa: E402
+
+STEP_SECONDS = 1.0
+GROWTH_MAX = 1.05
+DESCRIPTORS_MORE_MAX = 3  # of about 50, the callers' connections among them, which come and go
+INSIDE = {"kept": 6, "fresh": 2, "upload": 1, "download": 1, "tunnel": 3, "upgrade": 3, "rude": 2}
+OUTSIDE = {"kept": 2, "fresh": 1, "rude": 1}
+
+
+class Sample:
+    """Resident memory in KiB and open descriptors of each sidecar."""
+
+    def __init__(self, members):
+        self.rss, self.descriptors = [], []
+        for one in members:
+            process = Path(f"/proc/{one.process.pid}")
+            status = (process / "status").read_text()
+            self.rss.append(int(status.partition("VmRSS:")[2].split()[0]))
+            self.descriptors.append(len(list((process / "fd").iterdir())))
+
+
+class Load:
+    """load.py in a pod."""
+
+    def __init__(self, pod, name: str, want: dict):
+        script = f"{pod.bind(HERE, 'soak')}/load.py"
+        self.process = pod.start(["python3", script, json.dumps(want)], name=name)
+
+    def end(self) -> tuple[Counter, list[str]]:
+        """What was done, and every failure."""
+        self.process.signal(15)
+        wait_until(lambda: self.process.exit_status is not None, "the load to end", 60)
+        lines = self.process.lines()
+        reports = [json.loads(line) for line in lines if line.startswith("{")]
+        failures = [line for line in lines if not line.startswith("{")]
+        if not reports or not reports[-1].pop("ended", False):
+            return Counter(), [*failures, "the load died"]
+        return Counter(reports[-1]), failures
+
+
+def soak(world: World, seconds: float) -> tuple[Counter, list[str], list[Sample]]:
+    """Samples of every step; what was done; what failed."""
+    for one in world.replicas:
+        script = f"{one.pod.bind(HERE, 'soak')}/app.py"
+        app = one.pod.start(["python3", script, "8080", "8081", "--echo", "9000"], name="app")
+        app.wait_for_line("serving")
+    inside = {"http": ["api2.default", 80], "echo": ["echo.default", 9000], "callers": INSIDE}
+    outside = {"http": [world.replicas[0].pod.ipv4, 8081], "echo": None, "callers": OUTSIDE}
+    loads = [Load(world.api.pod, "load", inside), Load(world.outside, "load", outside)]
+    samples, number = [], 0
+    end = time.monotonic() + seconds
+    while (begun := time.monotonic()) < end:
+        number += 1
+        world.step(number)
+        samples.append(Sample(world.members))
+        time.sleep(max(0.0, STEP_SECONDS - (time.monotonic() - begun)))
+    done, failures = Counter(), []
+    for one in loads:
+        some, failed = one.end()
+        done += some
+        failures += failed
+    return done, failures, samples
+
+
+def quarters(samples: list[Sample], what: str) -> tuple[list[float], list[float]]:
+    """Of each sidecar: the median of the second quarter, and that of the last."""
+    quarter = max(1, len(samples) // 4)
+
+    def medians(some: list[Sample]) -> list[float]:
+        return [statistics.median(values) for values in zip(*(getattr(one, what) for one in some))]
+
+    return medians(samples[quarter : 2 * quarter]), medians(samples[-quarter:])
+
+
+def left_behind(world: World) -> dict[str, float]:
+    """What is still held once all callers have left and idle connections had time to be noticed."""
+
+    def held() -> dict[str, float]:
+        return {
+            f"{one.pod.name} {name}": value
+            for one in world.members
+            for name in ("epaulet_connections_active", "epaulet_requests_active")
+            if (value := one.counter(name))
+        }
+
+    end = time.monotonic() + 20
+    # What a replica still serves then are idle connections that the caller's sidecar keeps.
+    kept = world.api.counter("epaulet_upstream_connections", state="idle")
+    while time.monotonic() < end:
+        now = held()
+        if sum(now.values()) <= (kept := world.api.counter("epaulet_upstream_connections")):
+            return {}
+        time.sleep(0.5)
+    return {**held(), "api's idle upstream connections": kept}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--bin", metavar="DIR", help="directory with epaulet and epaulet-certs")
+    parser.add_argument("seconds", metavar="SECONDS", type=float, nargs="?", default=1800.0)
+    arguments = parser.parse_args()
+    with Lab() as lab:
+        world = World(lab, find_binaries(arguments.bin, REPOSITORY))
+        before = Sample(world.members)
+        done, failures, samples = soak(world, arguments.seconds)
+        held = left_behind(world)
+        after = Sample(world.members)
+        rejected = sum(
+            one.counter("epaulet_config_reloads_total", result="rejected") for one in world.members
+        )
+        ended = [one.pod.name for one in world.members if not one.process.is_running()]
+    rss, descriptors = quarters(samples, "rss"), quarters(samples, "descriptors")
+    print(f"done: {dict(done)}, {sum(done.values())} in all; {len(failures)} failed")
+    print(
+        f"changed: {world.reloads} reloads ({rejected:.0f} rejected), {world.rotations} leaves, "
+        f"{world.root_changes} roots"
+    )
+    print("of " + ", ".join(one.pod.name for one in world.members))
+    print(f"    KiB at first {before.rss}, second quarter {rss[0]}, last {rss[1]},")
+    print(f"        at most {peak(samples)}, at the end {after.rss}")
+    print(f"    descriptors at first {before.descriptors}, second quarter {descriptors[0]},")
+    print(f"        last {descriptors[1]}, at the end {after.descriptors}")
+    for line in failures[:20]:
+        print(f"    {line}")
+    claims = {
+        "no request fails": not failures and all(done[kind] for kind in INSIDE),
+        "no reload is rejected": not rejected,
+        "resident memory is flat to within 5 %": all(
+            late <= early * GROWTH_MAX for early, late in zip(*rss)
+        ),
+        "descriptors are flat": all(
+            late <= early + DESCRIPTORS_MORE_MAX for early, late in zip(*descriptors)
+        ),
+        f"nothing is held at the end {held or ''}": not held,
+        f"no sidecar has ended {ended or ''}": not ended,
+    }
+    for claim, holds in claims.items():
+        print(f"{'ok  ' if holds else 'FAIL'} {claim}")
+    print(f"soak: {arguments.seconds:g} s, {list(claims.values()).count(False)} claims failed")
+    return 0 if all(claims.values()) else 1
+
+
+def peak(samples: list[Sample]) -> list[int]:
+    return [max(values) for values in zip(*(one.rss for one in samples))]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""The mesh of the soak, and what changes in it all the time."""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parents[1]
+sys.path[:0] = [str(REPOSITORY / "tests" / "support"), str(REPOSITORY / "tests" / "netns")]
+from lab import wait_until  # noqa: E402  (the path above first)
+from mesh import Member, Mesh  # noqa: E402
+
+QUIET_LOG = "log: { access: { sample: 0.1% } }\n"
+CALLEE = (
+    QUIET_LOG
+    + """
+workload:
+  service: api2.default
+  ports:
+    8080: { tls: strict }
+    8081: { tls: permissive }
+    9000: { tls: strict, protocol: tcp }
+identity: { dir: /var/run/epaulet/identity }
+roles: { mesh: [ { identity: "spiffe://cluster.local/ns/default/sa/*" } ] }
+access:
+  - { name: outside, ports: [8081], allow: [anyone] }
+  - { name: mesh, allow: [mesh] }
+"""
+)
+CALLER = """
+identity: {{ dir: /var/run/epaulet/identity }}
+state: {{ dir: /var/run/epaulet/state }}
+services:
+  api2.default:
+    ports: {{ 80: http }}
+    endpoints: {{ addresses: [{http}] }}
+    tls: {{ mode: mesh, identities: [spiffe://cluster.local/ns/default/sa/api2] }}
+  echo.default:
+    ports: {{ 9000: tcp }}
+    endpoints: {{ addresses: [{echo}] }}
+    tls: {{ mode: mesh, identities: [spiffe://cluster.local/ns/default/sa/api2] }}
+"""
+REPLICAS = ("10.88.0.12", "[fd88::d]")
+ROOT_PERIOD = 60  # steps from one change of the root to the next, in three parts
+ROOT_PARTS = (30, 40, 50)  # both roots are trusted; new leaves; the old root leaves
+
+
+def caller_config(replicas: tuple[str, ...]) -> str:
+    return QUIET_LOG + CALLER.format(
+        http=", ".join(f'"{one}:8080"' for one in replicas),
+        echo=", ".join(f'"{one}:9000"' for one in replicas),
+    )
+
+
+class World:
+    """`api` calls `api2` and `api3`, two replicas of one service, one by IPv4, one by IPv6."""
+
+    def __init__(self, lab, binaries):
+        self.mesh = Mesh(lab, binaries)
+        self.roots = ["ca"]  # what everybody trusts
+        self.signer = "ca"
+        self.api = self.mesh.member("api", caller_config(REPLICAS))
+        self.replicas = [
+            self.mesh.member(name, CALLEE, identity=self.mesh.issue("api2"))
+            for name in ("api2", "api3")
+        ]
+        self.members = [self.api, *self.replicas]
+        self.outside = lab.pod("outside")
+        self.reloads = self.rotations = self.root_changes = 0
+
+    def step(self, number: int) -> None:
+        """One change: a configuration each time, every third time a leaf, sometimes a root."""
+        self._reload(number)
+        if number % 3 == 0:
+            self._rotate(self.members[number // 3 % 3])
+        part = number % ROOT_PERIOD
+        if part == ROOT_PARTS[0]:
+            self.roots.append(f"ca{number}")
+            for one in self.members:
+                self._rotate(one, new_leaf=False)
+        elif part == ROOT_PARTS[1]:
+            self.signer = self.roots[-1]
+            for one in self.members:
+                self._rotate(one)
+        elif part == ROOT_PARTS[2] and len(self.roots) == 2:
+            del self.roots[0]
+            for one in self.members:
+                self._rotate(one, new_leaf=False)
+            self.root_changes += 1
+
+    def _reload(self, number: int) -> None:
+        member = self.members[number % 3]
+        if member is self.api:
+            replicas = (REPLICAS, REPLICAS[:1], REPLICAS, REPLICAS[1:])[number // 3 % 4]
+            text = caller_config(replicas)
+        else:
+            text = CALLEE
+        text += f"timeouts: {{ request: {20 + number % 7}s }}\n"
+        before = member.counter("epaulet_config_version")
+        member.replace(f"config/{member.pod.name}.yaml", text)
+        wait_until(lambda: member.counter("epaulet_config_version") > before, "a reload", 10)
+        self.reloads += 1
+
+    def _rotate(self, member: Member, new_leaf: bool = True) -> None:
+        def taken() -> float:
+            return member.counter("epaulet_identity_reloads_total", result="loaded")
+
+        before = taken()
+        bundle = "".join((self.mesh.authority(one) / "ca.pem").read_text() for one in self.roots)
+        if new_leaf:
+            account = "api" if member is self.api else "api2"
+            issued = self.mesh.issue(account, self.signer)
+            for name in ("key.pem", "cert.pem"):
+                member.replace(f"identity/{name}", (issued / name).read_bytes())
+            self.rotations += 1
+        member.replace("identity/ca.pem", bundle)
+        wait_until(lambda: taken() > before, "the new identity", 10)
