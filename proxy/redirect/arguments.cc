@@ -26,6 +26,19 @@ void add_list(CLI::App& app, const char* name, List& list, const char* text) {
   app.add_option(name, list, text)->delimiter(',')->allow_extra_args(false);
 }
 
+void add_networks(CLI::App& app, const std::string& name, std::vector<IpNetwork>& list,
+                  const char* text) {
+  app.add_option_function<std::vector<std::string>>(
+         name,
+         [name, &list](const std::vector<std::string>& given) {
+           list.clear();
+           for (const auto& one : given) list.push_back(network_of(name, one));
+         },
+         text)
+      ->delimiter(',')
+      ->allow_extra_args(false);
+}
+
 void add_network(CLI::App& app, const std::string& name, IpNetwork& network, const char* text) {
   app.add_option_function<std::string>(
          name, [name, &network](const std::string& given) { network = network_of(name, given); },
@@ -37,6 +50,7 @@ void add_network(CLI::App& app, const std::string& name, IpNetwork& network, con
 void add_rule_options(CLI::App& app, RedirectOptions& options) {
   app.add_option("--uid", options.uid, "The proxy's user, never redirected")->capture_default_str();
   add_list(app, "--exclude-uid", options.exclude_uids, "Another user that is never redirected");
+  add_list(app, "--include-uid", options.include_uids, "Only users given so are redirected");
   app.add_option("--outbound-port", options.outbound_port, "Where outgoing TCP goes")
       ->capture_default_str();
   app.add_option("--inbound-port", options.inbound_port, "Where incoming TCP goes")
@@ -47,18 +61,14 @@ void add_rule_options(CLI::App& app, RedirectOptions& options) {
            "A TCP port of the app that neighbours reach past the proxy");
   add_list(app, "--exclude-outbound-port", options.exclude_outbound_ports,
            "A TCP port that the app dials past the proxy");
-  const std::string excluded = "--exclude-outbound-network";
-  app.add_option_function<std::vector<std::string>>(
-         excluded,
-         [excluded, &options](const std::vector<std::string>& given) {
-           options.exclude_outbound_networks.clear();
-           for (const auto& text : given) {
-             options.exclude_outbound_networks.push_back(network_of(excluded, text));
-           }
-         },
-         "A network that the app dials past the proxy")
-      ->delimiter(',')
-      ->allow_extra_args(false);
+  add_networks(app, "--exclude-outbound-network", options.exclude_outbound_networks,
+               "A network that the app dials past the proxy");
+  add_list(app, "--include-inbound-port", options.include_inbound_ports,
+           "Only TCP to ports given so is led to the proxy; all other reaches the app past it");
+  add_list(app, "--include-outbound-port", options.include_outbound_ports,
+           "Only TCP to ports and networks given so is led to the proxy, besides services and DNS");
+  add_networks(app, "--include-outbound-network", options.include_outbound_networks,
+               "The same by destination");
   add_list(app, "--allow-udp", options.allow_udp_ports,
            "A UDP port that the app serves; other incoming UDP is dropped unless it is an answer");
   add_network(app, "--virtual-v4", options.virtual_v4, "The network of virtual IPv4 addresses");

@@ -69,7 +69,8 @@ class Trial {
     for (const bool v4 : {true, false}) {
       if (!v4 && !ipv6) continue;
       if (const auto& addresses = scaffold_.addresses(v4)) {
-        checks_.push_back(check_guard(scaffold_, *addresses, standing_guard()));
+        checks_.push_back(
+            check_guard(scaffold_, *addresses, guarded_port(options_), standing_guard()));
       }
     }
     return std::move(checks_);
@@ -111,7 +112,8 @@ class Trial {
 
   OrFailure<void> prepare(bool v4, bool closed) {
     auto avoid = options_.direct_ports();
-    for (const auto* list : {&options_.exclude_outbound_ports, &options_.allow_udp_ports}) {
+    for (const auto* list : {&options_.exclude_outbound_ports, &options_.include_outbound_ports,
+                             &options_.include_inbound_ports, &options_.allow_udp_ports}) {
       avoid.insert(avoid.end(), list->begin(), list->end());
     }
     ProbeField field;
@@ -146,7 +148,8 @@ class Trial {
       for (const auto index : indices) {
         const auto& probe = probes_[index];
         dials.push_back({probe.transport, probe.destination,
-                         probe.outside ? Scaffold::outside() : std::string()});
+                         probe.outside && probe.fate != Fate::redirected ? Scaffold::outside()
+                                                                         : std::string()});
       }
       const auto dialled = DialledAs::dial(uid, dials);
       if (!dialled) return dialled.error();

@@ -3,20 +3,29 @@
 #include <fmt/format.h>
 #include <poll.h>
 
+#include <algorithm>
+
 namespace epaulet::redirect {
 namespace {
 
 constexpr int kLookMilliseconds = 5;
 constexpr int kLooksMax = 40;
-/// No listener needed: whatever the guard lets through, the kernel would answer with a reset.
-constexpr std::uint16_t kSomePort = 9;
 constexpr std::uint16_t kNeighbourPort = 39999;
 
 }  // namespace
 
-Check check_guard(Scaffold& scaffold, const ScaffoldAddresses& addresses,
+std::uint16_t guarded_port(const RedirectOptions& options) {
+  const auto included = options.included_inbound_ports();
+  if (!included.empty()) return included.front();
+  const auto direct = options.direct_ports();
+  std::uint16_t port = 9;
+  while (std::find(direct.begin(), direct.end(), port) != direct.end()) ++port;
+  return port;
+}
+
+Check check_guard(Scaffold& scaffold, const ScaffoldAddresses& addresses, std::uint16_t port,
                   const GuardCounter& dropped) {
-  const SocketAddress destination{addresses.own, kSomePort};
+  const SocketAddress destination{addresses.own, port};
   const bool v4 = destination.ip.is_v4();
   Check check{fmt::format("inbound-guard/{}", v4 ? "ipv4" : "ipv6"), false, ""};
   const auto before = dropped(v4);

@@ -11,6 +11,7 @@ namespace epaulet::redirect {
 namespace {
 
 constexpr const char* kOutbound = "EPAULET_OUTBOUND";
+constexpr const char* kIncluded = "EPAULET_INCLUDED";  // what of kOutbound is for some users only
 constexpr const char* kInbound = "EPAULET_INBOUND";
 constexpr const char* kGuard = "EPAULET_GUARD";
 constexpr const char* kUnreachable = "EPAULET_UNREACHABLE";
@@ -28,13 +29,23 @@ class Script {
   Script(const RedirectOptions& options, bool v4, const SavedRules& saved)
       : options_(options), v4_(v4), saved_(saved) {}
 
-  void table(const char* name, std::initializer_list<std::pair<const char*, const char*>> jumps) {
+  using Jumps = std::vector<std::pair<const char*, const char*>>;
+  /// `jumps`: from which hook to which chain of ours; one without a hook is called by another.
+  void table(const char* name, const Jumps& jumps) {
     text_ += fmt::format("*{}\n", name);
     for (const auto& [hook, chain] : jumps) text_ += fmt::format(":{} - [0:0]\n", chain);
     if (const auto* standing = saved_.table(name)) {
+      for (const auto& chain : standing->chains) {
+        const auto same = [&chain](const auto& jump) { return jump.second == chain; };
+        if (std::any_of(jumps.begin(), jumps.end(), same)) continue;
+        text_ += fmt::format(":{} - [0:0]\n", chain);
+        gone_.push_back(chain);
+      }
       for (const auto& jump : standing->jumps) text_ += fmt::format("-D {}\n", jump);
     }
-    for (const auto& [hook, chain] : jumps) text_ += fmt::format("-I {} 1 -j {}\n", hook, chain);
+    for (const auto& [hook, chain] : jumps) {
+      if (hook != nullptr) text_ += fmt::format("-I {} 1 -j {}\n", hook, chain);
+    }
   }
   void chain(const char* name) { chain_ = name; }
   /// `match` may be "", and `name` for a rule that has no check.
@@ -47,15 +58,22 @@ class Script {
   void redirect(std::string_view match, std::string_view name, std::uint16_t port) {
     rule(match, name, fmt::format("REDIRECT --to-ports {}", port));
   }
-  void ports(const char* protocol, const std::vector<std::uint16_t>& list, const char* name) {
+  /// `also` is a further match, or "".
+  void ports(const char* protocol, const std::vector<std::uint16_t>& list, const char* name,
+             std::string_view target = "RETURN", std::string_view also = "") {
     for (std::size_t start = 0; start < list.size(); start += kMultiportMax) {
       const auto part =
           std::span(list).subspan(start, std::min(kMultiportMax, list.size() - start));
-      rule(fmt::format("-p {} -m multiport --dports {}", protocol, fmt::join(part, ",")), name,
-           "RETURN");
+      rule(fmt::format("-p {} -m multiport --dports {}{}{}", protocol, fmt::join(part, ","),
+                       also.empty() ? "" : " ", also),
+           name, target);
     }
   }
-  void commit() { text_ += "COMMIT\n"; }
+  void commit() {
+    for (const auto& chain : gone_) text_ += fmt::format("-X {}\n", chain);
+    gone_.clear();
+    text_ += "COMMIT\n";
+  }
 
   [[nodiscard]] const RedirectOptions& options() const { return options_; }
   [[nodiscard]] bool v4() const { return v4_; }
@@ -70,6 +88,7 @@ class Script {
   bool v4_;
   const SavedRules& saved_;
   const char* chain_ = "";
+  std::vector<std::string> gone_;  // chains of ours that an earlier installation needed
   std::string text_;
 };
 
@@ -83,12 +102,31 @@ void exempt(Script& out, const char* name) {
   }
 }
 
+/// TCP that no exclusion has let go: all of it, or what is included.
+void redirect_the_rest(Script& out) {
+  const auto& options = out.options();
+  const auto port = options.outbound_port;
+  if (!options.includes_outbound()) out.redirect("-p tcp", "outbound-tcp", port);
+  for (const auto& included : options.include_outbound_networks) {
+    if (included.address.is_v4() != out.v4()) continue;
+    out.redirect(to(included) + " -p tcp", "include-outbound-network", port);
+  }
+  out.ports("tcp", options.include_outbound_ports, "include-outbound-port",
+            fmt::format("REDIRECT --to-ports {}", port));
+}
+
 /// What leaves an app. See nft_ruleset.cc for the order.
 void outbound(Script& out) {
   const auto& options = out.options();
   out.chain(kOutbound);
   if (out.closed()) return;
   exempt(out, "exempt-uid");
+  if (!options.include_uids.empty()) {
+    for (const auto uid : options.include_uids) {
+      out.rule(fmt::format("-m owner --uid-owner {}", uid), "include-uid", kIncluded);
+    }
+    out.chain(kIncluded);
+  }
   for (const auto& server : options.loopback_nameservers) {
     if (server.is_v4() != out.v4()) continue;
     for (const char* protocol : {"tcp", "udp"}) {
@@ -105,7 +143,7 @@ void outbound(Script& out) {
     out.rule(to(excluded), "exclude-outbound-network", "RETURN");
   }
   out.ports("tcp", options.exclude_outbound_ports, "exclude-outbound-port");
-  out.redirect("-p tcp", "outbound-tcp", options.outbound_port);
+  redirect_the_rest(out);
 }
 
 /// What reaches the pod from outside.
@@ -114,7 +152,10 @@ void inbound(Script& out) {
   if (out.closed()) return;
   out.rule("-i lo", "", "RETURN");
   out.ports("tcp", out.options().direct_ports(), "inbound-direct");
-  out.redirect("-p tcp", "inbound-tcp", out.options().inbound_port);
+  const auto included = out.options().included_inbound_ports();
+  const auto port = out.options().inbound_port;
+  if (included.empty()) out.redirect("-p tcp", "inbound-tcp", port);
+  out.ports("tcp", included, "inbound-tcp", fmt::format("REDIRECT --to-ports {}", port));
 }
 
 /// What must not reach a socket of the pod, after NAT.
@@ -127,10 +168,14 @@ void guard(Script& out) {
     }
     return;
   }
-  auto reachable = out.options().direct_ports();
-  reachable.insert(reachable.begin(), out.options().inbound_port);
-  out.ports("tcp", reachable, "");
-  out.rule(fmt::format("-p tcp {}", kNotEstablished), "inbound-guard", "DROP");
+  const auto included = out.options().included_inbound_ports();
+  if (included.empty()) {
+    auto reachable = out.options().direct_ports();
+    reachable.insert(reachable.begin(), out.options().inbound_port);
+    out.ports("tcp", reachable, "");
+    out.rule(fmt::format("-p tcp {}", kNotEstablished), "inbound-guard", "DROP");
+  }
+  out.ports("tcp", included, "inbound-guard", "DROP", kNotEstablished);
   out.ports("udp", out.options().allow_udp_ports, "inbound-udp-allow");
   for (const auto protocol : kUnseen) {
     out.rule(fmt::format("-p {} {}", protocol, kNotEstablished), "inbound-udp", "DROP");
@@ -149,10 +194,16 @@ void unreachable(Script& out) {
   if (!out.closed()) return;
   out.rule("-o lo", "", "RETURN");
   exempt(out, "");
-  for (const auto protocol : kTransports) {
-    // What has no socket is the kernel's: as nft's `skuid` does, leave it alone.
-    out.rule(fmt::format("-p {} -m owner --socket-exists", protocol), "outbound-ipv6-off",
-             protocol == 6 ? kReset : unreached);
+  // What has no socket is the kernel's: as nft's `skuid` does, leave it alone.
+  std::vector<std::string> owners{"--socket-exists"};
+  const auto& users = out.options().include_uids;
+  if (!users.empty()) owners.clear();
+  for (const auto uid : users) owners.push_back(fmt::format("--uid-owner {}", uid));
+  for (const auto& owner : owners) {
+    for (const auto protocol : kTransports) {
+      out.rule(fmt::format("-p {} -m owner {}", protocol, owner), "outbound-ipv6-off",
+               protocol == 6 ? kReset : unreached);
+    }
   }
 }
 
@@ -165,7 +216,9 @@ std::string iptables_ruleset(const RedirectOptions& options, bool v4, const Save
   guard(out);
   unreachable(out);
   out.commit();
-  out.table("nat", {{"OUTPUT", kOutbound}, {"PREROUTING", kInbound}});
+  Script::Jumps jumps{{"OUTPUT", kOutbound}, {"PREROUTING", kInbound}};
+  if (!options.include_uids.empty()) jumps.emplace_back(nullptr, kIncluded);
+  out.table("nat", jumps);
   outbound(out);
   inbound(out);
   out.commit();

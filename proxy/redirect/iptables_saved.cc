@@ -82,7 +82,7 @@ SavedRules parse_saved(std::string_view text) {
       // Older versions put every comment into quotes.
       const bool guard = rule.find("--comment inbound-guard ") != std::string_view::npos ||
                          rule.find("--comment \"inbound-guard\" ") != std::string_view::npos;
-      if (guard) saved.guard_drops = packets;
+      if (guard) saved.guard_drops = saved.guard_drops.value_or(0) + packets;
     } else if (leads_to_us(rule)) {
       table_named(saved.tables, table).jumps.emplace_back(rule);
     }

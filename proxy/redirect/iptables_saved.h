@@ -21,7 +21,7 @@ struct SavedTable {
 /// What of ours stands in one family.
 struct SavedRules {
   std::vector<SavedTable> tables;            ///< Those that hold something of ours.
-  std::optional<std::uint64_t> guard_drops;  ///< Packets that the rule `inbound-guard` dropped.
+  std::optional<std::uint64_t> guard_drops;  ///< Packets that the rules `inbound-guard` dropped.
 
   /// Nothing if the table holds nothing of ours.
   [[nodiscard]] const SavedTable* table(std::string_view name) const;

@@ -57,12 +57,32 @@ class Writer {
   std::size_t depth_ = 0;
 };
 
+/// TCP that no exclusion has let go: all of it, or what is included.
+void redirect_the_rest(Writer& out, const RedirectOptions& options) {
+  const auto port = options.outbound_port;
+  if (!options.includes_outbound()) {
+    out.line("meta l4proto tcp counter redirect to :{} comment \"outbound-tcp\"", port);
+  }
+  for (const auto& included : options.include_outbound_networks) {
+    out.line(
+        "{} daddr {} meta l4proto tcp counter redirect to :{} comment \"include-outbound-network\"",
+        family_word(included.address), masked(included).to_string(), port);
+  }
+  if (!options.include_outbound_ports.empty()) {
+    out.line("tcp dport {} counter redirect to :{} comment \"include-outbound-port\"",
+             numbers(options.include_outbound_ports), port);
+  }
+}
+
 /// What leaves an app. One before `dstnat`, so that a resolver's own rules (Docker's for
 /// 127.0.0.11, say) do not come first; they still serve the exempt users.
 void outbound(Writer& out, const RedirectOptions& options) {
   out.open("chain outbound");
   out.line("type nat hook output priority -101; policy accept;");
   out.line("meta skuid {} counter return comment \"exempt-uid\"", numbers(options.exempt_uids()));
+  if (!options.include_uids.empty()) {
+    out.line("meta skuid != {} return comment \"include-uid\"", numbers(options.include_uids));
+  }
   if (options.ipv6 == Ipv6Mode::off) out.line("meta nfproto ipv6 return");
   for (const auto& server : options.loopback_nameservers) {
     out.line(
@@ -87,8 +107,7 @@ void outbound(Writer& out, const RedirectOptions& options) {
     out.line("tcp dport {} return comment \"exclude-outbound-port\"",
              numbers(options.exclude_outbound_ports));
   }
-  out.line("meta l4proto tcp counter redirect to :{} comment \"outbound-tcp\"",
-           options.outbound_port);
+  redirect_the_rest(out, options);
   out.close();
 }
 
@@ -99,7 +118,9 @@ void inbound(Writer& out, const RedirectOptions& options) {
   out.line("iifname \"lo\" return");
   if (options.ipv6 == Ipv6Mode::off) out.line("meta nfproto ipv6 return");
   out.line("tcp dport {} return comment \"inbound-direct\"", numbers(options.direct_ports()));
-  out.line("meta l4proto tcp counter redirect to :{} comment \"inbound-tcp\"",
+  const auto included = options.included_inbound_ports();
+  out.line("{} counter redirect to :{} comment \"inbound-tcp\"",
+           included.empty() ? "meta l4proto tcp" : "tcp dport " + numbers(included),
            options.inbound_port);
   out.close();
 }
@@ -111,6 +132,7 @@ void inbound(Writer& out, const RedirectOptions& options) {
 void guard(Writer& out, const RedirectOptions& options) {
   auto reachable = options.direct_ports();
   reachable.insert(reachable.begin(), options.inbound_port);
+  const auto included = options.included_inbound_ports();
   out.open("chain guard");
   out.line("type filter hook input priority filter; policy accept;");
   out.line("iifname \"lo\" return");
@@ -121,9 +143,9 @@ void guard(Writer& out, const RedirectOptions& options) {
         kTransports);
   }
   out.line(
-      "tcp dport != {} ct state {{ new, invalid, untracked }} counter drop "
+      "tcp dport {} ct state {{ new, invalid, untracked }} counter drop "
       "comment \"inbound-guard\"",
-      numbers(reachable));
+      included.empty() ? "!= " + numbers(reachable) : numbers(included));
   if (!options.allow_udp_ports.empty()) {
     out.line("udp dport {} return comment \"inbound-udp-allow\"", numbers(options.allow_udp_ports));
   }
@@ -152,9 +174,11 @@ void unreachable(Writer& out, const RedirectOptions& options) {
            "virtual-reject");
   }
   if (options.ipv6 == Ipv6Mode::off) {
+    const auto users = options.include_uids.empty() ? "!= " + numbers(options.exempt_uids())
+                                                    : numbers(options.include_uids);
     refuse(out,
-           fmt::format("meta nfproto ipv6 oifname != \"lo\" meta l4proto {} meta skuid != {}",
-                       kTransports, numbers(options.exempt_uids())),
+           fmt::format("meta nfproto ipv6 oifname != \"lo\" meta l4proto {} meta skuid {}",
+                       kTransports, users),
            "outbound-ipv6-off");
   }
   out.close();

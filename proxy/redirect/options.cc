@@ -36,6 +36,13 @@ std::vector<std::uint16_t> RedirectOptions::direct_ports() const {
   return without_repeats(std::move(all));
 }
 
+std::vector<std::uint16_t> RedirectOptions::included_inbound_ports() const {
+  const auto direct = direct_ports();
+  auto ports = without_repeats(include_inbound_ports);
+  std::erase_if(ports, [&direct](std::uint16_t port) { return holds(direct, port); });
+  return ports;
+}
+
 IpNetwork masked(const IpNetwork& network) {
   auto bytes = network.address.bytes();
   const unsigned size = network.address.is_v4() ? 4 : 16;
@@ -52,6 +59,31 @@ IpAddress address_from(bool is_v4, const std::array<std::uint8_t, 16>& bytes) {
                        static_cast<std::uint32_t>(bytes[1]) << 16 |
                        static_cast<std::uint32_t>(bytes[2]) << 8 | bytes[3]);
 }
+
+namespace {
+
+/// What is listed on both sides, and what is listed in vain.
+template <class Say>
+void contradicting_lists(const RedirectOptions& options, Say&& say) {
+  for (const auto port : options.include_inbound_ports) {
+    if (holds(options.direct_ports(), port)) {
+      say(fmt::format("--include-inbound-port {} is one that reaches its listener directly", port));
+    }
+  }
+  for (const auto port : options.include_outbound_ports) {
+    if (holds(options.exclude_outbound_ports, port)) {
+      say(fmt::format("port {} is given to --include-outbound-port and to --exclude-outbound-port",
+                      port));
+    }
+  }
+  for (const auto uid : options.include_uids) {
+    if (holds(options.exempt_uids(), uid)) {
+      say(fmt::format("--include-uid {} is a user that is never redirected", uid));
+    }
+  }
+}
+
+}  // namespace
 
 std::vector<std::string> contradictions(const RedirectOptions& options) {
   std::vector<std::string> found;
@@ -76,11 +108,12 @@ std::vector<std::string> contradictions(const RedirectOptions& options) {
     say("--exclude-outbound-port 53 does nothing: names are always resolved in the pod; use "
         "--exclude-uid for a process that must not be");
   }
-  if (holds(options.exclude_inbound_ports, std::uint16_t{0}) ||
-      holds(options.exclude_outbound_ports, std::uint16_t{0}) ||
-      holds(options.allow_udp_ports, std::uint16_t{0})) {
-    say("port 0 cannot be listed");
+  for (const auto* list : {&options.exclude_inbound_ports, &options.exclude_outbound_ports,
+                           &options.include_inbound_ports, &options.include_outbound_ports,
+                           &options.allow_udp_ports}) {
+    if (holds(*list, std::uint16_t{0})) say("port 0 cannot be listed");
   }
+  contradicting_lists(options, say);
   if (!options.virtual_v4.address.is_v4() || options.virtual_v4.prefix_bits == 0) {
     say("--virtual-v4 must be an IPv4 network, for example 240.0.0.0/4");
   }
@@ -96,6 +129,8 @@ std::vector<std::string> contradictions(const RedirectOptions& options) {
   for (const auto size :
        {options.exclude_uids.size(), options.exclude_inbound_ports.size(),
         options.exclude_outbound_ports.size(), options.exclude_outbound_networks.size(),
+        options.include_uids.size(), options.include_inbound_ports.size(),
+        options.include_outbound_ports.size(), options.include_outbound_networks.size(),
         options.allow_udp_ports.size()}) {
     if (size > kListMax)
       say(fmt::format("an option is given {} times, at most {}", size, kListMax));

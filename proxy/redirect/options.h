@@ -28,6 +28,8 @@ inline constexpr std::size_t kListMax = 128;
 struct RedirectOptions {
   std::uint32_t uid = 1337;  ///< The proxy's user, never redirected.
   std::vector<std::uint32_t> exclude_uids;
+  std::vector<std::uint32_t>
+      include_uids;  ///< If any: other users are not redirected, DNS neither.
 
   std::uint16_t outbound_port = 15001;  ///< On 127.0.0.1 and ::1.
   std::uint16_t inbound_port = 15006;
@@ -36,7 +38,13 @@ struct RedirectOptions {
   std::vector<std::uint16_t> exclude_inbound_ports;   ///< TCP that reaches the app as it comes.
   std::vector<std::uint16_t> exclude_outbound_ports;  ///< TCP that leaves as it is; not DNS.
   std::vector<IpNetwork> exclude_outbound_networks;   ///< The same by destination; not DNS.
-  std::vector<std::uint16_t> allow_udp_ports;         ///< UDP that the app serves.
+  /// If any: other TCP reaches the app as it comes, past every rule.
+  std::vector<std::uint16_t> include_inbound_ports;
+  /// If either has any: TCP to none of these ports and none of these networks leaves as it is. DNS
+  /// and virtual addresses are redirected all the same, and exclusions come first.
+  std::vector<std::uint16_t> include_outbound_ports;
+  std::vector<IpNetwork> include_outbound_networks;
+  std::vector<std::uint16_t> allow_udp_ports;  ///< UDP that the app serves.
 
   IpNetwork virtual_v4{IpAddress::v4(0xF0000000u), 4};
   IpNetwork virtual_v6 = *IpNetwork::parse("fd00:e9a0::/32");
@@ -48,8 +56,13 @@ struct RedirectOptions {
 
   /// Every user that is never redirected, `uid` first.
   [[nodiscard]] std::vector<std::uint32_t> exempt_uids() const;
-  /// Every TCP port that is not redirected on its way in.
+  /// Every TCP port that is not redirected on its way in, if `include_inbound_ports` is empty.
   [[nodiscard]] std::vector<std::uint16_t> direct_ports() const;
+  /// `include_inbound_ports` without those that are direct.
+  [[nodiscard]] std::vector<std::uint16_t> included_inbound_ports() const;
+  [[nodiscard]] bool includes_outbound() const {
+    return !include_outbound_ports.empty() || !include_outbound_networks.empty();
+  }
 };
 
 /// An address from its bytes in network order, four of them significant for IPv4.

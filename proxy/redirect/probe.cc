@@ -36,6 +36,11 @@ class Planner {
       dial(fmt::format("exempt-uid-{}", uid), uid, Transport::tcp, own(field_.decoy_port));
       dial(fmt::format("exempt-uid-{}-dns", uid), uid, Transport::udp, own(kDnsPort));
     }
+    if (!options_.include_uids.empty()) {
+      const auto uid = other_uid(options_);
+      dial("include-uid-others", uid, Transport::tcp, own(field_.decoy_port));
+      dial("include-uid-others-dns", uid, Transport::udp, own(kDnsPort));
+    }
     dial("loopback", app_, Transport::tcp, {loopback_, field_.decoy_port});
     for (const auto& server : options_.loopback_nameservers) {
       if (server.is_v4() != field_.v4) continue;
@@ -55,7 +60,28 @@ class Planner {
     for (const auto port : options_.exclude_outbound_ports) {
       dial(fmt::format("exclude-outbound-port-{}", port), app_, Transport::tcp, own(port));
     }
-    redirect("outbound-tcp", Transport::tcp, own(field_.decoy_port), options_.outbound_port);
+    included();
+  }
+
+  /// What no exclusion lets go.
+  void included() {
+    const auto to = options_.outbound_port;
+    if (!options_.includes_outbound()) {
+      redirect("outbound-tcp", Transport::tcp, own(field_.decoy_port), to);
+      return;
+    }
+    bool others = true;
+    for (const auto& network : options_.include_outbound_networks) {
+      if (network.address.is_v4() != field_.v4) continue;
+      others = others && !network.contains(field_.addresses.own);
+      redirect(fmt::format("include-outbound-network-{}", network.to_string()), Transport::tcp,
+               {member_of(network), field_.decoy_port}, to);
+      probes_.back().outside = true;
+    }
+    for (const auto port : options_.include_outbound_ports) {
+      redirect(fmt::format("include-outbound-port-{}", port), Transport::tcp, own(port), to);
+    }
+    if (others) dial("include-outbound-others", app_, Transport::tcp, own(field_.decoy_port));
   }
 
   void virtual_addresses() {
@@ -71,8 +97,14 @@ class Planner {
     for (const auto port : options_.direct_ports()) {
       from_outside(fmt::format("inbound-direct-{}", port), Transport::tcp, port, Fate::untouched);
     }
-    from_outside("inbound-tcp", Transport::tcp, field_.decoy_port, Fate::redirected);
-    probes_.back().answered_by = own(options_.inbound_port);
+    const auto included = options_.included_inbound_ports();
+    for (const auto port : included) {
+      from_outside(fmt::format("inbound-tcp-{}", port), Transport::tcp, port, Fate::redirected);
+      probes_.back().answered_by = own(options_.inbound_port);
+    }
+    from_outside(included.empty() ? "inbound-tcp" : "inbound-others", Transport::tcp,
+                 field_.decoy_port, included.empty() ? Fate::redirected : Fate::untouched);
+    if (included.empty()) probes_.back().answered_by = own(options_.inbound_port);
     for (const auto port : options_.allow_udp_ports) {
       from_outside(fmt::format("inbound-udp-allow-{}", port), Transport::udp, port,
                    Fate::untouched);
@@ -195,10 +227,15 @@ bool as_expected(const Probe& probe, const Observation& seen) {
 }  // namespace
 
 std::uint32_t app_uid(const RedirectOptions& options) {
+  return options.include_uids.empty() ? other_uid(options) : options.include_uids.front();
+}
+
+std::uint32_t other_uid(const RedirectOptions& options) {
   constexpr std::uint32_t kNobody = 65534;
-  const auto exempt = options.exempt_uids();
+  auto listed = options.exempt_uids();
+  listed.insert(listed.end(), options.include_uids.begin(), options.include_uids.end());
   auto uid = kNobody;
-  while (std::find(exempt.begin(), exempt.end(), uid) != exempt.end()) --uid;
+  while (std::find(listed.begin(), listed.end(), uid) != listed.end()) --uid;
   return uid;
 }
 

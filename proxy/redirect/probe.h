@@ -30,7 +30,8 @@ struct Probe {
   SocketAddress destination;
   Fate fate = Fate::redirected;
   SocketAddress answered_by;  ///< With `Fate::redirected`.
-  /// Bound to the scaffold's outside interface: nobody answers there, and nothing leaves the pod.
+  /// Its route ends at the scaffold's outside interface, to which it is bound unless it should be
+  /// redirected: nobody answers there, and nothing leaves the pod.
   bool outside = false;
 };
 
@@ -55,8 +56,11 @@ struct ProbeField {
   std::uint16_t decoy_port = 0;  ///< TCP, on every address of the family, listening, in no list.
 };
 
-/// A user that stands for the app: not exempt, and no real user of most images.
+/// A user that stands for the app: the first that is included, else one that is not exempt and no
+/// real user of most images.
 [[nodiscard]] std::uint32_t app_uid(const RedirectOptions& options);
+/// A user that stands in no list.
+[[nodiscard]] std::uint32_t other_uid(const RedirectOptions& options);
 
 /// Every probe that `options` call for in one family.
 [[nodiscard]] std::vector<Probe> plan(const RedirectOptions& options, const ProbeField& field);

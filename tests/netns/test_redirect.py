@@ -400,6 +400,42 @@ def test_exclusions_are_left_alone(lab, binaries, backend):
         assert dial(pod, "udp", far.addresses[index], 53)["name"] == "proxy"
 
 
+def test_only_what_is_included_is_led_to_the_proxy(lab, binaries, backend):
+    pod, neighbour, far = lab.pod("pod"), lab.pod("neighbour"), lab.pod("far")
+    options = ["--include-outbound-network", f"{far.ipv4}/32,{far.ipv6}/128"]
+    options += ["--include-outbound-port", "3306,3307", "--include-inbound-port", str(APP_PORT)]
+    install(pod, binaries, backend, *options)
+    proxy_in(pod)
+    app_in(pod)
+    app_in(pod, 9000)
+    answering(neighbour, "app", f"tcp:[::]:{APP_PORT}", "tcp:[::]:3306")
+    for index in range(2):
+        assert dial(pod, "tcp", far.addresses[index], APP_PORT)["name"] == "proxy"
+        assert dial(pod, "tcp", neighbour.addresses[index], 3306)["name"] == "proxy"
+        assert dial(pod, "tcp", neighbour.addresses[index], APP_PORT)["name"] == "app"
+        assert dial(pod, "tcp", VIRTUAL[index], APP_PORT)["name"] == "proxy"  # whatever is included
+        assert dial(pod, "udp", far.addresses[index], 53)["name"] == "proxy"
+        assert dial(neighbour, "tcp", pod.addresses[index], APP_PORT)["name"] == "proxy"
+        assert dial(neighbour, "tcp", pod.addresses[index], 9000)["name"] == "app"
+    assert redirect(pod, binaries, "verify").returncode == 0
+
+
+def test_only_users_that_are_included_are_led_to_the_proxy(lab, binaries, backend):
+    pod, neighbour = two_pods(lab, binaries, backend, "--include-uid", f"{APP_UID},2000")
+    answering(neighbour, "nameserver", "udp:[::]:53", uid=0)
+    for address in neighbour.addresses:
+        for uid in (APP_UID, 2000):
+            assert dial(pod, "tcp", address, APP_PORT, uid=uid)["name"] == "proxy"
+        assert dial(pod, "tcp", address, APP_PORT, uid=3000)["name"] == "app"
+        assert dial(pod, "udp", address, 53, uid=APP_UID)["name"] == "proxy"
+        assert dial(pod, "udp", address, 53, uid=3000)["name"] == "nameserver"
+    assert dial(pod, "tcp", VIRTUAL[0], 80, uid=3000) == {"error": "ECONNREFUSED"}
+    before = backend.listing(pod)
+    install(pod, binaries, backend)
+    assert "1000" not in backend.listing(pod) != before
+    assert dial(pod, "tcp", neighbour.ipv4, APP_PORT, uid=3000)["name"] == "proxy"
+
+
 def test_connections_that_evade_tracking_do_not_reach_the_app(lab, binaries, backend):
     pod, neighbour = two_pods(lab, binaries, backend)
     nft(pod, "add table inet other")

@@ -164,6 +164,53 @@ TEST(IptablesRuleset, lists_more_ports_than_one_rule_takes) {
   EXPECT_TRUE(has(rules, "--dports 31 "));
 }
 
+RedirectOptions some() {
+  RedirectOptions options;
+  options.include_uids = {1000, 1001};
+  options.include_inbound_ports = {8080};
+  options.include_outbound_ports = {80};
+  options.include_outbound_networks = {*IpNetwork::parse("10.78.5.1/16"),
+                                       *IpNetwork::parse("fd78::1/64")};
+  return options;
+}
+
+TEST(IptablesRuleset, leads_only_what_is_included) {
+  const auto users = chain(some(), true, "EPAULET_OUTBOUND");
+  ASSERT_EQ(users.size(), 3u);  // the exempt one, and who goes on
+  EXPECT_TRUE(has(users, "--uid-owner 1000 -m comment --comment include-uid -j EPAULET_INCLUDED"));
+  const auto v4 = chain(some(), true, "EPAULET_INCLUDED");
+  const auto v6 = chain(some(), false, "EPAULET_INCLUDED");
+  EXPECT_LT(place(v4, "comment dns-udp"), place(v4, "-d 10.78.0.0/16 -p tcp"));
+  EXPECT_TRUE(has(v4, "--dports 80 -m comment --comment include-outbound-port -j REDIRECT"));
+  EXPECT_TRUE(has(v6, "-d fd78::/64 -p tcp"));
+  EXPECT_FALSE(has(v6, "10.78"));
+  EXPECT_FALSE(has(v4, "comment outbound-tcp"));
+  EXPECT_TRUE(has(chain(some(), true, "EPAULET_INBOUND"),
+                  "--dports 8080 -m comment --comment inbound-tcp -j REDIRECT --to-ports 15006"));
+  EXPECT_TRUE(has(chain(some(), true, "EPAULET_GUARD"),
+                  "-p tcp -m multiport --dports 8080 -m conntrack "
+                  "--ctstate NEW,INVALID,UNTRACKED -m comment --comment inbound-guard -j DROP"));
+  EXPECT_FALSE(has(chain(some(), true, "EPAULET_GUARD"), "15006"));
+}
+
+TEST(IptablesRuleset, closes_ipv6_for_those_users_that_are_included) {
+  auto options = some();
+  options.ipv6 = Ipv6Mode::off;
+  const auto out = chain(options, false, "EPAULET_UNREACHABLE");
+  EXPECT_TRUE(has(out, "-p 6 -m owner --uid-owner 1001"));
+  EXPECT_FALSE(has(out, "--socket-exists"));
+}
+
+TEST(IptablesRuleset, takes_away_a_chain_that_it_needs_no_more) {
+  SavedRules saved;
+  saved.tables = {
+      {"nat", {"EPAULET_OUTBOUND", "EPAULET_INCLUDED"}, {"OUTPUT -j EPAULET_OUTBOUND"}}};
+  const auto lines = lines_of(iptables_ruleset({}, true, saved));
+  EXPECT_LT(place(lines, ":EPAULET_INCLUDED"), place(lines, "-X EPAULET_INCLUDED"));
+  EXPECT_FALSE(has(lines, "-X EPAULET_OUTBOUND"));
+  EXPECT_FALSE(has(lines_of(iptables_ruleset(some(), true, saved)), "-X "));
+}
+
 TEST(IptablesRuleset, closes_ipv6_when_it_is_off_instead_of_leaving_it_open) {
   auto options = everything();
   options.ipv6 = Ipv6Mode::off;

@@ -132,6 +132,49 @@ TEST(NftRuleset, excludes_networks_and_ports_before_the_rest_is_redirected) {
   EXPECT_EQ(place(rules, "outbound-tcp"), rules.size() - 1);
 }
 
+RedirectOptions some() {
+  RedirectOptions options;
+  options.include_uids = {1000, 1001};
+  options.include_inbound_ports = {8080, 8443};
+  options.include_outbound_ports = {80};
+  options.include_outbound_networks = {*IpNetwork::parse("10.78.5.1/16"),
+                                       *IpNetwork::parse("fd78::1/64")};
+  return options;
+}
+
+TEST(NftRuleset, leads_out_only_what_is_included_besides_names_and_virtual_addresses) {
+  const auto rules = chain(some(), "outbound");
+  EXPECT_FALSE(has(rules, "outbound-tcp"));
+  for (const auto* rule : {"ip daddr 10.78.0.0/16 meta l4proto tcp counter redirect to :15001",
+                           "ip6 daddr fd78::/64 meta l4proto tcp counter redirect to :15001",
+                           "tcp dport { 80 } counter redirect to :15001"}) {
+    EXPECT_TRUE(has(rules, rule)) << rule;
+    EXPECT_LT(place(rules, "udp dport 53"), place(rules, rule));
+    EXPECT_LT(place(rules, "virtual-tcp"), place(rules, rule));
+  }
+  auto options = some();
+  options.exclude_outbound_ports = {3306};
+  const auto both = chain(options, "outbound");
+  EXPECT_LT(place(both, "exclude-outbound-port"), place(both, "include-outbound-network"));
+}
+
+TEST(NftRuleset, leaves_users_alone_who_are_not_included) {
+  const auto rules = chain(some(), "outbound");
+  EXPECT_EQ(place(rules, "meta skuid != { 1000, 1001 } return"), 2u);  // behind the exempt ones
+  auto options = some();
+  options.ipv6 = Ipv6Mode::off;
+  EXPECT_TRUE(has(chain(options, "unreachable"), "meta skuid { 1000, 1001 } meta l4proto tcp"));
+  EXPECT_FALSE(has(chain({}, "outbound"), "include-uid"));
+}
+
+TEST(NftRuleset, leads_in_only_what_is_included_and_guards_that) {
+  EXPECT_TRUE(has(chain(some(), "inbound"), "tcp dport { 8080, 8443 } counter redirect to :15006"));
+  EXPECT_FALSE(has(chain(some(), "inbound"), "meta l4proto tcp counter redirect"));
+  EXPECT_TRUE(has(chain(some(), "guard"),
+                  "tcp dport { 8080, 8443 } ct state { new, invalid, untracked } counter drop"));
+  EXPECT_FALSE(has(chain(some(), "guard"), "tcp dport !="));
+}
+
 TEST(NftRuleset, lets_nothing_in_past_the_proxy_but_the_direct_ports) {
   const auto rules = chain(everything(), "inbound");
   EXPECT_LT(place(rules, "tcp dport { 15008, 15020, 15021, 9000, 9001 } return"),

@@ -23,6 +23,23 @@ TEST(RedirectOptions, put_the_proxys_user_first_among_the_exempt_and_repeat_nobo
   EXPECT_EQ(options.exempt_uids(), (std::vector<std::uint32_t>{1337, 4000, 5000}));
 }
 
+TEST(RedirectOptions, name_what_is_included_and_excluded_at_once) {
+  RedirectOptions options;
+  options.include_uids = {1000};
+  options.include_inbound_ports = {8080};
+  options.include_outbound_ports = {80};
+  EXPECT_TRUE(contradictions(options).empty());
+  options.include_uids = {1337};
+  options.include_inbound_ports = {15008};
+  options.include_outbound_ports = {0, 3306};
+  options.exclude_outbound_ports = {3306};
+  const auto said = all(options);
+  for (const auto* place : {"--include-uid 1337", "--include-inbound-port 15008", "port 0 cannot",
+                            "port 3306 is given to --include-outbound-port"}) {
+    EXPECT_NE(said.find(place), std::string::npos) << place << " in " << said;
+  }
+}
+
 TEST(RedirectOptions, let_the_direct_ports_and_the_excluded_ones_in_once) {
   RedirectOptions options;
   options.exclude_inbound_ports = {9000, 15008};

@@ -42,24 +42,52 @@ RedirectOptions everything() {
   return options;
 }
 
+RedirectOptions some() {
+  RedirectOptions options;
+  options.include_uids = {1000, 65534};
+  options.include_inbound_ports = {8080};
+  options.include_outbound_ports = {80};
+  options.include_outbound_networks = {*IpNetwork::parse("10.78.0.0/16"),
+                                       *IpNetwork::parse("fd78::/64")};
+  options.loopback_nameservers = {*IpAddress::parse("127.0.0.53")};
+  return options;
+}
+
+TEST(Plan, tries_what_is_included_and_what_is_not) {
+  const auto probes = plan(some(), field(true));
+  EXPECT_EQ(find(probes, "outbound-tcp/ipv4"), nullptr);
+  const auto* network = find(probes, "include-outbound-network-10.78.0.0/16/ipv4");
+  ASSERT_NE(network, nullptr);
+  EXPECT_TRUE(network->outside);
+  EXPECT_EQ(network->answered_by, at("127.0.0.1:15001"));
+  EXPECT_EQ(network->uid, 1000u);
+  EXPECT_EQ(find(probes, "include-outbound-port-80/ipv4")->fate, Fate::redirected);
+  EXPECT_EQ(find(probes, "include-outbound-others/ipv4")->fate, Fate::untouched);
+  EXPECT_EQ(find(probes, "include-uid-others/ipv4")->uid, 65533u);
+  EXPECT_EQ(find(probes, "include-uid-others-dns/ipv4")->fate, Fate::untouched);
+  EXPECT_EQ(find(probes, "inbound-tcp-8080/ipv4")->answered_by, at("169.254.231.1:15006"));
+  EXPECT_EQ(find(probes, "inbound-others/ipv4")->fate, Fate::untouched);
+}
+
 TEST(Plan, tries_every_rule_that_decides_in_both_families) {
   for (const bool v4 : {true, false}) {
-    const auto options = everything();
-    const auto probes = plan(options, field(v4));
-    const auto text = nft_ruleset(options);
-    constexpr std::string_view kComment = "comment \"";
-    std::set<std::string> rules;
-    for (std::size_t at = 0; (at = text.find(kComment, at)) != std::string::npos;) {
-      at += kComment.size();
-      rules.insert(text.substr(at, text.find('"', at) - at));
-    }
-    rules.erase("inbound-guard");          // guard_check.h
-    if (!v4) rules.erase("dns-loopback");  // the resolver above is IPv4
-    ASSERT_GE(rules.size(), 11u);
-    for (const auto& rule : rules) {
-      EXPECT_TRUE(std::any_of(probes.begin(), probes.end(), [&](const Probe& probe) {
-        return probe.name.starts_with(rule + "/") || probe.name.starts_with(rule + "-");
-      })) << rule;
+    for (const auto& options : {everything(), some()}) {
+      const auto probes = plan(options, field(v4));
+      const auto text = nft_ruleset(options);
+      constexpr std::string_view kComment = "comment \"";
+      std::set<std::string> rules;
+      for (std::size_t at = 0; (at = text.find(kComment, at)) != std::string::npos;) {
+        at += kComment.size();
+        rules.insert(text.substr(at, text.find('"', at) - at));
+      }
+      rules.erase("inbound-guard");          // guard_check.h
+      if (!v4) rules.erase("dns-loopback");  // the resolver above is IPv4
+      ASSERT_GE(rules.size(), 11u);
+      for (const auto& rule : rules) {
+        EXPECT_TRUE(std::any_of(probes.begin(), probes.end(), [&](const Probe& probe) {
+          return probe.name.starts_with(rule + "/") || probe.name.starts_with(rule + "-");
+        })) << rule;
+      }
     }
   }
 }
