@@ -129,7 +129,7 @@ constexpr Key kLimitKeys[] = {
                                "The largest request or response head, 4KiB to 64KiB."),
     key<&Settings::connections>(
         "downstream", kConnections, "20000",
-        "Connections served at once, over all workers; a memory limit lowers it."),
+        "Connections served at once, over all workers; limits of memory and open files lower it."),
 };
 constexpr Key kBackendLimitKeys[] = {
     key<&LimitSettings::connections>("connections", kConnections, "", kConnectionsDoc),

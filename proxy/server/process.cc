@@ -16,6 +16,7 @@ Process::~Process() {
   // In the order of dependence: what serves goes before what it asks, all before the loop.
   root_.cancel({ErrorCode::cancelled, Side::self, Stage::shutdown});
   file_watch_.reset();
+  pressure_log_.reset();
   admin_.reset();
   workers_.clear();
   dns_server_.reset();
@@ -34,6 +35,7 @@ int Process::run() {
   for (auto& worker : workers_) worker->accept();
   start_admin();
   watch_files();
+  pressure_log_ = std::make_unique<PressureLog>(loop_, shards_);
   auto& log = shards_.front()->log();
   log.info(wall_now(), "started", "the sidecar is up",
            {{"version", std::string_view(options_.version)},

@@ -20,6 +20,7 @@
 #include "server/dns_bridge.h"
 #include "server/file_watch.h"
 #include "server/identity_keeper.h"
+#include "server/pressure_log.h"
 #include "server/signals.h"
 #include "server/worker_thread.h"
 #include "telemetry/control_metrics.h"
@@ -111,8 +112,9 @@ class Process {
   VirtualAddressStore virtual_addresses_;
   VirtualAddressTablePtr addresses_;
 
-  std::optional<std::uint32_t> connections_that_fit_;  ///< By the memory quota; nothing: no quota.
-  bool has_ipv6_ = false;  ///< Whether apps can reach us over IPv6 at all.
+  std::uint32_t connections_that_fit_ = 0;  ///< By descriptors and the memory quota.
+  std::size_t idle_per_worker_ = 0;         ///< Upstream connections, by descriptors.
+  bool has_ipv6_ = false;                   ///< Whether apps can reach us over IPv6 at all.
 
   path::Shared shared_;
   ListenerSet listeners_;
@@ -132,6 +134,7 @@ class Process {
   std::unique_ptr<AdminParts> admin_;
 
   std::unique_ptr<FileWatch> file_watch_;
+  std::unique_ptr<PressureLog> pressure_log_;
   bool draining_ = false;
 };
 

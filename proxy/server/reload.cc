@@ -26,9 +26,7 @@ bool Process::apply(Settings settings, std::string text) {
   }
   // Where nobody can dial such an address, apps must not wait for it in vain.
   if (!has_ipv6_) settings.dns.virtual_v6.reset();
-  if (connections_that_fit_) {
-    settings.connections = std::min(settings.connections, *connections_that_fit_);
-  }
+  settings.connections = std::min(settings.connections, connections_that_fit_);
   addresses_ = virtual_addresses_.apply(settings, AsioLoop::read_wall_clock());
   snapshot_ = path::Snapshot::build(std::move(settings), ++version_, std::move(key_files.keys),
                                     addresses_->services_by_address(), states_);

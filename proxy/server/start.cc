@@ -8,6 +8,7 @@
 #include "dns/answers.h"
 #include "dns/resolv_conf.h"
 #include "server/cpu_quota.h"
+#include "server/descriptor_quota.h"
 #include "server/key_files.h"
 #include "server/memory_quota.h"
 #include "server/process.h"
@@ -69,17 +70,25 @@ bool Process::load_first() {
   has_ipv6_ = open_listening_socket({kLoopback6, 0}, true).has_value();
   const auto connections_wanted = settings.connections;
   const auto quota = memory_quota();
-  if (quota) connections_that_fit_ = connections_by_quota(*quota);
+  const auto open_files = raise_descriptor_limit();
+  const auto shares = share_descriptors(open_files, workers);
+  idle_per_worker_ = shares.idle_per_worker;
+  connections_that_fit_ = shares.connections;
+  const bool memory_is_less = quota && connections_by_quota(*quota) < connections_that_fit_;
+  if (memory_is_less) connections_that_fit_ = connections_by_quota(*quota);
   if (!settings.state_dir.empty()) (void)::mkdir(settings.state_dir.c_str(), 0700);
   if (!apply(std::move(*loaded.settings), *text)) {
     std::fprintf(stderr, "%s\n", rejection_.c_str());
     return false;
   }
-  if (quota && connections_wanted > *connections_that_fit_) {
-    shards_.front()->log().info(started_at_, "connections_limited",
-                                "the memory limit of the control group lowers `limits.downstream`",
-                                {{"memory_bytes", static_cast<std::int64_t>(*quota)},
-                                 {"connections", std::int64_t{*connections_that_fit_}}});
+  if (connections_wanted > connections_that_fit_) {
+    shards_.front()->log().info(
+        started_at_, "connections_limited",
+        memory_is_less ? "the memory limit of the control group lowers `limits.downstream`"
+                       : "the limit of open files lowers `limits.downstream`",
+        {{memory_is_less ? "memory_bytes" : "open_files",
+          static_cast<std::int64_t>(memory_is_less ? *quota : open_files)},
+         {"connections", std::int64_t{connections_that_fit_}}});
   }
   return true;
 }
@@ -108,6 +117,8 @@ void Process::start_workers() {
   };
   for (std::size_t i = 0; i + 1 < shards_.size(); ++i) {
     auto worker = std::make_unique<WorkerThread>(*shards_[i + 1], shared_, snapshot_);
+    worker->post(
+        [most = idle_per_worker_](path::Worker& own, WorkerTls&) { own.pool.set_idle_max(most); });
     const auto listen = [&](const char* name, path::Entry entry) {
       worker->listen(listeners_.descriptor(name, i), entry,
                      [this, name, i] { listeners_.close(name, i); });

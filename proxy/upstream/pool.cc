@@ -67,7 +67,7 @@ ConnectionPtr Pool::take(const PoolKey& key, bool cautious) {
 
 void Pool::put(ConnectionPtr connection) {
   if (!connection->http.reusable() || loop_.now() >= connection->not_after) return;
-  if (idle_count_ >= limits::kIdleConnectionsMax) return;
+  if (idle_count_ >= idle_max_) return;
   if (connection->permit_.contended()) return;  // Its permit goes to whoever waits for one.
   Bucket& bucket = buckets_[connection->key()];
   if (bucket.count >= limits::kIdleConnectionsPerEndpointMax) return;

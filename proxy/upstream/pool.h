@@ -86,6 +86,8 @@ class Pool final : private Timer {
     }
   }
   [[nodiscard]] std::size_t idle() const { return idle_count_; }
+  /// Keeps no more than this, at most limits::kIdleConnectionsMax.
+  void set_idle_max(std::size_t most) { idle_max_ = most; }
 
   static constexpr std::chrono::seconds kIdleMax{55};
 
@@ -105,6 +107,7 @@ class Pool final : private Timer {
   telemetry::Telemetry& telemetry_;
   std::unordered_map<PoolKey, Bucket, PoolKeyHash> buckets_;
   std::size_t idle_count_ = 0;
+  std::size_t idle_max_ = limits::kIdleConnectionsMax;
 };
 
 }  // namespace epaulet::upstream

@@ -86,6 +86,18 @@ TEST_F(PoolTest, has_nothing_to_give_at_first) {
   EXPECT_EQ(pool_->idle(), 0U);
 }
 
+TEST_F(PoolTest, keeps_no_more_than_it_may) {
+  pool_->set_idle_max(2);
+  put_new(key_of(1));
+  put_new(key_of(2));
+  put_new(key_of(3));
+  EXPECT_EQ(pool_->idle(), 2U);
+  EXPECT_TRUE(closed(2));
+  EXPECT_NE(pool_->take(key_of(1), false), nullptr);
+  put_new(key_of(3));
+  EXPECT_NE(pool_->take(key_of(3), false), nullptr) << "there is room again";
+}
+
 TEST_F(PoolTest, gives_back_what_it_was_given) {
   auto* connection = put_new(key_of(1));
   EXPECT_EQ(pool_->idle(), 1U);
