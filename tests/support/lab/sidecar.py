@@ -10,6 +10,7 @@ In the pod, where /run is the pod's own:
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,9 +88,9 @@ class Sidecar:
         """As root, like an init container; it verifies itself and fails loudly."""
         return self.pod.run([self.program, "redirect", "install"]).stdout
 
-    def start(self) -> Process:
-        """As uid 1337 without capabilities."""
-        argv = [self.program, "run", "--config", self.path_in_pod(self.config_file)]
+    def start(self, before: Sequence[str] = ()) -> Process:
+        """As uid 1337 without capabilities; `before`: what runs it, such as prlimit."""
+        argv = [*before, self.program, "run", "--config", self.path_in_pod(self.config_file)]
         self.process = self.pod.start(argv, uid=PROXY_UID, name="epaulet")
         return self.process
 
