@@ -74,6 +74,7 @@ enum class ErrorCode : std::uint16_t {
   framing_ambiguous,
   chunk_malformed,
   body_truncated,
+  body_timeout,
   body_too_large,
   version_unsupported,
   path_ambiguous,

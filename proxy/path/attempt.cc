@@ -64,6 +64,14 @@ Error Attempt::reason(const Error& error) const {
   return error;
 }
 
+/// When time is up, whoever was waited for is at fault: a body that does not come is the caller's.
+Error Attempt::blamed(const Error& error) const {
+  const bool time_is_up =
+      error.code == ErrorCode::request_timeout || error.code == ErrorCode::idle_timeout;
+  if (!time_is_up || !awaits_caller_ || !may_continue_) return error;
+  return {ErrorCode::body_timeout, Side::downstream, Stage::receive};
+}
+
 Task<Error> Attempt::send() {
   auto& writer = upstream_.http.writer();
   if (exchange_.request.framing.kind == http::Framing::Kind::none) {
@@ -76,12 +84,14 @@ Task<Error> Attempt::send() {
         const auto flushed = co_await writer.flush(upload_scope_);
         if (!flushed) co_return flushed.error();
       }
+      awaits_caller_ = true;
       auto chunk = co_await exchange_.body.pull(upload_scope_);
       if (!chunk) {
         // The caller's failure ends the exchange, not only this half.
         if (chunk.error().side == Side::downstream) exchange_.scope->cancel(chunk.error());
         co_return chunk.error();
       }
+      awaits_caller_ = false;
       idle_.touch();
       if (!chunk->trailers.empty()) {
         trailers_ = clean_request_trailers(exchange_.request, chunk->trailers);
@@ -104,9 +114,10 @@ Task<Error> Attempt::until_head() {
   if (!plan_.inbound) exchange_.record.mesh_tls = upstream_.peer != 0;
   exchange_.record.upstream_sent = exchange_.now();
   upstream_.http.begin_request(exchange_.request, {});
+  may_continue_ = !exchange_.request.expects_continue;
   upload_.start(send());
   const Error error = co_await read_final_head();
-  if (error.code != ErrorCode::none) co_return reason(error);
+  if (error.code != ErrorCode::none) co_return blamed(reason(error));
   scope_.clear_deadline();
   exchange_.record.upstream_head = exchange_.now();
   exchange_.trace(Stage::receive, Event::response_head, exchange_.response.status);
@@ -138,6 +149,7 @@ Task<Error> Attempt::read_final_head() {
 Task<Result<void>> Attempt::pass_informational() {
   // RFC 9110 section 15.2: never to an HTTP/1.0 client.
   if (exchange_.request.version == http::Version::http10) co_return Result<void>();
+  if (exchange_.response.status == 100) may_continue_ = true;
   http::remove_hop_by_hop(exchange_.response);
   co_return co_await exchange_.server.send_informational(exchange_.response, scope_);
 }

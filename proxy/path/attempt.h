@@ -42,12 +42,15 @@ class Attempt final {
   Task<Error> copy_body();
   void prepare_response();
   [[nodiscard]] Error reason(const Error& error) const;
+  [[nodiscard]] Error blamed(const Error& error) const;
 
   Exchange& exchange_;
   const Plan& plan_;
   upstream::Connection& upstream_;
   Scope scope_;  ///< Of this attempt: its deadline until the head.
   Scope upload_scope_;
+  bool awaits_caller_ = false;  ///< The upload waits for more of the request's body.
+  bool may_continue_ = true;    ///< The caller does not wait for a 100.
   resilience::IdleTimer idle_;
   std::string trailers_;  ///< Of the request, as they go out.
   Fork<Error> upload_;

@@ -169,7 +169,10 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
     exchange.trace(failure.error.stage, Event::attempt_failed,
                    static_cast<std::uint32_t>(failure.error.code),
                    static_cast<std::uint32_t>(failure.error.detail));
-    if (exchange.scope->cancelled()) co_return *exchange.scope->cancelled();
+    if (exchange.scope->cancelled()) {
+      const bool callers_fault = failure.error.code == ErrorCode::body_timeout;
+      co_return callers_fault ? failure.error : *exchange.scope->cancelled();
+    }
     if (race) {
       worker.telemetry.count(Counter::reuse_race_saved);
       --exchange.record.attempts;  // The same attempt, on a connection that is alive.

@@ -119,6 +119,35 @@ TEST(Deadline, idle_ends_an_exchange_in_which_nothing_moves) {
   EXPECT_FALSE(mesh[id].answered);
 }
 
+TEST(Deadline, idle_ends_an_upload_whose_caller_stalls_and_says_so) {
+  Mesh mesh(with("    timeouts: { request: 1h, idle: 3s }\n"));
+  auto stalling = request("POST", body(Framing::length, 20'000, 10'000));
+  stalling.body.pause = seconds(4);
+  const int id = mesh.add(stalling);
+  mesh.call({id});
+  mesh.pass(milliseconds(2990));
+  EXPECT_EQ(mesh.api.gauge(Gauge::exchanges_active), 1);
+  mesh.pass(milliseconds(20));
+  EXPECT_EQ(outcome(mesh.api, id), ErrorCode::body_timeout);
+  mesh.wind_down();
+  EXPECT_EQ(mesh[id].response.status(), 408) << mesh.story(id);
+  EXPECT_EQ(mesh[id].deliveries.size(), 1u) << "no retry waits for the rest once more";
+}
+
+TEST(Deadline, request_ends_an_upload_that_trickles_and_says_whose_fault_it_is) {
+  Mesh mesh(with("    timeouts: { request: 3s, idle: 1s }\n"));
+  auto slow = request("PUT", body(Framing::chunked, 20'000, 1'000));
+  slow.body.pause = milliseconds(900);
+  const int id = mesh.add(slow);
+  mesh.call({id});
+  mesh.pass(milliseconds(2990));
+  EXPECT_EQ(mesh.api.gauge(Gauge::exchanges_active), 1);
+  mesh.pass(milliseconds(20));
+  EXPECT_EQ(outcome(mesh.api, id), ErrorCode::body_timeout);
+  mesh.wind_down();
+  EXPECT_EQ(mesh[id].response.status(), 408) << mesh.story(id);
+}
+
 TEST(Deadline, idle_lets_a_slow_body_that_moves_pass) {
   Mesh mesh(
       with("    timeouts: { request: 1h, idle: 3s }\n", "timeouts: { request: 1h, idle: 3s }\n"));
