@@ -1,13 +1,19 @@
-"""Many callers that misbehave, in a process of their own: this file is its script too.
+"""Many peers that misbehave, in a process of their own; this file is its script too:
 
     crowd.py '{"do": WHAT, "address": A, "port": P, ...}'   until it is stopped; "at it" once it is
 
-WHAT: `knock` dials `rate` times a second, asks, and leaves with whatever comes. `bare` is no caller
-but a listener on `port` that resets every connection at once: what a control aims at.
+Callers: `knock` dials `rate` times a second, asks, and leaves with whatever comes. `trickle` keeps
+`count` connections: `text`, of which the first `at_once` bytes together and then one each `every`
+seconds. `deaf` keeps `count` connections that send `text` and never read; with `upload`, that send
+on and on. What ends is dialled anew. Apps: `bare` listens on `port` and, with `reset`, resets
+every connection at once; with `hears` 0 reads nothing; after `life` seconds closes; with `body`
+answers what it hears by so many bytes.
 """
 
+import collections
 import contextlib
 import json
+import select
 import selectors
 import socket
 import struct
@@ -80,15 +86,104 @@ def knock(want: dict) -> None:
         callers.look(due - time.monotonic())
 
 
+def trickle(want: dict) -> None:
+    text, at_once = want["text"].encode(), want["at_once"]
+    channels: dict[socket.socket, int] = {}
+    rounds = 0
+    while True:
+        begin = time.monotonic()
+        while len(channels) < want["count"]:
+            channels[begin_dial(want)] = 0
+        for channel, sent in list(channels.items()):
+            more = text[sent : sent + (1 if sent else at_once)]
+            try:
+                channels[channel] += channel.send(more)
+                if channel.recv(1 << 12):
+                    continue  # an answer; the end comes next
+            except BlockingIOError:
+                continue
+            except OSError:
+                pass
+            channel.close()
+            del channels[channel]
+        rounds += 1
+        if rounds == 3:  # all have begun
+            print("at it", flush=True)
+        time.sleep(max(0.0, begin + want["every"] - time.monotonic()))
+
+
+def deaf(want: dict) -> None:
+    text, upload = want["text"].encode(), want.get("upload", False)
+    waiting = select.epoll()
+    channels: dict[int, socket.socket] = {}
+    asked = 0
+    while True:
+        while len(channels) < want["count"]:
+            channel = begin_dial(want)
+            channel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 15)
+            channels[channel.fileno()] = channel
+            waiting.register(channel, select.EPOLLOUT | select.EPOLLONESHOT)
+        for number, events in waiting.poll():
+            channel = channels[number]
+            if events & (select.EPOLLERR | select.EPOLLHUP):
+                channels.pop(number).close()
+                continue
+            with contextlib.suppress(OSError):  # its end is an event of its own
+                asked += 1
+                channel.send(text)
+                while upload:
+                    channel.send(b"x" * (1 << 15))
+            waiting.modify(channel, 0)  # of what comes nothing is read, its end alone is seen
+            if asked == want["count"]:
+                print("at it", flush=True)
+
+
 def bare(want: dict) -> None:
     listener = socket.create_server(("", want["port"]), backlog=4096)
+    waiting = selectors.DefaultSelector()
+    waiting.register(listener, selectors.EVENT_READ)
+    ends: collections.deque[tuple[float, socket.socket]] = collections.deque()
+    length = want.get("body", 0)
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n".encode()
     print("at it", flush=True)
     while True:
-        channel, _ = listener.accept()
-        channel.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        channel.close()
+        for key, events in waiting.select(0.1 if ends else None):
+            channel = key.fileobj
+            if channel is listener:
+                channel, _ = listener.accept()
+                channel.setblocking(False)
+                if want.get("reset"):
+                    linger = struct.pack("ii", 1, 0)
+                    channel.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                    channel.close()
+                    continue
+                ends.append((time.monotonic() + want.get("life", 1e9), channel))
+                if want.get("hears", 1):
+                    waiting.register(channel, selectors.EVENT_READ)
+                continue
+            try:
+                if events & selectors.EVENT_WRITE:
+                    while True:
+                        channel.send(b"x" * (1 << 15))
+                elif channel.recv(1 << 16):
+                    if length:
+                        channel.send(head)
+                        waiting.modify(channel, selectors.EVENT_WRITE)
+                    continue
+            except BlockingIOError:
+                continue
+            except OSError:
+                pass
+            waiting.unregister(channel)
+            channel.close()
+        while ends and ends[0][0] < time.monotonic():
+            channel = ends.popleft()[1]
+            if channel.fileno() >= 0:
+                with contextlib.suppress(KeyError):
+                    waiting.unregister(channel)
+                channel.close()
 
 
 if __name__ == "__main__":
     wanted = json.loads(sys.argv[1])
-    {"knock": knock, "bare": bare}[wanted["do"]](wanted)
+    {"knock": knock, "trickle": trickle, "deaf": deaf, "bare": bare}[wanted["do"]](wanted)

@@ -81,7 +81,7 @@ def test_a_low_limit_of_open_files_admits_fewer_and_fails_none_of_them(lab, bina
         def knocking_elsewhere():
             return crowd(api.pod, "knock", bare.ipv4, 9, PROXY_UID, rate=KNOCKS_PER_SECOND)
 
-        with crowd(bare, "bare", port=9):
+        with crowd(bare, "bare", port=9, reset=True):
             others.assert_unharmed(knocking, knocking_elsewhere, WINDOW_SECONDS)
         assert api.counter("epaulet_connections_refused_total") > refused + KNOCKS_PER_SECOND
         assert api.counter("epaulet_accept_failures_total") == 0, "it never came to that"
