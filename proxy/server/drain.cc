@@ -21,7 +21,7 @@ void Process::publish_trust(const std::shared_ptr<const TlsContext>& context) {
 }
 
 void Process::on_signal(int signal) {
-  if (signal == SIGHUP) return reload(true);
+  if (signal == SIGHUP) return (void)reload(true);
   if (!draining_) return drain();
   loop_.stop();  // Asked twice: at once.
 }

@@ -60,8 +60,9 @@ class Process {
   void start_admin();
 
   // reload.cc
-  void files_changed();
-  void reload(bool even_if_unchanged);
+  bool look_at_files();
+  bool reload(bool even_if_unchanged);
+  [[nodiscard]] bool is_settled(const std::optional<std::string>& text);
   [[nodiscard]] LoadResult load(const std::optional<std::string>& text) const;
   bool apply(Settings settings, std::string text);
   void warn(const std::vector<std::string>& skipped_keys);
@@ -96,6 +97,7 @@ class Process {
   std::string config_text_;
   std::uint64_t version_ = 0;
   path::SnapshotPtr snapshot_;
+  std::string text_seen_;  ///< By the last look at the file; "" if there was none.
   std::string said_;       ///< The rejection that was logged last.
   std::string rejection_;  ///< Why the file at hand is not in force; empty if it is.
   WallTime started_at_{};
@@ -104,6 +106,7 @@ class Process {
   struct Counts {
     std::uint64_t config_loaded = 0;
     std::uint64_t config_rejected = 0;
+    std::uint64_t config_deferred = 0;
     std::uint64_t identity_loaded = 0;
     std::uint64_t identity_rejected = 0;
   } counts_;

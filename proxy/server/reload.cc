@@ -1,5 +1,3 @@
-#include <filesystem>
-
 #include "base/error_table.h"
 #include "config/loader.h"
 #include "dns/answers.h"
@@ -7,14 +5,6 @@
 #include "server/key_files.h"
 
 namespace epaulet::server {
-namespace {
-
-std::string folder_of(const std::string& path) {
-  const auto folder = std::filesystem::path(path).parent_path().string();
-  return folder.empty() ? "." : folder;
-}
-
-}  // namespace
 
 /// Builds the snapshot of valid settings and puts it into force everywhere, or leaves everything as
 /// it is and sets `rejection_`.
@@ -89,13 +79,30 @@ LoadResult Process::load(const std::optional<std::string>& text) const {
   return load_settings(options_.config, *text, folder_of(options_.config));
 }
 
-void Process::reload(bool even_if_unchanged) {
+/// Whether a changed text is whole: half a configuration may well be valid. Nobody may be writing
+/// it; where the kernel does not tell of writers, the look before this one must have seen the same.
+bool Process::is_settled(const std::optional<std::string>& text) {
+  bool is_being_written = file_watch_->is_being_written(options_.config);
+  for (const auto& [path, content] : key_files_) {
+    is_being_written = is_being_written || file_watch_->is_being_written(path);
+  }
+  const bool is_seen_twice = text_seen_ == text.value_or("");
+  text_seen_ = text.value_or("");
+  if (is_being_written) ++counts_.config_deferred;
+  return !is_being_written && (file_watch_->was_told() || is_seen_twice);
+}
+
+/// False: there is a change that is not finished yet.
+bool Process::reload(bool even_if_unchanged) {
   const auto text = read_file(options_.config, limits::kConfigBytesMax);
   bool keys_changed = false;
   for (const auto& [path, content] : key_files_) {
     keys_changed = keys_changed || read_file(path, limits::kJwksBytesMax) != content;
   }
-  if (!even_if_unchanged && !keys_changed && text == config_text_) return;
+  const bool changed = keys_changed || text != config_text_;
+  if (!even_if_unchanged && changed && !is_settled(text)) return false;
+  text_seen_ = text.value_or("");
+  if (!even_if_unchanged && !changed) return true;
   auto& log = shards_.front()->log();
   auto loaded = load(text);
   std::string problems;
@@ -105,29 +112,37 @@ void Process::reload(bool even_if_unchanged) {
     log.info(wall_now(), "config_applied", "the new configuration is in force",
              {{"version", static_cast<std::int64_t>(version_)}});
     watch_files();
-    return;
+    return true;
   } else {
     problems = std::exchange(rejection_, {});
   }
   config_text_ = text.value_or("");
   // Said once, not at each poll of a file that stays wrong.
-  if (problems == said_ && !even_if_unchanged) return;
+  if (problems == said_ && !even_if_unchanged) return true;
   said_ = rejection_ = problems;
   rejected_at_ = wall_now();
   ++counts_.config_rejected;
   log.error(wall_now(), "config_rejected",
             "the new configuration is not valid; the old one stays in force",
             {{"errors", std::string_view(rejection_)}});
+  return true;
 }
 
-void Process::files_changed() {
-  reload(false);
-  identity_->refresh(snapshot_->settings.identity, wall_now());
+/// False: something is half written.
+bool Process::look_at_files() {
+  const bool is_finished = reload(false);
+  const auto& identity = snapshot_->settings.identity;
+  for (const auto name : IdentityStore::kNames) {
+    if (file_watch_->is_being_written(in_folder(identity.dir, name))) return false;
+  }
+  identity_->refresh(identity, wall_now());
+  return is_finished;
 }
 
 void Process::watch_files() {
   if (!file_watch_) {
-    file_watch_ = std::make_unique<FileWatch>(loop_, *fd_watch_, [this] { files_changed(); });
+    file_watch_ =
+        std::make_unique<FileWatch>(loop_, *fd_watch_, [this] { return look_at_files(); });
   }
   std::set<std::string> folders{folder_of(options_.config)};
   for (const auto& [path, content] : key_files_) folders.insert(folder_of(path));

@@ -35,6 +35,7 @@ telemetry::ControlMetrics Process::control_metrics() const {
   metrics.config_version = version_;
   metrics.config_loaded = counts_.config_loaded;
   metrics.config_rejected = counts_.config_rejected;
+  metrics.config_deferred = counts_.config_deferred;
   metrics.config_last_loaded = configured_at_;
   metrics.config_last_rejected = rejected_at_;
   metrics.identity_configured = identity_->configured();

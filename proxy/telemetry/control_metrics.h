@@ -21,6 +21,7 @@ struct ControlMetrics {
   std::uint64_t config_version = 0;  ///< Of the snapshot in force.
   std::uint64_t config_loaded = 0;   ///< The first load included.
   std::uint64_t config_rejected = 0;
+  std::uint64_t config_deferred = 0;  ///< Looks that met a file while it was written.
   std::optional<WallTime> config_last_loaded;
   std::optional<WallTime> config_last_rejected;
 

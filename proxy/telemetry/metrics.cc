@@ -110,11 +110,15 @@ void add_connections(MetricFamilies& out, const WorkerMetrics& metrics) {
 void add_config(MetricFamilies& out, const ControlMetrics& control) {
   out.gauge("epaulet_config_version", "Number of the configuration in force, from 1", {},
             as_double(control.config_version));
-  constexpr std::string_view kReloads = "Configurations read, by result; the first one included";
+  constexpr std::string_view kReloads =
+      "Configurations read, by result; the first one included; deferred: it was being written, and "
+      "is read again";
   out.counter("epaulet_config_reloads_total", kReloads, {{"result", "loaded"}},
               as_double(control.config_loaded));
   out.counter("epaulet_config_reloads_total", kReloads, {{"result", "rejected"}},
               as_double(control.config_rejected));
+  out.counter("epaulet_config_reloads_total", kReloads, {{"result", "deferred"}},
+              as_double(control.config_deferred));
   constexpr std::string_view kWhen = "When a configuration was last read, by result";
   if (control.config_last_loaded) {
     out.gauge("epaulet_config_last_reload_timestamp_seconds", kWhen, {{"result", "loaded"}},

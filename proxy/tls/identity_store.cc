@@ -7,7 +7,6 @@
 namespace epaulet {
 namespace {
 
-constexpr std::array<const char*, 3> kNames{"/cert.pem", "/key.pem", "/ca.pem"};
 /// Three renames take microseconds; who writes for longer is refused and read again at the next
 /// notice.
 constexpr int kReadsMax = 3;
@@ -17,11 +16,15 @@ constexpr int kReadsMax = 3;
 IdentityStore::IdentityStore(std::string folder, std::string trust_domain)
     : folder_(std::move(folder)), trust_domain_(std::move(trust_domain)) {}
 
+std::string IdentityStore::path_of(std::size_t file) const {
+  return folder_ + '/' + std::string(kNames[file]);
+}
+
 IdentityStore::FilesFingerprint IdentityStore::fingerprint_of_files() const {
   FilesFingerprint fingerprint;
   for (std::size_t i = 0; i < kNames.size(); ++i) {
     struct stat facts {};
-    if (::stat((folder_ + kNames[i]).c_str(), &facts) != 0) continue;
+    if (::stat(path_of(i).c_str(), &facts) != 0) continue;
     auto& file = fingerprint.files[i];
     file.device = facts.st_dev;
     file.inode = facts.st_ino;
@@ -34,9 +37,9 @@ IdentityStore::FilesFingerprint IdentityStore::fingerprint_of_files() const {
 
 Identity::Loaded IdentityStore::read(WallTime now) const {
   IdentityText text;
-  text.certificates_name = folder_ + kNames[0];
-  text.key_name = folder_ + kNames[1];
-  text.bundle_name = folder_ + kNames[2];
+  text.certificates_name = path_of(0);
+  text.key_name = path_of(1);
+  text.bundle_name = path_of(2);
   Identity::Reasons reasons;
   const auto take = [&](const std::string& path, std::string& into) {
     auto contents = read_pem_file(path);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "crypto/identity.h"
 
@@ -16,6 +17,8 @@ namespace epaulet {
 /// changed. For the control thread: it reads files.
 class IdentityStore {
  public:
+  static constexpr std::array<std::string_view, 3> kNames{"cert.pem", "key.pem", "ca.pem"};
+
   /// What of the three files shows a change: looks through links, as mounted secrets swap one.
   struct FilesFingerprint {
     struct File {
@@ -45,6 +48,7 @@ class IdentityStore {
   [[nodiscard]] const std::string& folder() const { return folder_; }
 
  private:
+  [[nodiscard]] std::string path_of(std::size_t file) const;
   [[nodiscard]] Identity::Loaded read(WallTime now) const;
 
   std::string folder_;
