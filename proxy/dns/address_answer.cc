@@ -24,6 +24,7 @@ DnsBytes address_query(const DomainName& name, RecordType type) {
   DnsMessage query;
   query.header.recursion_desired = true;
   query.questions.push_back({name, type, kClassIn});
+  query.edns = Edns{kDnsUdpPayloadBytes, 0, false, {}};
   return write_dns_message(query, limits::kDnsMessageBytesMax);
 }
 

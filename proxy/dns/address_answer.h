@@ -13,8 +13,8 @@
 /// What upstream answers to our own questions for A and AAAA mean. Pure.
 namespace epaulet {
 
-/// A query with one question, recursion desired. Without EDNS: no middlebox stumbles over it, and
-/// what does not fit into 512 octets comes over TCP.
+/// A query with one question, recursion desired. With EDNS: some seventy addresses fit into one
+/// datagram, and not every network lets DNS over TCP through.
 [[nodiscard]] DnsBytes address_query(const DomainName& name, RecordType type);
 
 /// One family's part of an answer.

@@ -2,14 +2,14 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "base/limits.h"
+#include "dns/edns.h"
 
 namespace epaulet {
 namespace {
 
 constexpr std::size_t kUdpPlainMax = 512;  // RFC 1035 section 4.2.1
-constexpr std::uint16_t kUdpPayloadBytes =
-    1232;  // What we take ourselves: fits every path without fragments.
 constexpr std::size_t kTcpMax = limits::kDnsAnswerBytesMax;
 
 // RFC 8914 section 4.
@@ -22,6 +22,13 @@ std::uint32_t seconds_of(Duration duration) {
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(seconds, 0, 0x7fffffff));
 }
 
+Edns answering_edns(const Edns& query) {
+  Edns edns;
+  edns.udp_payload_bytes = kDnsUdpPayloadBytes;
+  edns.dnssec_ok = query.dnssec_ok;  // RFC 3225 section 3: copied.
+  return edns;
+}
+
 DnsMessage response_to(const DnsMessage& query, Rcode rcode) {
   DnsMessage response;
   response.header.id = query.header.id;
@@ -32,12 +39,7 @@ DnsMessage response_to(const DnsMessage& query, Rcode rcode) {
   response.header.checking_disabled = query.header.checking_disabled;
   response.header.rcode = rcode;
   response.questions = query.questions;
-  if (query.edns) {
-    Edns edns;
-    edns.udp_payload_bytes = kUdpPayloadBytes;
-    edns.dnssec_ok = query.edns->dnssec_ok;  // RFC 3225 section 3: copied.
-    response.edns = std::move(edns);
-  }
+  if (query.edns) response.edns = answering_edns(*query.edns);
   return response;
 }
 
@@ -92,6 +94,21 @@ bool names_virtual_address(const DnsView& view, const DnsMessage& message) {
                        const auto* ip = std::get_if<IpAddress>(&record.data);
                        return ip != nullptr && view.addresses->is_virtual(*ip);
                      });
+}
+
+void put_u16(DnsBytes& bytes, std::size_t at, unsigned value) {
+  bytes[at] = static_cast<std::byte>(value >> 8 & 0xffu);
+  bytes[at + 1] = static_cast<std::byte>(value & 0xffu);
+}
+
+/// A resolver that randomises case (draft-vixie-dnsext-dns0x20) wants its own spelling back, which
+/// not every upstream keeps.
+void put_name_as_asked(DnsBytes& bytes, const DomainName& name) {
+  const auto& wire = name.wire();
+  if (bytes.size() < kDnsHeaderBytes + wire.size()) return;
+  auto* question = reinterpret_cast<char*>(bytes.data()) + kDnsHeaderBytes;
+  if (equals_ignore_case({question, wire.size()}, wire))
+    std::copy(wire.begin(), wire.end(), question);
 }
 
 bool is_transfer(RecordType type) {
@@ -189,6 +206,22 @@ DnsReply answer_not_deployed(const DnsView& view, const DnsQuery& query,
   return finish(response, query.answer_bytes_max, DnsResult::not_deployed, error);
 }
 
+DnsBytes upstream_query(const DnsQuery& query, std::span<const std::byte> asked) {
+  const auto& message = query.message;
+  if (!message.additionals.empty()) return {asked.begin(), asked.end()};
+  DnsMessage next;
+  next.header = message.header;
+  next.questions = message.questions;
+  if (message.edns) {
+    Edns edns;
+    edns.udp_payload_bytes = static_cast<std::uint16_t>(std::clamp<std::size_t>(
+        message.edns->udp_payload_bytes, kUdpPlainMax, limits::kDnsMessageBytesMax));
+    edns.dnssec_ok = message.edns->dnssec_ok;
+    next.edns = std::move(edns);
+  }
+  return write_dns_message(next, limits::kDnsMessageBytesMax);
+}
+
 DnsReply answer_forwarded(const DnsView& view, const DnsQuery& query,
                           std::span<const std::byte> upstream) {
   const auto message = read_dns_message(upstream);
@@ -210,15 +243,16 @@ DnsReply answer_forwarded(const DnsView& view, const DnsQuery& query,
     error = Error(ErrorCode::dns_failed, Side::upstream, Stage::dns, Retry::safe,
                   static_cast<std::int32_t>(rcode));
   }
-  if (upstream.size() > query.answer_bytes_max) {
+  DnsReply reply{DnsBytes(upstream.begin(), upstream.end()), result, rcode, error};
+  if (query.message.edns && !message->edns)
+    append_opt(reply.bytes, answering_edns(*query.message.edns));
+  if (reply.bytes.size() > query.answer_bytes_max) {
     auto cut = response_to(query.message, rcode);
     cut.header.truncated = true;
     return finish(cut, query.answer_bytes_max, result, error);
   }
-  DnsReply reply{DnsBytes(upstream.begin(), upstream.end()), result, rcode, error};
-  const unsigned id = query.message.header.id;
-  reply.bytes[0] = static_cast<std::byte>(id >> 8);
-  reply.bytes[1] = static_cast<std::byte>(id & 0xffu);
+  put_u16(reply.bytes, 0, query.message.header.id);
+  put_name_as_asked(reply.bytes, query.question().name);
   return reply;
 }
 

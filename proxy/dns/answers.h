@@ -80,10 +80,17 @@ struct DnsDecision {
 [[nodiscard]] DnsReply answer_not_deployed(const DnsView& view, const DnsQuery& query,
                                            const NamedService& service);
 
-/// The upstream's message as it is, with the client's id, whatever it says (an RCODE other than
-/// NOERROR and NXDOMAIN counts as forward_failed); cut to header and question with TC if the client
-/// cannot take it. An answer that names a virtual address is refused: only this sidecar gives
-/// those, and a name under somebody else's control must not lead to one of our services (DNS
+/// What is asked upstream for a name that is not ours: the client's question and flags. EDNS goes
+/// from hop to hop (RFC 6891 section 6.1.1): a client's OPT becomes one of ours with the client's
+/// payload size and DO bit, and its options (cookies, subnets, padding) stay here. A query with
+/// other additional records may be signed and goes as it came.
+[[nodiscard]] DnsBytes upstream_query(const DnsQuery& query, std::span<const std::byte> asked);
+
+/// The upstream's message as it is, whatever it says (an RCODE other than NOERROR and NXDOMAIN
+/// counts as forward_failed), but for the client's id and spelling of the name, and an OPT for a
+/// client that sent one where the upstream knows none; cut to header and question with TC if the
+/// client cannot take it. An answer that names a virtual address is refused: only this sidecar
+/// gives those, and a name under somebody else's control must not lead to one of our services (DNS
 /// rebinding).
 [[nodiscard]] DnsReply answer_forwarded(const DnsView& view, const DnsQuery& query,
                                         std::span<const std::byte> upstream);

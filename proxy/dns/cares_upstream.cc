@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/limits.h"
+#include "dns/edns.h"
 
 namespace epaulet {
 namespace {
@@ -20,13 +21,13 @@ std::optional<SocketAddress> local_address(int fd) {
   return SocketAddress::from_sockaddr(address);
 }
 
-unsigned id_of(const DnsBytes& message) {
-  return std::to_integer<unsigned>(message[0]) << 8 | std::to_integer<unsigned>(message[1]);
-}
-
 void set_id(DnsBytes& message, unsigned id) {
   message[0] = static_cast<std::byte>(id >> 8 & 0xffu);
   message[1] = static_cast<std::byte>(id & 0xffu);
+}
+
+unsigned id_of(const DnsBytes& message) {
+  return std::to_integer<unsigned>(message[0]) << 8 | std::to_integer<unsigned>(message[1]);
 }
 
 Error exchange_error(int status) {
@@ -40,7 +41,9 @@ Error exchange_error(int status) {
 /// One ares_channel with its servers, sockets and timer.
 class CaresUpstream::Channel final : private Timer {
  public:
-  Channel(Loop& loop, FdWatch& fd_watch, const Options& options);
+  /// With `without_edns` it is one for queries that end with a bare OPT: it takes answers above 512
+  /// octets over UDP, and hands over to the other what a server without EDNS did not understand.
+  Channel(Loop& loop, FdWatch& fd_watch, const Options& options, Channel* without_edns);
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
   ~Channel() {
@@ -60,10 +63,11 @@ class CaresUpstream::Channel final : private Timer {
   /// What c-ares holds for one message until it calls back, which it always does once.
   struct Exchange {
     Channel* channel = nullptr;
-    unsigned client_id = 0;
+    DnsBytes query;  // Under the client's id.
     ExchangeOp::Link link;
   };
 
+  void send(std::unique_ptr<Exchange> exchange);
   bool use_servers(const std::vector<SocketAddress>& servers);
   static void on_answer(void* argument, int status, int timeouts, unsigned char* bytes, int length);
   static void on_socket_state(void* argument, ares_socket_t fd, int readable, int writable);
@@ -76,13 +80,15 @@ class CaresUpstream::Channel final : private Timer {
 
   Loop& loop_;
   FdWatch& fd_watch_;
+  Channel* without_edns_;
   ares_channel channel_ = nullptr;
   std::size_t pending_ = 0;
   std::map<int, std::optional<SocketAddress>> sockets_;
 };
 
-CaresUpstream::Channel::Channel(Loop& loop, FdWatch& fd_watch, const Options& options)
-    : loop_(loop), fd_watch_(fd_watch) {
+CaresUpstream::Channel::Channel(Loop& loop, FdWatch& fd_watch, const Options& options,
+                                Channel* without_edns)
+    : loop_(loop), fd_watch_(fd_watch), without_edns_(without_edns) {
   // Everything is set, so that neither resolv.conf nor the environment has a say.
   char no_file[] = "/dev/null";
   char lookups[] = "b";
@@ -90,6 +96,10 @@ CaresUpstream::Channel::Channel(Loop& loop, FdWatch& fd_watch, const Options& op
   wanted.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES;
   // A single server's SERVFAIL or REFUSED is the answer; with several the next one may know better.
   if (options.servers.size() == 1) wanted.flags |= ARES_FLAG_NOCHECKRESP;
+  // ares_send() adds no OPT. What this flag changes is how long an answer over UDP may be: without
+  // it, c-ares asks again over TCP for whatever is longer than 512 octets, truncated or not.
+  if (without_edns != nullptr) wanted.flags |= ARES_FLAG_EDNS;
+  wanted.ednspsz = static_cast<int>(limits::kDnsMessageBytesMax);
   wanted.timeout = static_cast<int>(options.timeout.count());
   wanted.tries = options.tries;
   wanted.ndots = 1;
@@ -100,7 +110,7 @@ CaresUpstream::Channel::Channel(Loop& loop, FdWatch& fd_watch, const Options& op
   wanted.sock_state_cb_data = this;
   const int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_NDOTS |
                    ARES_OPT_DOMAINS | ARES_OPT_LOOKUPS | ARES_OPT_RESOLVCONF |
-                   ARES_OPT_SOCK_STATE_CB | ARES_OPT_NOROTATE;
+                   ARES_OPT_SOCK_STATE_CB | ARES_OPT_NOROTATE | ARES_OPT_EDNSPSZ;
   if (ares_init_options(&channel_, &wanted, mask) != ARES_SUCCESS) {
     channel_ = nullptr;  // No memory: every exchange fails.
     return;
@@ -131,17 +141,21 @@ bool CaresUpstream::Channel::use_servers(const std::vector<SocketAddress>& serve
 }
 
 void CaresUpstream::Channel::send(ExchangeOp& op) {
+  EPAULET_ASSERT(op.query.size() >= kDnsHeaderBytes);
   auto exchange = std::make_unique<Exchange>();
-  exchange->channel = this;
+  exchange->query = op.query;
   exchange->link.attach(op);
+  send(std::move(exchange));
+}
+
+void CaresUpstream::Channel::send(std::unique_ptr<Exchange> exchange) {
+  exchange->channel = this;
   ++pending_;
   if (channel_ == nullptr)
     return on_answer(exchange.release(), ARES_ENOTINITIALIZED, 0, nullptr, 0);
-  EPAULET_ASSERT(op.query.size() >= kDnsHeaderBytes);
-  exchange->client_id = id_of(op.query);
   // ares_send() keeps the id it is given. The client's own must not travel: others could guess it
   // (RFC 5452).
-  DnsBytes query = op.query;
+  DnsBytes query = exchange->query;
   set_id(query, static_cast<unsigned>(loop_.random().below(0x10000)));
   ares_send(channel_, reinterpret_cast<const unsigned char*>(query.data()),
             static_cast<int>(query.size()), &Channel::on_answer,
@@ -151,7 +165,7 @@ void CaresUpstream::Channel::send(ExchangeOp& op) {
 
 void CaresUpstream::Channel::on_answer(void* argument, int status, int, unsigned char* bytes,
                                        int length) {
-  const std::unique_ptr<Exchange> exchange(static_cast<Exchange*>(argument));
+  std::unique_ptr<Exchange> exchange(static_cast<Exchange*>(argument));
   Channel& channel = *exchange->channel;
   --channel.pending_;
   const auto size = static_cast<std::size_t>(length);
@@ -161,7 +175,11 @@ void CaresUpstream::Channel::on_answer(void* argument, int status, int, unsigned
   }
   const auto* data = reinterpret_cast<const std::byte*>(bytes);
   DnsBytes answer(data, data + size);
-  set_id(answer, exchange->client_id);
+  if (channel.without_edns_ != nullptr && exchange->link.is_wanted() && lacks_edns(answer)) {
+    exchange->query = without_bare_opt(std::move(exchange->query));
+    return channel.without_edns_->send(std::move(exchange));
+  }
+  set_id(answer, id_of(exchange->query));
   exchange->link.complete(channel.loop_, std::move(answer));
 }
 
@@ -191,35 +209,48 @@ void CaresUpstream::Channel::arm() {
   loop_.timers().arm(*this, loop_.now() + wait);
 }
 
+/// Both kinds of queries to one list of servers.
+struct CaresUpstream::Channels {
+  Channels(Loop& loop, FdWatch& fd_watch, const Options& options)
+      : plain(loop, fd_watch, options, nullptr), edns(loop, fd_watch, options, &plain) {}
+
+  [[nodiscard]] std::size_t pending() const { return plain.pending() + edns.pending(); }
+  [[nodiscard]] bool owns(const SocketAddress& address) const {
+    return plain.owns(address) || edns.owns(address);
+  }
+
+  Channel plain;
+  Channel edns;  // Goes first: it hands over to the other.
+};
+
 CaresUpstream::CaresUpstream(Loop& loop, std::unique_ptr<FdWatch> fd_watch, Options options)
     : loop_(loop), fd_watch_(std::move(fd_watch)), options_(std::move(options)) {
   (void)ares_library_init(ARES_LIB_INIT_ALL);  // Counts its calls; fails only on Windows.
-  channel_ = std::make_unique<Channel>(loop_, *fd_watch_, options_);
+  channels_ = std::make_unique<Channels>(loop_, *fd_watch_, options_);
 }
 
 CaresUpstream::~CaresUpstream() {
   retired_.clear();
-  channel_.reset();
+  channels_.reset();
   ares_library_cleanup();
 }
 
 void CaresUpstream::set_servers(std::vector<SocketAddress> servers) {
   if (servers == options_.servers) return;
   options_.servers = std::move(servers);
-  // ares_set_servers_ports() refuses while anything is pending: a new channel does not wait for
-  // that.
-  retired_.push_back(std::move(channel_));
-  channel_ = std::make_unique<Channel>(loop_, *fd_watch_, options_);
+  // ares_set_servers_ports() refuses while anything is pending: new channels do not wait for that.
+  retired_.push_back(std::move(channels_));
+  channels_ = std::make_unique<Channels>(loop_, *fd_watch_, options_);
   forget_idle_channels();
 }
 
 void CaresUpstream::forget_idle_channels() {
-  std::erase_if(retired_, [](const auto& channel) { return channel->pending() == 0; });
+  std::erase_if(retired_, [](const auto& channels) { return channels->pending() == 0; });
 }
 
 std::size_t CaresUpstream::pending() const {
-  std::size_t count = channel_->pending();
-  for (const auto& channel : retired_) count += channel->pending();
+  std::size_t count = channels_->pending();
+  for (const auto& channels : retired_) count += channels->pending();
   return count;
 }
 
@@ -229,13 +260,13 @@ void CaresUpstream::start_exchange(ExchangeOp& op) {
     op.result = Error(ErrorCode::limit_pending, Side::self, Stage::resolve, Retry::safe);
     return loop_.ready(op);
   }
-  channel_->send(op);
+  (ends_with_bare_opt(op.query) ? channels_->edns : channels_->plain).send(op);
 }
 
 bool CaresUpstream::is_own_socket(const SocketAddress& from) const {
-  if (channel_->owns(from)) return true;
-  for (const auto& channel : retired_) {
-    if (channel->owns(from)) return true;
+  if (channels_->owns(from)) return true;
+  for (const auto& channels : retired_) {
+    if (channels->owns(from)) return true;
   }
   return false;
 }

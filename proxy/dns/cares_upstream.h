@@ -13,8 +13,10 @@ namespace epaulet {
 
 /// c-ares below the seam: raw messages through ares_send(), which fails over between servers,
 /// repeats over TCP what came truncated, and takes only answers from the server asked, under the id
-/// and question sent. Nothing is read from /etc/resolv.conf or /etc/hosts. Control thread.
-/// Destroying it ends all exchanges.
+/// and question sent. A query that ends with an OPT record without options gets answers up to its
+/// payload size over UDP, and goes out again without it to a server that does not know EDNS.
+/// Nothing is read from /etc/resolv.conf or /etc/hosts. Control thread. Destroying it ends all
+/// exchanges.
 class CaresUpstream final : public UpstreamDns {
  public:
   struct Options {
@@ -36,14 +38,15 @@ class CaresUpstream final : public UpstreamDns {
 
  private:
   class Channel;
+  struct Channels;
   [[nodiscard]] std::size_t pending() const;
   void forget_idle_channels();
 
   Loop& loop_;
   std::unique_ptr<FdWatch> fd_watch_;
   Options options_;
-  std::unique_ptr<Channel> channel_;
-  std::vector<std::unique_ptr<Channel>> retired_;  ///< With exchanges under way.
+  std::unique_ptr<Channels> channels_;
+  std::vector<std::unique_ptr<Channels>> retired_;  ///< With exchanges under way.
 };
 
 }  // namespace epaulet

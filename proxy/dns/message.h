@@ -98,6 +98,9 @@ struct DnsRecord {
   friend bool operator==(const DnsRecord&, const DnsRecord&) = default;
 };
 
+/// What we take over UDP ourselves: fits every path without fragments.
+inline constexpr std::uint16_t kDnsUdpPayloadBytes = 1232;
+
 /// The OPT pseudo-record (RFC 6891 section 6.1).
 struct Edns {
   std::uint16_t udp_payload_bytes = 0;

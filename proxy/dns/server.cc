@@ -82,7 +82,7 @@ Task<std::optional<DnsReply>> DnsServer::State::forward(std::shared_ptr<State> s
   const Error too_late(ErrorCode::dns_failed, Side::upstream, Stage::dns, Retry::safe);
   scope.set_deadline(state->loop.now() + limits::kDnsForwardTime, too_late);
   Exchanges exchange(state->upstream, scope);
-  exchange.add(query.bytes);
+  exchange.add(upstream_query(*query.decision.query, query.bytes));
   co_await exchange;
   if (state->is_stopped()) co_return std::nullopt;
   const auto& answer = exchange.result(0);

@@ -20,7 +20,7 @@ namespace epaulet {
 /// backend, for which the
 ///   query waits up to limits::kDnsLookWait; then the addresses, or NXDOMAIN that is forgotten
 ///   within 5 s.
-/// - Any other name: the upstream's answer, byte for byte.
+/// - Any other name: the upstream's answer, byte for byte but for what concerns this hop alone.
 ///
 /// At most limits::kDnsPendingMax queries wait at a time, further ones get SERVFAIL. Each query
 /// counts once in counters(); each that is refused is reported to the observer. Control thread

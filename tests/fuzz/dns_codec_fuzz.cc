@@ -58,6 +58,7 @@ void check_query(const DnsView& view, std::span<const std::byte> bytes, bool ove
       const Error error(ErrorCode::dns_failed, Side::upstream, Stage::dns);
       check_reply(answer_failure(*decision.query, DnsResult::forward_failed, error),
                   decision.query->answer_bytes_max);
+      EPAULET_ASSERT(read_dns_message(upstream_query(*decision.query, bytes)));
       return;
     }
   }
@@ -66,8 +67,11 @@ void check_query(const DnsView& view, std::span<const std::byte> bytes, bool ove
 void check_answer(const DnsView& view, std::span<const std::byte> bytes) {
   DnsMessage question;
   question.questions.push_back({*DomainName::from_text("example.com"), RecordType::a, kClassIn});
-  const auto decision = read_query(view, write_dns_message(question, 512), false);
-  check_reply(answer_forwarded(view, *decision.query, bytes), decision.query->answer_bytes_max);
+  for (const bool with_edns : {false, true}) {
+    if (with_edns) question.edns = Edns{1232, 0, true, {}};
+    const auto decision = read_query(view, write_dns_message(question, 512), false);
+    check_reply(answer_forwarded(view, *decision.query, bytes), decision.query->answer_bytes_max);
+  }
   (void)read_address_answer(bytes, question.questions[0].name, RecordType::a);
 }
 

@@ -51,10 +51,11 @@ bool read_exactly(int fd, std::byte* data, std::size_t size) {
   return true;
 }
 
-/// An upstream server in a thread of its own: NXDOMAIN for all that it was not told.
+/// An upstream server in a thread of its own: NXDOMAIN for all that it was not told. Over UDP it
+/// sends as much as the query's EDNS allows.
 class Nameserver {
  public:
-  enum class Mood { honest, silent, truncating, forging };
+  enum class Mood { honest, silent, truncating, forging, without_edns, without_tcp };
 
   explicit Nameserver(Mood mood = Mood::honest, const std::string& ip = "127.0.0.1") : mood_(mood) {
     const auto address = *IpAddress::parse(ip);
@@ -120,6 +121,12 @@ class Nameserver {
                         ? known->second
                         : response_message(question.name.to_text(), question.type, Rcode::nxdomain);
     response.header.id = query.header.id;
+    if (query.edns && mood_ == Mood::without_edns) {
+      response.header.rcode = Rcode::formerr;
+      response.answers.clear();
+    } else if (query.edns) {
+      response.edns = Edns{1232, 0, query.edns->dnssec_ok, ""};
+    }
     return response;
   }
   void serve_datagram() {
@@ -132,6 +139,8 @@ class Nameserver {
     const auto query = read_dns_message(std::span(buffer).first(static_cast<std::size_t>(got)));
     if (!query) return;
     last_id_ = query->header.id;
+    const std::size_t limit =
+        query->edns ? std::max<std::size_t>(query->edns->udp_payload_bytes, 512) : 512;
     if (++udp_queries_ == 1) {
       first_client_.set_value(*SocketAddress::from_sockaddr(reinterpret_cast<sockaddr*>(&from)));
     }
@@ -154,10 +163,11 @@ class Nameserver {
       response.answers.clear();
       response.header.truncated = true;
     }
-    send(write_dns_message(response, 512));
+    send(write_dns_message(response, limit));
   }
   /// False: the connection has ended.
   bool serve_connection(int connection) {
+    if (mood_ == Mood::without_tcp) return false;
     std::byte prefix[2];
     if (!read_exactly(connection, prefix, 2)) return false;
     std::vector<std::byte> buffer(std::to_integer<std::size_t>(prefix[0]) << 8 |
@@ -250,6 +260,58 @@ TEST_F(CaresUpstreamTest, asks_again_over_tcp_what_was_truncated) {
   ASSERT_TRUE(answer);
   EXPECT_EQ(read_dns_message(*answer)->answers.size(), 40u);
   EXPECT_EQ(server.tcp_queries(), 1);
+}
+
+DnsBytes edns_query(std::string_view name, RecordType type, std::uint16_t payload_bytes) {
+  auto query = query_message(name, type);
+  query.edns = Edns{payload_bytes, 0, false, ""};
+  return write_dns_message(query, 4096);
+}
+/// Five texts: too much for 512 octets, not for 1232.
+DnsMessage five_texts(std::string_view name) {
+  auto response = response_message(name, RecordType::txt, Rcode::noerror);
+  response.answers.assign(5,
+                          {name_of(name), RecordType::txt, kClassIn, 60, std::string(200, '\x20')});
+  return response;
+}
+
+TEST_F(CaresUpstreamTest, takes_over_udp_what_the_query_allows) {
+  Nameserver server(Nameserver::Mood::without_tcp);
+  server.answer(five_texts("big.example"));
+  CaresUpstream upstream(loop, make_fd_watch(loop), quick({server.address()}));
+  const auto answer = ask(upstream, edns_query("big.example", RecordType::txt, 1232));
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(read_dns_message(*answer)->answers.size(), 5u);
+  EXPECT_EQ(server.tcp_queries(), 0);
+}
+
+TEST_F(CaresUpstreamTest, asks_without_edns_a_server_that_does_not_know_it) {
+  Nameserver server(Nameserver::Mood::without_edns);
+  server.answer_address("example.com", "192.0.2.1");
+  server.answer(five_texts("big.example"));
+  CaresUpstream upstream(loop, make_fd_watch(loop), quick({server.address()}));
+  // The first time c-ares does so itself, later it leaves that to us.
+  for (int i = 0; i < 3; ++i) {
+    const auto answer = ask(upstream, edns_query("example.com", RecordType::a, 1232));
+    ASSERT_TRUE(answer);
+    const auto message = read_dns_message(*answer);
+    EXPECT_EQ(message->header.rcode, Rcode::noerror) << i;
+    EXPECT_EQ(message->header.id, 0x1234);
+    EXPECT_EQ(message->answers.size(), 1u) << i;
+  }
+  const auto big = ask(upstream, edns_query("big.example", RecordType::txt, 1232));
+  ASSERT_TRUE(big);
+  EXPECT_EQ(read_dns_message(*big)->answers.size(), 5u);
+}
+
+TEST_F(CaresUpstreamTest, a_format_error_about_a_query_without_edns_is_its_answer) {
+  Nameserver server;
+  server.answer(response_message("odd.example", RecordType::a, Rcode::formerr));
+  CaresUpstream upstream(loop, make_fd_watch(loop), quick({server.address()}));
+  const auto answer = ask(upstream, query_bytes("odd.example"));
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(read_dns_message(*answer)->header.rcode, Rcode::formerr);
+  EXPECT_EQ(server.udp_queries(), 1);
 }
 
 TEST_F(CaresUpstreamTest, goes_to_the_next_server_when_one_is_silent) {
@@ -522,6 +584,48 @@ TEST_F(InPodDnsTest, what_is_too_large_for_udp_comes_over_tcp) {
   const auto query = query_message("big.example", RecordType::txt);
   EXPECT_TRUE(ask_udp(udp[0], query).header.truncated);
   EXPECT_EQ(ask_tcp(tcp[0], query).answers.size(), 40u);
+}
+
+TEST_F(InPodDnsTest, edns_saves_tcp_on_both_sides) {
+  Nameserver nameserver(Nameserver::Mood::without_tcp);
+  nameserver.answer(five_texts("big.example"));
+  auto many = response_message("api2.default.svc.cluster.local", RecordType::a, Rcode::noerror);
+  for (int i = 1; i <= 60; ++i) {
+    many.answers.push_back(
+        address_record("api2.default.svc.cluster.local", "10.0.0." + std::to_string(i)));
+  }
+  nameserver.answer(many);
+  start({nameserver.address()});
+  auto query = query_message("big.example", RecordType::txt);
+  // As dig does it: with a cookie, which stays between the two of us.
+  query.edns = Edns{1232, 0, true,
+                    std::string("\x00\x0a\x00\x08"
+                                "12345678",
+                                12)};
+  const auto answer = ask_udp(udp[0], query);
+  EXPECT_EQ(answer.header.rcode, Rcode::noerror);
+  EXPECT_FALSE(answer.header.truncated);
+  EXPECT_EQ(answer.answers.size(), 5u);
+  ASSERT_TRUE(answer.edns);
+  EXPECT_TRUE(answer.edns->dnssec_ok);
+  EXPECT_EQ(answer.edns->options, "");
+  EXPECT_EQ(ask("api2.default").header.rcode, Rcode::noerror);
+}
+
+TEST_F(InPodDnsTest, a_client_with_edns_is_served_though_the_upstream_knows_none) {
+  Nameserver nameserver(Nameserver::Mood::without_edns);
+  nameserver.answer_address("example.com", "192.0.2.1");
+  nameserver.answer_address("api2.default.svc.cluster.local", "127.0.0.1");
+  start({nameserver.address()});
+  EXPECT_EQ(ask("api2.default").answers.size(), 1u);
+  auto query = query_message("eXample.COM");
+  query.edns = Edns{1232, 0, true, ""};
+  const auto answer = ask_udp(udp[0], query);
+  EXPECT_EQ(answer.header.rcode, Rcode::noerror);
+  EXPECT_EQ(answer.answers.size(), 1u);
+  EXPECT_EQ(answer.questions.at(0).name.to_text(), "eXample.COM");
+  ASSERT_TRUE(answer.edns);
+  EXPECT_TRUE(answer.edns->dnssec_ok);
 }
 
 TEST_F(InPodDnsTest, an_upstream_that_does_not_answer_is_servfail) {

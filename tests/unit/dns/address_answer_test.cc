@@ -16,9 +16,10 @@ DnsMessage answer(Rcode rcode = Rcode::noerror) {
   return response_message("www.example", RecordType::a, rcode);
 }
 
-TEST(AddressAnswer, asks_one_question_with_recursion) {
+TEST(AddressAnswer, asks_one_question_with_recursion_and_room_for_many_addresses) {
   auto expected = query_message("www.example", RecordType::aaaa);
   expected.header.id = 0;
+  expected.edns = Edns{1232, 0, false, ""};
   EXPECT_EQ(*read_dns_message(address_query(name_of("www.example"), RecordType::aaaa)), expected);
 }
 

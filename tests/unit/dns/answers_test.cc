@@ -207,6 +207,61 @@ TEST_F(AnswersTest, forwards_the_answer_byte_for_byte_under_the_clients_id) {
   EXPECT_EQ(reply.error.code, ErrorCode::none);
 }
 
+TEST_F(AnswersTest, asks_upstream_with_the_clients_question_and_flags_and_an_opt_of_our_own) {
+  auto query = query_message("eXample.com", RecordType::txt);
+  query.header.checking_disabled = query.header.authentic_data = true;
+  query.edns = Edns{65535, 0, true,
+                    std::string("\x00\x0a\x00\x08"
+                                "12345678",
+                                12)};
+  const auto asked = write_dns_message(query, 4096);
+  const auto sent = read_dns_message(upstream_query(*read(asked).query, asked));
+  ASSERT_TRUE(sent);
+  EXPECT_EQ(sent->header, query.header);
+  EXPECT_EQ(sent->questions.at(0).name.to_text(), "eXample.com");
+  ASSERT_TRUE(sent->edns);
+  EXPECT_EQ(*sent->edns, (Edns{4096, 0, true, ""}));
+
+  const auto plain = query_bytes("example.com");
+  EXPECT_EQ(upstream_query(*read(plain).query, plain), plain);
+}
+
+TEST_F(AnswersTest, asks_upstream_what_may_be_signed_as_it_came) {
+  auto query = query_message("example.com");
+  query.edns = Edns{1232, 0, false, std::string("\x00\x03\x00\x00", 4)};
+  query.additionals.push_back({name_of("key"), static_cast<RecordType>(250), 255, 0, "signature"});
+  const auto asked = write_dns_message(query, 4096);
+  EXPECT_EQ(upstream_query(*read(asked).query, asked), asked);
+}
+
+TEST_F(AnswersTest, gives_the_name_back_as_it_was_asked) {
+  const auto upstream = response_message("example.com", RecordType::a, Rcode::noerror);
+  const auto answer = parsed(forward(query_message("exAMPle.cOm"), upstream));
+  EXPECT_EQ(answer.questions.at(0).name.to_text(), "exAMPle.cOm");
+  // What is no answer to this question is not made one.
+  const auto other = response_message("example.net", RecordType::a, Rcode::noerror);
+  EXPECT_EQ(parsed(forward(query_message("exAMPle.cOm"), other)).questions.at(0).name.to_text(),
+            "example.net");
+}
+
+TEST_F(AnswersTest, whoever_sent_edns_gets_edns_though_the_upstream_has_none) {
+  auto query = query_message("example.com");
+  query.edns = Edns{1232, 0, true, ""};
+  auto upstream = response_message("example.com", RecordType::a, Rcode::noerror);
+  upstream.answers = {address_record("example.com", "192.0.2.1")};
+  upstream.additionals = {address_record("ns.example.com", "192.0.2.2")};
+  const auto answer = parsed(forward(query, upstream));
+  ASSERT_TRUE(answer.edns);
+  EXPECT_EQ(*answer.edns, (Edns{1232, 0, true, ""}));
+  EXPECT_EQ(answer.answers, upstream.answers);
+  EXPECT_EQ(answer.additionals, upstream.additionals);
+  EXPECT_FALSE(parsed(forward(query_message("example.com"), upstream)).edns);
+  // The upstream's own is kept with what it says.
+  upstream.edns = Edns{4096, 0, true, ""};
+  upstream.edns->add_extended_error(3, "stale");
+  EXPECT_EQ(*parsed(forward(query, upstream)).edns, *upstream.edns);
+}
+
 TEST_F(AnswersTest, an_unknown_name_stays_unknown) {
   const auto reply = forward(query_message("nowhere.example"),
                              response_message("nowhere.example", RecordType::a, Rcode::nxdomain));

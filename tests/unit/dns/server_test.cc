@@ -255,6 +255,7 @@ TEST_F(DnsServerTest, answers_known_names_without_asking_anybody) {
 TEST_F(DnsServerTest, forwards_other_names_unchanged) {
   auto response = response_message("example.com", RecordType::txt, Rcode::noerror);
   response.answers.push_back({name_of("example.com"), RecordType::txt, kClassIn, 60, "\x05hello"});
+  response.edns = Edns{1232, 0, true, ""};
   upstream.answer("example.com", RecordType::txt, response);
   auto query = query_message("example.com", RecordType::txt);
   query.edns = Edns{1400, 0, true, ""};
