@@ -18,6 +18,12 @@ const DnsRecord* find_record(const DnsMessage& message, const DomainName& owner,
   return nullptr;
 }
 
+bool has_soa(const DnsMessage& message) {
+  const auto& records = message.authorities;
+  return std::any_of(records.begin(), records.end(),
+                     [](const DnsRecord& record) { return record.type == RecordType::soa; });
+}
+
 }  // namespace
 
 DnsBytes address_query(const DomainName& name, RecordType type) {
@@ -36,23 +42,47 @@ Result<FamilyAnswer> read_address_answer(std::span<const std::byte> bytes, const
   if (rcode != Rcode::noerror && rcode != Rcode::nxdomain)
     return failed(static_cast<std::int32_t>(rcode));
 
+  FamilyAnswer answer;
   std::uint32_t ttl_s = 0x7fffffff;
   DomainName owner = name;
-  for (std::size_t i = 0; find_record(*message, owner, type) == nullptr; ++i) {
+  while (find_record(*message, owner, type) == nullptr) {
     const auto* alias = find_record(*message, owner, RecordType::cname);
-    if (alias == nullptr) return FamilyAnswer{};
-    if (i == limits::kDnsCnameChainMax) return failed();
+    if (alias == nullptr) break;
+    if (++answer.aliases > limits::kDnsCnameChainMax) return failed();
     ttl_s = std::min(ttl_s, alias->ttl);
     owner = std::get<DomainName>(alias->data);
   }
-  FamilyAnswer answer;
   for (const auto& record : message->answers) {
     if (record.type != type || record.klass != kClassIn || !(record.owner == owner)) continue;
     answer.addresses.push_back(std::get<IpAddress>(record.data));
     ttl_s = std::min(ttl_s, record.ttl);
   }
   answer.ttl = std::chrono::seconds(ttl_s);
+  const bool is_the_end =
+      !answer.addresses.empty() || rcode == Rcode::nxdomain || has_soa(*message);
+  if (answer.aliases > 0 && !is_the_end) answer.leads_to = std::move(owner);
   return answer;
+}
+
+void AddressChase::take(const Result<DnsBytes>& bytes) {
+  if (!bytes) {
+    found_ = bytes.error();
+    return;
+  }
+  auto answer = read_address_answer(*bytes, name_, type_);
+  if (!answer) {
+    found_ = answer.error();
+    return;
+  }
+  aliases_ += answer->aliases;
+  ttl_ = answer->ttl = std::min(ttl_, answer->ttl);
+  if (!answer->leads_to) {
+    found_ = std::move(*answer);
+  } else if (aliases_ >= limits::kDnsCnameChainMax) {
+    found_ = failed();
+  } else {
+    name_ = std::move(*answer->leads_to);
+  }
 }
 
 Result<Addresses> combine(const Result<FamilyAnswer>& v4, const Result<FamilyAnswer>& v6) {

@@ -5,17 +5,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <vector>
 
 #include "dns/address_answer.h"
 
 namespace epaulet {
 namespace {
-
-Result<FamilyAnswer> interpret(const Result<DnsBytes>& answer, const DomainName& name,
-                               RecordType type) {
-  if (!answer) return answer.error();
-  return read_address_answer(*answer, name, type);
-}
 
 void keep_routable(Addresses& found, const UpstreamResolver::HasRoute& has_route) {
   const auto unreachable = [&has_route](const IpAddress& ip) { return !has_route(ip); };
@@ -26,21 +21,39 @@ void keep_routable(Addresses& found, const UpstreamResolver::HasRoute& has_route
 }  // namespace
 
 UpstreamResolver::UpstreamResolver(UpstreamDns& upstream, HasRoute has_route)
-    : upstream_(upstream), has_route_(std::move(has_route)) {}
+    : state_(std::make_shared<State>(State{&upstream, std::move(has_route)})) {}
 
+UpstreamResolver::~UpstreamResolver() {
+  state_->upstream = nullptr;
+}
+
+// Not a coroutine itself, which could outlive this object.
 Task<Result<Addresses>> UpstreamResolver::resolve(std::string name, Scope& scope) {
+  return run(state_, std::move(name), scope);
+}
+
+Task<Result<Addresses>> UpstreamResolver::run(std::shared_ptr<const State> state, std::string name,
+                                              Scope& scope) {
   const auto domain = DomainName::from_text(name);
   if (!domain) co_return Error(ErrorCode::dns_name_unknown, Side::self, Stage::resolve);
-  const HasRoute has_route = has_route_;  // This object may be gone after the wait.
-  Exchanges both(upstream_, scope);
-  both.add(address_query(*domain, RecordType::a));
-  both.add(address_query(*domain, RecordType::aaaa));
-  co_await both;
-  if (scope.cancelled()) co_return *scope.cancelled();
-  const auto v4 = interpret(both.result(0), *domain, RecordType::a);
-  const auto v6 = interpret(both.result(1), *domain, RecordType::aaaa);
-  auto found = combine(v4, v6);
-  if (found) keep_routable(*found, has_route);
+  AddressChase v4(*domain, RecordType::a);
+  AddressChase v6(*domain, RecordType::aaaa);
+  while (!v4.has_ended() || !v6.has_ended()) {
+    if (state->upstream == nullptr)
+      co_return Error(ErrorCode::cancelled, Side::self, Stage::resolve);
+    Exchanges exchanges(*state->upstream, scope);
+    std::vector<AddressChase*> asking;
+    for (auto* chase : {&v4, &v6}) {
+      if (chase->has_ended()) continue;
+      exchanges.add(chase->query());
+      asking.push_back(chase);
+    }
+    co_await exchanges;
+    if (scope.cancelled()) co_return *scope.cancelled();
+    for (std::size_t i = 0; i < asking.size(); ++i) asking[i]->take(exchanges.result(i));
+  }
+  auto found = combine(v4.found(), v6.found());
+  if (found) keep_routable(*found, state->has_route);
   co_return found;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "base/address.h"
@@ -9,7 +10,8 @@
 
 namespace epaulet {
 
-/// A and AAAA, asked at the same time, through the upstream servers.
+/// A and AAAA, asked at the same time, through the upstream servers. Names are absolute: the
+/// configuration means the same in every pod, whatever search domains it has.
 class UpstreamResolver final : public Resolver {
  public:
   /// Whether this host could send a packet there.
@@ -17,13 +19,21 @@ class UpstreamResolver final : public Resolver {
 
   /// Addresses without a route are left out, unless there are no others: a pod without IPv6 must
   /// not spend an attempt of every other request on an address of a dual-stack service.
-  explicit UpstreamResolver(UpstreamDns& upstream, HasRoute has_route);
+  /// `upstream` outlives this object.
+  UpstreamResolver(UpstreamDns& upstream, HasRoute has_route);
+  ~UpstreamResolver() override;
 
   Task<Result<Addresses>> resolve(std::string name, Scope& scope) override;
 
  private:
-  UpstreamDns& upstream_;
-  HasRoute has_route_;
+  /// Shared with the tasks, which may end later.
+  struct State {
+    UpstreamDns* upstream;  // Null once this object has gone.
+    HasRoute has_route;
+  };
+  static Task<Result<Addresses>> run(std::shared_ptr<const State> state, std::string name,
+                                     Scope& scope);
+  std::shared_ptr<State> state_;
 };
 
 /// Asks the kernel's routing table by connecting a UDP socket, which sends nothing.

@@ -73,9 +73,66 @@ TEST(AddressAnswer, nxdomain_and_no_data_and_an_alias_into_nothing_are_an_author
   EXPECT_TRUE(read(answer())->addresses.empty());
   auto message = answer();
   message.answers = {alias_record("www.example", "gone.example")};
+  message.authorities = {soa_record("example")};
   EXPECT_TRUE(read(message)->addresses.empty());
+  EXPECT_FALSE(read(message)->leads_to);
+  message.authorities.clear();
+  message.header.rcode = Rcode::nxdomain;
+  EXPECT_FALSE(read(message)->leads_to);
+  message.header.rcode = Rcode::noerror;
   message.answers = {address_record("www.example", "fd00::1")};
   EXPECT_TRUE(read(message)->addresses.empty());
+}
+
+TEST(AddressAnswer, an_alias_that_leads_out_of_the_answer_says_where) {
+  auto message = answer();
+  message.answers = {alias_record("www.example", "b.example", 9),
+                     alias_record("b.example", "c.other", 8)};
+  const auto found = read(message);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->leads_to, name_of("c.other"));
+  EXPECT_EQ(found->aliases, 2u);
+  EXPECT_EQ(found->ttl, seconds(8));
+}
+
+TEST(AddressChase, asks_on_where_aliases_lead_and_keeps_the_smallest_ttl) {
+  AddressChase chase(name_of("www.example"), RecordType::a);
+  auto first = answer();
+  first.answers = {alias_record("www.example", "b.other", 5)};
+  chase.take(write_dns_message(first, 512));
+  ASSERT_FALSE(chase.has_ended());
+  EXPECT_EQ(read_dns_message(chase.query())->questions.at(0).name, name_of("b.other"));
+  auto second = response_message("b.other", RecordType::a, Rcode::noerror);
+  second.answers = {address_record("b.other", "10.0.0.1", 60)};
+  chase.take(write_dns_message(second, 512));
+  ASSERT_TRUE(chase.has_ended());
+  ASSERT_TRUE(chase.found());
+  EXPECT_EQ(chase.found()->addresses.at(0).to_string(), "10.0.0.1");
+  EXPECT_EQ(chase.found()->ttl, seconds(5));
+}
+
+TEST(AddressChase, gives_up_after_sixteen_aliases) {
+  AddressChase chase(name_of("ping.example"), RecordType::a);
+  std::size_t asked = 0;
+  while (!chase.has_ended()) {
+    ++asked;
+    const auto name = read_dns_message(chase.query())->questions.at(0).name;
+    auto message = response_message(name.to_text(), RecordType::a, Rcode::noerror);
+    message.answers = {alias_record(
+        name.to_text(), name == name_of("ping.example") ? "pong.example" : "ping.example")};
+    chase.take(write_dns_message(message, 512));
+    ASSERT_LT(asked, 100u);
+  }
+  EXPECT_EQ(asked, 16u);
+  EXPECT_EQ(chase.found().error().code, ErrorCode::dns_failed);
+}
+
+TEST(AddressChase, ends_with_the_error_of_whoever_was_asked) {
+  AddressChase chase(name_of("www.example"), RecordType::a);
+  const Result<DnsBytes> silence = Error(ErrorCode::dns_failed, Side::upstream, Stage::resolve);
+  chase.take(silence);
+  ASSERT_TRUE(chase.has_ended());
+  EXPECT_EQ(chase.found().error().code, ErrorCode::dns_failed);
 }
 
 TEST(AddressAnswer, other_rcodes_say_nothing_about_the_name) {

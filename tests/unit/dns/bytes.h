@@ -62,5 +62,11 @@ inline DnsRecord alias_record(std::string_view owner, std::string_view target,
                               std::uint32_t ttl = 60) {
   return {name_of(owner), RecordType::cname, kClassIn, ttl, name_of(target)};
 }
+inline DnsRecord soa_record(std::string_view zone, std::uint32_t ttl = 60) {
+  SoaData soa;
+  soa.primary = name_of("ns.invalid");
+  soa.minimum = ttl;
+  return {name_of(zone), RecordType::soa, kClassIn, ttl, std::move(soa)};
+}
 
 }  // namespace epaulet::test

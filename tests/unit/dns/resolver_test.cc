@@ -72,6 +72,35 @@ TEST_F(ResolverTest, keeps_addresses_without_a_route_if_there_are_no_others) {
   EXPECT_EQ((*found)->addresses.size(), 1u);
 }
 
+TEST_F(ResolverTest, follows_an_alias_out_of_the_answer_for_each_family) {
+  auto alias = response_message("x.example", RecordType::a, Rcode::noerror);
+  alias.answers = {alias_record("x.example", "y.other", 7)};
+  upstream.answer("x.example", RecordType::a, alias);
+  upstream.answer("x.example", RecordType::aaaa, Rcode::noerror);
+  auto address = response_message("y.other", RecordType::a, Rcode::noerror);
+  address.answers = {address_record("y.other", "10.0.0.1", 30)};
+  upstream.answer("y.other", RecordType::a, address);
+  resolve("x.example");
+  loop.run_until_quiet();
+  ASSERT_TRUE(found && *found);
+  EXPECT_EQ((*found)->addresses.at(0).to_string(), "10.0.0.1");
+  EXPECT_EQ((*found)->ttl, 7s);
+  EXPECT_EQ(upstream.asked, 3u);
+}
+
+TEST_F(ResolverTest, asks_nobody_once_it_has_gone) {
+  auto alias = response_message("x.example", RecordType::a, Rcode::noerror);
+  alias.answers = {alias_record("x.example", "y.other", 7)};
+  upstream.answer("x.example", RecordType::a, alias);
+  upstream.answer("x.example", RecordType::aaaa, Rcode::noerror);
+  resolve("x.example");
+  resolver.reset();
+  loop.run_until_quiet();
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->error().code, ErrorCode::cancelled);
+  EXPECT_EQ(upstream.asked, 2u);
+}
+
 TEST_F(ResolverTest, says_no_when_both_families_say_no) {
   upstream.answer("x.example", RecordType::a, Rcode::nxdomain);
   upstream.answer("x.example", RecordType::aaaa, Rcode::nxdomain);
