@@ -4,48 +4,20 @@
 
 #include "base/ascii.h"
 #include "base/limits.h"
+#include "dns/answer_parts.h"
 #include "dns/edns.h"
 
 namespace epaulet {
 namespace {
 
+using namespace answering;
+
 constexpr std::size_t kUdpPlainMax = 512;  // RFC 1035 section 4.2.1
 constexpr std::size_t kTcpMax = limits::kDnsAnswerBytesMax;
-
-// RFC 8914 section 4.
-constexpr std::uint16_t kInfoOther = 0;
-constexpr std::uint16_t kInfoProhibited = 18;
-constexpr std::uint16_t kInfoNoReachableAuthority = 22;
 
 std::uint32_t seconds_of(Duration duration) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(duration).count();
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(seconds, 0, 0x7fffffff));
-}
-
-Edns answering_edns(const Edns& query) {
-  Edns edns;
-  edns.udp_payload_bytes = kDnsUdpPayloadBytes;
-  edns.dnssec_ok = query.dnssec_ok;  // RFC 3225 section 3: copied.
-  return edns;
-}
-
-DnsMessage response_to(const DnsMessage& query, Rcode rcode) {
-  DnsMessage response;
-  response.header.id = query.header.id;
-  response.header.is_response = true;
-  response.header.opcode = query.header.opcode;
-  response.header.recursion_desired = query.header.recursion_desired;
-  response.header.recursion_available = true;
-  response.header.checking_disabled = query.header.checking_disabled;
-  response.header.rcode = rcode;
-  response.questions = query.questions;
-  if (query.edns) response.edns = answering_edns(*query.edns);
-  return response;
-}
-
-DnsReply finish(const DnsMessage& response, std::size_t limit, DnsResult result,
-                const Error& error = {}) {
-  return {write_dns_message(response, limit), result, response.header.rcode, error};
 }
 
 /// For what could not be read: the header is all we have.
@@ -59,26 +31,6 @@ DnsReply reject(const DnsHeader& header, Rcode rcode, DnsResult result) {
 DnsReply reject(const DnsQuery& query, Rcode rcode, DnsResult result) {
   const Error error(ErrorCode::dns_refused, Side::downstream, Stage::dns);
   return finish(response_to(query.message, rcode), query.answer_bytes_max, result, error);
-}
-
-void explain(DnsMessage& response, std::uint16_t info_code, std::string_view text) {
-  if (response.edns) response.edns->add_extended_error(info_code, text);
-}
-
-/// RFC 2308 section 3: a negative answer carries its zone's SOA, whose TTL says how long it may be
-/// kept.
-DnsRecord soa_of(const DnsView& view, const DomainName& name, std::uint32_t ttl_s) {
-  SoaData soa;
-  soa.primary = *DomainName::from_text("localhost");
-  soa.mailbox = *DomainName::from_text("nobody.invalid");
-  soa.serial = 1;
-  soa.refresh = 3600;
-  soa.retry = 600;
-  soa.expire = 86400;
-  soa.minimum = ttl_s;
-  const bool is_in_cluster = name.is_within(view.cluster_domain) && !(name == view.cluster_domain);
-  return {is_in_cluster ? view.cluster_domain : name.parent(), RecordType::soa, kClassIn, ttl_s,
-          std::move(soa)};
 }
 
 std::size_t answer_bytes_max(const DnsMessage& message, bool over_tcp) {
@@ -169,41 +121,6 @@ DnsDecision read_query(const DnsView& view, std::span<const std::byte> bytes, bo
   decision.next =
       decision.service != nullptr ? DnsDecision::Next::service : DnsDecision::Next::forward;
   return decision;
-}
-
-DnsReply answer_service(const DnsView& view, const DnsQuery& query, const NamedService& service) {
-  const auto* address = view.addresses->find(service.name);
-  if (address == nullptr) {
-    const Error error(ErrorCode::internal, Side::self, Stage::dns);
-    return answer_failure(query, DnsResult::no_address_free, error, service.name);
-  }
-  auto response = response_to(query.message, Rcode::noerror);
-  response.header.authoritative = true;
-  const auto& question = query.question();
-  // RFC 8482 section 4.1: ANY may be answered with a part, here the addresses.
-  const bool any = question.type == RecordType::any;
-  if (any || question.type == RecordType::a) {
-    response.answers.push_back({question.name, RecordType::a, kClassIn, view.ttl_s, address->v4});
-  }
-  if ((any || question.type == RecordType::aaaa) && address->v6) {
-    response.answers.push_back(
-        {question.name, RecordType::aaaa, kClassIn, view.ttl_s, *address->v6});
-  }
-  if (!response.answers.empty())
-    return finish(response, query.answer_bytes_max, DnsResult::virtual_address);
-  response.authorities.push_back(soa_of(view, question.name, view.ttl_s));
-  return finish(response, query.answer_bytes_max, DnsResult::no_data);
-}
-
-DnsReply answer_not_deployed(const DnsView& view, const DnsQuery& query,
-                             const NamedService& service) {
-  auto response = response_to(query.message, Rcode::nxdomain);
-  response.header.authoritative = true;
-  response.authorities.push_back(soa_of(view, query.question().name, view.negative_ttl_s));
-  explain(response, kInfoOther,
-          "service " + service.name + " is configured but has never had an endpoint");
-  const Error error(ErrorCode::never_had_endpoint, Side::upstream, Stage::dns, Retry::safe);
-  return finish(response, query.answer_bytes_max, DnsResult::not_deployed, error);
 }
 
 DnsBytes upstream_query(const DnsQuery& query, std::span<const std::byte> asked) {
