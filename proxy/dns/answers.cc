@@ -40,12 +40,11 @@ std::size_t answer_bytes_max(const DnsMessage& message, bool over_tcp) {
                                  limits::kDnsMessageBytesMax);
 }
 
-bool names_virtual_address(const DnsView& view, const DnsMessage& message) {
-  return std::any_of(message.answers.begin(), message.answers.end(),
-                     [&view](const DnsRecord& record) {
-                       const auto* ip = std::get_if<IpAddress>(&record.data);
-                       return ip != nullptr && view.addresses->is_virtual(*ip);
-                     });
+bool names_virtual_address(const DnsView& view, const std::vector<DnsRecord>& records) {
+  return std::any_of(records.begin(), records.end(), [&view](const DnsRecord& record) {
+    const auto* ip = std::get_if<IpAddress>(&record.data);
+    return ip != nullptr && view.addresses->is_virtual(*ip);
+  });
 }
 
 void put_u16(DnsBytes& bytes, std::size_t at, unsigned value) {
@@ -88,9 +87,13 @@ std::optional<DnsReply> objection(const DnsQuery& query) {
 DnsViewPtr make_dns_view(const Settings& settings, VirtualAddressTablePtr addresses,
                          const std::vector<std::string>& search) {
   auto cluster_domain = DomainName::from_text(settings.dns.cluster_domain);
-  DnsView view{NameTable(settings, search), std::move(addresses),
-               cluster_domain.value_or(DomainName()), seconds_of(settings.dns.ttl),
-               seconds_of(settings.dns.negative_ttl)};
+  DnsView view{NameTable(settings, search),           std::move(addresses),
+               cluster_domain.value_or(DomainName()), {},
+               seconds_of(settings.dns.ttl),          seconds_of(settings.dns.negative_ttl)};
+  for (const auto& suffix : view.names.search_suffixes()) {
+    auto zone = DomainName::from_text(suffix);
+    if (zone) view.trusted_zones.push_back(std::move(*zone));
+  }
   return std::make_shared<const DnsView>(std::move(view));
 }
 
@@ -146,7 +149,9 @@ DnsReply answer_forwarded(const DnsView& view, const DnsQuery& query,
     const Error error(ErrorCode::dns_failed, Side::upstream, Stage::dns);
     return answer_failure(query, DnsResult::forward_failed, error);
   }
-  if (names_virtual_address(view, *message)) {
+  // Additional records too: those beside SRV are dialled.
+  if (names_virtual_address(view, message->answers) ||
+      names_virtual_address(view, message->additionals)) {
     auto response = response_to(query.message, Rcode::refused);
     explain(response, kInfoProhibited, "the upstream answer names a virtual address of the mesh");
     const Error error(ErrorCode::dns_refused, Side::upstream, Stage::dns);

@@ -25,6 +25,8 @@ struct DnsView {
   NameTable names;
   VirtualAddressTablePtr addresses;
   DomainName cluster_domain;
+  /// The cluster domain and the search domains: who writes there may lead to our services.
+  std::vector<DomainName> trusted_zones;
   std::uint32_t ttl_s = 0;
   std::uint32_t negative_ttl_s = 0;
 };
@@ -75,6 +77,21 @@ struct DnsDecision {
 /// NXDOMAIN for one type only: musl takes that for the whole name.
 [[nodiscard]] DnsReply answer_service(const DnsView& view, const DnsQuery& query,
                                       const NamedService& service);
+
+/// A name that is not ours and by aliases leads to one that is.
+struct ServiceAlias {
+  const NamedService* service = nullptr;  ///< Valid as long as the view.
+  std::vector<DnsRecord> aliases;         ///< From the name that was asked for.
+};
+/// Whether the upstream's answer to a query for A or AAAA is one. Only where every alias on the way
+/// stands in a trusted zone (an ExternalName service): anybody can make an alias elsewhere.
+[[nodiscard]] std::optional<ServiceAlias> find_service_alias(const DnsView& view,
+                                                             const DnsQuery& query,
+                                                             std::span<const std::byte> upstream);
+/// Its aliases, and the service's virtual addresses under the last of their names instead of what
+/// the upstream knows there.
+[[nodiscard]] DnsReply answer_service_alias(const DnsView& view, const DnsQuery& query,
+                                            const ServiceAlias& alias);
 
 /// The service never had an endpoint: NXDOMAIN, to be forgotten after `negative_ttl`.
 [[nodiscard]] DnsReply answer_not_deployed(const DnsView& view, const DnsQuery& query,

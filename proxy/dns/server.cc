@@ -86,7 +86,13 @@ Task<std::optional<DnsReply>> DnsServer::State::forward(std::shared_ptr<State> s
   co_await exchange;
   if (state->is_stopped()) co_return std::nullopt;
   const auto& answer = exchange.result(0);
-  if (answer) co_return answer_forwarded(*query.view, *query.decision.query, *answer);
+  if (answer) {
+    const auto& asked = *query.decision.query;
+    const auto alias = find_service_alias(*query.view, asked, *answer);
+    if (alias && state->ever_had_endpoint(*alias->service))
+      co_return answer_service_alias(*query.view, asked, *alias);
+    co_return answer_forwarded(*query.view, asked, *answer);
+  }
   if (answer.error().code == ErrorCode::limit_pending) co_return overloaded(*query.decision.query);
   const Error failed(ErrorCode::dns_failed, Side::upstream, Stage::dns, Retry::safe);
   co_return answer_failure(*query.decision.query, DnsResult::forward_failed, failed);

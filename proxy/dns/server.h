@@ -20,6 +20,8 @@ namespace epaulet {
 /// backend, for which the
 ///   query waits up to limits::kDnsLookWait; then the addresses, or NXDOMAIN that is forgotten
 ///   within 5 s.
+/// - A name in the cluster domain or a search domain that the upstream says is an alias of such a
+/// name: the alias and the virtual addresses.
 /// - Any other name: the upstream's answer, byte for byte but for what concerns this hop alone.
 ///
 /// At most limits::kDnsPendingMax queries wait at a time, further ones get SERVFAIL. Each query

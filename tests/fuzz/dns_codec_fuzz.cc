@@ -72,6 +72,14 @@ void check_answer(const DnsView& view, std::span<const std::byte> bytes) {
     const auto decision = read_query(view, write_dns_message(question, 512), false);
     check_reply(answer_forwarded(view, *decision.query, bytes), decision.query->answer_bytes_max);
   }
+  DnsMessage in_cluster;
+  in_cluster.questions.push_back(
+      {*DomainName::from_text("a.cluster.local"), RecordType::a, kClassIn});
+  const auto decision = read_query(view, write_dns_message(in_cluster, 512), false);
+  if (const auto alias = find_service_alias(view, *decision.query, bytes)) {
+    check_reply(answer_service_alias(view, *decision.query, *alias),
+                decision.query->answer_bytes_max);
+  }
   (void)read_address_answer(bytes, question.questions[0].name, RecordType::a);
 }
 

@@ -313,6 +313,86 @@ TEST_F(AnswersTest, an_upstream_answer_with_a_virtual_address_is_refused) {
   }
 }
 
+TEST_F(AnswersTest, a_virtual_address_beside_srv_is_refused_too) {
+  auto upstream = response_message("_http._tcp.evil.example", RecordType::srv, Rcode::noerror);
+  upstream.additionals = {address_record("target.evil.example", "240.1.2.3")};
+  const auto reply = forward(query_message("_http._tcp.evil.example", RecordType::srv), upstream);
+  EXPECT_EQ(parsed(reply).header.rcode, Rcode::refused);
+}
+
+/// Aliases, then what the upstream knows at their end.
+class ServiceAliasTest : public AnswersTest {
+ protected:
+  static DnsMessage upstream(std::initializer_list<std::string_view> names) {
+    const std::vector<std::string_view> way(names);
+    auto message = response_message(way[0], RecordType::a, Rcode::noerror);
+    for (std::size_t i = 0; i + 1 < way.size(); ++i)
+      message.answers.push_back(alias_record(way[i], way[i + 1], 7));
+    message.answers.push_back(address_record(way.back(), "10.96.0.7"));
+    return message;
+  }
+  std::optional<ServiceAlias> find(const DnsMessage& message,
+                                   RecordType type = RecordType::a) const {
+    const auto decision = read(query_bytes(message.questions[0].name.to_text(), type));
+    EXPECT_EQ(decision.next, Next::forward);
+    return find_service_alias(*view, *decision.query, write_dns_message(message, 65535));
+  }
+};
+
+TEST_F(ServiceAliasTest, an_alias_in_the_cluster_domain_leads_to_the_virtual_address) {
+  const auto message = upstream({"Old.default.svc.cluster.local", "older.svc.cluster.local",
+                                 "api2.default.svc.cluster.local"});
+  const auto alias = find(message);
+  ASSERT_TRUE(alias);
+  EXPECT_EQ(alias->service->name, "api2.default");
+  const auto decision = read(query_bytes("Old.default.svc.cluster.local"));
+  const auto reply = answer_service_alias(*view, *decision.query, *alias);
+  const auto answer = parsed(reply);
+  ASSERT_EQ(answer.answers.size(), 3u);
+  EXPECT_EQ(answer.answers[0], message.answers[0]);
+  EXPECT_EQ(answer.answers[1], message.answers[1]);
+  EXPECT_EQ(answer.answers[2], address_record("api2.default.svc.cluster.local", "240.1.2.3", 30));
+  EXPECT_FALSE(answer.header.authoritative);
+  EXPECT_EQ(answer.questions[0].name.to_text(), "Old.default.svc.cluster.local");
+  EXPECT_EQ(reply.result, DnsResult::virtual_address);
+}
+
+TEST_F(ServiceAliasTest, an_alias_in_a_search_domain_does_too_though_its_end_is_unknown) {
+  view = make_dns_view(settings(), view->addresses, {"corp.example"});
+  auto message = upstream({"old.corp.example", "api2.default.svc.cluster.local"});
+  message.answers.pop_back();
+  message.header.rcode = Rcode::nxdomain;
+  EXPECT_TRUE(find(message));
+}
+
+TEST_F(ServiceAliasTest, a_family_without_virtual_addresses_is_an_alias_into_nothing) {
+  view = view_with(false);
+  const auto alias =
+      find(upstream({"old.default.svc.cluster.local", "api2.default.svc.cluster.local"}),
+           RecordType::aaaa);
+  ASSERT_TRUE(alias);
+  const auto decision = read(query_bytes("old.default.svc.cluster.local", RecordType::aaaa));
+  const auto answer = parsed(answer_service_alias(*view, *decision.query, *alias));
+  EXPECT_EQ(answer.header.rcode, Rcode::noerror);
+  EXPECT_EQ(answer.answers.size(), 1u);
+  ASSERT_EQ(answer.authorities.size(), 1u);
+  EXPECT_EQ(answer.authorities[0].owner, name_of("cluster.local"));
+}
+
+TEST_F(ServiceAliasTest, nobody_elsewhere_leads_an_app_to_our_services) {
+  EXPECT_FALSE(find(upstream({"www.evil.example", "api2.default.svc.cluster.local"})));
+  EXPECT_FALSE(find(
+      upstream({"a.default.svc.cluster.local", "evil.example", "api2.default.svc.cluster.local"})));
+}
+
+TEST_F(ServiceAliasTest, other_ends_other_types_and_circles_stay_as_they_are) {
+  EXPECT_FALSE(find(upstream({"old.default.svc.cluster.local"})));
+  EXPECT_FALSE(find(upstream({"old.default.svc.cluster.local", "www.example"})));
+  EXPECT_FALSE(find(upstream({"old.default.svc.cluster.local", "api2.default.svc.cluster.local"}),
+                    RecordType::https));
+  EXPECT_FALSE(find(upstream({"a.cluster.local", "b.cluster.local", "a.cluster.local"})));
+}
+
 TEST_F(AnswersTest, an_upstream_answer_that_is_nonsense_is_a_failure) {
   const auto decision = read(query_bytes("example.com"));
   for (const auto& bytes :

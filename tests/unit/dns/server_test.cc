@@ -268,6 +268,23 @@ TEST_F(DnsServerTest, forwards_other_names_unchanged) {
   EXPECT_TRUE(observer.refusals.empty());
 }
 
+TEST_F(DnsServerTest, an_alias_of_a_service_leads_to_it_once_it_had_an_endpoint) {
+  constexpr const char* kAlias = "old.default.svc.cluster.local";
+  auto response = response_message(kAlias, RecordType::a, Rcode::noerror);
+  response.answers = {alias_record(kAlias, kUpstreamName),
+                      address_record(kUpstreamName, "10.0.0.1")};
+  upstream.answer(kAlias, RecordType::a, response);
+  EXPECT_EQ(ask(kAlias)->answers, response.answers);
+
+  resolver.answer(kUpstreamName, {"10.0.0.1"});
+  ASSERT_EQ(ask("api2.default")->answers.size(), 1u);
+  const auto answer = ask(kAlias);
+  ASSERT_TRUE(answer);
+  ASSERT_EQ(answer->answers.size(), 2u);
+  EXPECT_EQ(answer->answers[0], response.answers[0]);
+  EXPECT_EQ(std::get<IpAddress>(answer->answers[1].data), table->find("api2.default")->v4);
+}
+
 TEST_F(DnsServerTest, an_unknown_name_is_unknown) {
   upstream.answer("nowhere.example", RecordType::a, Rcode::nxdomain);
   EXPECT_EQ(ask("nowhere.example")->header.rcode, Rcode::nxdomain);
