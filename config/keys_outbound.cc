@@ -209,6 +209,13 @@ void check_backends_of(const ServiceSettings& service, Context& context) {
 
 void close_service(void* object, Context& context) {
   auto& service = *static_cast<ServiceSettings*>(object);
+  for (const auto& [name, port] : service.port_names) {
+    if (service.ports.contains(port)) continue;
+    context.complain(
+        "port_names",
+        "port " + std::to_string(port) + ", named " + name + ", is not one of the service's ports",
+        "add it to ports, or name another");
+  }
   if (context.has("endpoints")) {
     check_backend(inline_backend(object, context.draft()), context);
     inline_backend(object, context.draft()).origin = service.origin;
@@ -225,11 +232,17 @@ void close_service(void* object, Context& context) {
 
 constexpr Map kServicePorts =
     map_of<std::uint16_t, PortProtocol>("PORT", types::kPort, kPortProtocol);
+constexpr Scalar kPortName =
+    types::text("a port's name", "grpc", check_port_name, "^[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?$");
+constexpr Map kPortNames = map_of<std::string, std::uint16_t>("PORT-NAME", kPortName, types::kPort);
 constexpr Key kServiceKeys[] = {
     required(
         key<&ServiceSettings::ports>("ports", kServicePorts, "",
                                      "The ports that the app dials, with what it speaks there: "
                                      "auto looks at the first bytes.")),
+    key<&ServiceSettings::port_names>("port_names", kPortNames, "",
+                                      "Names of these ports for SRV queries, _NAME._tcp.SERVICE; "
+                                      "the only one that is http is named http without it."),
     of_inline_backend<&BackendSettings::endpoints>("endpoints", kEndpoints,
                                                    "Where it is: short for a backend of the same "
                                                    "name."),

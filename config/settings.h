@@ -230,6 +230,8 @@ struct ServiceSettings {
   Origin origin;
   std::string name;
   std::map<std::uint16_t, PortProtocol> ports;
+  /// For SRV; the only port declared http is named so without being written.
+  std::map<std::string, std::uint16_t> port_names;
   std::string default_backend;  ///< The backend of the same name if `endpoints` stands here.
   TimeoutSettings timeouts;
   RetrySettings retries;

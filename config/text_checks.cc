@@ -181,6 +181,18 @@ std::optional<Complaint> check_label(std::string_view text) {
                   "a letter or digit");
 }
 
+std::optional<Complaint> check_port_name(std::string_view text) {
+  constexpr std::size_t kPortNameBytesMax = 15;
+  const bool is_fine = all(text, [](char c) { return is_lower(c) || is_digit(c) || c == '-'; }) &&
+                       !all(text, [](char c) { return is_digit(c) || c == '-'; }) &&
+                       !text.starts_with('-') && !text.ends_with('-') &&
+                       text.find("--") == std::string_view::npos &&
+                       text.size() <= kPortNameBytesMax;
+  if (is_fine) return std::nullopt;
+  return complain(in_quotes(text) + " is not a port's name",
+                  "1 to 15 lower-case letters, digits and single hyphens, at least one letter");
+}
+
 std::optional<Complaint> check_path_pattern(std::string_view text) {
   if (!text.starts_with('/')) {
     return complain("the path " + in_quotes(text) + " does not begin with /", {},

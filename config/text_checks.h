@@ -20,6 +20,10 @@ namespace epaulet::config {
 /// 1..63 of letters, digits and `._:-`, beginning with a letter or digit.
 [[nodiscard]] std::optional<Complaint> check_label(std::string_view text);
 
+/// A port's name as Kubernetes has them (RFC 6335 section 5.1): 1 to 15 lower-case letters, digits
+/// and single hyphens, at least one letter, no hyphen at the ends.
+[[nodiscard]] std::optional<Complaint> check_port_name(std::string_view text);
+
 /// Segments after `/`: each is literal, `*` (any one segment) or, as the last, `**` (any rest,
 /// also none). Literal segments are in normal form, since paths are compared in normal form:
 /// no empty or dot segment, no encoded slash, no `\`, `;`, `?` or `#`, no control character and no

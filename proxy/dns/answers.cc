@@ -115,12 +115,19 @@ DnsDecision read_query(const DnsView& view, std::span<const std::byte> bytes, bo
     return decision;
   }
   const std::size_t limit = answer_bytes_max(*message, over_tcp);
-  decision.query = DnsQuery{std::move(*message), limit};
+  decision.query = DnsQuery{std::move(*message), limit, 0};
   if (auto reply = objection(*decision.query)) {
     decision.reply = std::move(*reply);
     return decision;
   }
-  decision.service = view.names.find(decision.query->question().name.key());
+  const auto key = decision.query->question().name.key();
+  decision.service = view.names.find(key);
+  if (decision.service == nullptr) {
+    if (const auto port = view.names.find_port(key)) {
+      decision.service = port->service;
+      decision.query->port = port->port;
+    }
+  }
   decision.next =
       decision.service != nullptr ? DnsDecision::Next::service : DnsDecision::Next::forward;
   return decision;

@@ -41,6 +41,9 @@ struct DnsQuery {
   DnsMessage message;
   /// What the client takes: 512 to 4096 octets over UDP, 65535 over TCP.
   std::size_t answer_bytes_max = 512;
+  /// Not 0: a named port of a service is asked for; the name is that of the service with two labels
+  /// before it.
+  std::uint16_t port = 0;
 
   [[nodiscard]] const DnsQuestion& question() const { return message.questions.front(); }
 };
@@ -74,7 +77,8 @@ struct DnsDecision {
 
 /// The service has or had an endpoint: its virtual addresses for A, AAAA and ANY; NOERROR without
 /// records for any other type and for AAAA where there are no virtual IPv6 addresses. Never
-/// NXDOMAIN for one type only: musl takes that for the whole name.
+/// NXDOMAIN for one type only: musl takes that for the whole name. For a named port: SRV with the
+/// service's name as it was written, and the addresses beside it; NOERROR for other types.
 [[nodiscard]] DnsReply answer_service(const DnsView& view, const DnsQuery& query,
                                       const NamedService& service);
 

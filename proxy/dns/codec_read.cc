@@ -120,6 +120,17 @@ std::optional<SoaData> read_soa(Reader& in) {
   return soa;
 }
 
+std::optional<SrvData> read_srv(Reader& in) {
+  const auto priority = in.u16();
+  const auto weight = in.u16();
+  const auto port = in.u16();
+  if (!priority || !weight || !port) return std::nullopt;
+  // Compressed or not: RFC 2782 forbids it, RFC 3597 section 4 bids us to bear it.
+  auto target = in.name();
+  if (!target) return std::nullopt;
+  return SrvData{*priority, *weight, *port, std::move(*target)};
+}
+
 /// Reads a record's data into `record`; it must end exactly where RDLENGTH says.
 bool read_data(Reader& in, DnsRecord& record, std::size_t length) {
   if (!in.has(length)) return false;
@@ -139,6 +150,8 @@ bool read_data(Reader& in, DnsRecord& record, std::size_t length) {
     is_read = keep(in.name());
   } else if (record.type == RecordType::soa) {
     is_read = keep(read_soa(in));
+  } else if (record.type == RecordType::srv) {
+    is_read = keep(read_srv(in));
   } else {
     is_read = keep(in.octets(length));
   }

@@ -94,6 +94,9 @@ void write_data(Writer& out, const DnsRecord& record) {
     }
   } else if (const auto* name = std::get_if<DomainName>(&record.data)) {
     out.name(*name);
+  } else if (const auto* srv = std::get_if<SrvData>(&record.data)) {
+    for (const auto value : {srv->priority, srv->weight, srv->port}) out.u16(value);
+    out.octets(srv->target.wire());  // RFC 2782: not compressed.
   } else if (const auto* soa = std::get_if<SoaData>(&record.data)) {
     out.name(soa->primary);
     out.name(soa->mailbox);

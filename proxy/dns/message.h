@@ -86,14 +86,24 @@ struct SoaData {
   friend bool operator==(const SoaData&, const SoaData&) = default;
 };
 
+/// RFC 2782.
+struct SrvData {
+  std::uint16_t priority = 0;
+  std::uint16_t weight = 0;
+  std::uint16_t port = 0;
+  DomainName target;
+
+  friend bool operator==(const SrvData&, const SrvData&) = default;
+};
+
 struct DnsRecord {
   DomainName owner;
   RecordType type{};
   std::uint16_t klass = kClassIn;
   std::uint32_t ttl = 0;
-  /// A and AAAA of class IN: the address. CNAME, NS, PTR: the name. SOA: its data. Anything else:
-  /// the octets as they came, names within them uncompressed or not.
-  std::variant<std::string, IpAddress, DomainName, SoaData> data;
+  /// A and AAAA of class IN: the address. CNAME, NS, PTR: the name. SOA, SRV: its data. Anything
+  /// else: the octets as they came, names within them uncompressed or not.
+  std::variant<std::string, IpAddress, DomainName, SoaData, SrvData> data;
 
   friend bool operator==(const DnsRecord&, const DnsRecord&) = default;
 };

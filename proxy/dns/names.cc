@@ -42,6 +42,16 @@ std::vector<std::string> backends_of(const ServiceSettings& service) {
   return backends;
 }
 
+decltype(NamedService::ports) ports_of(const ServiceSettings& service) {
+  decltype(NamedService::ports) ports(service.port_names.begin(), service.port_names.end());
+  const auto is_http = [](const auto& port) { return port.second == PortProtocol::http; };
+  if (std::count_if(service.ports.begin(), service.ports.end(), is_http) == 1) {
+    ports.try_emplace("http",
+                      std::find_if(service.ports.begin(), service.ports.end(), is_http)->first);
+  }
+  return ports;
+}
+
 }  // namespace
 
 NameTable::NameTable(const Settings& settings, const std::vector<std::string>& search)
@@ -61,7 +71,7 @@ NameTable::NameTable(const Settings& settings, const std::vector<std::string>& s
 
   for (const auto& [name, service] : settings.services) {
     const std::size_t index = services_.size();
-    services_.push_back({name, backends_of(service)});
+    services_.push_back({name, backends_of(service), ports_of(service)});
     exact_.emplace(lower(without_final_dot(name)), index);
   }
   // Names with a namespace first: they are the more literal reading of a cluster form.
@@ -109,6 +119,20 @@ const NamedService* NameTable::find(std::string_view key) const {
     if (const auto* service = find_without_search(rest.substr(0, rest.size() - 1))) return service;
   }
   return nullptr;
+}
+
+std::optional<NameTable::Port> NameTable::find_port(std::string_view key) const {
+  constexpr std::string_view kTcp = "_tcp.";
+  const auto dot = key.find('.');
+  if (!key.starts_with('_') || dot == std::string_view::npos) return std::nullopt;
+  const auto name = key.substr(1, dot - 1);
+  const auto rest = key.substr(dot + 1);
+  if (!rest.starts_with(kTcp)) return std::nullopt;
+  const auto* service = find(rest.substr(kTcp.size()));
+  if (service == nullptr) return std::nullopt;
+  const auto port = service->ports.find(name);
+  if (port == service->ports.end()) return std::nullopt;
+  return Port{service, port->second};
 }
 
 }  // namespace epaulet

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +17,8 @@ struct NamedService {
   std::string name;  ///< As in the configuration: the key of `Settings::services`.
   std::vector<std::string>
       backends;  ///< Its default backend and those of its routes; no duplicates.
+  /// By name in lower case: those written, and `http` for the only port declared so.
+  std::map<std::string, std::uint16_t, std::less<>> ports;
 };
 
 /// Which service a queried name means, in all the forms that an app's resolver makes of one name.
@@ -51,6 +55,14 @@ class NameTable {
   /// `key`: DomainName::key(), lower case, no final dot. Null: not ours. Valid as long as the
   /// table.
   [[nodiscard]] const NamedService* find(std::string_view key) const;
+
+  /// A named port of a service, `_http._tcp.api2.default` (RFC 2782), with the service in any form.
+  struct Port {
+    const NamedService* service = nullptr;
+    std::uint16_t port = 0;
+  };
+  /// Nothing: not ours, or a port that has no such name here.
+  [[nodiscard]] std::optional<Port> find_port(std::string_view key) const;
 
   [[nodiscard]] const std::vector<NamedService>& services() const { return services_; }
   /// Longest first.

@@ -38,25 +38,49 @@ const DnsRecord* find_alias(const DnsMessage& message, const DomainName& owner) 
   return nullptr;
 }
 
+DnsReply no_address_free(const DnsQuery& query, const NamedService& service) {
+  const Error error(ErrorCode::internal, Side::self, Stage::dns);
+  return answer_failure(query, DnsResult::no_address_free, error, service.name);
+}
+
+/// What ANY or `type` gives; RFC 8482 section 4.1: ANY may be answered with a part.
+void add_addresses(const DnsView& view, const DomainName& name, const VirtualAddress& address,
+                   RecordType type, std::vector<DnsRecord>& records) {
+  const bool any = type == RecordType::any;
+  if (any || type == RecordType::a)
+    records.push_back({name, RecordType::a, kClassIn, view.ttl_s, address.v4});
+  if ((any || type == RecordType::aaaa) && address.v6)
+    records.push_back({name, RecordType::aaaa, kClassIn, view.ttl_s, *address.v6});
+}
+
 /// `response` has what leads to `name`, a name of the service.
 DnsReply answer_addresses(const DnsView& view, const DnsQuery& query, DnsMessage response,
                           const DomainName& name, const NamedService& service) {
   const auto* address = view.addresses->find(service.name);
-  if (address == nullptr) {
-    const Error error(ErrorCode::internal, Side::self, Stage::dns);
-    return answer_failure(query, DnsResult::no_address_free, error, service.name);
-  }
-  const auto type = query.question().type;
-  // RFC 8482 section 4.1: ANY may be answered with a part, here the addresses.
-  const bool any = type == RecordType::any;
-  const bool has_v4 = any || type == RecordType::a;
-  const bool has_v6 = (any || type == RecordType::aaaa) && address->v6;
-  if (has_v4) response.answers.push_back({name, RecordType::a, kClassIn, view.ttl_s, address->v4});
-  if (has_v6)
-    response.answers.push_back({name, RecordType::aaaa, kClassIn, view.ttl_s, *address->v6});
-  if (!has_v4 && !has_v6) response.authorities.push_back(soa_of(view, name, view.ttl_s));
+  if (address == nullptr) return no_address_free(query, service);
+  const std::size_t before = response.answers.size();
+  add_addresses(view, name, *address, query.question().type, response.answers);
+  const bool has_any = response.answers.size() > before;
+  if (!has_any) response.authorities.push_back(soa_of(view, name, view.ttl_s));
   return finish(std::move(response), query.answer_bytes_max,
-                has_v4 || has_v6 ? DnsResult::virtual_address : DnsResult::no_data);
+                has_any ? DnsResult::virtual_address : DnsResult::no_data);
+}
+
+/// As Kubernetes has it: one target, so neither priority nor weight chooses anything.
+DnsReply answer_port(const DnsView& view, const DnsQuery& query, DnsMessage response,
+                     const NamedService& service) {
+  const auto& question = query.question();
+  const auto* address = view.addresses->find(service.name);
+  if (address == nullptr) return no_address_free(query, service);
+  if (question.type != RecordType::srv && question.type != RecordType::any) {
+    response.authorities.push_back(soa_of(view, question.name, view.ttl_s));
+    return finish(std::move(response), query.answer_bytes_max, DnsResult::no_data);
+  }
+  const DomainName target = question.name.parent().parent();
+  response.answers.push_back(
+      {question.name, RecordType::srv, kClassIn, view.ttl_s, SrvData{0, 100, query.port, target}});
+  add_addresses(view, target, *address, RecordType::any, response.additionals);
+  return finish(std::move(response), query.answer_bytes_max, DnsResult::virtual_address);
 }
 
 }  // namespace
@@ -64,6 +88,7 @@ DnsReply answer_addresses(const DnsView& view, const DnsQuery& query, DnsMessage
 DnsReply answer_service(const DnsView& view, const DnsQuery& query, const NamedService& service) {
   auto response = response_to(query.message, Rcode::noerror);
   response.header.authoritative = true;
+  if (query.port != 0) return answer_port(view, query, std::move(response), service);
   return answer_addresses(view, query, std::move(response), query.question().name, service);
 }
 

@@ -18,6 +18,7 @@ DnsViewPtr make_view() {
   Settings settings;
   settings.workload.service = "api.default";
   settings.services["api2.default"].name = "api2.default";
+  settings.services["api2.default"].ports = {{80, PortProtocol::http}};
   const IpNetwork v4 = *IpNetwork::parse("240.0.0.0/4");
   const IpNetwork v6 = *IpNetwork::parse("fd00:e9a0::/32");
   const VirtualAddress address{"api2.default", *IpAddress::parse("240.1.2.3"),

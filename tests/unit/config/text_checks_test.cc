@@ -45,6 +45,12 @@ TEST(TextChecks, labels) {
                  {"-a", ".a", "a b", "a/b", "a\"b", "a,b", std::string(64, 'a'), "\xc3\xa9"});
 }
 
+TEST(TextChecks, port_names) {
+  expect_fine(check_port_name, {"http", "h2", "a", "http-metrics", "0a", "abcdefghijklmno"});
+  expect_refused(check_port_name, {"", "80", "1-2", "-a", "a-", "a--b", "HTTP", "a_b", "a.b",
+                                   "abcdefghijklmnop", "\xc3\xa9"});
+}
+
 TEST(TextChecks, path_patterns) {
   expect_fine(check_path_pattern, {"/", "/**", "/*", "/a", "/a/", "/a/*/b", "/a/**", "/a.b/c-d_e~f",
                                    "/...", "/.a", "/caf%C3%A9", "/a%20b", "/a@b:c,d", "/*/*/**",

@@ -17,6 +17,7 @@ class AnswersTest : public testing::Test {
     made.workload.service = "api.default";
     made.services["api2.default"].name = "api2.default";
     made.services["api2.default"].default_backend = "api2.default";
+    made.services["api2.default"].ports = {{80, PortProtocol::http}};
     made.services["full"].name = "full";
     made.dns.virtual_v6 = *IpNetwork::parse("fd00:e9a0::/32");
     return made;
@@ -101,6 +102,65 @@ TEST_F(AnswersTest, other_types_of_a_known_name_are_no_error_and_empty) {
 
 TEST_F(AnswersTest, any_gets_the_addresses) {
   EXPECT_EQ(ask_service("api2.default", RecordType::any).answers.size(), 2u);
+}
+
+TEST_F(AnswersTest, a_named_port_gets_srv_and_the_addresses_beside_it) {
+  for (const auto type : {RecordType::srv, RecordType::any}) {
+    const auto answer = ask_service("_Http._tcp.Api2.default.svc.cluster.local", type);
+    EXPECT_EQ(answer.header.rcode, Rcode::noerror);
+    EXPECT_TRUE(answer.header.authoritative);
+    const auto target = name_of("Api2.default.svc.cluster.local");
+    const DnsRecord srv{answer.questions.at(0).name, RecordType::srv, kClassIn, 30,
+                        SrvData{0, 100, 80, target}};
+    EXPECT_EQ(answer.answers, std::vector{srv});
+    EXPECT_EQ(std::get<SrvData>(answer.answers.at(0).data).target.to_text(), target.to_text());
+    EXPECT_EQ(answer.additionals,
+              (std::vector{address_record(target.to_text(), "240.1.2.3", 30),
+                           address_record(target.to_text(), "fd00:e9a0::1", 30)}));
+  }
+}
+
+TEST_F(AnswersTest, a_named_port_has_no_other_records) {
+  for (const auto type : {RecordType::a, RecordType::aaaa, RecordType::txt}) {
+    const auto answer = ask_service("_http._tcp.api2.default", type);
+    EXPECT_EQ(answer.header.rcode, Rcode::noerror);
+    EXPECT_TRUE(answer.answers.empty() && answer.additionals.empty());
+    EXPECT_EQ(answer.authorities.size(), 1u);
+  }
+}
+
+TEST_F(AnswersTest, other_ports_of_our_names_are_asked_for_upstream) {
+  for (const auto* name :
+       {"_grpc._tcp.api2.default", "_http._udp.api2.default", "_http._tcp.api9.default"}) {
+    EXPECT_EQ(read(query_bytes(name, RecordType::srv)).next, Next::forward) << name;
+  }
+}
+
+TEST_F(AnswersTest, what_stands_beside_srv_is_left_out_before_anything_is_cut) {
+  const std::string label(63, 'a');
+  const std::string name = label + "." + label + "." + label + "." + std::string(26, 'a');
+  Settings long_name = settings();
+  auto& service = long_name.services[name];
+  service.name = name;
+  service.ports = {{80, PortProtocol::http}};
+  const VirtualAddress address{name, *IpAddress::parse("240.1.2.4"),
+                               IpAddress::parse("fd00:e9a0::2")};
+  view = make_dns_view(long_name,
+                       std::make_shared<VirtualAddressTable>(*IpNetwork::parse("240.0.0.0/4"),
+                                                             IpNetwork::parse("fd00:e9a0::/32"),
+                                                             std::vector{address}),
+                       {});
+  const auto decision = read(query_bytes("_http._tcp." + name, RecordType::srv));
+  ASSERT_EQ(decision.next, Next::service);
+  const auto reply = answer_service(*view, *decision.query, *decision.service);
+  EXPECT_LE(reply.bytes.size(), 512u);
+  const auto answer = parsed(reply);
+  EXPECT_FALSE(answer.header.truncated);
+  EXPECT_EQ(answer.answers.size(), 1u);
+  EXPECT_TRUE(answer.additionals.empty());
+  const auto over_tcp = read(query_bytes("_http._tcp." + name, RecordType::srv), true);
+  EXPECT_EQ(parsed(answer_service(*view, *over_tcp.query, *over_tcp.service)).additionals.size(),
+            2u);
 }
 
 TEST_F(AnswersTest, a_service_without_virtual_address_is_a_failure_of_ours) {

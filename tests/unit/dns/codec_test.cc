@@ -305,5 +305,32 @@ TEST(DnsCodec, survives_any_octets_and_writes_what_it_could_read) {
   EXPECT_GT(readable, 500u);
 }
 
+TEST(Codec, a_service_record_is_read_compressed_and_written_uncompressed) {
+  auto message = response_message("_http._tcp.x.example", RecordType::srv, Rcode::noerror);
+  message.answers = {{name_of("_http._tcp.x.example"), RecordType::srv, kClassIn, 60,
+                      SrvData{1, 2, 8080, name_of("x.example")}}};
+  const auto bytes = write_dns_message(message, 512);
+  EXPECT_EQ(*read_dns_message(bytes), message);
+  const auto& target = name_of("x.example").wire();
+  EXPECT_TRUE(std::equal(target.begin(), target.end(),
+                         bytes.end() - static_cast<std::ptrdiff_t>(target.size()),
+                         [](char a, std::byte b) { return static_cast<std::byte>(a) == b; }));
+
+  // The same with a pointer to the question's third label, as careless servers write it.
+  auto careless = bytes;
+  careless.resize(bytes.size() - target.size());
+  careless.push_back(std::byte{0xc0});
+  careless.push_back(std::byte{12 + 6 + 5});
+  const std::size_t length_at = bytes.size() - target.size() - 6 - 2;
+  careless[length_at + 1] = std::byte{8};
+  const auto read = read_dns_message(careless);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(*read, message);
+  // And one that ends too early.
+  careless.resize(careless.size() - 4);
+  careless[length_at + 1] = std::byte{4};
+  EXPECT_FALSE(read_dns_message(careless));
+}
+
 }  // namespace
 }  // namespace epaulet::test

@@ -42,6 +42,40 @@ TEST(NameTable, knows_it_with_each_search_suffix_behind_it) {
   }
 }
 
+TEST(NameTable, knows_named_ports_of_a_service_in_all_its_forms) {
+  auto settings = settings_with({"api2.default"});
+  settings.services["api2.default"].ports = {{80, PortProtocol::http},
+                                             {5432, PortProtocol::automatic}};
+  settings.services["api2.default"].port_names = {{"postgres", 5432}};
+  const NameTable table(settings, {"corp.example"});
+  for (const std::string form : {"api2", "api2.default", "api2.default.svc.cluster.local",
+                                 "api2.default.svc.cluster.local.corp.example"}) {
+    const auto http = table.find_port("_http._tcp." + form);
+    ASSERT_TRUE(http) << form;
+    EXPECT_EQ(http->port, 80) << form;
+    EXPECT_EQ(http->service->name, "api2.default");
+    EXPECT_EQ(table.find_port("_postgres._tcp." + form)->port, 5432) << form;
+  }
+  for (const std::string name :
+       {"", "_", "_http", "_http.", "_http._tcp", "_http._tcp.", "_http._tcp.other.default",
+        "http._tcp.api2.default", "_http._udp.api2.default", "_grpc._tcp.api2.default",
+        "_http.api2.default", "_tcp.api2.default", "__http._tcp.api2.default"}) {
+    EXPECT_FALSE(table.find_port(name)) << name;
+  }
+}
+
+TEST(NameTable, a_port_is_named_http_if_it_is_the_only_one_and_nobody_else_is) {
+  auto settings = settings_with({"a", "b", "c"});
+  settings.services["a"].ports = {{80, PortProtocol::http}, {8080, PortProtocol::http}};
+  settings.services["b"].ports = {{80, PortProtocol::http}, {8080, PortProtocol::automatic}};
+  settings.services["b"].port_names = {{"http", 8080}};
+  settings.services["c"].ports = {{80, PortProtocol::automatic}};
+  const NameTable table(settings, {});
+  EXPECT_FALSE(table.find_port("_http._tcp.a"));
+  EXPECT_EQ(table.find_port("_http._tcp.b")->port, 8080);
+  EXPECT_FALSE(table.find_port("_http._tcp.c"));
+}
+
 TEST(NameTable, does_not_know_what_only_resembles_it) {
   const NameTable table(settings_with({"api2.default"}), {});
   for (const std::string name :
