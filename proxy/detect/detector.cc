@@ -117,6 +117,11 @@ Verdict classify(std::span<const std::byte> first_bytes) {
   return undecided && !is_all_we_get ? Verdict::need_more : Verdict::opaque;
 }
 
+bool may_be_tls(std::span<const std::byte> first_bytes) {
+  return as_tls({reinterpret_cast<const char*>(first_bytes.data()), first_bytes.size()}) !=
+         Verdict::opaque;
+}
+
 Verdict classify_answer(std::span<const std::byte> first_bytes) {
   const std::string_view bytes(reinterpret_cast<const char*>(first_bytes.data()),
                                first_bytes.size());

@@ -35,6 +35,9 @@ enum class Verdict : std::uint8_t {
 /// looked at.
 [[nodiscard]] Verdict classify(std::span<const std::byte> first_bytes);
 
+/// Whether they can still be the start of a TLS connection, whatever else they may be.
+[[nodiscard]] bool may_be_tls(std::span<const std::byte> first_bytes);
+
 /// Judges the first bytes of the side that was dialled, while the dialling side is silent: http1,
 /// opaque or need_more. Bytes that begin "HTTP/" are never opaque: node answers silence with a 408.
 [[nodiscard]] Verdict classify_answer(std::span<const std::byte> first_bytes);

@@ -31,6 +31,9 @@ Task<Result<FirstBytes>> look(Connection& connection, bool mesh_only) {
     const auto verdict = detect::classify(reader.buffered());
     if (verdict == detect::Verdict::tls_client_hello) co_return FirstBytes::tls;
     if (verdict != detect::Verdict::need_more) co_return FirstBytes::plaintext;
+    // Where plaintext may enter, what else it is need not be known here: a few bytes may be all
+    // that comes before the app answers.
+    if (!mesh_only && !detect::may_be_tls(reader.buffered())) co_return FirstBytes::plaintext;
     const bool nothing_yet = reader.buffered().empty();
     const auto filled = co_await reader.fill(nothing_yet ? silent : waiting);
     if (!filled && filled.error() == silence) co_return FirstBytes::silence;

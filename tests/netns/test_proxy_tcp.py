@@ -5,7 +5,7 @@ import threading
 import time
 
 from lab import Capture
-from mesh import APP_PORT, APP_UID, Mesh, dial
+from mesh import APP_PORT, APP_UID, CALLEE, Mesh, Wire, dial
 
 MEGABYTE = bytes(range(256)) * 4096
 HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
@@ -69,6 +69,15 @@ def test_bytes_and_ends_pass_both_ways_over_both_families(lab, binaries):
     record = api2.wait_logged(kind="connection", outcome="ok")
     assert record["peer"] == "spiffe://cluster.local/ns/default/sa/api", record
     assert record["tls"] and record["bytes_received"] > 0, record
+
+
+def test_a_few_bytes_in_plaintext_reach_the_app_of_a_tcp_port_at_once(lab, binaries):
+    permissive = CALLEE.replace("tls: strict", "tls: permissive, protocol: tcp")
+    api2 = Mesh(lab, binaries).member("api2", permissive.replace("[mesh]", "[anyone]"))
+    app = api2.app()
+    with Wire(dial(lab.pod("outside"), api2.pod.ipv4, APP_PORT)) as client:
+        client.send("hello")  # it could be the beginning of a method
+        assert app.take(timeout=2.0).take(5) == b"hello"
 
 
 def test_a_reset_is_a_reset(lab, binaries):

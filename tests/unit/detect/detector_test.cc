@@ -144,6 +144,15 @@ TEST(Detector, a_verdict_never_changes_and_always_comes) {
   }
 }
 
+TEST(DetectTls, is_ruled_out_by_the_first_strange_byte) {
+  for (const auto text : {""sv, "\x16"sv, "\x16\x03\x01"sv, "\x16\x03\x01\x02\0\x01"sv}) {
+    EXPECT_TRUE(may_be_tls(bytes_of(text))) << text.size();
+  }
+  for (const auto text : {"h"sv, "hello"sv, "\x16h"sv, "\x16\x03\x01\x02\0\x02"sv}) {
+    EXPECT_FALSE(may_be_tls(bytes_of(text))) << text;
+  }
+}
+
 TEST(DetectAnswer, http_is_never_opaque) {
   constexpr std::string_view kAnswer = "HTTP/1.1 408 Request Timeout\r\n";
   for (std::size_t length = 0; length <= kAnswer.size(); ++length) {
