@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdint>
 #include <cstring>
 
 #include "base/assert.h"
@@ -37,7 +36,10 @@ bool LogRing::push(std::string_view line) {
   const std::size_t head = head_.load(std::memory_order_relaxed);
   if (kSize - (head - known_tail_) < line.size()) {
     known_tail_ = tail_.load(std::memory_order_acquire);
-    if (kSize - (head - known_tail_) < line.size()) return false;
+    if (kSize - (head - known_tail_) < line.size()) {
+      dropped_.store(dropped() + 1, std::memory_order_relaxed);
+      return false;
+    }
   }
   const std::size_t begin = head % kSize;
   const std::size_t until_end = std::min(line.size(), kSize - begin);

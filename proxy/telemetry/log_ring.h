@@ -3,6 +3,7 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string_view>
 
@@ -48,6 +49,8 @@ class LogRing {
   /// The producing thread only. False: no room, the line is dropped; the caller counts it. `line`:
   /// ends with its only line feed.
   [[nodiscard]] bool push(std::string_view line);
+  /// Lines for which there was no room. Any thread.
+  [[nodiscard]] std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 
   struct Waiting {
     std::string_view first;
@@ -67,6 +70,7 @@ class LogRing {
   // Counts of bytes since the start. On lines of their own: producer and consumer run in parallel.
   alignas(64) std::atomic<std::size_t> head_{0};
   std::size_t known_tail_ = 0;
+  std::atomic<std::uint64_t> dropped_{0};
   alignas(64) std::atomic<std::size_t> tail_{0};
 };
 

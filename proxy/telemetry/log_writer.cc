@@ -12,6 +12,9 @@
 #include <cerrno>
 
 #include "base/assert.h"
+#include "runtime/asio_loop.h"
+#include "telemetry/json_line.h"
+#include "telemetry/plain_text.h"
 
 namespace epaulet::telemetry {
 namespace {
@@ -20,6 +23,8 @@ namespace {
 constexpr std::size_t kPipeBytes = 4096;
 constexpr std::size_t kFileBytes = 64 * limits::kKiB;
 constexpr std::chrono::milliseconds kPatienceStep{10};
+/// Between two lines that tell of missing ones.
+constexpr std::chrono::milliseconds kTellEvery{1000};
 
 void block_signals() {
   sigset_t all;
@@ -66,6 +71,7 @@ void LogWriter::run() {
   for (;;) {
     const bool last = stopping_.load(std::memory_order_acquire);
     const bool wrote = drain_all();
+    tell_of_missing();
     if (last) return;
     if (wrote) {
       pause();  // A busy log comes in batches, not line by line.
@@ -90,7 +96,9 @@ void LogWriter::sleep() {
   wake_.about_to_sleep();
   if (!anything_waits() && !stopping_.load(std::memory_order_acquire)) {
     pollfd signalled{wake_.descriptor(), POLLIN, 0};
-    (void)::poll(&signalled, 1, -1);
+    // What is missing and not told yet waits for its second to be over.
+    const bool has_to_tell = !is_failing_ && missing() != told_;
+    (void)::poll(&signalled, 1, has_to_tell ? static_cast<int>(kTellEvery.count()) : -1);
   }
   wake_.awake();
 }
@@ -130,6 +138,7 @@ std::size_t LogWriter::write_some(std::string_view text) {
   if (written > 0) {
     const auto bytes = static_cast<std::size_t>(written);
     within_line_ = text[bytes - 1] != '\n';
+    is_failing_ = false;
     return bytes;
   }
   if (written < 0 && (errno == EAGAIN || errno == EINTR)) return 0;
@@ -162,6 +171,30 @@ void LogWriter::lose(std::string_view text) {
   lines_lost_.store(lines_lost() + lines, std::memory_order_relaxed);
   // The next line must not be glued to the half of this one that was written.
   line_is_torn_ = line_is_torn_ || within_line_;
+  is_failing_ = true;
+}
+
+LogWriter::Missing LogWriter::missing() const {
+  Missing all{0, lines_lost()};
+  for (const auto& ring : rings_) all.ring_full += ring->dropped();
+  return all;
+}
+
+/// Whoever reads the log must not take it for complete.
+void LogWriter::tell_of_missing() {
+  const Missing now = missing();
+  if (is_failing_ || now == told_) return;
+  const TimePoint time = AsioLoop::read_clock();
+  if (told_ != Missing() && time < told_at_ + kTellEvery) return;
+  JsonLine line;
+  line.text("time", TimeText(AsioLoop::read_wall_clock()).view()).text("level", "warning");
+  line.text("kind", "process").text("event", "log_lines_dropped");
+  line.text("message", "lines are missing here: standard output could not take them");
+  line.number("ring_full", now.ring_full - told_.ring_full);
+  line.number("write_failed", now.write_failed - told_.write_failed);
+  told_ = now;
+  told_at_ = time;
+  for (std::string_view rest = line.finish(); !rest.empty();) rest.remove_prefix(write_some(rest));
 }
 
 }  // namespace epaulet::telemetry

@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "runtime/clock.h"
 #include "telemetry/log_ring.h"
 
 namespace epaulet::telemetry {
@@ -15,6 +16,7 @@ namespace epaulet::telemetry {
 /// Writes the lines of all threads to one descriptor, on a thread of its own. If nobody reads the
 /// descriptor, the rings fill up and lines are dropped where they are made; no worker ever waits.
 /// If it is closed or its disk is full, lines are lost, counted, and the next ones tried again.
+/// Once lines are written again, one of them tells how many are missing.
 class LogWriter {
  public:
   /// `descriptor`: borrowed, usually standard output; its flags are left alone.
@@ -34,6 +36,12 @@ class LogWriter {
   }
 
  private:
+  /// Lines that nobody will read, since the start.
+  struct Missing {
+    std::uint64_t ring_full = 0;
+    std::uint64_t write_failed = 0;
+    friend bool operator==(const Missing&, const Missing&) = default;
+  };
   enum class Kind : std::uint8_t { file, socket, other };
 
   void run();
@@ -48,6 +56,8 @@ class LogWriter {
   std::size_t write_some(std::string_view text);
   [[nodiscard]] bool wait_writable();
   void lose(std::string_view text);
+  [[nodiscard]] Missing missing() const;
+  void tell_of_missing();
 
   const int descriptor_;
   Kind kind_ = Kind::other;
@@ -59,6 +69,9 @@ class LogWriter {
   std::atomic<std::uint64_t> lines_lost_{0};
   bool within_line_ = false;   // The last byte written was not a line feed.
   bool line_is_torn_ = false;  // ... and its rest was lost.
+  bool is_failing_ = false;    // The last write did.
+  Missing told_;               // What the log says of itself,
+  TimePoint told_at_{};        // and since when.
 };
 
 }  // namespace epaulet::telemetry

@@ -102,6 +102,31 @@ TEST(LogWriter, survives_a_reader_that_has_gone) {
   EXPECT_EQ(writer.lines_lost(), 2u);
 }
 
+TEST(LogWriter, tells_how_many_lines_are_missing_once_somebody_reads_again) {
+  Pipe pipe;
+  ::fcntl(pipe.ends[1], F_SETPIPE_SZ, 4096);
+  LogWriter writer(pipe.ends[1]);
+  LogRing& ring = writer.add_ring();
+  writer.start();
+  const std::string line = std::string(1023, 'x') + "\n";
+  while (ring.push(line)) {
+  }
+  EXPECT_FALSE(ring.push(line));
+  std::string read;
+  while (read.find("log_lines_dropped") == std::string::npos) {
+    const auto more = pipe.read(1);
+    ASSERT_FALSE(more.empty());
+    read += more;
+  }
+  EXPECT_NE(read.find(R"("ring_full":)" + std::to_string(ring.dropped()) + R"(,"write_failed":0})"),
+            std::string::npos);
+  EXPECT_TRUE(ring.push("goes on\n"));
+  while (read.find("goes on\n") == std::string::npos) read += pipe.read(1);
+  writer.stop(milliseconds(1000));
+  pipe.close_writer();
+  EXPECT_EQ(pipe.read(), "") << "told once";
+}
+
 TEST(LogWriter, counts_lines_that_a_full_disk_refuses) {
   const int full = ::open("/dev/full", O_WRONLY | O_CLOEXEC);
   if (full < 0) GTEST_SKIP() << "no /dev/full";
@@ -172,11 +197,12 @@ TEST(LogWriter, begins_a_new_line_after_one_that_was_torn) {
   }
   EXPECT_TRUE(ring.push("the next one\n"));
   writer.stop(milliseconds(1000));
-  std::array<char, 64> buffer{};
+  std::array<char, 512> buffer{};
   const auto size = ::pread(file, buffer.data(), buffer.size(), 0);
   ASSERT_GT(size, 0);
-  EXPECT_EQ(std::string_view(buffer.data(), static_cast<std::size_t>(size)),
-            "a line\nthe next one\n");
+  const std::string_view written(buffer.data(), static_cast<std::size_t>(size));
+  EXPECT_TRUE(written.starts_with("a line\nthe next one\n{\"time\":")) << written;
+  EXPECT_TRUE(written.ends_with("\"ring_full\":0,\"write_failed\":1}\n")) << written;
   EXPECT_EQ(writer.lines_lost(), 1u);
   ::close(file);
 }
