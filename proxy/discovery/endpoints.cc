@@ -63,6 +63,8 @@ void Endpoints::apply(const Settings& settings) {
     }
   }
   memory_.retain(settings.backends, loop_.wall_now());
+  // Whoever has made room says so by a reload: no waiting for the next attempt.
+  if (Timer::armed() && Timer::due() > loop_.now() + kSaveDelay) Timer::disarm();
   save_soon();
 }
 
@@ -99,6 +101,7 @@ void Endpoints::save() {
 
 void Endpoints::set_storage_error(const Result<void>& result) {
   const auto error = result ? std::nullopt : std::optional(result.error());
+  if (error) ++storage_failures_;
   if (std::exchange(storage_error_, error) != error && on_storage_) on_storage_(error);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -56,6 +57,8 @@ class Endpoints final : private Timer {
   /// it can. Set it before the first apply(); called from there and later.
   using OnStorage = std::function<void(const std::optional<Error>&)>;
   void set_on_storage(OnStorage on_storage) { on_storage_ = std::move(on_storage); }
+  /// Times that the state directory could not be read or written.
+  [[nodiscard]] std::uint64_t storage_failures() const { return storage_failures_; }
 
  private:
   struct Entry {
@@ -77,6 +80,7 @@ class Endpoints final : private Timer {
   std::optional<std::string> state_dir_;  ///< Nothing before the first apply().
   EndpointMemory memory_{""};
   std::optional<Error> storage_error_;
+  std::uint64_t storage_failures_ = 0;
 };
 
 }  // namespace epaulet

@@ -4,10 +4,11 @@
 
 namespace epaulet {
 
-void VirtualAddressStore::load(const std::string& path) {
-  const auto text = read_state_file(path);
+void VirtualAddressStore::load() {
+  const auto text = read_state_file(path());
   if (!text) {
     storage_error_ = text.error();
+    ++storage_failures_;
     return;
   }
   if (text->empty()) return;
@@ -16,18 +17,32 @@ void VirtualAddressStore::load(const std::string& path) {
     entries_ = std::move(*entries);
   } else {
     storage_error_ = entries.error();
+    ++storage_failures_;
   }
 }
 
+void VirtualAddressStore::write() {
+  const auto written = write_state_file(path(), VirtualAddressBook::to_json(entries_));
+  is_unwritten_ = !written;
+  if (written) return;
+  storage_error_ = written.error();
+  ++storage_failures_;
+}
+
+void VirtualAddressStore::write_again() {
+  if (!is_unwritten_) return;
+  storage_error_.reset();
+  write();
+}
+
 VirtualAddressTablePtr VirtualAddressStore::apply(const Settings& settings, WallTime now) {
-  const std::string path = settings.state_dir + "/virtual_addresses.json";
   storage_error_.reset();
   bool is_new_place = false;
   if (state_dir_ != settings.state_dir) {
     state_dir_ = settings.state_dir;
     is_new_place = true;
     // What this process has already told apps counts more than what another one left there.
-    if (entries_.empty() && !settings.state_dir.empty()) load(path);
+    if (entries_.empty() && !settings.state_dir.empty()) load();
   }
   VirtualAddressBook book(settings.dns.virtual_v4, settings.dns.virtual_v6);
   book.restore(entries_);
@@ -36,11 +51,12 @@ VirtualAddressTablePtr VirtualAddressStore::apply(const Settings& settings, Wall
   without_address_ = book.assign(services, now);
 
   auto entries = book.entries();
-  const bool is_changed = entries != entries_ || is_new_place || storage_error_;
+  const bool is_changed = entries != entries_ || is_new_place || is_unwritten_ || storage_error_;
   entries_ = std::move(entries);
-  if (is_changed && !settings.state_dir.empty()) {
-    const auto written = write_state_file(path, VirtualAddressBook::to_json(entries_));
-    if (!written) storage_error_ = written.error();
+  if (settings.state_dir.empty()) {
+    is_unwritten_ = false;
+  } else if (is_changed) {
+    write();
   }
   return book.table();
 }

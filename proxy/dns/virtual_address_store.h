@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,18 +22,27 @@ class VirtualAddressStore {
   /// two names collide.
   [[nodiscard]] VirtualAddressTablePtr apply(const Settings& settings, WallTime now);
 
-  /// Why the state directory could not be read or written in the last apply(). config_invalid: the
-  /// file was not ours and has been replaced.
+  /// Tries once more to write what could not be written; nothing if all was.
+  void write_again();
+
+  /// Why the state directory could not be read or written, the last time. config_invalid: the file
+  /// was not ours and has been replaced.
   [[nodiscard]] const std::optional<Error>& storage_error() const { return storage_error_; }
+  /// Since the start.
+  [[nodiscard]] std::uint64_t storage_failures() const { return storage_failures_; }
   /// Services that got no address because the networks or the table are full.
   [[nodiscard]] const std::vector<std::string>& without_address() const { return without_address_; }
 
  private:
-  void load(const std::string& path);
+  void load();
+  void write();
+  [[nodiscard]] std::string path() const { return *state_dir_ + "/virtual_addresses.json"; }
 
   std::optional<std::string> state_dir_;
   std::vector<VirtualAddressBook::Entry> entries_;
   std::optional<Error> storage_error_;
+  bool is_unwritten_ = false;
+  std::uint64_t storage_failures_ = 0;
   std::vector<std::string> without_address_;
 };
 

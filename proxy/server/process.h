@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <map>
 #include <memory>
@@ -66,7 +67,10 @@ class Process {
   [[nodiscard]] LoadResult load(const std::optional<std::string>& text) const;
   bool apply(Settings settings, std::string text);
   void warn(const std::vector<std::string>& skipped_keys);
-  void warn_of_state(const Error& error);
+  /// What fails to keep its state, or does again.
+  enum class StateFile : std::uint8_t { addresses, endpoints };
+  void note_state(StateFile which, const std::optional<Error>& error);
+  void write_state_again();
   void watch_files();
 
   // drain.cc
@@ -99,6 +103,8 @@ class Process {
   path::SnapshotPtr snapshot_;
   std::string text_seen_;  ///< By the last look at the file; "" if there was none.
   std::string said_;       ///< The rejection that was logged last.
+  std::array<std::optional<Error>, 2> state_errors_;  ///< Of each StateFile; they are in the log.
+  TimePoint state_tried_at_{};
   std::string rejection_;  ///< Why the file at hand is not in force; empty if it is.
   WallTime started_at_{};
   WallTime configured_at_{};

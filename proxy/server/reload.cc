@@ -60,16 +60,38 @@ void Process::warn(const std::vector<std::string>& skipped_keys) {
                 "the service gets no address: `dns.virtual_v4` or the table is full",
                 {{"service", std::string_view(service)}});
   }
-  if (const auto& error = virtual_addresses_.storage_error()) warn_of_state(*error);
+  note_state(StateFile::addresses, virtual_addresses_.storage_error());
 }
 
-void Process::warn_of_state(const Error& error) {
-  shards_.front()->log().warning(
-      AsioLoop::read_wall_clock(), "state_not_kept",
-      "the state directory cannot be read or written: what is learnt is lost at the next restart",
-      {{"directory", std::string_view(snapshot_->settings.state_dir)},
-       {"error", describe(error.code).name},
-       {"errno", std::int64_t{error.detail}}});
+/// Says it when it begins and when it is over, not at each attempt.
+void Process::note_state(StateFile which, const std::optional<Error>& error) {
+  auto& [addresses, endpoints] = state_errors_;
+  auto& known = which == StateFile::addresses ? addresses : endpoints;
+  const auto& other = which == StateFile::addresses ? endpoints : addresses;
+  if (known == error) return;
+  known = error;
+  auto& log = shards_.front()->log();
+  const WallTime now = AsioLoop::read_wall_clock();
+  const std::string_view directory = snapshot_->settings.state_dir;
+  if (error && error != other) {
+    log.warning(now, "state_not_kept",
+                "the state directory cannot be read or written: what is learnt is lost at the next "
+                "restart",
+                {{"directory", directory},
+                 {"error", describe(error->code).name},
+                 {"errno", std::int64_t{error->detail}}});
+  } else if (!error && !other) {
+    log.info(now, "state_kept", "the state directory works again", {{"directory", directory}});
+  }
+}
+
+/// A full disk may be emptied. Endpoints do the same for their file.
+void Process::write_state_again() {
+  constexpr std::chrono::seconds kEvery{10};
+  if (loop_.now() - state_tried_at_ < kEvery) return;
+  state_tried_at_ = loop_.now();
+  virtual_addresses_.write_again();
+  note_state(StateFile::addresses, virtual_addresses_.storage_error());
 }
 
 LoadResult Process::load(const std::optional<std::string>& text) const {
@@ -130,6 +152,7 @@ bool Process::reload(bool even_if_unchanged) {
 
 /// False: something is half written.
 bool Process::look_at_files() {
+  write_state_again();
   const bool is_finished = reload(false);
   const auto& identity = snapshot_->settings.identity;
   for (const auto name : IdentityStore::kNames) {

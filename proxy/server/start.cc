@@ -164,10 +164,8 @@ void Process::start_dns() {
           worker.set_endpoints(backend, set);
         });
       });
-  endpoints_->set_on_storage([this](const std::optional<Error>& error) {
-    if (error) return warn_of_state(*error);
-    shards_.front()->log().info(wall_now(), "state_kept", "the state directory works again");
-  });
+  endpoints_->set_on_storage(
+      [this](const std::optional<Error>& error) { note_state(StateFile::endpoints, error); });
   endpoints_->apply(settings);
   dns_bridge_ = std::make_unique<DnsBridge>(loop_, *shards_.front());
   dns_server_ =

@@ -44,6 +44,7 @@ telemetry::ControlMetrics Process::control_metrics() const {
     metrics.identity_not_after = context->identity().not_after();
   metrics.identity_loaded = counts_.identity_loaded;
   metrics.identity_rejected = counts_.identity_rejected;
+  metrics.state_failures = virtual_addresses_.storage_failures() + endpoints_->storage_failures();
   for (std::size_t i = 0; i < static_cast<std::size_t>(DnsResult::count_); ++i) {
     const auto result = static_cast<DnsResult>(i);
     metrics.dns_queries.push_back({name_of(result), dns_server_->counters().of(result)});

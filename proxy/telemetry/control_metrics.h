@@ -32,6 +32,9 @@ struct ControlMetrics {
   std::uint64_t identity_loaded = 0;
   std::uint64_t identity_rejected = 0;
 
+  /// Times that a file of `state.dir` could not be read or written.
+  std::uint64_t state_failures = 0;
+
   struct DnsQueries {
     std::string_view result;  ///< snake_case.
     std::uint64_t count = 0;

@@ -151,6 +151,9 @@ void add_control(MetricFamilies& out, const ControlMetrics& control) {
   out.gauge("epaulet_workers", "Threads that serve connections", {}, as_double(control.workers));
   add_config(out, control);
   add_identity(out, control);
+  out.counter("epaulet_state_failures_total",
+              "Times that a file of state.dir could not be read or written", {},
+              as_double(control.state_failures));
   for (const auto& each : control.dns_queries) {
     out.counter("epaulet_dns_queries_total", "DNS queries of the app, by how they ended",
                 {{"result", each.result}}, as_double(each.count));

@@ -71,6 +71,23 @@ TEST(VirtualAddressStore, gives_addresses_when_the_disk_does_not_work_and_says_s
   EXPECT_EQ(store.storage_error()->code, ErrorCode::io_failed);
 }
 
+TEST(VirtualAddressStore, writes_later_what_could_not_be_written) {
+  const TemporaryFolder folder;
+  folder.write("state", "a file where the folder should be");
+  VirtualAddressStore store;
+  (void)store.apply(settings_with({"a"}, folder / "state"), kNow);
+  store.write_again();
+  EXPECT_TRUE(store.storage_error());
+  EXPECT_EQ(store.storage_failures(), 3U) << "it was read once and written twice";
+  std::filesystem::remove(folder / "state");
+  store.write_again();
+  EXPECT_FALSE(store.storage_error());
+  EXPECT_NE(folder.read("state/virtual_addresses.json"), "");
+  std::filesystem::remove(folder / "state/virtual_addresses.json");
+  store.write_again();
+  EXPECT_EQ(folder.read("state/virtual_addresses.json"), "") << "nothing waits any more";
+}
+
 TEST(VirtualAddressStore, replaces_a_file_that_is_not_ours_and_says_so) {
   const TemporaryFolder folder;
   folder.write("virtual_addresses.json", "half a fi");
