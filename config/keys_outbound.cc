@@ -25,7 +25,10 @@ constexpr Key kEndpointsKeys[] = {
     key<&EndpointsSettings::addresses>("addresses", kEndpointAddresses, "",
                                        "Fixed endpoints; instead of dns."),
     key<&EndpointsSettings::dns>("dns", types::kHostName, "",
-                                 "A name whose A and AAAA records are the endpoints; needs port."),
+                                 "A name whose A and AAAA records are the endpoints, with port; or "
+                                 "_PORT-NAME._tcp.NAME without port: SRV records say targets, "
+                                 "ports, priorities and weights. Absolute: no search domain is "
+                                 "tried."),
     key<&EndpointsSettings::port>("port", types::kPort, "",
                                   "The port of the endpoints that dns finds."),
     key<&EndpointsSettings::tunnel>("tunnel", kTunnel, "0",
@@ -34,16 +37,25 @@ constexpr Key kEndpointsKeys[] = {
                                     "redirects."),
 };
 
+/// `_http._tcp.api.default`
+bool is_srv_name(std::string_view name) {
+  const auto dot = name.find('.');
+  return name.starts_with('_') && dot != std::string_view::npos &&
+         name.substr(dot + 1).starts_with("_tcp.");
+}
+
 void close_endpoints(void* object, Context& context) {
-  (void)object;
+  const auto& endpoints = *static_cast<const EndpointsSettings*>(object);
   if (context.has("addresses") == context.has("dns")) {
     context.complain(
         "", "expected exactly one of addresses and dns",
         "addresses: [ 10.0.0.7:8080 ] or dns: api.default.svc.cluster.local with port");
     return;
   }
-  if (context.has("dns") && !context.has("port")) {
-    context.complain("dns", "dns needs port", "add port, for example port: 8080");
+  if (context.has("dns") && !context.has("port") && !is_srv_name(endpoints.dns)) {
+    context.complain("dns", "dns needs port",
+                     "add port, for example port: 8080; only SRV records (dns: "
+                     "_http._tcp.NAME) have their own");
   }
   if (context.has("addresses") && context.has("port")) {
     context.complain("port", "port belongs to dns; each address has its own", "remove port");

@@ -194,8 +194,8 @@ struct UpstreamTlsSettings {
 struct EndpointsSettings {
   Origin origin;
   std::vector<SocketAddress> addresses;
-  std::string dns;         ///< Name for A and AAAA.
-  std::uint16_t port = 0;  ///< With `dns`.
+  std::string dns;         ///< Name for A and AAAA, or for SRV if there is no port.
+  std::uint16_t port = 0;  ///< With `dns`; 0: SRV records say it.
   /// 0: dial the endpoint's own port; 15008: dial that port with SNI `p<port>.<service>`.
   std::uint16_t tunnel = 0;
 };

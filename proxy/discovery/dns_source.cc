@@ -10,17 +10,40 @@
 namespace epaulet {
 namespace {
 
-/// The endpoints that `found` stands for. A family that was not answered keeps those of `before`.
-std::vector<Endpoint> merge(const Addresses& found, const std::vector<Endpoint>& before,
-                            std::uint16_t port) {
+/// What a look has found, and of which families it could not say all.
+struct Found {
   std::vector<Endpoint> endpoints;
-  for (const auto& ip : found.addresses) endpoints.push_back({SocketAddress{ip, port}});
+  std::chrono::seconds ttl{0};
+  bool v4_failed = false;
+  bool v6_failed = false;
+};
+
+Result<Found> found_by_addresses(const Result<Addresses>& answer, std::uint16_t port) {
+  if (!answer) return answer.error();
+  Found found{{}, answer->ttl, answer->v4_failed, answer->v6_failed};
+  for (const auto& ip : answer->addresses) found.endpoints.push_back({SocketAddress{ip, port}});
+  return found;
+}
+
+Result<Found> found_by_service(const Result<ServiceEndpoints>& answer) {
+  if (!answer) return answer.error();
+  return Found{answer->endpoints, answer->ttl, answer->is_partial, answer->is_partial};
+}
+
+/// The endpoints that `found` stands for. A family that was not answered keeps those of `before`.
+std::vector<Endpoint> merge(const Found& found, const std::vector<Endpoint>& before) {
+  auto endpoints = found.endpoints;
   for (const auto& endpoint : before) {
     const bool is_best_knowledge = endpoint.address.ip.is_v4() ? found.v4_failed : found.v6_failed;
     if (is_best_knowledge) endpoints.push_back(endpoint);
   }
-  std::sort(endpoints.begin(), endpoints.end());
-  endpoints.erase(std::unique(endpoints.begin(), endpoints.end()), endpoints.end());
+  // Of two weights the newer one counts, which stands first.
+  const auto by_address = [](const Endpoint& a, const Endpoint& b) {
+    return a.address < b.address;
+  };
+  const auto same = [](const Endpoint& a, const Endpoint& b) { return a.address == b.address; };
+  std::stable_sort(endpoints.begin(), endpoints.end(), by_address);
+  endpoints.erase(std::unique(endpoints.begin(), endpoints.end(), same), endpoints.end());
   if (endpoints.size() > limits::kEndpointsPerBackendMax)
     endpoints.resize(limits::kEndpointsPerBackendMax);
   return endpoints;
@@ -39,7 +62,7 @@ struct DnsSource::State final : private Timer, std::enable_shared_from_this<Stat
         scope(loop_) {}
 
   void begin_look();
-  void finish(const Result<Addresses>& found);
+  void finish(const Result<Found>& found);
   void publish(std::vector<Endpoint> endpoints, std::optional<Error> last_error);
   void look_in(LookSchedule::Interval interval);
   void stop();
@@ -52,7 +75,7 @@ struct DnsSource::State final : private Timer, std::enable_shared_from_this<Stat
   Loop& loop;
   Resolver& resolver;
   const std::string name;
-  const std::uint16_t port;
+  const std::uint16_t port;  // 0: SRV.
   std::shared_ptr<LookSlots> slots;
   Scope scope;
   LookSignal look_ended;
@@ -94,17 +117,24 @@ Task<void> DnsSource::State::run_look(std::shared_ptr<State> state) {
     std::shared_ptr<LookSlots> slots;
   } slot(state->slots);
   Scope scope(state->scope);
-  const auto found = co_await state->resolver.resolve(state->name, scope);
+  Result<Found> found = Error(ErrorCode::cancelled, Side::self, Stage::resolve);
+  if (state->port == 0) {
+    const auto answer = co_await state->resolver.resolve_service(state->name, scope);
+    found = found_by_service(answer);
+  } else {
+    const auto answer = co_await state->resolver.resolve(state->name, scope);
+    found = found_by_addresses(answer, state->port);
+  }
   if (!state->stopped) state->finish(found);
 }
 
-void DnsSource::State::finish(const Result<Addresses>& found) {
+void DnsSource::State::finish(const Result<Found>& found) {
   looking = false;
   const auto keep_last_good = current->endpoints;
   if (found) {
     const bool partial = found->v4_failed || found->v6_failed;
     look_in(schedule.after_success(found->ttl, partial));
-    publish(merge(*found, current->endpoints, port), std::nullopt);
+    publish(merge(*found, current->endpoints), std::nullopt);
   } else if (found.error().code == ErrorCode::dns_name_unknown) {
     look_in(schedule.after_negative(current->ever_had_endpoint));
     if (schedule.negative_is_confirmed()) {

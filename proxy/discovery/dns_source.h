@@ -16,7 +16,7 @@ struct LookSlots {
   std::size_t taken = 0;
 };
 
-/// Endpoints from a name's A and AAAA records.
+/// Endpoints from a name's A and AAAA records, or from its SRV records if the backend has no port.
 ///
 /// Asks again when the TTL is over (LookSchedule), with up to 10 % of jitter. When no server
 /// answers, the last good endpoints stay for as long as it takes. An authoritative "no" that a

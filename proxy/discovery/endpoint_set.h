@@ -15,6 +15,8 @@ namespace epaulet {
 /// One address that serves a backend.
 struct Endpoint {
   SocketAddress address;
+  /// Its share of the requests, in proportion to the others'; at least 1.
+  std::uint32_t weight = 1;
 
   friend auto operator<=>(const Endpoint&, const Endpoint&) = default;
 };
@@ -24,7 +26,7 @@ struct EndpointSet {
   std::string backend;
   /// Grows with each change of this backend's set within one process.
   std::uint64_t version = 0;
-  /// Sorted, no duplicates, at most limits::kEndpointsPerBackendMax.
+  /// Sorted, no address twice, at most limits::kEndpointsPerBackendMax.
   std::vector<Endpoint> endpoints;
   /// True for ever once an endpoint was seen, also by an earlier process with the same state
   /// directory: from then on the loss of all of them is an explained 503 and no longer "not

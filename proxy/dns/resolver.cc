@@ -8,13 +8,16 @@
 #include <vector>
 
 #include "dns/address_answer.h"
+#include "dns/srv_answer.h"
 
 namespace epaulet {
 namespace {
 
-void keep_routable(Addresses& found, const UpstreamResolver::HasRoute& has_route) {
+const Error kNoName(ErrorCode::dns_name_unknown, Side::self, Stage::resolve);
+const Error kGone(ErrorCode::cancelled, Side::self, Stage::resolve);
+
+void keep_routable(std::vector<IpAddress>& all, const UpstreamResolver::HasRoute& has_route) {
   const auto unreachable = [&has_route](const IpAddress& ip) { return !has_route(ip); };
-  auto& all = found.addresses;
   if (!std::all_of(all.begin(), all.end(), unreachable)) std::erase_if(all, unreachable);
 }
 
@@ -27,20 +30,22 @@ UpstreamResolver::~UpstreamResolver() {
   state_->upstream = nullptr;
 }
 
-// Not a coroutine itself, which could outlive this object.
+// Not coroutines themselves, which could outlive this object.
 Task<Result<Addresses>> UpstreamResolver::resolve(std::string name, Scope& scope) {
-  return run(state_, std::move(name), scope);
+  return find_addresses(state_, DomainName::from_text(name), scope);
+}
+Task<Result<ServiceEndpoints>> UpstreamResolver::resolve_service(std::string name, Scope& scope) {
+  return find_service(state_, DomainName::from_text(name), scope);
 }
 
-Task<Result<Addresses>> UpstreamResolver::run(std::shared_ptr<const State> state, std::string name,
-                                              Scope& scope) {
-  const auto domain = DomainName::from_text(name);
-  if (!domain) co_return Error(ErrorCode::dns_name_unknown, Side::self, Stage::resolve);
-  AddressChase v4(*domain, RecordType::a);
-  AddressChase v6(*domain, RecordType::aaaa);
+Task<Result<Addresses>> UpstreamResolver::find_addresses(std::shared_ptr<const State> state,
+                                                         std::optional<DomainName> name,
+                                                         Scope& scope) {
+  if (!name) co_return kNoName;
+  AddressChase v4(*name, RecordType::a);
+  AddressChase v6(*name, RecordType::aaaa);
   while (!v4.has_ended() || !v6.has_ended()) {
-    if (state->upstream == nullptr)
-      co_return Error(ErrorCode::cancelled, Side::self, Stage::resolve);
+    if (state->upstream == nullptr) co_return kGone;
     Exchanges exchanges(*state->upstream, scope);
     std::vector<AddressChase*> asking;
     for (auto* chase : {&v4, &v6}) {
@@ -53,8 +58,54 @@ Task<Result<Addresses>> UpstreamResolver::run(std::shared_ptr<const State> state
     for (std::size_t i = 0; i < asking.size(); ++i) asking[i]->take(exchanges.result(i));
   }
   auto found = combine(v4.found(), v6.found());
-  if (found) keep_routable(*found, state->has_route);
+  if (found) keep_routable(found->addresses, state->has_route);
   co_return found;
+}
+
+Task<Result<ServiceEndpoints>> UpstreamResolver::find_service(std::shared_ptr<const State> state,
+                                                              std::optional<DomainName> name,
+                                                              Scope& scope) {
+  if (!name) co_return kNoName;
+  if (state->upstream == nullptr) co_return kGone;
+  Exchanges exchange(*state->upstream, scope);
+  exchange.add(address_query(*name, RecordType::srv));
+  co_await exchange;
+  if (scope.cancelled()) co_return *scope.cancelled();
+  if (!exchange.result(0)) co_return exchange.result(0).error();
+  auto answer = read_srv_answer(*exchange.result(0), *name);
+  if (!answer) co_return answer.error();
+
+  ServiceEndpoints found;
+  found.ttl = answer->ttl;
+  std::optional<Error> failure;
+  const SrvTarget* previous = nullptr;
+  for (auto& target : answer->targets) {
+    const bool is_next_priority =
+        previous != nullptr && previous->srv.priority != target.srv.priority;
+    if (is_next_priority && (failure || !found.endpoints.empty())) break;
+    previous = &target;
+    if (target.addresses.empty() && !failure) {
+      std::optional<DomainName> target_name(target.srv.target);
+      auto looking_up = find_addresses(state, std::move(target_name), scope);
+      const auto looked_up = co_await looking_up;
+      if (scope.cancelled()) co_return *scope.cancelled();
+      if (looked_up) {
+        target.addresses = looked_up->addresses;
+        found.ttl = std::min(found.ttl, looked_up->ttl);
+        found.is_partial = found.is_partial || looked_up->v4_failed || looked_up->v6_failed;
+      } else if (looked_up.error().code != ErrorCode::dns_name_unknown) {
+        failure = looked_up.error();
+      }
+    }
+    keep_routable(target.addresses, state->has_route);
+    const std::uint32_t weight = std::max<std::uint32_t>(target.srv.weight, 1);
+    for (const auto& ip : target.addresses)
+      found.endpoints.push_back({SocketAddress{ip, target.srv.port}, weight});
+  }
+  found.is_partial = found.is_partial || failure;
+  if (!found.endpoints.empty()) co_return found;
+  if (failure) co_return *failure;
+  co_return Error(ErrorCode::dns_name_unknown, Side::upstream, Stage::resolve, Retry::safe);
 }
 
 bool has_route(const IpAddress& address) {

@@ -2,10 +2,12 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/address.h"
 #include "discovery/resolver.h"
+#include "dns/domain_name.h"
 #include "dns/upstream.h"
 
 namespace epaulet {
@@ -24,6 +26,9 @@ class UpstreamResolver final : public Resolver {
   ~UpstreamResolver() override;
 
   Task<Result<Addresses>> resolve(std::string name, Scope& scope) override;
+  /// Targets without addresses beside them are asked for one after the other; the first that cannot
+  /// be answered ends that.
+  Task<Result<ServiceEndpoints>> resolve_service(std::string name, Scope& scope) override;
 
  private:
   /// Shared with the tasks, which may end later.
@@ -31,8 +36,10 @@ class UpstreamResolver final : public Resolver {
     UpstreamDns* upstream;  // Null once this object has gone.
     HasRoute has_route;
   };
-  static Task<Result<Addresses>> run(std::shared_ptr<const State> state, std::string name,
-                                     Scope& scope);
+  static Task<Result<Addresses>> find_addresses(std::shared_ptr<const State> state,
+                                                std::optional<DomainName> name, Scope& scope);
+  static Task<Result<ServiceEndpoints>> find_service(std::shared_ptr<const State> state,
+                                                     std::optional<DomainName> name, Scope& scope);
   std::shared_ptr<State> state_;
 };
 

@@ -251,5 +251,61 @@ TEST_F(DnsSourceTest, the_loop_may_go_while_it_looks) {
   EXPECT_EQ(slots->taken, 0u);
 }
 
+// SRV.
+
+class SrvSourceTest : public DnsSourceTest {
+ protected:
+  static constexpr const char* kService = "_http._tcp.api2.default.svc.cluster.local";
+
+  std::unique_ptr<DnsSource> make_srv() {
+    auto source = std::make_unique<DnsSource>(
+        loop, resolver, dns_backend("api2.default", kService, 0), nullptr, slots);
+    source->start([this](EndpointSetPtr set) { published.push_back(std::move(set)); });
+    return source;
+  }
+  static ServiceEndpoints service(std::vector<Endpoint> endpoints, bool is_partial = false) {
+    return {std::move(endpoints), 1s, is_partial};
+  }
+  static Endpoint endpoint(std::string_view address, std::uint32_t weight) {
+    return {*SocketAddress::parse(address), weight};
+  }
+};
+
+TEST_F(SrvSourceTest, publishes_ports_and_weights_and_their_changes) {
+  resolver.set_service(kService, service({endpoint("10.0.0.2:81", 3), endpoint("10.0.0.1:80", 1)}));
+  const auto source = make_srv();
+  loop.advance(1ms);
+  EXPECT_EQ(source->current()->endpoints,
+            (std::vector{endpoint("10.0.0.1:80", 1), endpoint("10.0.0.2:81", 3)}));
+  resolver.set_service(kService, service({endpoint("10.0.0.2:81", 4), endpoint("10.0.0.1:80", 1)}));
+  loop.advance(1200ms);
+  EXPECT_EQ(source->current()->endpoints.at(1).weight, 4u);
+  EXPECT_EQ(published.size(), 2u);
+}
+
+TEST_F(SrvSourceTest, a_partial_answer_adds_and_takes_nothing_away) {
+  resolver.set_service(kService, service({endpoint("10.0.0.1:80", 1), endpoint("10.0.0.2:80", 1)}));
+  const auto source = make_srv();
+  loop.advance(1ms);
+  resolver.set_service(kService,
+                       service({endpoint("10.0.0.2:80", 9), endpoint("10.0.0.3:80", 1)}, true));
+  loop.advance(1200ms);
+  EXPECT_EQ(source->current()->endpoints,
+            (std::vector{endpoint("10.0.0.1:80", 1), endpoint("10.0.0.2:80", 9),
+                         endpoint("10.0.0.3:80", 1)}));
+}
+
+TEST_F(SrvSourceTest, keeps_the_last_good_ones_through_failures_and_drops_them_at_the_second_no) {
+  resolver.set_service(kService, service({endpoint("10.0.0.1:80", 1)}));
+  const auto source = make_srv();
+  loop.advance(1ms);
+  resolver.fail(kService);
+  loop.advance(1min);
+  EXPECT_EQ(addresses_of(*source->current()), "10.0.0.1:80");
+  resolver.forget(kService);
+  loop.advance(40s);
+  EXPECT_EQ(addresses_of(*source->current()), "");
+}
+
 }  // namespace
 }  // namespace epaulet::test

@@ -31,10 +31,17 @@ class FakeResolver final : public Resolver {
   void set(const std::string& name, Result<Addresses> answer) {
     answers_.insert_or_assign(name, std::move(answer));
   }
+  void set_service(const std::string& name, Result<ServiceEndpoints> answer) {
+    services_.insert_or_assign(name, std::move(answer));
+  }
   void fail(const std::string& name) {
+    set_service(name, Error(ErrorCode::dns_failed, Side::upstream, Stage::resolve, Retry::safe));
     set(name, Error(ErrorCode::dns_failed, Side::upstream, Stage::resolve, Retry::safe));
   }
-  void forget(const std::string& name) { answers_.erase(name); }
+  void forget(const std::string& name) {
+    answers_.erase(name);
+    services_.erase(name);
+  }
   void release() {
     holds = false;
     released_.wake_all();
@@ -52,8 +59,15 @@ class FakeResolver final : public Resolver {
     if (found != answers_.end()) co_return found->second;
     co_return Error(ErrorCode::dns_name_unknown, Side::upstream, Stage::resolve, Retry::safe);
   }
+  Task<Result<ServiceEndpoints>> resolve_service(std::string name, Scope&) override {
+    ++asked;
+    const auto found = services_.find(name);
+    if (found != services_.end()) co_return found->second;
+    co_return Error(ErrorCode::dns_name_unknown, Side::upstream, Stage::resolve, Retry::safe);
+  }
 
  private:
+  std::map<std::string, Result<ServiceEndpoints>> services_;
   std::map<std::string, Result<Addresses>> answers_;
   LookSignal released_;
 };

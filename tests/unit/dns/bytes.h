@@ -62,6 +62,9 @@ inline DnsRecord alias_record(std::string_view owner, std::string_view target,
                               std::uint32_t ttl = 60) {
   return {name_of(owner), RecordType::cname, kClassIn, ttl, name_of(target)};
 }
+inline DnsRecord service_record(std::string_view owner, SrvData srv, std::uint32_t ttl = 60) {
+  return {name_of(owner), RecordType::srv, kClassIn, ttl, std::move(srv)};
+}
 inline DnsRecord soa_record(std::string_view zone, std::uint32_t ttl = 60) {
   SoaData soa;
   soa.primary = name_of("ns.invalid");

@@ -167,6 +167,136 @@ TEST_F(ResolverTest, the_loop_may_go_while_somebody_waits) {
   EXPECT_EQ(upstream.waiting(), 0u);
 }
 
+// SRV.
+
+class ServiceResolverTest : public ResolverTest {
+ protected:
+  static constexpr const char* kService = "_http._tcp.x.example";
+
+  /// What the resolver makes of these records, those beside them, and of what else upstream knows.
+  Result<ServiceEndpoints> resolve_service(std::vector<DnsRecord> records,
+                                           std::vector<DnsRecord> beside = {}) {
+    auto response = response_message(kService, RecordType::srv, Rcode::noerror);
+    response.answers = std::move(records);
+    response.additionals = std::move(beside);
+    upstream.answer(kService, RecordType::srv, response);
+    std::optional<Result<ServiceEndpoints>> out;
+    loop.spawn(run_service(*resolver, scope, out));
+    loop.run_until_quiet();
+    upstream.fail_all(Error(ErrorCode::dns_failed, Side::upstream, Stage::resolve));
+    loop.run_until_quiet();
+    EXPECT_TRUE(out);
+    return out.value();
+  }
+  static Task<void> run_service(Resolver& resolver, Scope& scope,
+                                std::optional<Result<ServiceEndpoints>>& out) {
+    auto task = resolver.resolve_service(kService, scope);
+    out = co_await task;
+  }
+  static DnsRecord target(std::uint16_t priority, std::uint16_t weight, std::uint16_t port,
+                          std::string_view name) {
+    return service_record(kService, {priority, weight, port, name_of(name)}, 50);
+  }
+  static std::string text_of(const Result<ServiceEndpoints>& found) {
+    std::string text;
+    for (const auto& endpoint : found->endpoints)
+      text += endpoint.address.to_string() + "*" + std::to_string(endpoint.weight) + " ";
+    return text;
+  }
+  void answer_a(const std::string& name, std::string_view ip, std::uint32_t ttl = 60) {
+    auto response = response_message(name, RecordType::a, Rcode::noerror);
+    response.answers = {address_record(name, ip, ttl)};
+    upstream.answer(name, RecordType::a, response);
+    upstream.answer(name, RecordType::aaaa, Rcode::noerror);
+  }
+};
+
+TEST_F(ServiceResolverTest, takes_ports_and_weights_and_asks_nothing_that_was_said) {
+  const auto service = resolve_service(
+      {target(0, 10, 8081, "a.example"), target(0, 0, 8082, "b.example")},
+      {address_record("a.example", "10.0.0.1"), address_record("b.example", "10.0.0.2", 5)});
+  ASSERT_TRUE(service);
+  EXPECT_EQ(text_of(service), "10.0.0.1:8081*10 10.0.0.2:8082*1 ");
+  EXPECT_EQ(service->ttl, 5s);
+  EXPECT_FALSE(service->is_partial);
+  EXPECT_EQ(upstream.asked, 1u);
+}
+
+TEST_F(ServiceResolverTest, asks_for_targets_without_addresses) {
+  answer_a("a.example", "10.0.0.1", 4);
+  const auto service = resolve_service({target(0, 1, 8081, "a.example")});
+  ASSERT_TRUE(service);
+  EXPECT_EQ(text_of(service), "10.0.0.1:8081*1 ");
+  EXPECT_EQ(service->ttl, 4s);
+  EXPECT_EQ(upstream.asked, 3u);
+}
+
+TEST_F(ServiceResolverTest, the_next_priority_counts_only_where_the_one_before_has_nothing) {
+  const std::vector<DnsRecord> beside{address_record("b.example", "10.0.0.2"),
+                                      address_record("c.example", "10.0.0.3")};
+  upstream.answer("a.example", RecordType::a, Rcode::nxdomain);
+  upstream.answer("a.example", RecordType::aaaa, Rcode::nxdomain);
+  const auto service =
+      resolve_service({target(10, 1, 80, "a.example"), target(20, 1, 80, "b.example"),
+                       target(30, 1, 80, "c.example")},
+                      beside);
+  ASSERT_TRUE(service);
+  EXPECT_EQ(text_of(service), "10.0.0.2:80*1 ");
+  EXPECT_FALSE(service->is_partial);
+}
+
+TEST_F(ServiceResolverTest, the_next_priority_does_not_stand_in_for_one_that_was_not_answered) {
+  const auto service =
+      resolve_service({target(10, 1, 80, "silent.example"), target(20, 1, 80, "b.example")},
+                      {address_record("b.example", "10.0.0.2")});
+  ASSERT_FALSE(service);
+  EXPECT_EQ(service.error().code, ErrorCode::dns_failed);
+}
+
+TEST_F(ServiceResolverTest, a_part_that_was_not_answered_makes_it_partial_and_ends_the_asking) {
+  const auto service =
+      resolve_service({target(0, 1, 80, "silent.example"), target(0, 1, 80, "also.example"),
+                       target(0, 1, 80, "b.example")},
+                      {address_record("b.example", "10.0.0.2")});
+  ASSERT_TRUE(service);
+  EXPECT_EQ(text_of(service), "10.0.0.2:80*1 ");
+  EXPECT_TRUE(service->is_partial);
+  EXPECT_EQ(upstream.asked, 3u);
+}
+
+TEST_F(ServiceResolverTest, no_targets_and_targets_without_addresses_are_an_authoritative_no) {
+  EXPECT_EQ(resolve_service({}).error().code, ErrorCode::dns_name_unknown);
+  upstream.answer("a.example", RecordType::a, Rcode::noerror);
+  upstream.answer("a.example", RecordType::aaaa, Rcode::noerror);
+  EXPECT_EQ(resolve_service({target(0, 1, 80, "a.example")}).error().code,
+            ErrorCode::dns_name_unknown);
+}
+
+TEST_F(ServiceResolverTest, leaves_out_addresses_without_a_route) {
+  v6_is_routed = false;
+  const auto service = resolve_service(
+      {target(0, 1, 80, "a.example")},
+      {address_record("a.example", "fd00::1"), address_record("a.example", "10.0.0.1")});
+  ASSERT_TRUE(service);
+  EXPECT_EQ(text_of(service), "10.0.0.1:80*1 ");
+}
+
+TEST_F(ServiceResolverTest, ends_with_its_scope_while_it_asks_for_a_target) {
+  auto response = response_message(kService, RecordType::srv, Rcode::noerror);
+  response.answers = {target(0, 1, 80, "silent.example")};
+  upstream.answer(kService, RecordType::srv, response);
+  std::optional<Result<ServiceEndpoints>> out;
+  loop.spawn(run_service(*resolver, scope, out));
+  loop.run_until_quiet();
+  EXPECT_EQ(upstream.waiting(), 2u);
+  resolver.reset();
+  scope.cancel(Error(ErrorCode::draining, Side::self, Stage::shutdown));
+  loop.run_until_quiet();
+  ASSERT_TRUE(out);
+  EXPECT_EQ(out->error().code, ErrorCode::draining);
+  EXPECT_EQ(upstream.waiting(), 0u);
+}
+
 TEST(HasRoute, knows_the_way_to_ourselves) {
   EXPECT_TRUE(has_route(*IpAddress::parse("127.0.0.1")));
 }
