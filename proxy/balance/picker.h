@@ -20,4 +20,8 @@ class Picker {
 /// One after the other. `start` spreads the first picks of many workers.
 [[nodiscard]] std::unique_ptr<Picker> make_round_robin(std::uint64_t start);
 
+/// In proportion to the weights, each at least 1; for as many endpoints as there are weights.
+[[nodiscard]] std::unique_ptr<Picker> make_weighted(std::span<const std::uint32_t> weights,
+                                                    std::uint64_t start);
+
 }  // namespace epaulet::balance

@@ -1,6 +1,7 @@
 #include "path/worker.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "path/connection.h"
 
@@ -15,8 +16,22 @@ View::View(SnapshotPtr snapshot, Random& random) : snapshot_(std::move(snapshot)
   const std::size_t count = snapshot_->backends.size();
   endpoints_.resize(count);
   pickers_.reserve(count);
-  for (std::size_t i = 0; i < count; ++i)
-    pickers_.push_back(balance::make_round_robin(random.next()));
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint64_t start = random.next();
+    pickers_.push_back({balance::make_round_robin(start), start, {}});
+  }
+}
+
+void View::make_picker(std::uint32_t backend, const EndpointSet& set) {
+  std::vector<std::uint32_t> weights;
+  for (const auto& endpoint : set.endpoints) weights.push_back(endpoint.weight);
+  if (std::adjacent_find(weights.begin(), weights.end(), std::not_equal_to<>()) == weights.end())
+    weights.clear();
+  Picking& picking = pickers_[backend];
+  if (weights == picking.weights) return;  // It keeps its place.
+  picking.picker = weights.empty() ? balance::make_round_robin(picking.start)
+                                   : balance::make_weighted(weights, picking.start);
+  picking.weights = std::move(weights);
 }
 
 std::uint32_t View::backend_of(const SocketAddress& endpoint) const {
@@ -41,6 +56,7 @@ void View::set_endpoints(const std::string& backend, EndpointSetPtr set) {
     for (const auto& endpoint : endpoints_[index]->endpoints) by_endpoint_.erase(endpoint.address);
   }
   for (const auto& endpoint : set->endpoints) by_endpoint_[endpoint.address] = {index, 0};
+  make_picker(index, *set);
   endpoints_[index] = std::move(set);
 }
 

@@ -29,7 +29,7 @@ class View {
   [[nodiscard]] const EndpointSet* endpoints(std::uint32_t backend) const {
     return endpoints_[backend].get();
   }
-  [[nodiscard]] balance::Picker& picker(std::uint32_t backend) { return *pickers_[backend]; }
+  [[nodiscard]] balance::Picker& picker(std::uint32_t backend) { return *pickers_[backend].picker; }
   /// The backend that has this endpoint by discovery, or Destination::kNone.
   [[nodiscard]] std::uint32_t backend_of(const SocketAddress& endpoint) const;
   /// The endpoint's address for traces, interned when it is first asked for; 0 for other addresses.
@@ -43,7 +43,15 @@ class View {
   friend class ViewPtr;
   SnapshotPtr snapshot_;
   std::vector<EndpointSetPtr> endpoints_;  // By position of the backend.
-  std::vector<std::unique_ptr<balance::Picker>> pickers_;
+  /// The picker of a backend whose endpoints have these weights.
+  void make_picker(std::uint32_t backend, const EndpointSet& set);
+
+  struct Picking {
+    std::unique_ptr<balance::Picker> picker;
+    std::uint64_t start = 0;
+    std::vector<std::uint32_t> weights;  ///< Empty: all the same.
+  };
+  std::vector<Picking> pickers_;
   struct Known {
     std::uint32_t backend = 0;
     telemetry::StringId id = 0;  ///< 0: not interned yet.
