@@ -31,8 +31,11 @@ Secured secured(std::unique_ptr<TlsStream> stream, const TlsContext& context) {
 
 void WorkerTls::set_context(std::shared_ptr<const TlsContext> context) {
   context_ = std::move(context);
-  const auto generation = std::hash<std::string>()(context_->session_generation());
-  generation_ = generation == 0 ? 1 : generation;
+  const auto hash = std::hash<std::string>()(context_->session_generation());
+  const auto generation = hash == 0 ? 1 : hash;
+  // Sessions of the old one will never be resumed, and each is some KiB.
+  if (generation != generation_) sessions_.clear();
+  generation_ = generation;
 }
 
 bool WorkerTls::trusts(const Sha256& authority) const {

@@ -113,9 +113,9 @@ void Pool::on_timer() {
       if (now - oldest.idle_since() <= bucket.keep && now < oldest.not_after) break;
       discard(oldest);
     }
-    // Endpoints come and go: what was learnt of one without connections is forgotten.
-    it = bucket.count == 0 && buckets_.size() > limits::kIdleConnectionsMax ? buckets_.erase(it)
-                                                                            : std::next(it);
+    // Endpoints and trust come and go: of one without connections only what was learnt is kept.
+    const bool learnt = bucket.keep < kIdleMax && buckets_.size() <= limits::kIdleConnectionsMax;
+    it = bucket.count == 0 && !learnt ? buckets_.erase(it) : std::next(it);
   }
   if (idle_count_ > 0) loop_.timers().arm(*this, now + kSweepEvery);
 }

@@ -77,15 +77,20 @@ class Pool final : private Timer {
 
   /// Closes the longest idle connection of this backend; false if it has none here.
   bool close_one(telemetry::StringId backend);
-  /// Closes idle connections that `unwanted` names: an endpoint left, the trust changed.
+  /// Closes idle connections that `unwanted` names: an endpoint left, the trust changed. What was
+  /// learnt of it is forgotten.
   template <class Unwanted>
   void close_if(Unwanted&& unwanted) {
-    for (auto& [key, bucket] : buckets_) {
-      if (!unwanted(key)) continue;
-      while (!bucket.idle.empty()) discard(bucket.idle.front());
+    for (auto it = buckets_.begin(); it != buckets_.end();) {
+      Bucket& bucket = it->second;
+      const bool gone = unwanted(it->first);
+      while (gone && !bucket.idle.empty()) discard(bucket.idle.front());
+      it = gone ? buckets_.erase(it) : std::next(it);
     }
   }
   [[nodiscard]] std::size_t idle() const { return idle_count_; }
+  /// Keys of which something is known.
+  [[nodiscard]] std::size_t known() const { return buckets_.size(); }
   /// Keeps no more than this, at most limits::kIdleConnectionsMax.
   void set_idle_max(std::size_t most) { idle_max_ = most; }
 

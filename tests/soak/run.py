@@ -140,6 +140,8 @@ def main() -> int:
         f"changed: {world.reloads} reloads ({rejected:.0f} rejected), {world.rotations} leaves, "
         f"{world.root_changes} roots"
     )
+    tenths = [samples[len(samples) * i // 10].rss for i in range(10)]
+    print("KiB by tenths: " + "; ".join(", ".join(map(str, one)) for one in zip(*tenths)))
     print("of " + ", ".join(one.pod.name for one in world.members))
     print(f"    KiB at first {before.rss}, second quarter {rss[0]}, last {rss[1]},")
     print(f"        at most {peak(samples)}, at the end {after.rss}")

@@ -376,6 +376,16 @@ TEST_F(PoolTest, closes_what_is_no_longer_wanted) {
   EXPECT_FALSE(closed(1));
   EXPECT_FALSE(closed(2));
   EXPECT_EQ(pool_->idle(), 2U);
+  EXPECT_EQ(pool_->known(), 2U);
+}
+
+TEST_F(PoolTest, remembers_of_an_endpoint_without_connections_only_what_it_learnt) {
+  put_new(key_of(1));
+  put_new(key_of(2));
+  pool_->learn(key_of(2), 5s);
+  loop_.advance(2 * Pool::kIdleMax);
+  EXPECT_EQ(pool_->idle(), 0U);
+  EXPECT_EQ(pool_->known(), 1U);
 }
 
 TEST_F(PoolTest, takes_its_connections_with_it) {
