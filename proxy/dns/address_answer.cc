@@ -34,6 +34,15 @@ DnsBytes address_query(const DomainName& name, RecordType type) {
   return write_dns_message(query, limits::kDnsMessageBytesMax);
 }
 
+bool may_be_endpoint(const IpAddress& address) {
+  if (address.is_unspecified()) return false;
+  const unsigned first = address.bytes()[0];
+  if (address.is_v6()) return first != 0xff;
+  const bool is_broadcast = std::all_of(address.bytes().begin(), address.bytes().begin() + 4,
+                                        [](std::uint8_t octet) { return octet == 0xff; });
+  return first != 0 && (first & 0xf0u) != 0xe0 && !is_broadcast;
+}
+
 Result<FamilyAnswer> read_address_answer(std::span<const std::byte> bytes, const DomainName& name,
                                          RecordType type) {
   const auto message = read_dns_message(bytes);
@@ -54,7 +63,8 @@ Result<FamilyAnswer> read_address_answer(std::span<const std::byte> bytes, const
   }
   for (const auto& record : message->answers) {
     if (record.type != type || record.klass != kClassIn || !(record.owner == owner)) continue;
-    answer.addresses.push_back(std::get<IpAddress>(record.data));
+    const auto& address = std::get<IpAddress>(record.data);
+    if (may_be_endpoint(address)) answer.addresses.push_back(address);
     ttl_s = std::min(ttl_s, record.ttl);
   }
   answer.ttl = std::chrono::seconds(ttl_s);

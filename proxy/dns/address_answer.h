@@ -18,6 +18,10 @@ namespace epaulet {
 /// datagram, and not every network lets DNS over TCP through.
 [[nodiscard]] DnsBytes address_query(const DomainName& name, RecordType type);
 
+/// Somebody else can be there. "This host" (what blocklists answer, and the kernel takes for
+/// ourselves), multicast and broadcast addresses are no endpoints, whoever says so.
+[[nodiscard]] bool may_be_endpoint(const IpAddress& address);
+
 /// One family's part of an answer.
 struct FamilyAnswer {
   std::vector<IpAddress> addresses;  ///< Empty: authoritatively none (NXDOMAIN or no data).

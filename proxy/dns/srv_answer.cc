@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/limits.h"
+#include "dns/address_answer.h"
 #include "dns/codec.h"
 
 namespace epaulet {
@@ -30,7 +31,7 @@ class Beside {
   explicit Beside(const DnsMessage& message) {
     for (const auto& record : message.additionals) {
       const auto* ip = std::get_if<IpAddress>(&record.data);
-      if (ip == nullptr) continue;
+      if (ip == nullptr || !may_be_endpoint(*ip)) continue;
       auto& known = by_name_[record.owner.key()];
       known.addresses.push_back(*ip);
       known.ttl_s = std::min(known.ttl_s, record.ttl);

@@ -7,6 +7,7 @@
 #include "dns/address_answer.h"
 #include "dns/answers.h"
 #include "dns/codec.h"
+#include "dns/srv_answer.h"
 
 // Any octets, as a query from an app and as an answer from upstream. What could be read is written
 // and read again; whatever is sent stays within what the client takes and can be read.
@@ -82,6 +83,7 @@ void check_answer(const DnsView& view, std::span<const std::byte> bytes) {
                 decision.query->answer_bytes_max);
   }
   (void)read_address_answer(bytes, question.questions[0].name, RecordType::a);
+  (void)read_srv_answer(bytes, question.questions[0].name);
 }
 
 }  // namespace

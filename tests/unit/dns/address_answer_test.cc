@@ -135,6 +135,23 @@ TEST(AddressChase, ends_with_the_error_of_whoever_was_asked) {
   EXPECT_EQ(chase.found().error().code, ErrorCode::dns_failed);
 }
 
+TEST(AddressAnswer, addresses_that_are_nobody_elses_are_no_endpoints) {
+  for (const auto* address :
+       {"0.0.0.0", "0.1.2.3", "224.0.0.1", "239.1.2.3", "255.255.255.255", "::", "ff02::1"}) {
+    EXPECT_FALSE(may_be_endpoint(*IpAddress::parse(address))) << address;
+  }
+  for (const auto* address : {"10.0.0.1", "127.0.0.1", "223.255.255.255", "240.0.0.1", "1.0.0.0",
+                              "::1", "fe80::1", "fd00::1"}) {
+    EXPECT_TRUE(may_be_endpoint(*IpAddress::parse(address))) << address;
+  }
+  auto message = answer();
+  message.answers = {address_record("www.example", "0.0.0.0")};
+  ASSERT_TRUE(read(message));
+  EXPECT_TRUE(read(message)->addresses.empty());
+  message.answers.push_back(address_record("www.example", "10.0.0.1"));
+  EXPECT_EQ(read(message)->addresses.size(), 1u);
+}
+
 TEST(AddressAnswer, other_rcodes_say_nothing_about_the_name) {
   for (const auto rcode : {Rcode::servfail, Rcode::refused, Rcode::notimp, Rcode::formerr}) {
     const auto found = read(answer(rcode));

@@ -25,9 +25,9 @@ TEST(SrvAnswer, takes_targets_in_order_of_priority_with_the_addresses_beside_the
   message.answers = {service_record(kName, {20, 1, 8080, name_of("c.example")}, 50),
                      service_record(kName, {10, 5, 8081, name_of("a.example")}, 40),
                      service_record(kName, {10, 6, 8082, name_of("b.example")}, 45)};
-  message.additionals = {address_record("A.example", "10.0.0.1", 9),
-                         address_record("a.example", "fd00::1", 30),
-                         address_record("stray.example", "10.6.6.6", 1)};
+  message.additionals = {
+      address_record("A.example", "10.0.0.1", 9), address_record("a.example", "fd00::1", 30),
+      address_record("a.example", "0.0.0.0", 30), address_record("stray.example", "10.6.6.6", 1)};
   const auto found = read(message);
   ASSERT_TRUE(found);
   ASSERT_EQ(found->targets.size(), 3u);
