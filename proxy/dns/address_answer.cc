@@ -26,11 +26,11 @@ bool has_soa(const DnsMessage& message) {
 
 }  // namespace
 
-DnsBytes address_query(const DomainName& name, RecordType type) {
+DnsBytes address_query(const DomainName& name, RecordType type, bool with_edns) {
   DnsMessage query;
   query.header.recursion_desired = true;
   query.questions.push_back({name, type, kClassIn});
-  query.edns = Edns{kDnsUdpPayloadBytes, 0, false, {}};
+  if (with_edns) query.edns = Edns{kDnsUdpPayloadBytes, 0, false, {}};
   return write_dns_message(query, limits::kDnsMessageBytesMax);
 }
 

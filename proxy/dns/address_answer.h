@@ -14,9 +14,9 @@
 /// What upstream answers to our own questions for A and AAAA mean. Pure.
 namespace epaulet {
 
-/// A query with one question, recursion desired. With EDNS: some seventy addresses fit into one
-/// datagram, and not every network lets DNS over TCP through.
-[[nodiscard]] DnsBytes address_query(const DomainName& name, RecordType type);
+/// A query with one question, recursion desired. With EDNS some seventy addresses fit into one
+/// datagram, and not every network lets DNS over TCP through; some old middlebox drops it.
+[[nodiscard]] DnsBytes address_query(const DomainName& name, RecordType type, bool with_edns);
 
 /// Somebody else can be there. "This host" (what blocklists answer, and the kernel takes for
 /// ourselves), multicast and broadcast addresses are no endpoints, whoever says so.
@@ -45,7 +45,9 @@ class AddressChase {
   AddressChase(DomainName name, RecordType type) : name_(std::move(name)), type_(type) {}
 
   /// What is to be asked now. Not after the end.
-  [[nodiscard]] DnsBytes query() const { return address_query(name_, type_); }
+  [[nodiscard]] DnsBytes query(bool with_edns) const {
+    return address_query(name_, type_, with_edns);
+  }
   void take(const Result<DnsBytes>& answer);
   [[nodiscard]] bool has_ended() const { return found_.has_value(); }
   /// After the end. Errors: as of read_address_answer() and of the exchanges.

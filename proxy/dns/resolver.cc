@@ -38,7 +38,7 @@ Task<Result<ServiceEndpoints>> UpstreamResolver::resolve_service(std::string nam
   return find_service(state_, DomainName::from_text(name), scope);
 }
 
-Task<Result<Addresses>> UpstreamResolver::find_addresses(std::shared_ptr<const State> state,
+Task<Result<Addresses>> UpstreamResolver::find_addresses(std::shared_ptr<State> state,
                                                          std::optional<DomainName> name,
                                                          Scope& scope) {
   if (!name) co_return kNoName;
@@ -47,31 +47,41 @@ Task<Result<Addresses>> UpstreamResolver::find_addresses(std::shared_ptr<const S
   while (!v4.has_ended() || !v6.has_ended()) {
     if (state->upstream == nullptr) co_return kGone;
     Exchanges exchanges(*state->upstream, scope);
+    const bool with_edns = state->with_edns;
+    bool is_silent = true;
     std::vector<AddressChase*> asking;
     for (auto* chase : {&v4, &v6}) {
       if (chase->has_ended()) continue;
-      exchanges.add(chase->query());
+      exchanges.add(chase->query(with_edns));
       asking.push_back(chase);
     }
     co_await exchanges;
     if (scope.cancelled()) co_return *scope.cancelled();
-    for (std::size_t i = 0; i < asking.size(); ++i) asking[i]->take(exchanges.result(i));
+    for (std::size_t i = 0; i < asking.size(); ++i) {
+      is_silent = is_silent && !exchanges.result(i);
+      asking[i]->take(exchanges.result(i));
+    }
+    if (is_silent) state->with_edns = !with_edns;
   }
   auto found = combine(v4.found(), v6.found());
   if (found) keep_routable(found->addresses, state->has_route);
   co_return found;
 }
 
-Task<Result<ServiceEndpoints>> UpstreamResolver::find_service(std::shared_ptr<const State> state,
+Task<Result<ServiceEndpoints>> UpstreamResolver::find_service(std::shared_ptr<State> state,
                                                               std::optional<DomainName> name,
                                                               Scope& scope) {
   if (!name) co_return kNoName;
   if (state->upstream == nullptr) co_return kGone;
   Exchanges exchange(*state->upstream, scope);
-  exchange.add(address_query(*name, RecordType::srv));
+  const bool with_edns = state->with_edns;
+  exchange.add(address_query(*name, RecordType::srv, with_edns));
   co_await exchange;
   if (scope.cancelled()) co_return *scope.cancelled();
-  if (!exchange.result(0)) co_return exchange.result(0).error();
+  if (!exchange.result(0)) {
+    state->with_edns = !with_edns;
+    co_return exchange.result(0).error();
+  }
   auto answer = read_srv_answer(*exchange.result(0), *name);
   if (!answer) co_return answer.error();
 

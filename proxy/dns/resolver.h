@@ -35,10 +35,12 @@ class UpstreamResolver final : public Resolver {
   struct State {
     UpstreamDns* upstream;  // Null once this object has gone.
     HasRoute has_route;
+    /// What was not answered with EDNS is asked without the next time, and the other way round.
+    bool with_edns = true;
   };
-  static Task<Result<Addresses>> find_addresses(std::shared_ptr<const State> state,
+  static Task<Result<Addresses>> find_addresses(std::shared_ptr<State> state,
                                                 std::optional<DomainName> name, Scope& scope);
-  static Task<Result<ServiceEndpoints>> find_service(std::shared_ptr<const State> state,
+  static Task<Result<ServiceEndpoints>> find_service(std::shared_ptr<State> state,
                                                      std::optional<DomainName> name, Scope& scope);
   std::shared_ptr<State> state_;
 };

@@ -20,7 +20,10 @@ TEST(AddressAnswer, asks_one_question_with_recursion_and_room_for_many_addresses
   auto expected = query_message("www.example", RecordType::aaaa);
   expected.header.id = 0;
   expected.edns = Edns{1232, 0, false, ""};
-  EXPECT_EQ(*read_dns_message(address_query(name_of("www.example"), RecordType::aaaa)), expected);
+  const auto name = name_of("www.example");
+  EXPECT_EQ(*read_dns_message(address_query(name, RecordType::aaaa, true)), expected);
+  expected.edns.reset();
+  EXPECT_EQ(*read_dns_message(address_query(name, RecordType::aaaa, false)), expected);
 }
 
 TEST(AddressAnswer, takes_all_addresses_and_the_smallest_ttl) {
@@ -101,7 +104,7 @@ TEST(AddressChase, asks_on_where_aliases_lead_and_keeps_the_smallest_ttl) {
   first.answers = {alias_record("www.example", "b.other", 5)};
   chase.take(write_dns_message(first, 512));
   ASSERT_FALSE(chase.has_ended());
-  EXPECT_EQ(read_dns_message(chase.query())->questions.at(0).name, name_of("b.other"));
+  EXPECT_EQ(read_dns_message(chase.query(true))->questions.at(0).name, name_of("b.other"));
   auto second = response_message("b.other", RecordType::a, Rcode::noerror);
   second.answers = {address_record("b.other", "10.0.0.1", 60)};
   chase.take(write_dns_message(second, 512));
@@ -116,7 +119,7 @@ TEST(AddressChase, gives_up_after_sixteen_aliases) {
   std::size_t asked = 0;
   while (!chase.has_ended()) {
     ++asked;
-    const auto name = read_dns_message(chase.query())->questions.at(0).name;
+    const auto name = read_dns_message(chase.query(true))->questions.at(0).name;
     auto message = response_message(name.to_text(), RecordType::a, Rcode::noerror);
     message.answers = {alias_record(
         name.to_text(), name == name_of("ping.example") ? "pong.example" : "ping.example")};

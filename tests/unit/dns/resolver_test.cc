@@ -118,6 +118,39 @@ TEST_F(ResolverTest, fails_when_nobody_answers) {
   EXPECT_EQ(found->error().code, ErrorCode::dns_failed);
 }
 
+TEST_F(ResolverTest, asks_without_edns_whoever_was_silent_about_it_and_keeps_to_what_works) {
+  const Error silence(ErrorCode::dns_failed, Side::upstream, Stage::resolve);
+  const auto asks_with_edns = [this] {
+    return read_dns_message(upstream.last_query)->edns.has_value();
+  };
+  resolve("x.example");
+  EXPECT_TRUE(asks_with_edns());
+  upstream.fail_all(silence);
+  loop.run_until_quiet();
+  answer_with("10.0.0.1", "fd00::1");
+  for (int i = 0; i < 2; ++i) {
+    resolve("x.example");
+    loop.run_until_quiet();
+    EXPECT_TRUE(*found);
+    EXPECT_FALSE(asks_with_edns());
+  }
+  resolve("silent.example");
+  upstream.fail_all(silence);
+  loop.run_until_quiet();
+  resolve("x.example");
+  EXPECT_TRUE(asks_with_edns());
+}
+
+TEST_F(ResolverTest, one_family_that_is_silent_says_nothing_about_edns) {
+  upstream.answer("x.example", RecordType::a, Rcode::noerror);
+  for (int i = 0; i < 2; ++i) {
+    resolve("x.example");
+    EXPECT_TRUE(read_dns_message(upstream.last_query)->edns);
+    upstream.fail_all(Error(ErrorCode::dns_failed, Side::upstream, Stage::resolve));
+    loop.run_until_quiet();
+  }
+}
+
 TEST_F(ResolverTest, a_name_that_cannot_be_one_is_unknown) {
   resolve("a..b");
   ASSERT_TRUE(found);
