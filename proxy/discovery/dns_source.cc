@@ -49,20 +49,34 @@ std::vector<Endpoint> merge(const Found& found, const std::vector<Endpoint>& bef
   return endpoints;
 }
 
+bool is_multicast(const IpAddress& ip) {
+  return ip.is_v4() ? (ip.to_v4() >> 28) == 0xe : ip.bytes()[0] == 0xff;
+}
+
 }  // namespace
 
+bool DnsLooks::may_be_endpoint(const IpAddress& address) const {
+  constexpr std::uint32_t kBroadcast = 0xffffffff;
+  if (address.is_loopback() || address.is_unspecified() || is_multicast(address)) return false;
+  if (address.is_v4() && address.to_v4() == kBroadcast) return false;
+  return std::none_of(virtual_networks.begin(), virtual_networks.end(),
+                      [&address](const IpNetwork& network) { return network.contains(address); });
+}
+
 struct DnsSource::State final : private Timer, std::enable_shared_from_this<State> {
-  State(Loop& loop_, Resolver& resolver_, const BackendSettings& backend,
-        std::shared_ptr<LookSlots> slots_)
+  State(Loop& loop_, Resolver& resolver_, const BackendSettings& of,
+        std::shared_ptr<DnsLooks> looks_)
       : loop(loop_),
         resolver(resolver_),
-        name(backend.endpoints.dns),
-        port(backend.endpoints.port),
-        slots(std::move(slots_)),
+        backend(of.name),
+        name(of.endpoints.dns),
+        port(of.endpoints.port),
+        looks(std::move(looks_)),
         scope(loop_) {}
 
   void begin_look();
-  void finish(const Result<Found>& found);
+  void finish(Result<Found> found);
+  void refuse_unusable(Result<Found>& found);
   void publish(std::vector<Endpoint> endpoints, std::optional<Error> last_error);
   void look_in(LookSchedule::Interval interval);
   void stop();
@@ -74,9 +88,10 @@ struct DnsSource::State final : private Timer, std::enable_shared_from_this<Stat
 
   Loop& loop;
   Resolver& resolver;
+  const std::string backend;
   const std::string name;
   const std::uint16_t port;  // 0: SRV.
-  std::shared_ptr<LookSlots> slots;
+  std::shared_ptr<DnsLooks> looks;
   Scope scope;
   LookSignal look_ended;
   LookSchedule schedule;
@@ -92,7 +107,7 @@ struct DnsSource::State final : private Timer, std::enable_shared_from_this<Stat
 
 void DnsSource::State::on_timer() {
   if (looking) return;
-  if (slots->taken >= limits::kLooksMax) {
+  if (looks->taken >= limits::kLooksMax) {
     const auto delay = std::chrono::milliseconds(20 + loop.random().below(30));
     loop.timers().arm(*this, loop.now() + delay);
     return;
@@ -103,19 +118,19 @@ void DnsSource::State::on_timer() {
 void DnsSource::State::begin_look() {
   looking = true;
   looked_at = loop.now();
-  ++slots->taken;
+  ++looks->taken;
   loop.spawn(run_look(shared_from_this()));
 }
 
 Task<void> DnsSource::State::run_look(std::shared_ptr<State> state) {
   // Gives the slot back also when the loop destroys this frame.
   struct Slot {
-    explicit Slot(std::shared_ptr<LookSlots> slots_) : slots(std::move(slots_)) {}
+    explicit Slot(std::shared_ptr<DnsLooks> looks_) : looks(std::move(looks_)) {}
     Slot(const Slot&) = delete;
     Slot& operator=(const Slot&) = delete;
-    ~Slot() { --slots->taken; }
-    std::shared_ptr<LookSlots> slots;
-  } slot(state->slots);
+    ~Slot() { --looks->taken; }
+    std::shared_ptr<DnsLooks> looks;
+  } slot(state->looks);
   Scope scope(state->scope);
   Result<Found> found = Error(ErrorCode::cancelled, Side::self, Stage::resolve);
   if (state->port == 0) {
@@ -125,17 +140,32 @@ Task<void> DnsSource::State::run_look(std::shared_ptr<State> state) {
     const auto answer = co_await state->resolver.resolve(state->name, scope);
     found = found_by_addresses(answer, state->port);
   }
-  if (!state->stopped) state->finish(found);
+  if (!state->stopped) state->finish(std::move(found));
 }
 
-void DnsSource::State::finish(const Result<Found>& found) {
+void DnsSource::State::refuse_unusable(Result<Found>& found) {
+  std::erase_if(found->endpoints, [this](const Endpoint& endpoint) {
+    const auto& ip = endpoint.address.ip;
+    if (looks->may_be_endpoint(ip)) return false;
+    ++looks->addresses_refused;
+    if (looks->on_refused) looks->on_refused(backend, ip);
+    return true;
+  });
+  if (found->endpoints.empty())
+    found = Error(ErrorCode::dns_failed, Side::upstream, Stage::resolve, Retry::safe);
+}
+
+void DnsSource::State::finish(Result<Found> found) {
   looking = false;
+  if (found) refuse_unusable(found);
   const auto keep_last_good = current->endpoints;
   if (found) {
+    ++looks->answered;
     const bool partial = found->v4_failed || found->v6_failed;
     look_in(schedule.after_success(found->ttl, partial));
     publish(merge(*found, current->endpoints), std::nullopt);
   } else if (found.error().code == ErrorCode::dns_name_unknown) {
+    ++looks->unknown;
     look_in(schedule.after_negative(current->ever_had_endpoint));
     if (schedule.negative_is_confirmed()) {
       publish({}, found.error());
@@ -143,6 +173,7 @@ void DnsSource::State::finish(const Result<Found>& found) {
       publish(keep_last_good, found.error());
     }
   } else {
+    ++looks->failed;
     look_in(schedule.after_failure());
     publish(keep_last_good, found.error());
   }
@@ -182,8 +213,8 @@ Task<void> DnsSource::State::look_and_wait(std::shared_ptr<State> state, Scope& 
 }
 
 DnsSource::DnsSource(Loop& loop, Resolver& resolver, const BackendSettings& backend,
-                     EndpointSetPtr remembered, std::shared_ptr<LookSlots> slots)
-    : state_(std::make_shared<State>(loop, resolver, backend, std::move(slots))) {
+                     EndpointSetPtr remembered, std::shared_ptr<DnsLooks> looks)
+    : state_(std::make_shared<State>(loop, resolver, backend, std::move(looks))) {
   if (remembered != nullptr) {
     state_->current = std::move(remembered);
     return;

@@ -9,13 +9,13 @@ namespace {
 constexpr std::chrono::milliseconds kSaveDelay{200};
 constexpr std::chrono::seconds kSaveRetry{10};
 
-Endpoints::MakeSource static_and_dns(Loop& loop, Resolver& resolver) {
-  auto slots = std::make_shared<LookSlots>();
-  return [&loop, &resolver, slots](const BackendSettings& backend,
+Endpoints::MakeSource static_and_dns(Loop& loop, Resolver& resolver,
+                                     const std::shared_ptr<DnsLooks>& looks) {
+  return [&loop, &resolver, looks](const BackendSettings& backend,
                                    EndpointSetPtr remembered) -> std::unique_ptr<EndpointSource> {
     if (backend.endpoints.dns.empty())
       return std::make_unique<StaticSource>(backend, loop.wall_now());
-    return std::make_unique<DnsSource>(loop, resolver, backend, std::move(remembered), slots);
+    return std::make_unique<DnsSource>(loop, resolver, backend, std::move(remembered), looks);
   };
 }
 
@@ -30,7 +30,9 @@ Task<void> nothing_to_look_for() {
 }  // namespace
 
 Endpoints::Endpoints(Loop& loop, Resolver& resolver, OnChange on_change)
-    : Endpoints(loop, static_and_dns(loop, resolver), std::move(on_change)) {}
+    : Endpoints(loop, MakeSource(), std::move(on_change)) {
+  make_source_ = static_and_dns(loop, resolver, looks_);
+}
 
 Endpoints::Endpoints(Loop& loop, MakeSource make_source, OnChange on_change)
     : loop_(loop), make_source_(std::move(make_source)), on_change_(std::move(on_change)) {}
@@ -40,6 +42,8 @@ Endpoints::~Endpoints() {
 }
 
 void Endpoints::apply(const Settings& settings) {
+  looks_->virtual_networks = {settings.dns.virtual_v4};
+  if (settings.dns.virtual_v6) looks_->virtual_networks.push_back(*settings.dns.virtual_v6);
   if (state_dir_ != settings.state_dir) {
     if (memory_.is_changed()) save();
     state_dir_ = settings.state_dir;

@@ -57,6 +57,12 @@ class Endpoints final : private Timer {
   /// it can. Set it before the first apply(); called from there and later.
   using OnStorage = std::function<void(const std::optional<Error>&)>;
   void set_on_storage(OnStorage on_storage) { on_storage_ = std::move(on_storage); }
+  /// What DNS said, and which of its addresses were refused.
+  [[nodiscard]] const DnsLooks& looks() const { return *looks_; }
+  /// Hears of each refused address.
+  void set_on_refused(std::function<void(const std::string&, const IpAddress&)> on_refused) {
+    looks_->on_refused = std::move(on_refused);
+  }
   /// Times that the state directory could not be read or written.
   [[nodiscard]] std::uint64_t storage_failures() const { return storage_failures_; }
 
@@ -76,6 +82,7 @@ class Endpoints final : private Timer {
   MakeSource make_source_;
   OnChange on_change_;
   OnStorage on_storage_;
+  std::shared_ptr<DnsLooks> looks_ = std::make_shared<DnsLooks>();
   std::map<std::string, Entry> entries_;
   std::optional<std::string> state_dir_;  ///< Nothing before the first apply().
   EndpointMemory memory_{""};

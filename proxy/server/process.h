@@ -58,6 +58,8 @@ class Process {
   void start_workers();
   void start_dns();
   [[nodiscard]] std::vector<SocketAddress> dns_servers() const;
+  void note_endpoints(const EndpointSet& set);
+  void note_refused_endpoint(const std::string& backend, const IpAddress& address);
   void start_admin();
 
   // reload.cc
@@ -105,6 +107,8 @@ class Process {
   std::string said_;       ///< The rejection that was logged last.
   std::array<std::optional<Error>, 2> state_errors_;  ///< Of each StateFile; they are in the log.
   TimePoint state_tried_at_{};
+  std::set<std::string> backends_not_refreshed_;  ///< No server answers for them.
+  std::optional<TimePoint> refused_endpoint_at_;  ///< When one was in the log.
   std::string rejection_;  ///< Why the file at hand is not in force; empty if it is.
   WallTime started_at_{};
   WallTime configured_at_{};

@@ -151,6 +151,39 @@ std::vector<SocketAddress> Process::dns_servers() const {
   return upstream_servers(settings.dns, resolv_conf_, own);
 }
 
+/// Says when the first backend is not refreshed any more and when the last one is again; /endpoints
+/// has each one's error.
+void Process::note_endpoints(const EndpointSet& set) {
+  const bool was_failing = !backends_not_refreshed_.empty();
+  if (set.last_error && set.last_error->code != ErrorCode::dns_name_unknown) {
+    backends_not_refreshed_.insert(set.backend);
+  } else {
+    backends_not_refreshed_.erase(set.backend);
+  }
+  std::erase_if(backends_not_refreshed_, [this](const std::string& backend) {
+    return !snapshot_->settings.backends.contains(backend);
+  });
+  const bool is_failing = !backends_not_refreshed_.empty();
+  if (is_failing == was_failing) return;
+  auto& log = shards_.front()->log();
+  if (!is_failing) return log.info(wall_now(), "endpoints_refreshed", "DNS answers again");
+  log.warning(wall_now(), "endpoints_not_refreshed",
+              "no DNS server gives a usable answer: the endpoints known so far stay in use",
+              {{"backend", std::string_view(set.backend)},
+               {"endpoints", static_cast<std::int64_t>(set.endpoints.size())}});
+}
+
+void Process::note_refused_endpoint(const std::string& backend, const IpAddress& address) {
+  constexpr std::chrono::seconds kEvery{10};  // The metrics count them all.
+  if (refused_endpoint_at_ && loop_.now() < *refused_endpoint_at_ + kEvery) return;
+  refused_endpoint_at_ = loop_.now();
+  const std::string text = address.to_string();
+  shards_.front()->log().warning(
+      wall_now(), "endpoint_refused",
+      "DNS names an address that can be no endpoint: this host's, a virtual one, or everybody's",
+      {{"backend", std::string_view(backend)}, {"address", std::string_view(text)}});
+}
+
 void Process::start_dns() {
   const auto& settings = snapshot_->settings;
   if (auto resolv_conf = read_resolv_conf()) resolv_conf_ = std::move(*resolv_conf);
@@ -160,12 +193,16 @@ void Process::start_dns() {
   resolver_ = std::make_unique<UpstreamResolver>(*dns_upstream_, has_route);
   endpoints_ = std::make_unique<Endpoints>(
       loop_, *resolver_, [this](const std::string& backend, EndpointSetPtr set) {
+        note_endpoints(*set);
         on_every_worker([backend, set = std::move(set)](path::Worker& worker, WorkerTls&) {
           worker.set_endpoints(backend, set);
         });
       });
   endpoints_->set_on_storage(
       [this](const std::optional<Error>& error) { note_state(StateFile::endpoints, error); });
+  endpoints_->set_on_refused([this](const std::string& backend, const IpAddress& address) {
+    note_refused_endpoint(backend, address);
+  });
   endpoints_->apply(settings);
   dns_bridge_ = std::make_unique<DnsBridge>(loop_, *shards_.front());
   dns_server_ =

@@ -44,6 +44,11 @@ telemetry::ControlMetrics Process::control_metrics() const {
     metrics.identity_not_after = context->identity().not_after();
   metrics.identity_loaded = counts_.identity_loaded;
   metrics.identity_rejected = counts_.identity_rejected;
+  const auto& looks = endpoints_->looks();
+  metrics.looks_answered = looks.answered;
+  metrics.looks_unknown = looks.unknown;
+  metrics.looks_failed = looks.failed;
+  metrics.endpoint_addresses_refused = looks.addresses_refused;
   metrics.state_failures = virtual_addresses_.storage_failures() + endpoints_->storage_failures();
   for (std::size_t i = 0; i < static_cast<std::size_t>(DnsResult::count_); ++i) {
     const auto result = static_cast<DnsResult>(i);

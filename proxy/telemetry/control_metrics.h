@@ -35,6 +35,12 @@ struct ControlMetrics {
   /// Times that a file of `state.dir` could not be read or written.
   std::uint64_t state_failures = 0;
 
+  // Discovery: names of backends asked upstream.
+  std::uint64_t looks_answered = 0;
+  std::uint64_t looks_unknown = 0;
+  std::uint64_t looks_failed = 0;
+  std::uint64_t endpoint_addresses_refused = 0;
+
   struct DnsQueries {
     std::string_view result;  ///< snake_case.
     std::uint64_t count = 0;

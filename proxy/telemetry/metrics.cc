@@ -146,6 +146,26 @@ void add_identity(MetricFamilies& out, const ControlMetrics& control) {
               as_double(control.identity_rejected));
 }
 
+void add_discovery(MetricFamilies& out, const ControlMetrics& control) {
+  constexpr std::string_view kLooks =
+      "Names of backends asked upstream, by result; unknown: an authoritative no; failed: no "
+      "usable "
+      "answer";
+  const auto looks = [&](std::string_view result, std::uint64_t count) {
+    out.counter("epaulet_endpoint_looks_total", kLooks, {{"result", result}}, as_double(count));
+  };
+  looks("answered", control.looks_answered);
+  looks("unknown", control.looks_unknown);
+  looks("failed", control.looks_failed);
+  out.counter("epaulet_endpoint_addresses_refused_total",
+              "Addresses from DNS that can be no endpoint: loopback, virtual, multicast", {},
+              as_double(control.endpoint_addresses_refused));
+  for (const auto& each : control.endpoints) {
+    out.gauge("epaulet_backend_endpoints", "Endpoints known now", {{"backend", each.backend}},
+              as_double(each.count));
+  }
+}
+
 void add_control(MetricFamilies& out, const ControlMetrics& control) {
   out.gauge("epaulet_ready", "What /ready says", {}, control.ready ? 1 : 0);
   out.gauge("epaulet_workers", "Threads that serve connections", {}, as_double(control.workers));
@@ -158,10 +178,7 @@ void add_control(MetricFamilies& out, const ControlMetrics& control) {
     out.counter("epaulet_dns_queries_total", "DNS queries of the app, by how they ended",
                 {{"result", each.result}}, as_double(each.count));
   }
-  for (const auto& each : control.endpoints) {
-    out.gauge("epaulet_backend_endpoints", "Endpoints known now", {{"backend", each.backend}},
-              as_double(each.count));
-  }
+  add_discovery(out, control);
   out.gauge("process_start_time_seconds", "When the process started", {},
             seconds_since_epoch(control.started));
 }

@@ -17,7 +17,7 @@ class DnsSourceTest : public testing::Test {
  protected:
   std::unique_ptr<DnsSource> make(EndpointSetPtr remembered = nullptr) {
     auto source = std::make_unique<DnsSource>(loop, resolver, dns_backend("api2.default", kName),
-                                              std::move(remembered), slots);
+                                              std::move(remembered), looks);
     source->start([this](EndpointSetPtr set) { published.push_back(std::move(set)); });
     return source;
   }
@@ -31,7 +31,7 @@ class DnsSourceTest : public testing::Test {
 
   SimLoop loop;
   FakeResolver resolver;
-  std::shared_ptr<LookSlots> slots = std::make_shared<LookSlots>();
+  std::shared_ptr<DnsLooks> looks = std::make_shared<DnsLooks>();
   Scope scope{loop};
   int ended = 0;
   std::vector<EndpointSetPtr> published;
@@ -47,6 +47,36 @@ TEST_F(DnsSourceTest, publishes_the_addresses_with_the_configured_port) {
   EXPECT_EQ(published[0]->version, 1u);
   EXPECT_FALSE(published[0]->last_error);
   EXPECT_EQ(source->current(), published[0]);
+}
+
+TEST_F(DnsSourceTest, refuses_addresses_that_can_be_no_endpoint) {
+  looks->virtual_networks = {*IpNetwork::parse("240.0.0.0/8"), *IpNetwork::parse("fd00:e9a0::/32")};
+  std::vector<std::string> refused;
+  looks->on_refused = [&](const std::string& backend, const IpAddress& address) {
+    EXPECT_EQ(backend, "api2.default");
+    refused.push_back(address.to_string());
+  };
+  resolver.answer(kName, {"127.0.0.1", "::1", "0.0.0.0", "::", "224.0.0.1", "255.255.255.255",
+                          "ff02::1", "240.0.0.7", "fd00:e9a0::7", "10.0.0.1", "169.254.20.10"});
+  const auto source = make();
+  loop.advance(1ms);
+  ASSERT_EQ(published.size(), 1u);
+  EXPECT_EQ(addresses_of(*published[0]), "10.0.0.1:8080 169.254.20.10:8080");
+  EXPECT_EQ(looks->addresses_refused, 9u);
+  EXPECT_EQ(refused.size(), 9u);
+}
+
+TEST_F(DnsSourceTest, keeps_the_last_good_endpoints_when_all_addresses_are_refused) {
+  resolver.answer(kName, {"10.0.0.1"}, 20s);
+  const auto source = make();
+  loop.advance(1ms);
+  resolver.answer(kName, {"127.0.0.1"}, 20s);
+  loop.advance(23s);
+  EXPECT_EQ(addresses_of(*source->current()), "10.0.0.1:8080");
+  ASSERT_TRUE(source->current()->last_error);
+  EXPECT_EQ(source->current()->last_error->code, ErrorCode::dns_failed);
+  EXPECT_EQ(looks->answered, 1u);
+  EXPECT_GE(looks->failed, 1u);
 }
 
 TEST_F(DnsSourceTest, asks_again_when_the_ttl_is_over_with_up_to_a_tenth_of_jitter) {
@@ -223,17 +253,17 @@ TEST_F(DnsSourceTest, destroying_it_ends_its_look_and_whoever_waits) {
   loop.run_until_quiet();
   EXPECT_EQ(ended, 1);
   EXPECT_EQ(resolver.waiting, 0u);
-  EXPECT_EQ(slots->taken, 0u);
+  EXPECT_EQ(looks->taken, 0u);
   EXPECT_TRUE(published.empty());
   EXPECT_EQ(loop.spawned_tasks(), 0u);
 }
 
-TEST_F(DnsSourceTest, does_not_look_in_the_background_while_all_slots_are_taken) {
-  slots->taken = limits::kLooksMax;
+TEST_F(DnsSourceTest, does_not_look_in_the_background_while_all_looks_are_taken) {
+  looks->taken = limits::kLooksMax;
   const auto source = make();
   loop.advance(500ms);
   EXPECT_EQ(resolver.asked, 0u);
-  slots->taken = 0;
+  looks->taken = 0;
   loop.advance(60ms);
   EXPECT_EQ(resolver.asked, 1u);
 }
@@ -242,13 +272,13 @@ TEST_F(DnsSourceTest, the_loop_may_go_while_it_looks) {
   auto other = std::make_unique<SimLoop>();
   resolver.holds = true;
   auto source =
-      std::make_unique<DnsSource>(*other, resolver, dns_backend("b", kName), nullptr, slots);
+      std::make_unique<DnsSource>(*other, resolver, dns_backend("b", kName), nullptr, looks);
   source->start({});
   other->advance(1ms);
-  EXPECT_EQ(slots->taken, 1u);
+  EXPECT_EQ(looks->taken, 1u);
   source.reset();
   other.reset();
-  EXPECT_EQ(slots->taken, 0u);
+  EXPECT_EQ(looks->taken, 0u);
 }
 
 // SRV.
@@ -259,7 +289,7 @@ class SrvSourceTest : public DnsSourceTest {
 
   std::unique_ptr<DnsSource> make_srv() {
     auto source = std::make_unique<DnsSource>(
-        loop, resolver, dns_backend("api2.default", kService, 0), nullptr, slots);
+        loop, resolver, dns_backend("api2.default", kService, 0), nullptr, looks);
     source->start([this](EndpointSetPtr set) { published.push_back(std::move(set)); });
     return source;
   }
