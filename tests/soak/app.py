@@ -52,8 +52,8 @@ class Reader:
         return self.take(int(length[1])) if length else b""
 
 
-def send_bytes(channel: socket.socket, count: int) -> None:
-    channel.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+def send_bytes(channel: socket.socket, count: int, close: bytes) -> None:
+    channel.sendall(b"HTTP/1.1 200 OK\r\n%sTransfer-Encoding: chunked\r\n\r\n" % close)
     while count:
         piece = PATTERN[: min(count, len(PATTERN))]
         channel.sendall(b"%x\r\n%s\r\n" % (len(piece), piece))
@@ -80,12 +80,13 @@ def converse(channel: socket.socket) -> None:
             echo(channel, reader.buffer)
             return
         body = reader.body(head)
+        # An end that was not announced would lose a POST that is on its way, whatever is between.
+        close = b"Connection: close\r\n" if answered == ANSWERS_OF_A_CONNECTION else b""
         if path.startswith(b"/bytes/"):
-            send_bytes(channel, int(path[7:]))
+            send_bytes(channel, int(path[7:]), close)
             continue
         call = re.search(rb"(?i)\r\nx-call: *([^\r]*)", head)
         told = b"%s %d" % (call[1] if call else b"-", zlib.crc32(body))
-        close = b"Connection: close\r\n" if answered == ANSWERS_OF_A_CONNECTION else b""
         channel.sendall(b"HTTP/1.1 200 OK\r\n%sContent-Length: %d\r\n\r\n" % (close, len(told)) + told)
 
 
