@@ -10,7 +10,9 @@ void IdentityKeeper::refresh(const IdentitySettings& settings, WallTime now) {
     seen_.reset();
   }
   const auto files = store_->fingerprint_of_files();
-  if (seen_ == files) return;
+  // What was refused may be valid by now: the clock went on, or was set right.
+  const bool is_seen = seen_ == files;
+  if (is_seen && refusal_.empty()) return;
   seen_ = files;
   const auto loaded = store_->load(now);
   refusal_.clear();
@@ -19,12 +21,14 @@ void IdentityKeeper::refresh(const IdentitySettings& settings, WallTime now) {
       if (!refusal_.empty()) refusal_ += "; ";
       refusal_ += reason.to_string();
     }
-    return on_refusal_(refusal_);
+    if (!is_seen) on_refusal_(refusal_);
+    return;
   }
   auto context = TlsContext::make(*loaded, context_.get());
   if (!context) {
     refusal_ = context.error().to_string();
-    return on_refusal_(refusal_);
+    if (!is_seen) on_refusal_(refusal_);
+    return;
   }
   context_ = std::move(*context);
   on_context_(context_);

@@ -24,7 +24,8 @@ class IdentityKeeper {
   IdentityKeeper(OnContext on_context, OnRefusal on_refusal)
       : on_context_(std::move(on_context)), on_refusal_(std::move(on_refusal)) {}
 
-  /// Looks at the files if they changed since the last look, or if the settings did.
+  /// Looks at the files if they changed since the last look, if the settings did, or if they were
+  /// refused, which is told once.
   void refresh(const IdentitySettings& settings, WallTime now);
 
   /// Null: none was ever taken.

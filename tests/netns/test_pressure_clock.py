@@ -1,0 +1,154 @@
+"""The wall clock jumps by an hour, forwards and back, while everything else goes on."""
+
+import contextlib
+import datetime
+import mmap
+import os
+import struct
+import time
+
+from bystander import Bystander
+from lab import LabError, request, wait_until
+from mesh import CALLEE, CALLER, HEALTH, CountingApp, Member, Mesh
+
+HOUR = 3600
+# From the start all live so far in the future, so that a certificate made now is valid an hour
+# before as well.
+BASE = 2 * HOUR
+
+
+class Clock:
+    """A sidecar's calendar: the real one and what `set` says, in seconds."""
+
+    def __init__(self, member: Member, binaries):
+        self.member = member
+        self.library = binaries.epaulet.parent.parent / "tests" / "netns" / "libjumping_clock.so"
+        if not self.library.exists():
+            raise LabError(f"{self.library} is not there: build all of the preset")
+        path = member.sidecar.home / "clock"
+        path.write_bytes(bytes(8))
+        with open(path, "r+b") as file:
+            self._seconds = mmap.mmap(file.fileno(), 8)
+        self.set(0)
+
+    def set(self, seconds: int) -> None:
+        self._seconds[:] = struct.pack("q", BASE + seconds)
+
+    @contextlib.contextmanager
+    def jumping(self, seconds: int):
+        self.set(seconds)
+        yield
+        self.set(0)
+
+    def start(self) -> None:
+        sidecar, pod = self.member.sidecar, self.member.pod
+        preload = f"{pod.bind(self.library.parent, 'clock')}/{self.library.name}"
+        argv = [sidecar.program, "run", "--config", sidecar.path_in_pod(sidecar.config_file)]
+        sidecar.process = pod.start(argv, uid=1337, name="epaulet", env={"LD_PRELOAD": preload})
+
+
+def pair(lab, binaries, lifetime: str) -> tuple[Member, Member, list[Clock]]:
+    mesh = Mesh(lab, binaries)
+    members = [
+        mesh.member(name, config, mesh.issue(name, "ca", "--valid", lifetime), start=False)
+        for name, config in (("api", CALLER), ("api2", CALLEE))
+    ]
+    clocks = [Clock(one, binaries) for one in members]
+    for clock in clocks:
+        clock.start()
+    for one in members:
+        one.sidecar.wait_ready()
+    return *members, clocks
+
+
+def ahead(record: dict) -> float:
+    """How far the time of a log record is ahead of ours, in seconds."""
+    return datetime.datetime.fromisoformat(record["time"]).timestamp() - time.time()
+
+
+def test_an_hour_more_or_less_is_nothing_to_valid_certificates(lab, binaries):
+    api, api2, clocks = pair(lab, binaries, "24h")
+    with Bystander(api, api2) as bystander:
+        assert abs(ahead(api.wait_logged(event="started")) - BASE) < 30, "the shim is at work"
+        for seconds in (HOUR, -HOUR):
+            for who in (clocks[:1], clocks[1:], clocks):  # one is wrong, the other, both
+                with contextlib.ExitStack() as stack:
+                    for clock in who:
+                        stack.enter_context(clock.jumping(seconds))
+                    seen = len(bystander.answers())
+                    wait_until(lambda: len(bystander.answers()) > seen + 50, "answers", 5)
+                    # A handshake under that clock.
+                    with api.dial(api.address_of("api2.default"), 82) as client:
+                        client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+                        assert client.response()[0] == 200
+            (moved,) = {
+                round((ahead(one) - BASE) / HOUR)
+                for one in api.logged(kind="exchange")
+                if abs(ahead(one) - BASE) > HOUR / 2 and (ahead(one) > BASE) == (seconds > 0)
+            }
+            assert moved == seconds / HOUR, "the log has the time of the clock"
+        bystander.assert_unharmed(lambda: clocks[0].jumping(HOUR), seconds=1)
+    # No duration was measured by it.
+    assert max(one["duration_us"] for one in api.logged(kind="exchange")) < 5_000_000
+    assert not [one for one in api.logged(kind="exchange") if one["outcome"] != "ok"]
+
+
+def test_a_request_under_way_keeps_its_time(lab, binaries):
+    api, api2, clocks = pair(lab, binaries, "24h")
+    app = api2.app()
+    for seconds in (HOUR, -HOUR):
+        with api.call("api2.default") as client:
+            client.send("GET /slow HTTP/1.1\r\nHost: h\r\n\r\n")
+            wire, _ = app.take_head()
+            with clocks[0].jumping(seconds), clocks[1].jumping(seconds):
+                client.quiet(0.5)
+                wire.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                assert client.response()[0] == 200
+
+
+def test_an_identity_that_the_jump_outlives_is_refused_until_the_way_back(lab, binaries):
+    api, api2, clocks = pair(lab, binaries, "150m")  # 30 minutes from the clocks' point of view
+    CountingApp(api2.pod)
+
+    def get(name: str) -> int:
+        with api.call(name) as client:
+            client.send("GET / HTTP/1.1\r\nHost: h\r\nX-Call: 1\r\n\r\n")
+            return client.response()[0]
+
+    def ready(member: Member) -> tuple[int, str]:
+        page = request(member.pod, "127.0.0.1", HEALTH, "/ready")
+        return page.status, page.body
+
+    assert get("api2.default") == 200
+    for clock in clocks:
+        clock.set(HOUR)
+    wait_until(lambda: ready(api)[0] == 503, "it not to be ready", 5)
+    assert "the certificate has expired" in ready(api)[1]
+    assert get("api2.default") == 200, "a connection keeps the end that its handshake gave it"
+    assert get("six.default") == 502, "a handshake"
+    said = api.wait_logged(kind="exchange", status=502)
+    assert said["outcome"].startswith("tls_") and said["summary"], said
+    assert "our clock: " in api2.wait_logged(kind="handshake")["summary"] + said["summary"]
+    assert api.counter("epaulet_tls_handshakes_failed_total") >= 1
+
+    for clock in clocks:
+        clock.set(0)
+    wait_until(lambda: ready(api)[0] == 200, "it to be ready again", 5)
+    assert get("six.default") == 200
+    assert get("api2.default") == 200
+
+
+def test_certificates_that_a_slow_clock_refuses_are_taken_once_it_is_right(lab, binaries):
+    api, api2, clocks = pair(lab, binaries, "24h")
+    CountingApp(api2.pod)
+    clocks[1].set(-BASE - HOUR)  # Now begins the new certificate in an hour.
+    api2.give_identity(api2.mesh.issue("api2"))
+    refused = api2.wait_logged(event="identity_refused")
+    assert "too early" in refused["reasons"], refused
+    time.sleep(2.5)  # longer than from one look to the next
+    assert len(api2.logged(event="identity_refused")) == 1
+    assert api2.counter("epaulet_identity_reloads_total", result="rejected") == 1
+    assert len(api2.logged(event="identity_loaded")) == 1
+    clocks[1].set(0)
+    api2.process.wait_for(lambda: len(api2.logged(event="identity_loaded")) == 2, "the new one")
+    assert not api2.sidecar.admin("/certs").get("refused")
