@@ -36,7 +36,7 @@ bool ends_with_bare_opt(const DnsBytes& query) {
 
 DnsBytes without_bare_opt(DnsBytes query) {
   EPAULET_ASSERT(ends_with_bare_opt(query));
-  query.resize(query.size() - kBareOptBytes);
+  query.erase(query.end() - static_cast<std::ptrdiff_t>(kBareOptBytes), query.end());
   set_u16(query, kAdditionalsAt, 0);
   return query;
 }

@@ -311,7 +311,7 @@ TEST(Codec, a_service_record_is_read_compressed_and_written_uncompressed) {
                       SrvData{1, 2, 8080, name_of("x.example")}}};
   const auto bytes = write_dns_message(message, 512);
   EXPECT_EQ(*read_dns_message(bytes), message);
-  const auto& target = name_of("x.example").wire();
+  const std::string target = name_of("x.example").wire();
   EXPECT_TRUE(std::equal(target.begin(), target.end(),
                          bytes.end() - static_cast<std::ptrdiff_t>(target.size()),
                          [](char a, std::byte b) { return static_cast<std::byte>(a) == b; }));
