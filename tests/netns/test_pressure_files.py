@@ -1,0 +1,55 @@
+"""Certificate files that are cut, or in the middle of being written."""
+
+import time
+
+from lab import wait_until
+from mesh import CountingApp, Mesh, Traffic
+
+RELOADS = "epaulet_identity_reloads_total"
+
+
+def test_half_a_certificate_file_is_refused_and_half_a_bundle_is_not_taken(lab, binaries):
+    mesh = Mesh(lab, binaries)
+    api, api2 = mesh.pair()
+    app = CountingApp(api2.pod)
+    files = api2.sidecar.home / "identity"
+
+    def loaded() -> int:
+        return len(api2.logged(event="identity_loaded"))
+
+    with Traffic(api, "api2.default") as traffic:
+        traffic.wait_answered(20)
+        # Its writer has died: every file in turn, cut to nothing and to a half.
+        for name in ("cert.pem", "key.pem", "ca.pem"):
+            whole = (files / name).read_bytes()
+            for count in (0, len(whole) // 2):
+                refused = len(api2.logged(event="identity_refused"))
+                (files / name).write_bytes(whole[:count])
+                api2.process.wait_for(
+                    lambda: len(api2.logged(event="identity_refused")) > refused, f"a cut {name}"
+                )
+                said = api2.logged(event="identity_refused")[-1]
+                assert name in said["reasons"] and said["level"] == "error", said
+                assert name in api2.sidecar.admin("/certs")["refused"], "and /certs says why"
+            (files / name).write_bytes(whole)
+            wait_until(lambda: not api2.sidecar.admin("/certs").get("refused"), "it whole", 5)
+        assert api2.counter(RELOADS, result="rejected") == 6
+        traffic.wait_answered(20)
+
+        # Its writer is slow: what is there so far is a valid bundle, without the root in use.
+        before = loaded()
+        parts = [(mesh.authority(name) / "ca.pem").read_text() for name in ("next", "ca")]
+        with open(files / "ca.pem", "w") as file:
+            file.write(parts[0])
+            file.flush()
+            time.sleep(1)
+            traffic.wait_answered(20)
+            assert loaded() == before
+            file.write(parts[1])
+        api2.process.wait_for(lambda: loaded() == before + 1, "the whole bundle")
+        api.give_identity(mesh.issue("api"))  # and a handshake under it
+        traffic.wait_answered(20)
+    traffic.assert_flawless()
+    assert not app.repeated()
+    assert api2.counter(RELOADS, result="rejected") == 6
+    assert api2.counter("epaulet_tls_handshakes_failed_total") == 0
