@@ -19,6 +19,8 @@ struct AdminServer::State {
   /// Whether another connection may be served.
   bool make_room() {
     if (count < limits::kAdminConnectionsMax) return true;
+    ++refused;
+    if (on_refused) on_refused();
     AdminConnection* waiting = nullptr;
     connections.for_each([&](AdminConnection& each) {
       if (waiting == nullptr && each.waits_for_client()) waiting = &each;
@@ -48,6 +50,8 @@ struct AdminServer::State {
   Scope scope;
   IntrusiveList<AdminConnection> connections;  // In the order in which they began to wait.
   std::size_t count = 0;
+  std::uint64_t refused = 0;
+  std::function<void()> on_refused;
 
   static Task<void> serve(std::shared_ptr<State> state, StreamPtr stream);
   static Task<void> accept(std::shared_ptr<State> state, Listener& listener);
@@ -84,6 +88,7 @@ AdminServer::AdminServer(Loop& loop, Surface surface, AppProbes* probes)
     : state_(std::make_shared<State>(loop, std::move(surface), probes)) {}
 
 AdminServer::~AdminServer() {
+  state_->on_refused = nullptr;
   state_->scope.cancel({ErrorCode::cancelled, Side::self, Stage::shutdown});
 }
 
@@ -93,6 +98,14 @@ void AdminServer::listen(Listener& listener) {
 
 std::size_t AdminServer::connections() const {
   return state_->count;
+}
+
+std::uint64_t AdminServer::refused() const {
+  return state_->refused;
+}
+
+void AdminServer::set_on_refused(std::function<void()> on_refused) {
+  state_->on_refused = std::move(on_refused);
 }
 
 }  // namespace epaulet::admin

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "admin/app_probes.h"
@@ -26,6 +28,10 @@ class AdminServer {
   void listen(Listener& listener);
 
   [[nodiscard]] std::size_t connections() const;
+  /// Connections reset for want of room since the start: new ones, or silent ones for new ones.
+  [[nodiscard]] std::uint64_t refused() const;
+  /// Hears of each of them.
+  void set_on_refused(std::function<void()> on_refused);
 
  private:
   struct State;

@@ -84,6 +84,7 @@ class Process {
   // start_admin.cc
   [[nodiscard]] std::vector<std::string> unready_reasons() const;
   [[nodiscard]] telemetry::ControlMetrics control_metrics() const;
+  void note_refused_page(std::string_view page);
 
   [[nodiscard]] WallTime wall_now() const { return loop_.wall_now(); }
   template <class Job>
@@ -109,6 +110,7 @@ class Process {
   TimePoint state_tried_at_{};
   std::set<std::string> backends_not_refreshed_;  ///< No server answers for them.
   std::optional<TimePoint> refused_endpoint_at_;  ///< When one was in the log.
+  std::optional<TimePoint> refused_page_at_;
   std::string rejection_;  ///< Why the file at hand is not in force; empty if it is.
   WallTime started_at_{};
   WallTime configured_at_{};

@@ -44,6 +44,9 @@ telemetry::ControlMetrics Process::control_metrics() const {
     metrics.identity_not_after = context->identity().not_after();
   metrics.identity_loaded = counts_.identity_loaded;
   metrics.identity_rejected = counts_.identity_rejected;
+  metrics.pages = {{"admin", admin_->admin->refused()},
+                   {"metrics", admin_->metrics_server->refused()},
+                   {"health", admin_->health->refused()}};
   const auto& looks = endpoints_->looks();
   metrics.looks_answered = looks.answered;
   metrics.looks_unknown = looks.unknown;
@@ -58,6 +61,16 @@ telemetry::ControlMetrics Process::control_metrics() const {
     metrics.endpoints.push_back({status.set->backend, status.set->endpoints.size()});
   }
   return metrics;
+}
+
+void Process::note_refused_page(std::string_view page) {
+  constexpr std::chrono::seconds kEvery{10};  // The metrics count them all.
+  if (refused_page_at_ && loop_.now() < *refused_page_at_ + kEvery) return;
+  refused_page_at_ = loop_.now();
+  shards_.front()->log().warning(
+      wall_now(), "page_connection_refused",
+      "so many connections to the admin, metrics or health port that one of them was reset",
+      {{"page", page}});
 }
 
 void Process::start_admin() {
@@ -94,6 +107,10 @@ void Process::start_admin() {
                                     telemetry::Metrics::kContentType));
   parts.health = std::make_unique<admin::AdminServer>(loop_, admin::health_surface(readiness),
                                                       parts.probes.get());
+
+  parts.admin->set_on_refused([this] { note_refused_page("admin"); });
+  parts.metrics_server->set_on_refused([this] { note_refused_page("metrics"); });
+  parts.health->set_on_refused([this] { note_refused_page("health"); });
 
   const auto listen = [&](admin::AdminServer& server, const char* name) {
     const int descriptor = listeners_.descriptor(name, 0);

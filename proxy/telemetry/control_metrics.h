@@ -47,6 +47,12 @@ struct ControlMetrics {
   };
   std::vector<DnsQueries> dns_queries;
 
+  struct Pages {
+    std::string_view name;
+    std::uint64_t refused = 0;
+  };
+  std::vector<Pages> pages;  ///< Of the admin, metrics and health ports.
+
   struct Endpoints {
     std::string backend;
     std::size_t count = 0;

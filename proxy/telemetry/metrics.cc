@@ -179,6 +179,11 @@ void add_control(MetricFamilies& out, const ControlMetrics& control) {
                 {{"result", each.result}}, as_double(each.count));
   }
   add_discovery(out, control);
+  for (const auto& each : control.pages) {
+    out.counter("epaulet_page_connections_refused_total",
+                "Connections reset because the port of our own pages had as many as it may",
+                {{"page", each.name}}, as_double(each.refused));
+  }
   out.gauge("process_start_time_seconds", "When the process started", {},
             seconds_since_epoch(control.started));
 }

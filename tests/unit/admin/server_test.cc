@@ -139,7 +139,12 @@ TEST_F(AdminServerTest, lets_a_newcomer_in_when_all_places_are_taken_by_silent_c
   for (std::size_t i = 0; i < limits::kAdminConnectionsMax; ++i) silent.push_back(connect());
   silent[0]->write(std::string(kGet));  // It has waited for the shortest time now.
   EXPECT_EQ(server->connections(), limits::kAdminConnectionsMax);
+  EXPECT_EQ(server->refused(), 0u);
+  unsigned told = 0;
+  server->set_on_refused([&told] { ++told; });
   EXPECT_EQ(body(get("/page")), "a page\n");
+  EXPECT_EQ(server->refused(), 1u);
+  EXPECT_EQ(told, 1u);
   EXPECT_EQ(server->connections(), limits::kAdminConnectionsMax - 1) << "and left again";
   EXPECT_FALSE(silent[0]->closed());
   EXPECT_TRUE(silent[1]->closed()) << "who has waited longest makes room";
