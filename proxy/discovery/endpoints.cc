@@ -7,7 +7,7 @@ namespace {
 
 /// Several changes in a row become one write.
 constexpr std::chrono::milliseconds kSaveDelay{200};
-constexpr std::chrono::seconds kSaveRetry{10};
+constexpr std::chrono::seconds kSaveRetry{5};
 
 Endpoints::MakeSource static_and_dns(Loop& loop, Resolver& resolver,
                                      const std::shared_ptr<DnsLooks>& looks) {

@@ -87,7 +87,7 @@ void Process::note_state(StateFile which, const std::optional<Error>& error) {
 
 /// A full disk may be emptied. Endpoints do the same for their file.
 void Process::write_state_again() {
-  constexpr std::chrono::seconds kEvery{10};
+  constexpr std::chrono::seconds kEvery{5};
   if (loop_.now() - state_tried_at_ < kEvery) return;
   state_tried_at_ = loop_.now();
   virtual_addresses_.write_again();

@@ -93,7 +93,7 @@ def test_a_disk_that_is_full_or_read_only_costs_the_memory_alone(lab, binaries):
         # There is room again, and nobody says so.
         disk.empty()
         wait_until(
-            lambda: said("state_kept") == 1, "the state to be kept", 13
+            lambda: said("state_kept") == 1, "the state to be kept", 9
         )
         assert disk.remembered() == [f"{api2.pod.ipv4}:8080"]
         assert disk.path("virtual_addresses.json").stat().st_size > 0
