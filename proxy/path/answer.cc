@@ -35,8 +35,9 @@ bool reader_may_know(const Exchange& exchange) {
 }  // namespace
 
 Task<Result<void>> answer(Exchange& exchange, const Error& error, bool may_keep) {
-  // Nobody is there to read it.
-  if (error.code == ErrorCode::downstream_reset || error.code == ErrorCode::downstream_aborted) {
+  // Nobody is there to read it, or half an informational answer stands before it.
+  if (error.code == ErrorCode::downstream_reset || error.code == ErrorCode::downstream_aborted ||
+      exchange.server.writer().broken()) {
     exchange.server.writer().abort(error);
     co_return error;
   }

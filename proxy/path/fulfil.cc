@@ -173,6 +173,8 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
       const bool callers_fault = failure.error.code == ErrorCode::body_timeout;
       co_return callers_fault ? failure.error : *exchange.scope->cancelled();
     }
+    // Half an informational answer went out: another attempt's would stand behind it.
+    if (exchange.server.writer().broken()) co_return failure.error;
     if (race) {
       worker.telemetry.count(Counter::reuse_race_saved);
       --exchange.record.attempts;  // The same attempt, on a connection that is alive.

@@ -17,7 +17,8 @@ Bytes BodyWriter::begin(std::size_t head_bytes, Framing::Kind kind) {
   return head_.span().first(head_bytes);
 }
 
-Error BodyWriter::translate(const Error& error) const {
+Error BodyWriter::failed(const Error& error) {
+  broken_ = true;
   Error translated = error;
   translated.side = side_;
   translated.stage = Stage::send;
@@ -35,7 +36,7 @@ Task<Result<void>> BodyWriter::flush(Scope& scope) {
   wrote_ = true;
   const auto written = co_await write_all(stream_, buffers, scope);
   head_.reset();
-  if (!written) co_return translate(written.error());
+  if (!written) co_return failed(written.error());
   co_return Result<void>();
 }
 
@@ -65,7 +66,7 @@ Task<Result<void>> BodyWriter::push(Chunk chunk, Scope& scope) {
     wrote_ = true;
     const auto written = co_await write_all(stream_, std::span(buffers).first(count), scope);
     head_.reset();
-    if (!written) co_return translate(written.error());
+    if (!written) co_return failed(written.error());
   }
   bytes_ += chunk.bytes.size();
   complete_ = chunk.end;

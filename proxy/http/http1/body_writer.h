@@ -29,10 +29,13 @@ class BodyWriter final : public BodySink {
   /// Some byte of the message was handed to the transport.
   [[nodiscard]] bool wrote_anything() const { return wrote_; }
   [[nodiscard]] bool aborted() const { return aborted_; }
+  /// A write failed or was given up: the receiver may have a part of it, and can be told nothing
+  /// more, of this message or another.
+  [[nodiscard]] bool broken() const { return broken_; }
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
 
  private:
-  [[nodiscard]] Error translate(const Error& error) const;
+  [[nodiscard]] Error failed(const Error& error);
 
   ByteStream& stream_;
   Side side_;
@@ -43,6 +46,7 @@ class BodyWriter final : public BodySink {
   bool complete_ = false;
   bool wrote_ = false;
   bool aborted_ = false;
+  bool broken_ = false;
 };
 
 }  // namespace epaulet::http::http1
