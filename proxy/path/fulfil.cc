@@ -160,7 +160,11 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
       }
       co_await attempt->finish();
       attempt.reset();
-      if (upstream->http.reusable()) worker.pool.put(std::move(upstream));
+      if (upstream->http.reusable()) {
+        const auto key = upstream->key();
+        worker.pool.put(std::move(upstream), worker.dial_gate.is_waited_at(key));
+        worker.dial_gate.came_free(key);
+      }
       co_return ended;
     }
     if (attempt) co_await attempt->stop(failure.error);

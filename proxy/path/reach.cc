@@ -104,20 +104,25 @@ Task<Result<upstream::ConnectionPtr>> obtain(Worker& worker, View& view, Hop hop
                                              bool fresh, Duration connect_timeout,
                                              telemetry::Trace& trace, Scope& scope) {
   const auto key = pool_key(worker, view.snapshot(), hop);
-  if (!fresh) {
-    if (auto pooled = worker.pool.take(key, cautious)) {
-      const auto idle = std::chrono::duration_cast<std::chrono::microseconds>(worker.loop.now() -
-                                                                              pooled->idle_since());
-      trace.add(worker.loop.now(), Stage::connect, Event::connection_reused,
-                static_cast<std::uint32_t>(idle.count()));
-      co_return pooled;
-    }
-  }
+  const auto pooled = [&]() -> upstream::ConnectionPtr {
+    if (fresh) return nullptr;
+    auto taken = worker.pool.take(key, cautious);
+    if (!taken) return nullptr;
+    const auto idle = std::chrono::duration_cast<std::chrono::microseconds>(worker.loop.now() -
+                                                                            taken->idle_since());
+    trace.add(worker.loop.now(), Stage::connect, Event::connection_reused,
+              static_cast<std::uint32_t>(idle.count()));
+    return taken;
+  };
+  if (auto taken = pooled()) co_return taken;
   // Queued under the request's deadline; only dialling is under the connect timeout.
   auto permit = co_await permit_for(worker, view.snapshot(), hop, scope);
   if (!permit) co_return permit.error();
   Scope connecting(scope);
   connecting.set_deadline(worker.loop.now() + connect_timeout, connect_timed_out());
+  const auto turn = co_await worker.dial_gate.enter(key, connecting);
+  if (!turn) co_return turn.error();
+  if (auto taken = pooled()) co_return taken;
   trace.add(worker.loop.now(), Stage::connect, Event::dialling, hop.endpoint_id);
   auto plan = plan_for(view.snapshot(), hop, detect::MeshProtocol::http1);
   auto dialled = co_await upstream::dial(worker.dialer, worker.tls, worker.telemetry, trace,

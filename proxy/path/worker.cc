@@ -77,7 +77,8 @@ Worker::Worker(Loop& loop_, Dialer& dialer_, upstream::MeshTls& tls_,
       root(loop_),
       inbound_idle(root),
       view(new View(std::move(snapshot), loop_.random())),
-      pool(loop_, telemetry_) {}
+      pool(loop_, telemetry_),
+      dial_gate(loop_) {}
 
 void Worker::set_snapshot(SnapshotPtr snapshot) {
   ViewPtr next(new View(std::move(snapshot), loop.random()));

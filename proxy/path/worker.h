@@ -14,6 +14,7 @@
 #include "policy/token_cache.h"
 #include "runtime/scope.h"
 #include "telemetry/telemetry.h"
+#include "upstream/dial_gate.h"
 #include "upstream/mesh_tls.h"
 #include "upstream/pool.h"
 
@@ -128,6 +129,7 @@ struct Worker {
   ViewPtr view;
   TokenCache tokens;
   upstream::Pool pool;
+  upstream::DialGate dial_gate;
 };
 
 }  // namespace epaulet::path

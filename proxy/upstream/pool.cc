@@ -65,10 +65,10 @@ ConnectionPtr Pool::take(const PoolKey& key, bool cautious) {
   return nullptr;
 }
 
-void Pool::put(ConnectionPtr connection) {
+void Pool::put(ConnectionPtr connection, bool awaited) {
   if (!connection->http.reusable() || loop_.now() >= connection->not_after) return;
   if (idle_count_ >= idle_max_) return;
-  if (connection->permit_.contended()) return;  // Its permit goes to whoever waits for one.
+  if (!awaited && connection->permit_.contended()) return;
   Bucket& bucket = buckets_[connection->key()];
   if (bucket.count >= limits::kIdleConnectionsPerEndpointMax) return;
   connection->http.reader().watch();

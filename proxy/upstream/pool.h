@@ -70,8 +70,9 @@ class Pool final : private Timer {
   /// The one idle for the shortest time, or nullptr. `cautious`: the request could not be sent
   /// again, so only connections that are far from the peer's idle limit.
   [[nodiscard]] ConnectionPtr take(const PoolKey& key, bool cautious);
-  /// Keeps it if there is room.
-  void put(ConnectionPtr connection);
+  /// Keeps it if there is room. Where a permit is waited for, its own goes to whoever waits, unless
+  /// the connection is `awaited` by somebody who has a permit and gives that back.
+  void put(ConnectionPtr connection, bool awaited = false);
   /// The peer said `Keep-Alive: timeout=N`.
   void learn(const PoolKey& key, std::chrono::nanoseconds peer_timeout);
 

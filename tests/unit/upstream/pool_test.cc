@@ -353,6 +353,18 @@ TEST_F(PoolTest, keeps_none_while_somebody_waits_for_its_permit) {
   EXPECT_EQ(limit->in_use(), 0U);
 }
 
+TEST_F(PoolTest, keeps_one_that_is_awaited_whoever_waits_for_a_permit) {
+  const auto limit = std::make_shared<ConnectionLimit>(1, 10);
+  auto connection = connect(key_of(1), limit->try_acquire());
+  bool got = false;
+  loop_.spawn(acquire(*limit, scope_, got));
+  pool_->put(std::move(connection), true);
+  EXPECT_EQ(pool_->idle(), 1U);
+  pool_->take(key_of(1), false).reset();
+  loop_.run_until_quiet();
+  EXPECT_TRUE(got);
+}
+
 TEST_F(PoolTest, closes_the_longest_idle_one_of_a_backend_when_asked) {
   EXPECT_FALSE(pool_->close_one(1));
   put_new(key_of(2));
