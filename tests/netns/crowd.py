@@ -5,7 +5,8 @@
 Callers: `knock` dials `rate` times a second, asks, and leaves with whatever comes. `trickle` keeps
 `count` connections: `text`, of which the first `at_once` bytes together and then one each `every`
 seconds. `deaf` keeps `count` connections that send `text` and never read; with `upload`, that send
-on and on. What ends is dialled anew. Apps: `bare` listens on `port` and, with `reset`, resets
+on and on. What ends is dialled anew. `burst` dials `count` times in a second, each asking once, and
+then prints how many ended how, once all have. Apps: `bare` listens on `port` and, with `reset`, resets
 every connection at once; with `hears` 0 reads nothing; after `life` seconds closes; with `body`
 answers what it hears by so many bytes.
 """
@@ -13,6 +14,7 @@ answers what it hears by so many bytes.
 import collections
 import contextlib
 import json
+import resource
 import select
 import selectors
 import socket
@@ -24,6 +26,7 @@ from pathlib import Path
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: crowd\r\nConnection: close\r\n\r\n"
 PROXY_UID = 1337  # what it dials is not redirected
+BURST_PATIENCE = 30.0
 
 
 @contextlib.contextmanager
@@ -40,6 +43,12 @@ def crowd(pod, do: str, address: str = "", port: int = 0, uid: int = 0, **more) 
         process.stop()
 
 
+def become_of(process) -> dict:
+    """What a burst says at its end: {"200": ..., "reset": ..., "hanging": ..., ...}."""
+    process.wait_for(lambda: process.json_lines(), "the burst to end", BURST_PATIENCE + 10)
+    return process.json_lines()[0]
+
+
 def begin_dial(want: dict) -> socket.socket:
     family = socket.AF_INET6 if ":" in want["address"] else socket.AF_INET
     channel = socket.socket(family, socket.SOCK_STREAM)
@@ -49,14 +58,17 @@ def begin_dial(want: dict) -> socket.socket:
 
 
 class Knockers:
-    """Connections that ask once."""
+    """Connections that ask once; `ended` counts how."""
 
     def __init__(self, want: dict):
         self.want = want
         self.waiting = selectors.DefaultSelector()
+        self.open = 0
+        self.ended: collections.Counter[str] = collections.Counter()
 
     def add(self) -> None:
         self.waiting.register(begin_dial(self.want), selectors.EVENT_WRITE)
+        self.open += 1
 
     def look(self, seconds: float) -> None:
         for key, events in self.waiting.select(max(0.0, seconds)):
@@ -66,11 +78,16 @@ class Knockers:
                     channel.send(REQUEST)
                     self.waiting.modify(channel, selectors.EVENT_READ)
                     continue
-                channel.recv(1 << 14)
+                data = channel.recv(1 << 14)
+                end = data.split()[1].decode() if data.startswith(b"HTTP/1.1 ") else "fin"
             except BlockingIOError:
                 continue
-            except OSError:
-                pass
+            except (ConnectionResetError, BrokenPipeError):
+                end = "reset"
+            except OSError as error:
+                end = type(error).__name__
+            self.ended[end] += 1
+            self.open -= 1
             self.waiting.unregister(channel)
             channel.close()
 
@@ -84,6 +101,22 @@ def knock(want: dict) -> None:
             due += 1 / want["rate"]
             callers.add()
         callers.look(due - time.monotonic())
+
+
+def burst(want: dict) -> None:
+    callers, count = Knockers(want), want["count"]
+    print("at it", flush=True)
+    begin = time.monotonic()
+    for number in range(count):
+        callers.add()
+        if number % 50 == 0:
+            callers.look(begin + number / count - time.monotonic())
+    offered = time.monotonic() - begin
+    while callers.open and time.monotonic() - begin < BURST_PATIENCE:
+        callers.look(0.2)
+    told = {"offered": round(offered, 2), "took": round(time.monotonic() - begin, 2)}
+    print(json.dumps({**callers.ended, **told, "hanging": callers.open}), flush=True)
+    time.sleep(3600)
 
 
 def trickle(want: dict) -> None:
@@ -186,4 +219,7 @@ def bare(want: dict) -> None:
 
 if __name__ == "__main__":
     wanted = json.loads(sys.argv[1])
-    {"knock": knock, "trickle": trickle, "deaf": deaf, "bare": bare}[wanted["do"]](wanted)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    roles = {"knock": knock, "burst": burst, "trickle": trickle, "deaf": deaf, "bare": bare}
+    roles[wanted["do"]](wanted)

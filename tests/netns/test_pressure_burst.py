@@ -1,0 +1,92 @@
+"""Under pressure: ten thousand connections in a second."""
+
+import contextlib
+import re
+import threading
+import time
+from pathlib import Path
+
+from bystander import Bystander
+from crowd import become_of, crowd
+from lab import request, wait_until
+from mesh import CALLEE, CALLER, HEALTH, Mesh
+
+CONNECTIONS = 10_000
+DOWNSTREAM = 1000
+KIB_FOR_EACH = 64  # of those served at once: limits::kConnectionMemoryBytes
+STEADY = 500  # a second, where p99 is measured: more takes all of two cores, whoever is asked
+WINDOW_SECONDS = 1.0
+LIMITS = f"workers: 1\nlimits: {{ downstream: {DOWNSTREAM} }}\n"
+PERMISSIVE = LIMITS + CALLEE.replace("strict", "permissive").replace("[mesh]", "[anyone]")
+
+
+def resident_kib(member) -> int:
+    status = Path(f"/proc/{member.process.pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1])
+
+
+@contextlib.contextmanager
+def probing(pod):
+    """Whether it is ready, asked all the time: (status, seconds) of each probe."""
+    probes: list[tuple[int, float]] = []
+    over = threading.Event()
+
+    def probe() -> None:
+        while not over.wait(0.05):
+            begin = time.monotonic()
+            status = request(pod, "127.0.0.1", HEALTH, "/ready").status
+            probes.append((status, time.monotonic() - begin))
+
+    thread = threading.Thread(target=probe)
+    thread.start()
+    try:
+        yield probes
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_ten_thousand_in_a_second_are_served_or_refused(lab, binaries):
+    mesh = Mesh(lab, binaries)
+    api, api2 = mesh.pair(LIMITS + "timeouts: { request: 5s }\n" + CALLER, PERMISSIVE)
+    outside, bare = lab.pod("outside"), lab.pod("bare")
+    address = api.address_of("api2.default")
+
+    def offer(member, direction: str, pod, to: str, port: int) -> None:
+        def count(name: str, **labels: str) -> float:
+            return member.counter(f"epaulet_{name}_total", **labels)
+
+        accepted = count("connections", direction=direction)
+        refused = count("connections_refused", reason="overload")
+        requests = count("requests", direction=direction)
+        with probing(member.pod) as probes, crowd(pod, "burst", to, port, count=CONNECTIONS) as one:
+            told = become_of(one)
+        print(f"# {direction}: {told}")
+        assert told["hanging"] == 0, told
+        answers = {"200", "502", "503", "504", "reset"}
+        assert set(told) <= answers | {"offered", "took", "hanging"}, told
+        assert told["200"] > 0
+        assert count("connections_refused", reason="overload") - refused == told.get("reset", 0)
+        assert count("connections", direction=direction) - accepted >= CONNECTIONS - told.get("reset", 0)
+        assert count("requests", direction=direction) - requests >= CONNECTIONS - told.get("reset", 0)
+        assert all(status == 200 and seconds < 1.0 for status, seconds in probes), max(probes)
+
+        wait_until(lambda: member.counter("epaulet_requests_active") <= 1, "all to have gone", 5)
+
+    with contextlib.ExitStack() as stack:
+        others = stack.enter_context(Bystander(api, api2))
+        offer(api2, "inbound", outside, api2.pod.ipv4, 8080)
+        before = resident_kib(api)
+        offer(api, "outbound", api.pod, address, 80)
+        after = resident_kib(api)
+        assert after - before <= DOWNSTREAM * KIB_FOR_EACH
+        offer(api, "outbound", api.pod, address, 80)
+        again = resident_kib(api)
+        print(f"# {before} KiB before, {after} after, {again} after the second")
+        assert again <= after * 1.1, "what the first one took serves the second"
+        stack.enter_context(crowd(bare, "bare", port=9, reset=True))
+        others.assert_unharmed(
+            lambda: crowd(outside, "knock", api2.pod.ipv4, 8080, rate=STEADY),
+            lambda: crowd(outside, "knock", bare.ipv4, 9, rate=STEADY),
+            WINDOW_SECONDS,
+        )
