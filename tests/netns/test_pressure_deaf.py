@@ -30,6 +30,7 @@ GET = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 POST = f"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {BODY_BYTES}\r\n\r\n"
 CALLERS = 30  # that read nothing, and as many whose app reads nothing
 BYTES_FOR_EACH = 96 << 10  # of the sidecar's own memory: its blocks, what is kept for a retry
+FEW = 8  # where p99 is measured: each fills megabytes of the kernel's buffers, again and again
 WINDOW_SECONDS = 1.0
 
 
@@ -113,10 +114,10 @@ def test_many_that_never_read_hold_a_few_blocks_each(lab, binaries):
     outside, bare = lab.pod("outside"), lab.pod("bare")
 
     @contextlib.contextmanager
-    def deaf(address: str):
+    def deaf(address: str, count: int):
         with (
-            crowd(outside, "deaf", address, HTTP_PORT, count=CALLERS, text=GET),
-            crowd(outside, "deaf", address, UPLOAD_PORT, count=CALLERS, text=POST, upload=True),
+            crowd(outside, "deaf", address, HTTP_PORT, count=count, text=GET),
+            crowd(outside, "deaf", address, UPLOAD_PORT, count=count, text=POST, upload=True),
         ):
             yield
 
@@ -126,7 +127,7 @@ def test_many_that_never_read_hold_a_few_blocks_each(lab, binaries):
             stack.enter_context(crowd(pod, "bare", port=HTTP_PORT, body=BODY_BYTES, life=life))
             stack.enter_context(crowd(pod, "bare", port=UPLOAD_PORT, hears=0, life=life))
         before = resident_bytes(api2)
-        with deaf(api2.pod.ipv4):
+        with deaf(api2.pod.ipv4, CALLERS):
             wait_until(
                 lambda: api2.counter("epaulet_requests_active") >= 2 * CALLERS, "all at once", 5
             )
@@ -145,5 +146,5 @@ def test_many_that_never_read_hold_a_few_blocks_each(lab, binaries):
             )
         wait_until(lambda: api2.counter("epaulet_requests_active") <= 1, "them to have gone", 3)
         others.assert_unharmed(
-            lambda: deaf(api2.pod.ipv4), lambda: deaf(bare.ipv4), WINDOW_SECONDS
+            lambda: deaf(api2.pod.ipv4, FEW), lambda: deaf(bare.ipv4, FEW), WINDOW_SECONDS
         )
