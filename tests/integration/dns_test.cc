@@ -541,7 +541,7 @@ TEST_F(InPodDnsTest, a_service_is_unknown_until_its_record_appears_and_works_wit
             "service api2.default is configured but has never had an endpoint (asked for A "
             "api2.default)");
 
-  nameserver.answer_address("api2.default.svc.cluster.local", "127.0.0.1");
+  nameserver.answer_address("api2.default.svc.cluster.local", "192.0.2.2");
   const auto appeared = std::chrono::steady_clock::now();
   DnsMessage answer;
   do {
