@@ -615,7 +615,7 @@ TEST_F(InPodDnsTest, edns_saves_tcp_on_both_sides) {
 TEST_F(InPodDnsTest, a_client_with_edns_is_served_though_the_upstream_knows_none) {
   Nameserver nameserver(Nameserver::Mood::without_edns);
   nameserver.answer_address("example.com", "192.0.2.1");
-  nameserver.answer_address("api2.default.svc.cluster.local", "127.0.0.1");
+  nameserver.answer_address("api2.default.svc.cluster.local", "192.0.2.2");
   start({nameserver.address()});
   EXPECT_EQ(ask("api2.default").answers.size(), 1u);
   auto query = query_message("eXample.COM");
