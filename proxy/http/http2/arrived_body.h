@@ -1,0 +1,64 @@
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+
+#include "http/http2/session.h"
+#include "http/stream.h"
+#include "io/block.h"
+#include "runtime/event.h"
+
+namespace epaulet::http::http2 {
+
+/// Opens a stream's window again.
+class WindowOpener {
+ public:
+  virtual void open_window(std::size_t bytes) = 0;
+
+ protected:
+  ~WindowOpener() = default;
+};
+
+/// What of a stream's body has arrived and was not read: at most the stream's window. Pulling opens
+/// the window again, so who does not pull holds the sender of this stream back, and nobody else.
+class ArrivedBody final : public MessageReader {
+ public:
+  /// `window` outlives this.
+  ArrivedBody(Loop& loop, WindowOpener& window) : window_(window), news_(loop) {}
+
+  Task<Result<Chunk>> pull(Scope& scope) override;
+  [[nodiscard]] bool ready() const override { return news_.is_set(); }
+  void abort(const Error&) override {}
+  [[nodiscard]] bool complete() const override { return complete_; }
+  [[nodiscard]] std::uint64_t bytes() const override { return bytes_; }
+  void finish() override { release(); }
+
+  // For the stream.
+
+  void add(ConstBytes data);
+  void add_trailers(std::string_view lines) { trailers_ = lines; }
+  void end();
+  void fail(const Error& why);
+  [[nodiscard]] bool ended() const { return ended_; }
+
+ private:
+  struct Piece {
+    Block block;
+    std::size_t size = 0;
+  };
+  void release();
+  void tell();
+
+  WindowOpener& window_;
+  Event news_;  ///< Set while pull() would not wait.
+  std::deque<Piece> pieces_;
+  bool lent_ = false;  ///< The first piece is in the reader's hands.
+  std::string trailers_;
+  std::uint64_t bytes_ = 0;
+  bool ended_ = false;
+  bool complete_ = false;
+  std::optional<Error> error_;
+};
+
+}  // namespace epaulet::http::http2

@@ -1,0 +1,91 @@
+#include "http/http2/field_list.h"
+
+#include "base/ascii.h"
+#include "base/assert.h"
+#include "http/http1/field_lines.h"
+#include "http/http1/target.h"
+
+namespace epaulet::http::http2 {
+namespace {
+
+/// RFC 9113 section 8.2.2; `TE` may say `trailers` and nothing else.
+bool is_connection_specific(FieldId id, std::string_view value) {
+  if (id == FieldId::te) return !equals_ignore_case(value, "trailers");
+  return id == FieldId::connection || id == FieldId::keep_alive ||
+         id == FieldId::proxy_connection || id == FieldId::transfer_encoding ||
+         id == FieldId::upgrade;
+}
+
+std::size_t name_bytes(const Head& head) {
+  std::size_t bytes = head.added.lines().size();
+  for (const Field& field : head.fields) bytes += field.name.size();
+  return bytes;
+}
+
+}  // namespace
+
+void FieldList::begin(std::size_t names) {
+  fields_.clear();
+  names_.clear();
+  names_.reserve(names);  // Views into it must not move.
+}
+
+void FieldList::request(const RequestHead& head, std::string_view scheme) {
+  begin(name_bytes(head));
+  const auto target = http1::forwarded_target(head);
+  path_.assign(target.first).append(target.second);
+  const bool connect = head.method == Method::connect;
+  fields_.push_back({":method", head.method_text});
+  if (!connect) {
+    fields_.push_back({":scheme", scheme});
+    fields_.push_back({":path", path_});
+  }
+  const Field* const host = head.find(FieldId::host);
+  const auto authority = host != nullptr ? host->value : head.authority;
+  if (!authority.empty()) fields_.push_back({":authority", authority});
+  put_head(head);
+}
+
+void FieldList::response(const ResponseHead& head) {
+  begin(name_bytes(head));
+  status_ = std::to_string(head.status);
+  fields_.push_back({":status", status_});
+  put_head(head);
+}
+
+void FieldList::trailers(std::string_view lines) {
+  begin(lines.size());
+  while (!lines.empty()) {
+    const auto end = lines.find("\r\n");
+    put_line(lines.substr(0, end));
+    lines.remove_prefix(end == std::string_view::npos ? lines.size() : end + 2);
+  }
+}
+
+void FieldList::put_head(const Head& head) {
+  for (const Field& field : head.fields) {
+    if (field.removed || field.id == FieldId::host) continue;
+    if (!is_connection_specific(field.id, field.value)) put(field.name, field.value);
+  }
+  auto lines = head.added.lines();
+  while (!lines.empty()) {
+    const auto end = lines.find("\r\n");
+    put_line(lines.substr(0, end));
+    lines.remove_prefix(end == std::string_view::npos ? lines.size() : end + 2);
+  }
+}
+
+void FieldList::put_line(std::string_view line) {
+  Field field;
+  if (http1::parse_field_line(line, field) != http1::Fault::none) return;
+  if (!is_connection_specific(field.id, field.value)) put(field.name, field.value);
+}
+
+void FieldList::put(std::string_view name, std::string_view value) {
+  EPAULET_ASSERT(names_.size() + name.size() <= names_.capacity());
+  const auto at = names_.size();
+  for (const char c : name) names_.push_back(to_lower(c));
+  fields_.push_back({std::string_view(names_).substr(at), value});
+}
+
+}  // namespace epaulet::http::http2

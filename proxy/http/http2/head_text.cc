@@ -1,0 +1,130 @@
+#include "http/http2/head_text.h"
+
+#include "base/ascii.h"
+#include "http/http1/field_lines.h"
+#include "http/http1/head_parser.h"
+#include "http/http1/trailers.h"
+
+namespace epaulet::http::http2 {
+namespace {
+
+constexpr std::size_t kLineOverhead = 4;  // ": " and CRLF
+constexpr std::size_t kStartLineOverhead = 32;
+
+bool may_have_body(std::uint16_t status, Method request_method) {
+  return status >= 200 && status != 204 && status != 304 && request_method != Method::head;
+}
+
+}  // namespace
+
+void HeadText::begin(Kind kind) {
+  kind_ = kind;
+  for (auto* part : {&method_, &authority_, &path_, &status_, &cookie_, &lines_}) part->clear();
+  fields_ = 0;
+  host_seen_ = too_large_ = malformed_ = false;
+}
+
+void HeadText::add(std::string_view name, std::string_view value) {
+  const std::size_t held = kStartLineOverhead + method_.size() + authority_.size() + path_.size() +
+                           cookie_.size() + lines_.size();
+  ++fields_;
+  if (held + name.size() + value.size() + kLineOverhead > limits_.bytes ||
+      fields_ > limits_.fields) {
+    too_large_ = true;
+    return;
+  }
+  // nghttp2 takes none of these either. A line more would be a field more.
+  constexpr std::string_view kLineBreakers("\r\n\0", 3);
+  for (const auto part : {name, value}) {
+    malformed_ = malformed_ || part.find_first_of(kLineBreakers) != std::string_view::npos;
+  }
+  if (malformed_) return;
+  if (name == ":method") {
+    method_ = value;
+  } else if (name == ":path") {
+    path_ = value;
+  } else if (name == ":authority") {
+    authority_ = value;
+  } else if (name == ":status") {
+    status_ = value;
+    kind_ = Kind::response;  // Also behind informational ones, which is no trailer section then.
+  } else if (name.starts_with(':')) {
+    return;  // :scheme. Which one is served is the connection's matter.
+  } else if (name == "cookie") {
+    if (!cookie_.empty()) cookie_ += "; ";
+    cookie_ += value;
+  } else {
+    const bool host = name == "host" && kind_ == Kind::request;
+    if (host && !authority_.empty() && !host_seen_ && equals_ignore_case(value, authority_)) return;
+    host_seen_ = host_seen_ || host;
+    lines_.append(name).append(": ").append(value).append("\r\n");
+  }
+}
+
+ConstBytes HeadText::assemble() {
+  text_.clear();
+  if (kind_ == Kind::request) {
+    const bool connect = method_ == "CONNECT";
+    text_.append(method_).append(" ").append(connect ? authority_ : path_).append(" HTTP/1.1\r\n");
+    // A Host that says otherwise stands in lines_ too: the parser refuses two.
+    if (!authority_.empty()) text_.append("host: ").append(authority_).append("\r\n");
+  } else {
+    text_.append("HTTP/1.1 ").append(status_).append(" \r\n");
+  }
+  text_ += lines_;
+  if (!cookie_.empty()) text_.append("cookie: ").append(cookie_).append("\r\n");
+  text_ += "\r\n";
+  return as_bytes(text_);
+}
+
+Result<void> HeadText::to_request(RequestHead& head, bool end) {
+  using http1::Fault;
+  using http1::MessageKind;
+  if (too_large_) return http1::too_large(MessageKind::request, Fault::too_many_bytes);
+  if (malformed_) return http1::malformed(MessageKind::request, Fault::field_value);
+  if (const auto parsed = http1::parse_request_head(assemble(), limits_, head); !parsed)
+    return parsed;
+  if (end) {
+    head.framing = {};
+    head.expects_continue = false;
+  } else if (head.framing.kind == Framing::Kind::none &&
+             head.find(FieldId::content_length) == nullptr) {
+    head.framing.kind = Framing::Kind::chunked;
+    head.added.add("Transfer-Encoding", "chunked");
+  }
+  return {};
+}
+
+Result<void> HeadText::to_response(ResponseHead& head, Method request_method, bool end) {
+  using http1::Fault;
+  using http1::MessageKind;
+  if (too_large_) return http1::too_large(MessageKind::response, Fault::too_many_bytes);
+  if (malformed_) return http1::malformed(MessageKind::response, Fault::field_value);
+  const auto parsed = http1::parse_response_head(assemble(), limits_, request_method, head);
+  if (!parsed) return parsed;
+  head.keep_alive = true;  // The end of this body is not the end of the connection.
+  if (end && !head.informational()) {
+    head.framing = {};
+    if (may_have_body(head.status, request_method) &&
+        head.find(FieldId::content_length) == nullptr) {
+      head.added.add("Content-Length", "0");
+    }
+  }
+  return {};
+}
+
+std::string_view HeadText::to_trailers() {
+  text_.clear();
+  std::string_view rest = malformed_ || too_large_ ? std::string_view() : lines_;
+  while (!rest.empty()) {
+    const auto line_end = rest.find("\r\n");
+    const auto line = rest.substr(0, line_end);
+    rest.remove_prefix(line_end + 2);
+    Field field;
+    if (http1::parse_field_line(line, field) == http1::Fault::none && http1::may_be_trailer(field))
+      text_.append(line).append("\r\n");
+  }
+  return text_;
+}
+
+}  // namespace epaulet::http::http2

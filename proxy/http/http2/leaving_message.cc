@@ -1,0 +1,73 @@
+#include "http/http2/leaving_message.h"
+
+namespace epaulet::http::http2 {
+
+FieldList& LeavingMessage::begin() {
+  head_waits_ = true;
+  bytes_ = 0;
+  complete_ = wrote_ = false;
+  return fields_;
+}
+
+Result<void> LeavingMessage::send_head(bool end) {
+  if (!head_waits_) return {};
+  head_waits_ = false;
+  if (error_) return *error_;
+  const auto sent = sender_.send_head(fields_.fields(), end);
+  wrote_ = sent.has_value();
+  return sent;
+}
+
+Task<Result<void>> LeavingMessage::flush(Scope&) {
+  co_return send_head(false);
+}
+
+Task<Result<void>> LeavingMessage::push(Chunk chunk, Scope& scope) {
+  const bool head_alone = head_waits_ && chunk.end && chunk.bytes.empty() && chunk.trailers.empty();
+  const auto sent = send_head(head_alone);
+  if (!sent) co_return sent.error();
+  if (head_alone) {
+    complete_ = true;
+    co_return Result<void>();
+  }
+  if (error_) co_return *error_;
+  if (chunk.bytes.empty() && !chunk.end) co_return Result<void>();
+  chunk_ = chunk;
+  sending_ = true;
+  taken_.reset();
+  sender_.send_more();
+  const auto waited = co_await taken_.wait(scope);
+  sending_ = false;
+  chunk_ = Chunk();
+  if (error_) co_return *error_;
+  if (!complete_ && !waited) co_return waited.error();
+  co_return Result<void>();
+}
+
+void LeavingMessage::abort(const Error& why) {
+  head_waits_ = false;
+  if (!error_ && !complete_) {
+    error_ = why;
+    sender_.reset(ErrorNumber::cancel);
+  }
+}
+
+StreamEvents::Outgoing LeavingMessage::outgoing() const {
+  if (!sending_ || taken_.is_set()) return {};
+  return {chunk_.bytes, chunk_.end, chunk_.trailers};
+}
+
+void LeavingMessage::taken(std::size_t bytes, bool end) {
+  bytes_ += bytes;
+  chunk_.bytes = chunk_.bytes.subspan(bytes);
+  complete_ = end;  // Now, not when the pusher runs: the stream may be closed before that.
+  if (end || (chunk_.bytes.empty() && !chunk_.end)) taken_.set();
+}
+
+void LeavingMessage::fail(const Error& why) {
+  if (complete_ || error_) return;
+  error_ = why;
+  taken_.set();
+}
+
+}  // namespace epaulet::http::http2

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <optional>
+
+#include "http/http2/session.h"
+#include "http/stream.h"
+#include "runtime/event.h"
+
+namespace epaulet::http::http2 {
+
+/// The stream that a message leaves by.
+class MessageSender {
+ public:
+  /// Its head; `end`: and nothing else.
+  [[nodiscard]] virtual Result<void> send_head(std::span<const NameValue> fields, bool end) = 0;
+  /// outgoing() has something new.
+  virtual void send_more() = 0;
+  virtual void reset(ErrorNumber number) = 0;
+
+ protected:
+  ~MessageSender() = default;
+};
+
+/// What is being sent on a stream: the head, then one chunk at a time, each until the windows have
+/// let all of it out. So a slow receiver holds its sender back.
+class LeavingMessage final : public MessageWriter {
+ public:
+  /// `sender` outlives this.
+  LeavingMessage(Loop& loop, MessageSender& sender) : sender_(sender), taken_(loop) {}
+
+  Task<Result<void>> flush(Scope& scope) override;
+  Task<Result<void>> push(Chunk chunk, Scope& scope) override;
+  void abort(const Error& why) override;
+  [[nodiscard]] bool has_pending() const override { return head_waits_; }
+  [[nodiscard]] bool complete() const override { return complete_; }
+  [[nodiscard]] bool wrote_anything() const override { return wrote_; }
+  [[nodiscard]] std::uint64_t bytes() const override { return bytes_; }
+
+  // For the stream.
+
+  /// The head, to be filled in; it waits for the first chunk.
+  [[nodiscard]] FieldList& begin();
+  [[nodiscard]] StreamEvents::Outgoing outgoing() const;
+  void taken(std::size_t bytes, bool end);
+  void fail(const Error& why);
+
+ private:
+  [[nodiscard]] Result<void> send_head(bool end);
+
+  MessageSender& sender_;
+  Event taken_;  ///< All of the chunk is framed, or never will be.
+  FieldList fields_;
+  bool head_waits_ = false;
+  Chunk chunk_;
+  bool sending_ = false;
+  std::uint64_t bytes_ = 0;
+  bool complete_ = false;
+  bool wrote_ = false;
+  std::optional<Error> error_;
+};
+
+}  // namespace epaulet::http::http2

@@ -1,0 +1,99 @@
+#include "http/http2/opened_stream.h"
+
+namespace epaulet::http::http2 {
+
+OpenedStream::OpenedStream(Connection& connection, std::string_view scheme)
+    : connection_(connection),
+      scheme_(scheme),
+      news_(connection.loop()),
+      body_(connection.loop(), *this),
+      writer_(connection.loop(), *this) {}
+
+OpenedStream::~OpenedStream() {
+  if (closed_) return;
+  connection_.session().detach(id_, ErrorNumber::cancel);
+  connection_.kick();
+}
+
+void OpenedStream::begin_request(const RequestHead& head) {
+  method_ = head.method;
+  writer_.begin().request(head, scheme_);
+}
+
+Result<void> OpenedStream::send_head(std::span<const NameValue> fields, bool end) {
+  const auto id = connection_.session().request(fields, end, *this);
+  if (!id) {
+    // It said GOAWAY, or has as many streams as it takes: nothing was sent.
+    failed_ = Error(ErrorCode::closed_before_response, Side::upstream, Stage::send, Retry::safe);
+    news_.set();
+    return *failed_;
+  }
+  id_ = *id;
+  closed_ = false;
+  connection_.kick();
+  return {};
+}
+
+void OpenedStream::on_head(HeadText& text, bool end) {
+  if (text.kind() == HeadText::Kind::trailers || final_head_) {
+    body_.add_trailers(text.to_trailers());
+    return;
+  }
+  if (heads_.size() > limits::kInformationalResponsesMax) {
+    reset(ErrorNumber::enhance_your_calm);
+    return;
+  }
+  auto& arrived = heads_.emplace_back();
+  arrived.result = text.to_response(arrived.head, method_, end);
+  final_head_ = !arrived.result || !arrived.head.informational();
+  news_.set();
+}
+
+Task<Result<void>> OpenedStream::read_head(Method, ResponseHead& head, Scope& scope) {
+  if (!news_.is_set()) {
+    const auto waited = co_await news_.wait(scope);
+    if (!waited) co_return waited.error();
+  }
+  if (heads_.empty()) co_return *failed_;
+  std::swap(head, heads_.front().head);
+  const auto result = heads_.front().result;
+  heads_.pop_front();
+  if (heads_.empty() && !failed_) news_.reset();
+  co_return result;
+}
+
+void OpenedStream::abandon(const Error&) {
+  reset(ErrorNumber::cancel);
+}
+
+void OpenedStream::on_closed(std::uint32_t, bool, bool unprocessed) {
+  closed_ = true;
+  const auto retry = final_head_   ? Retry::never
+                     : unprocessed ? Retry::safe
+                                   : Retry::if_idempotent;
+  const auto code = final_head_ ? ErrorCode::upstream_reset : ErrorCode::reset_before_response;
+  const Error why(code, Side::upstream, Stage::receive, retry);
+  body_.fail(why);
+  writer_.fail(why);
+  if (final_head_) return;
+  failed_ = why;
+  news_.set();
+}
+
+void OpenedStream::open_window(std::size_t bytes) {
+  if (closed_) return;
+  connection_.session().consume(id_, bytes);
+  connection_.kick();
+}
+
+void OpenedStream::send_more() {
+  if (!closed_) connection_.session().resume(id_);
+  connection_.kick();
+}
+
+void OpenedStream::reset(ErrorNumber number) {
+  if (!closed_) connection_.session().reset(id_, number);
+  connection_.kick();
+}
+
+}  // namespace epaulet::http::http2

@@ -1,0 +1,64 @@
+#pragma once
+
+#include "http/http2/arrived_body.h"
+#include "http/http2/connection.h"
+#include "http/http2/leaving_message.h"
+
+namespace epaulet::http::http2 {
+
+/// A peer's request on one stream, from the end that serves it.
+class ServedStream final : public ServerStream,
+                           private StreamEvents,
+                           private WindowOpener,
+                           private MessageSender {
+ public:
+  ServedStream(Connection& connection, StreamId id);
+  ~ServedStream() override;
+  ServedStream(const ServedStream&) = delete;
+  ServedStream& operator=(const ServedStream&) = delete;
+
+  [[nodiscard]] StreamEvents& events() { return *this; }
+  [[nodiscard]] StreamId id() const { return id_; }
+
+  /// The head has arrived, or what was wrong with it is known.
+  [[nodiscard]] bool has_head() const { return head_done_; }
+  /// Gives the head away, once. Errors: as http1::parse_request_head().
+  [[nodiscard]] Result<void> take_head(RequestHead& head);
+
+  [[nodiscard]] MessageReader& body() override { return body_; }
+  [[nodiscard]] MessageWriter& writer() override { return writer_; }
+  Task<Result<void>> send_informational(ResponseHead& head, Scope& scope) override;
+  void begin_response(const RequestHead& request, ResponseHead& head, bool keep) override;
+  /// A stream serves one request, but the connection goes on.
+  [[nodiscard]] bool keeps() const override { return true; }
+  void watch(CallerWatcher* watcher) override;
+
+  /// After the response. Who still uploads is told to stop (RFC 9113 section 8.1); what was not
+  /// answered whole is reset.
+  void settle();
+
+ private:
+  void on_head(HeadText& text, bool end) override;
+  void on_data(ConstBytes data) override { body_.add(data); }
+  void on_end() override { body_.end(); }
+  void on_closed(std::uint32_t number, bool by_peer, bool unprocessed) override;
+  [[nodiscard]] Outgoing outgoing() override { return writer_.outgoing(); }
+  void on_taken(std::size_t bytes, bool end) override { writer_.taken(bytes, end); }
+  void open_window(std::size_t bytes) override;
+  [[nodiscard]] Result<void> send_head(std::span<const NameValue> fields, bool end) override;
+  void send_more() override;
+  void reset(ErrorNumber number) override;
+
+  Connection& connection_;
+  StreamId id_;
+  RequestHead head_;
+  Result<void> head_result_;
+  bool head_done_ = false;
+  bool closed_ = false;
+  ArrivedBody body_;
+  LeavingMessage writer_;
+  CallerWatcher* watcher_ = nullptr;
+  std::optional<Error> gone_;
+};
+
+}  // namespace epaulet::http::http2

@@ -1,0 +1,355 @@
+#include "http/http2/session.h"
+
+#include <nghttp2/nghttp2.h>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "base/assert.h"
+
+namespace epaulet::http::http2 {
+namespace {
+
+constexpr std::size_t kAcknowledgementsMax = 64;  // PING and SETTINGS answers that wait
+constexpr std::size_t kSettingsMax = 32;          // entries of one frame
+constexpr std::size_t kContinuationsMax = 8;
+
+struct DeleteSession {
+  void operator()(nghttp2_session* session) const { nghttp2_session_del(session); }
+};
+struct DeleteOptions {
+  void operator()(nghttp2_option* option) const { nghttp2_option_del(option); }
+};
+struct DeleteCallbacks {
+  void operator()(nghttp2_session_callbacks* callbacks) const {
+    nghttp2_session_callbacks_del(callbacks);
+  }
+};
+
+std::vector<nghttp2_nv> pairs_of(std::span<const NameValue> fields) {
+  const auto bytes = [](std::string_view text) {
+    return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
+  };
+  std::vector<nghttp2_nv> pairs;
+  pairs.reserve(fields.size());
+  for (const auto& [name, value] : fields) {
+    pairs.push_back(
+        {bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE});
+  }
+  return pairs;
+}
+
+std::string_view text_of(nghttp2_rcbuf* buffer) {
+  const auto view = nghttp2_rcbuf_get_buf(buffer);
+  return {reinterpret_cast<const char*>(view.base), view.len};
+}
+
+}  // namespace
+
+struct Session::State {
+  std::unique_ptr<nghttp2_session, DeleteSession> session;
+  Role role = Role::server;
+  std::uint32_t stream_window = 0;
+  bool reset_by_peer = false;  ///< The close that follows is the peer's doing.
+  StreamId last_processed = INT32_MAX;  ///< By the peer's GOAWAY.
+  int violation = 0;
+  bool abandoned = false;
+};
+
+/// nghttp2's callbacks. Each gets the Session as its user data.
+struct Session::Callbacks {
+  static Session& of(void* user) { return *static_cast<Session*>(user); }
+
+  static HeadText::Kind kind_of(const nghttp2_frame& frame) {
+    switch (frame.headers.cat) {
+      case NGHTTP2_HCAT_REQUEST:
+        return HeadText::Kind::request;
+      case NGHTTP2_HCAT_RESPONSE:
+        return HeadText::Kind::response;
+      case NGHTTP2_HCAT_PUSH_RESPONSE:
+      case NGHTTP2_HCAT_HEADERS:
+        break;
+    }
+    return HeadText::Kind::trailers;
+  }
+
+  static int on_begin_headers(nghttp2_session* session, const nghttp2_frame* frame, void* user) {
+    Session& self = of(user);
+    const auto id = frame->hd.stream_id;
+    auto kind = kind_of(*frame);
+    if (kind == HeadText::Kind::request) {
+      StreamEvents* const served = self.events_.on_request(id);
+      if (served == nullptr) {
+        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+      }
+      self.streams_.emplace(id, served);
+    }
+    self.text_.begin(kind);
+    return 0;
+  }
+
+  static int on_header(nghttp2_session*, const nghttp2_frame*, nghttp2_rcbuf* name,
+                       nghttp2_rcbuf* value, std::uint8_t, void* user) {
+    of(user).text_.add(text_of(name), text_of(value));
+    return 0;
+  }
+
+  /// nghttp2 would leave such a field out; then sender and receiver would disagree on the message.
+  static int on_invalid_header(nghttp2_session* session, const nghttp2_frame* frame,
+                               nghttp2_rcbuf*, nghttp2_rcbuf*, std::uint8_t, void*) {
+    nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+                              NGHTTP2_PROTOCOL_ERROR);
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  }
+
+  static int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+    Session& self = of(user);
+    StreamEvents* const events = self.events_of(frame->hd.stream_id);
+    const bool end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    switch (frame->hd.type) {
+      case NGHTTP2_HEADERS:
+        if (events == nullptr) break;
+        events->on_head(self.text_, end);
+        if (end) events->on_end();
+        break;
+      case NGHTTP2_DATA:
+        if (events != nullptr && end) events->on_end();
+        break;
+      case NGHTTP2_GOAWAY:
+        self.state_->last_processed = frame->goaway.last_stream_id;
+        self.events_.on_goaway();
+        break;
+      default:
+        break;
+    }
+    return 0;
+  }
+
+  static int on_data(nghttp2_session* session, std::uint8_t, StreamId id,
+                     const std::uint8_t* data, std::size_t size, void* user) {
+    Session& self = of(user);
+    nghttp2_session_consume_connection(session, size);
+    if (StreamEvents* const events = self.events_of(id)) {
+      events->on_data({reinterpret_cast<const std::byte*>(data), size});
+    } else {
+      nghttp2_session_consume_stream(session, id, size);
+    }
+    return 0;
+  }
+
+  static int on_violation(nghttp2_session*, const nghttp2_frame*, int number, void* user) {
+    of(user).state_->violation = number;
+    return 0;
+  }
+
+  static int on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* header, void* user) {
+    of(user).state_->reset_by_peer = header->type == NGHTTP2_RST_STREAM;
+    return 0;
+  }
+
+  static int on_close(nghttp2_session*, StreamId id, std::uint32_t number, void* user) {
+    Session& self = of(user);
+    const bool by_peer = std::exchange(self.state_->reset_by_peer, false);
+    StreamEvents* const events = self.events_of(id);
+    if (events == nullptr) return 0;
+    self.streams_.erase(id);
+    const bool ours = self.state_->role == Role::client;
+    const bool unprocessed =
+        ours && (number == NGHTTP2_REFUSED_STREAM || id > self.state_->last_processed);
+    events->on_closed(number, by_peer, unprocessed);
+    return 0;
+  }
+
+  static ssize_t read_outgoing(nghttp2_session* session, StreamId id, std::uint8_t* out,
+                               std::size_t room, std::uint32_t* flags, nghttp2_data_source*,
+                               void* user) {
+    StreamEvents* const events = of(user).events_of(id);
+    if (events == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    const auto outgoing = events->outgoing();
+    const std::size_t size = std::min(room, outgoing.data.size());
+    const bool all = outgoing.end && size == outgoing.data.size();
+    if (size == 0 && !all) return NGHTTP2_ERR_DEFERRED;
+    if (size > 0) std::memcpy(out, outgoing.data.data(), size);
+    if (all) {
+      *flags |= NGHTTP2_DATA_FLAG_EOF;
+      if (!outgoing.trailers.empty()) {
+        FieldList list;
+        list.trailers(outgoing.trailers);
+        const auto pairs = pairs_of(list.fields());
+        *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+        nghttp2_submit_trailer(session, id, pairs.data(), pairs.size());
+      }
+    }
+    events->on_taken(size, all);
+    return static_cast<ssize_t>(size);
+  }
+
+  static nghttp2_data_provider provider() {
+    nghttp2_data_provider provider{};
+    provider.read_callback = read_outgoing;
+    return provider;
+  }
+
+  static const nghttp2_session_callbacks* all() {
+    static const std::unique_ptr<nghttp2_session_callbacks, DeleteCallbacks> callbacks = [] {
+      nghttp2_session_callbacks* made = nullptr;
+      EPAULET_ASSERT(nghttp2_session_callbacks_new(&made) == 0);
+      nghttp2_session_callbacks_set_on_begin_headers_callback(made, on_begin_headers);
+      nghttp2_session_callbacks_set_on_header_callback2(made, on_header);
+      nghttp2_session_callbacks_set_on_invalid_header_callback2(made, on_invalid_header);
+      nghttp2_session_callbacks_set_on_frame_recv_callback(made, on_frame);
+      nghttp2_session_callbacks_set_on_begin_frame_callback(made, on_begin_frame);
+      nghttp2_session_callbacks_set_on_data_chunk_recv_callback(made, on_data);
+      nghttp2_session_callbacks_set_on_stream_close_callback(made, on_close);
+      nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(made, on_violation);
+      return std::unique_ptr<nghttp2_session_callbacks, DeleteCallbacks>(made);
+    }();
+    return callbacks.get();
+  }
+
+  static std::unique_ptr<nghttp2_option, DeleteOptions> options(const SessionLimits& limits) {
+    nghttp2_option* made = nullptr;
+    EPAULET_ASSERT(nghttp2_option_new(&made) == 0);
+    nghttp2_option_set_no_auto_window_update(made, 1);
+    nghttp2_option_set_max_outbound_ack(made, kAcknowledgementsMax);
+    nghttp2_option_set_max_settings(made, kSettingsMax);
+    nghttp2_option_set_stream_reset_rate_limit(made, limits.resets_burst,
+                                               limits.resets_per_second);
+    nghttp2_option_set_max_continuations(made, kContinuationsMax);
+    nghttp2_option_set_max_send_header_block_length(made, 2 * limits.head.bytes);
+    return std::unique_ptr<nghttp2_option, DeleteOptions>(made);
+  }
+};
+
+Session::Session(Role role, const SessionLimits& limits, SessionEvents& events)
+    : state_(std::make_unique<State>()), events_(events), text_(limits.head) {
+  nghttp2_session* made = nullptr;
+  const auto options = Callbacks::options(limits);
+  const auto status =
+      role == Role::server
+          ? nghttp2_session_server_new2(&made, Callbacks::all(), this, options.get())
+          : nghttp2_session_client_new2(&made, Callbacks::all(), this, options.get());
+  EPAULET_ASSERT(status == 0);
+  state_->session.reset(made);
+  state_->role = role;
+  state_->stream_window = limits.stream_window;
+  std::vector<nghttp2_settings_entry> settings{
+      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits.stream_window},
+      {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(limits.head.bytes)}};
+  if (role == Role::server) {
+    settings.push_back({NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits.streams});
+  } else {
+    settings.push_back({NGHTTP2_SETTINGS_ENABLE_PUSH, 0});
+  }
+  nghttp2_submit_settings(made, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
+  nghttp2_session_set_local_window_size(made, NGHTTP2_FLAG_NONE, 0,
+                                        static_cast<std::int32_t>(limits.connection_window));
+}
+
+Session::~Session() = default;
+
+Result<void> Session::receive(ConstBytes bytes) {
+  const auto taken = nghttp2_session_mem_recv(
+      state_->session.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+  state_->reset_by_peer = false;
+  if (taken < 0) {
+    return Error(ErrorCode::head_malformed, Side::downstream, Stage::parse, Retry::never,
+                 static_cast<std::int32_t>(taken));
+  }
+  return {};
+}
+
+ConstBytes Session::output() {
+  const std::uint8_t* data = nullptr;
+  const auto size = nghttp2_session_mem_send(state_->session.get(), &data);
+  if (size <= 0) return {};
+  return {reinterpret_cast<const std::byte*>(data), static_cast<std::size_t>(size)};
+}
+
+bool Session::finished() const {
+  return nghttp2_session_want_read(state_->session.get()) == 0 &&
+         nghttp2_session_want_write(state_->session.get()) == 0;
+}
+
+std::optional<StreamId> Session::request(std::span<const NameValue> fields, bool end,
+                                         StreamEvents& events) {
+  if (!accepts_requests()) return std::nullopt;
+  const auto pairs = pairs_of(fields);
+  const auto provider = Callbacks::provider();
+  const auto id = nghttp2_submit_request(state_->session.get(), nullptr, pairs.data(), pairs.size(),
+                                         end ? nullptr : &provider, nullptr);
+  if (id < 0) return std::nullopt;
+  streams_.emplace(id, &events);
+  return id;
+}
+
+void Session::respond(StreamId id, std::span<const NameValue> fields, bool end) {
+  const auto pairs = pairs_of(fields);
+  const auto provider = Callbacks::provider();
+  nghttp2_submit_response(state_->session.get(), id, pairs.data(), pairs.size(),
+                          end ? nullptr : &provider);
+}
+
+void Session::inform(StreamId id, std::span<const NameValue> fields) {
+  const auto pairs = pairs_of(fields);
+  nghttp2_submit_headers(state_->session.get(), NGHTTP2_FLAG_NONE, id, nullptr, pairs.data(),
+                         pairs.size(), nullptr);
+}
+
+void Session::resume(StreamId id) { nghttp2_session_resume_data(state_->session.get(), id); }
+
+void Session::consume(StreamId id, std::size_t bytes) {
+  nghttp2_session_consume_stream(state_->session.get(), id, bytes);
+}
+
+void Session::reset(StreamId id, ErrorNumber number) {
+  nghttp2_submit_rst_stream(state_->session.get(), NGHTTP2_FLAG_NONE, id,
+                            static_cast<std::uint32_t>(number));
+}
+
+void Session::detach(StreamId id, ErrorNumber number) {
+  if (streams_.erase(id) > 0) reset(id, number);
+}
+
+void Session::shut_down(bool final) {
+  auto* const session = state_->session.get();
+  if (!final) {
+    nghttp2_submit_shutdown_notice(session);
+    return;
+  }
+  nghttp2_submit_goaway(session, NGHTTP2_FLAG_NONE,
+                        nghttp2_session_get_last_proc_stream_id(session), NGHTTP2_NO_ERROR, nullptr,
+                        0);
+}
+
+bool Session::accepts_requests() const {
+  auto* const session = state_->session.get();
+  if (state_->abandoned) return false;
+  if (nghttp2_session_check_request_allowed(session) == 0) return false;
+  const auto most =
+      nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+  return streams_.size() < most;
+}
+
+StreamEvents* Session::events_of(StreamId id) const {
+  const auto found = streams_.find(id);
+  return found == streams_.end() ? nullptr : found->second;
+}
+
+void Session::abandon_streams() {
+  state_->abandoned = true;
+  while (!streams_.empty()) {
+    StreamEvents* const events = streams_.begin()->second;
+    const bool unprocessed = streams_.begin()->first > state_->last_processed;
+    streams_.erase(streams_.begin());
+    events->on_closed(NGHTTP2_CANCEL, true, unprocessed);
+  }
+}
+
+std::string_view Session::violation() const {
+  return state_->violation == 0 ? std::string_view() : nghttp2_strerror(state_->violation);
+}
+
+}  // namespace epaulet::http::http2

@@ -1,0 +1,138 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <unordered_map>
+
+#include "http/http2/field_list.h"
+#include "http/http2/head_text.h"
+#include "io/stream.h"
+
+namespace epaulet::http::http2 {
+
+using StreamId = std::int32_t;
+
+enum class Role : std::uint8_t { server, client };
+
+/// RFC 9113 section 7.
+enum class ErrorNumber : std::uint32_t {
+  no_error = 0,
+  protocol_error = 1,
+  internal_error = 2,
+  flow_control_error = 3,
+  stream_closed = 5,
+  refused_stream = 7,
+  cancel = 8,
+  enhance_your_calm = 11,
+  http_1_1_required = 13,
+};
+
+/// What happens to one stream. Called from inside Session::receive() and Session::output(): note
+/// it, wake somebody through the loop, and return.
+class StreamEvents {
+ public:
+  /// A field section is complete; `text` is the session's and holds it until this returns. `end`:
+  /// nothing follows it.
+  virtual void on_head(HeadText& text, bool end) = 0;
+  /// DATA, valid until this returns. Its window opens again by Session::consume().
+  virtual void on_data(ConstBytes data) = 0;
+  /// The peer has sent all of its message.
+  virtual void on_end() = 0;
+  /// The stream is gone; no further call. `number`: no_error if both halves were complete.
+  /// `by_peer`: it sent RST_STREAM or left. `unprocessed`: the peer has promised that it did
+  /// nothing of it (REFUSED_STREAM, or GOAWAY before it).
+  virtual void on_closed(std::uint32_t number, bool by_peer, bool unprocessed) = 0;
+
+  /// What waits to be sent, asked for when the windows allow to send.
+  struct Outgoing {
+    ConstBytes data;                        ///< Taken from the front, as much as fits.
+    bool end = false;                       ///< Nothing follows `data` but the trailers.
+    std::string_view trailers;              ///< Lines with CRLF, with `end`.
+  };
+  [[nodiscard]] virtual Outgoing outgoing() = 0;
+  /// So many bytes of it are framed; `end`: and the end of the message, too.
+  virtual void on_taken(std::size_t bytes, bool end) = 0;
+
+ protected:
+  ~StreamEvents() = default;
+};
+
+/// What happens to the connection as a whole.
+class SessionEvents {
+ public:
+  /// A peer's request begins: who serves it. Null refuses it (REFUSED_STREAM).
+  [[nodiscard]] virtual StreamEvents* on_request(StreamId id) = 0;
+  /// The peer takes no new streams.
+  virtual void on_goaway() = 0;
+
+ protected:
+  ~SessionEvents() = default;
+};
+
+struct SessionLimits {
+  std::uint32_t streams = 128;               ///< Of the peer's, at once.
+  std::uint32_t stream_window = 64 << 10;    ///< Bytes that one stream may hold unread.
+  std::uint32_t connection_window = 1 << 20; ///< Opened again on arrival: no stream holds others up.
+  http1::HeadLimits head;
+  std::uint32_t resets_burst = 200;          ///< RST_STREAMs of the peer at once, and
+  std::uint32_t resets_per_second = 50;      ///< in the long run; more end the connection.
+};
+
+/// One HTTP/2 connection without its socket (RFC 9113): bytes in, events and bytes out. Framing,
+/// HPACK, stream states and windows are nghttp2's, and it appears nowhere else. Abuse is bounded
+/// by nghttp2's options and ours: field sections, CONTINUATIONs, SETTINGS, PINGs, resets.
+class Session {
+ public:
+  Session(Role role, const SessionLimits& limits, SessionEvents& events);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  /// Takes all of `bytes`. An error ends the connection: what output() then gives (GOAWAY) is still
+  /// to be sent.
+  [[nodiscard]] Result<void> receive(ConstBytes bytes);
+  /// The next bytes to send, valid until the next call of anything here; empty if there are none
+  /// now.
+  [[nodiscard]] ConstBytes output();
+  /// Nothing to send, and nothing can come: close.
+  [[nodiscard]] bool finished() const;
+
+  /// A new request. `events` serves its stream until on_closed() or detach(). Nothing if the peer
+  /// takes no more.
+  [[nodiscard]] std::optional<StreamId> request(std::span<const NameValue> fields, bool end,
+                                                StreamEvents& events);
+  /// The final response, or with `informational` a 1xx.
+  void respond(StreamId id, std::span<const NameValue> fields, bool end);
+  void inform(StreamId id, std::span<const NameValue> fields);
+  /// outgoing() has something new.
+  void resume(StreamId id);
+  /// So much of the stream's DATA was read: the peer may send as much again.
+  void consume(StreamId id, std::size_t bytes);
+  void reset(StreamId id, ErrorNumber number);
+  /// Nobody looks at this stream any more; if it is open, it is reset.
+  void detach(StreamId id, ErrorNumber number);
+  /// No new streams; those that are open go on. The first call warns (RFC 9113 section 6.8), the
+  /// second is final.
+  void shut_down(bool final);
+
+  [[nodiscard]] bool accepts_requests() const;
+  [[nodiscard]] std::size_t open_streams() const { return streams_.size(); }
+
+  /// The connection is gone: every stream that is open hears of it, and no other begins.
+  void abandon_streams();
+  /// What rule the peer broke, in nghttp2's words and without its bytes; empty if none.
+  [[nodiscard]] std::string_view violation() const;
+
+ private:
+  struct Callbacks;
+  struct State;
+  [[nodiscard]] StreamEvents* events_of(StreamId id) const;
+  std::unique_ptr<State> state_;
+  SessionEvents& events_;
+  HeadText text_;
+  std::unordered_map<StreamId, StreamEvents*> streams_;
+};
+
+}  // namespace epaulet::http::http2
