@@ -27,6 +27,9 @@ class MessageWriter : public BodySink {
   [[nodiscard]] virtual bool complete() const = 0;
   /// Some byte of it was.
   [[nodiscard]] virtual bool wrote_anything() const = 0;
+  /// A write failed or was given up: the receiver may have a part of something, and can be told
+  /// nothing more.
+  [[nodiscard]] virtual bool broken() const = 0;
   [[nodiscard]] virtual std::uint64_t bytes() const = 0;
 };
 
@@ -91,6 +94,11 @@ class ClientStream {
   virtual void finish() = 0;
   /// Nobody wants the rest: the peer must see that it was broken off.
   virtual void abandon(const Error& why) = 0;
+
+  /// The caller has closed its half and still reads: so do we, if that means anything here.
+  virtual void half_close() {}
+  /// What half_close() began and has not ended is given up, before this end is let go.
+  virtual void stop_half_close() {}
 };
 
 }  // namespace epaulet::http

@@ -37,7 +37,7 @@ std::optional<std::chrono::seconds> keep_alive_timeout(const http::ResponseHead&
 
 }  // namespace
 
-Attempt::Attempt(Exchange& exchange, const Plan& plan, upstream::Connection& upstream)
+Attempt::Attempt(Exchange& exchange, const Plan& plan, upstream::Lease& upstream)
     : exchange_(exchange),
       plan_(plan),
       upstream_(upstream),
@@ -73,7 +73,7 @@ Error Attempt::blamed(const Error& error) const {
 }
 
 Task<Error> Attempt::send() {
-  auto& writer = upstream_.http.writer();
+  auto& writer = upstream_.stream().writer();
   if (exchange_.request.framing.kind == http::Framing::Kind::none) {
     const http::Chunk end({}, true);
     const auto sent = co_await writer.push(end, upload_scope_);
@@ -105,7 +105,7 @@ Task<Error> Attempt::send() {
   }
   exchange_.record.request_bytes = writer.bytes();
   exchange_.trace(Stage::send, Event::request_sent, static_cast<std::uint32_t>(writer.bytes()));
-  exchange_.watch_downstream(&upstream_.http);
+  exchange_.watch_downstream(&upstream_.stream());
   co_return kNoError;
 }
 
@@ -113,7 +113,7 @@ Task<Error> Attempt::until_head() {
   exchange_.record.peer = plan_.inbound ? exchange_.record.peer : upstream_.peer;
   if (!plan_.inbound) exchange_.record.mesh_tls = upstream_.peer != 0;
   exchange_.record.upstream_sent = exchange_.now();
-  upstream_.http.begin_request(exchange_.request, {});
+  upstream_.stream().begin_request(exchange_.request);
   may_continue_ = !exchange_.request.expects_continue;
   upload_.start(send());
   const Error error = co_await read_final_head();
@@ -130,7 +130,7 @@ Task<Error> Attempt::until_head() {
 Task<Error> Attempt::read_final_head() {
   for (std::size_t informational = 0;; ++informational) {
     const auto read =
-        co_await upstream_.http.read_head(exchange_.request.method, exchange_.response, scope_);
+        co_await upstream_.stream().read_head(exchange_.request.method, exchange_.response, scope_);
     if (!read) {
       // The peer that resets while we send may have said why before: that answer was just looked
       // for in vain, so the upload's own error tells more where it is one.
@@ -182,7 +182,7 @@ std::optional<Error> Attempt::told_failure() const {
 
 Task<void> Attempt::discard() {
   prepare_response();
-  auto& body = upstream_.http.body();
+  auto& body = upstream_.stream().body();
   std::size_t bytes = 0;
   while (!body.complete() && bytes < limits::kDrainedBodyBytesMax) {
     const auto chunk = co_await body.pull(scope_);
@@ -212,7 +212,7 @@ Task<Error> Attempt::deliver() {
 
 Task<Error> Attempt::copy_body() {
   auto& writer = exchange_.server.writer();
-  auto& body = upstream_.http.body();
+  auto& body = upstream_.stream().body();
   for (unsigned chunks = 1; !writer.complete(); ++chunks) {
     if (writer.has_pending() && !body.ready()) {
       const auto flushed = co_await writer.flush(scope_);
@@ -245,7 +245,7 @@ Task<void> Attempt::finish() {
   }
   idle_.stop();
   exchange_.unwatch_downstream();
-  upstream_.http.finish();
+  upstream_.stream().finish();
 }
 
 Task<void> Attempt::stop(Error why) {
@@ -254,8 +254,7 @@ Task<void> Attempt::stop(Error why) {
   scope_.cancel(why);
   if (upload_.running() || upload_.ended()) (void)co_await upload_.join();
   exchange_.unwatch_downstream();
-  upstream_.http.body().abort(why);
-  upstream_.http.stream().reset();
+  upstream_.stream().abandon(why);
 }
 
 }  // namespace epaulet::path

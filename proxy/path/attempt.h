@@ -10,7 +10,7 @@ namespace epaulet::path {
 /// ordinary case. The first terminal event wins and cancels the other half with its reason.
 class Attempt final {
  public:
-  Attempt(Exchange& exchange, const Plan& plan, upstream::Connection& upstream);
+  Attempt(Exchange& exchange, const Plan& plan, upstream::Lease& upstream);
 
   /// Sends, and reads up to the head of the final response (informational ones are passed on). code
   /// none: the head is in exchange.response and nothing of it was sent downstream.
@@ -27,7 +27,7 @@ class Attempt final {
   Task<void> stop(Error why);
 
   [[nodiscard]] bool request_was_written() const {
-    return upstream_.http.writer().wrote_anything();
+    return upstream_.stream().writer().wrote_anything();
   }
   /// The head came from the next sidecar itself, which could not reach or would not serve: what it
   /// says.
@@ -46,7 +46,7 @@ class Attempt final {
 
   Exchange& exchange_;
   const Plan& plan_;
-  upstream::Connection& upstream_;
+  upstream::Lease& upstream_;
   Scope scope_;  ///< Of this attempt: its deadline until the head.
   Scope upload_scope_;
   bool awaits_caller_ = false;  ///< The upload waits for more of the request's body.

@@ -4,6 +4,7 @@
 
 #include "http/http1/server_connection.h"
 #include "http/replay_buffer.h"
+#include "http/stream.h"
 #include "path/connection.h"
 #include "resilience/idle_timer.h"
 #include "upstream/pool.h"
@@ -12,11 +13,13 @@ namespace epaulet::path {
 
 /// One request with its response. One object serves all exchanges of a connection, one after the
 /// other, so that a steady exchange allocates nothing.
-class Exchange final : private StreamReader::Observer {
+class Exchange final : private http::CallerWatcher {
  public:
-  Exchange(Connection& connection_, http::http1::ServerConnection& server_)
-      : connection(connection_), server(server_) {}
-  ~Exchange() { server.reader().observe(nullptr); }
+  /// `http1_`: the same, if it is a connection of HTTP/1, which an upgrade takes over.
+  Exchange(Connection& connection_, http::ServerStream& server_,
+           http::http1::ServerConnection* http1_)
+      : connection(connection_), server(server_), http1(http1_) {}
+  ~Exchange() { server.watch(nullptr); }
 
   /// Before the next request is read.
   void begin();
@@ -24,7 +27,8 @@ class Exchange final : private StreamReader::Observer {
   void end();
 
   Connection& connection;
-  http::http1::ServerConnection& server;
+  http::ServerStream& server;
+  http::http1::ServerConnection* const http1;
   ViewPtr view;                ///< Pinned for this request.
   std::optional<Scope> scope;  ///< With the request's deadline.
   http::RequestHead request;
@@ -43,21 +47,15 @@ class Exchange final : private StreamReader::Observer {
   /// Watches the caller while its request is complete and the answer is not: a reset cancels the
   /// exchange, a FIN is passed on to the upstream connection given here (a half-close stays a
   /// half-close).
-  void watch_downstream(http::http1::ClientConnection* upstream);
+  void watch_downstream(http::ClientStream* upstream);
   /// Before the upstream connection is let go.
   void unwatch_downstream();
 
  private:
-  class HalfClose final : public WriteOp {
-   public:
-    bool pending = false;
-    void run() override { pending = false; }
-  };
-  void on_input() override;
-  void look_downstream();
+  void on_caller_gone(const Error& why) override { scope->cancel(why); }
+  void on_caller_half_closed() override;
 
-  http::http1::ClientConnection* half_close_to_ = nullptr;
-  HalfClose half_close_;
+  http::ClientStream* half_close_to_ = nullptr;
 };
 
 /// Where a request goes and under which rules: what routing and access decided.

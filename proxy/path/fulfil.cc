@@ -101,7 +101,7 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
     ++exchange.record.attempts;
     Failure failure;
     const auto hop = next_hop(exchange, plan, tried);
-    upstream::ConnectionPtr upstream;
+    upstream::LeasePtr upstream;
     if (!hop) {
       failure.error = hop.error();
     } else {
@@ -160,11 +160,10 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
       }
       co_await attempt->finish();
       attempt.reset();
-      if (upstream->http.reusable()) {
-        const auto key = upstream->key();
-        worker.pool.put(std::move(upstream), worker.dial_gate.is_waited_at(key));
-        worker.dial_gate.came_free(key);
-      }
+      const auto key = upstream->key();
+      const bool kept =
+          worker.pool.give_back(std::move(upstream), worker.dial_gate.is_waited_at(key));
+      if (kept) worker.dial_gate.came_free(key);
       co_return ended;
     }
     if (attempt) co_await attempt->stop(failure.error);

@@ -128,7 +128,7 @@ void report(Exchange& exchange, const Error& error) {
 /// Reads the next request's head. False: the connection ends (what there was to say has been said).
 Task<bool> read_request(Exchange& exchange) {
   auto& connection = exchange.connection;
-  auto& server = exchange.server;
+  auto& server = *exchange.http1;
   {
     // By value: a reload while we wait takes this snapshot away.
     const auto keep_alive = connection.worker.view->snapshot().inbound_timeouts.keep_alive;
@@ -189,7 +189,7 @@ Task<bool> settle_connection(Exchange& exchange) {
 Task<void> serve_http1(Connection& connection) {
   http::http1::ServerConnection server(connection.stream(), connection.reader(),
                                        head_limits(connection.snapshot()));
-  Exchange exchange(connection, server);
+  Exchange exchange(connection, server, &server);
   auto& telemetry = connection.worker.telemetry;
   while (co_await read_request(exchange)) {
     telemetry.adjust(Gauge::exchanges_active, 1);

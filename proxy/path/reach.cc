@@ -100,11 +100,11 @@ Task<Result<RawUpstream>> dial_raw(Connection& connection, View& view, Hop hop,
   co_return raw;
 }
 
-Task<Result<upstream::ConnectionPtr>> obtain(Worker& worker, View& view, Hop hop, bool cautious,
-                                             bool fresh, Duration connect_timeout,
-                                             telemetry::Trace& trace, Scope& scope) {
+Task<Result<upstream::LeasePtr>> obtain(Worker& worker, View& view, Hop hop, bool cautious,
+                                        bool fresh, Duration connect_timeout,
+                                        telemetry::Trace& trace, Scope& scope) {
   const auto key = pool_key(worker, view.snapshot(), hop);
-  const auto pooled = [&]() -> upstream::ConnectionPtr {
+  const auto pooled = [&]() -> upstream::LeasePtr {
     if (fresh) return nullptr;
     auto taken = worker.pool.take(key, cautious);
     if (!taken) return nullptr;
@@ -112,7 +112,7 @@ Task<Result<upstream::ConnectionPtr>> obtain(Worker& worker, View& view, Hop hop
                                                                             taken->idle_since());
     trace.add(worker.loop.now(), Stage::connect, Event::connection_reused,
               static_cast<std::uint32_t>(idle.count()));
-    return taken;
+    return upstream::LeasePtr(std::move(taken));
   };
   if (auto taken = pooled()) co_return taken;
   // Queued under the request's deadline; only dialling is under the connect timeout.
@@ -132,7 +132,8 @@ Task<Result<upstream::ConnectionPtr>> obtain(Worker& worker, View& view, Hop hop
       key, std::move(dialled->stream), head_limits(view.snapshot()), std::move(*permit));
   made->peer = dialled->peer;
   made->not_after = dialled->not_after;
-  co_return made;
+  upstream::LeasePtr lease = std::move(made);
+  co_return lease;
 }
 
 }  // namespace epaulet::path

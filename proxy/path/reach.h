@@ -57,8 +57,8 @@ Task<Result<RawUpstream>> dial_raw(Connection& connection, View& view, Hop hop,
 
 /// A connection for one HTTP/1.1 exchange: pooled, or new. `cautious` and `fresh`: see Pool::take;
 /// `fresh` takes none from the pool.
-Task<Result<upstream::ConnectionPtr>> obtain(Worker& worker, View& view, Hop hop, bool cautious,
-                                             bool fresh, Duration connect_timeout,
-                                             telemetry::Trace& trace, Scope& scope);
+Task<Result<upstream::LeasePtr>> obtain(Worker& worker, View& view, Hop hop, bool cautious,
+                                        bool fresh, Duration connect_timeout,
+                                        telemetry::Trace& trace, Scope& scope);
 
 }  // namespace epaulet::path

@@ -4,13 +4,14 @@
 
 namespace epaulet::path {
 
-Task<Error> switch_protocols(Exchange& exchange, upstream::Connection& upstream,
-                             Fork<Error>& upload) {
-  if (exchange.request.upgrade.empty() || exchange.response.upgrade.empty() || upload.running()) {
+Task<Error> switch_protocols(Exchange& exchange, upstream::Lease& lease, Fork<Error>& upload) {
+  const bool agreed = !exchange.request.upgrade.empty() && !exchange.response.upgrade.empty();
+  if (!agreed || upload.running() || exchange.http1 == nullptr || lease.connection() == nullptr) {
     co_return Error(ErrorCode::response_malformed, Side::upstream, Stage::receive);
   }
   exchange.unwatch_downstream();
-  auto& server = exchange.server;
+  auto& server = *exchange.http1;
+  auto& upstream = *lease.connection();
   server.begin_response(exchange.request, exchange.response, false);
   exchange.committed = true;
   exchange.record.status = exchange.response.status;

@@ -82,6 +82,14 @@ void Pool::put(ConnectionPtr connection, bool awaited) {
   if (!armed()) loop_.timers().arm(*this, loop_.now() + kSweepEvery);
 }
 
+bool Pool::give_back(LeasePtr lease, bool awaited) {
+  Connection* const connection = lease->connection();
+  if (connection == nullptr || !connection->http.reusable()) return false;
+  (void)lease.release();
+  put(ConnectionPtr(connection), awaited);
+  return true;
+}
+
 void Pool::learn(const PoolKey& key, std::chrono::nanoseconds peer_timeout) {
   Bucket& bucket = buckets_[key];
   bucket.keep = std::min<std::chrono::nanoseconds>(kIdleMax, below(peer_timeout));

@@ -30,28 +30,48 @@ struct PoolKeyHash {
 
 class Pool;
 
+class Connection;
+
+/// What one exchange was given to reach an endpoint: a connection of its own, or one stream of a
+/// connection that others share.
+class Lease {
+ public:
+  explicit Lease(const PoolKey& key) : key_(key) {}
+  virtual ~Lease() = default;
+
+  [[nodiscard]] virtual http::ClientStream& stream() = 0;
+  /// Nothing if it is a stream of a shared connection.
+  [[nodiscard]] virtual Connection* connection() { return nullptr; }
+  [[nodiscard]] const PoolKey& key() const { return key_; }
+
+  telemetry::StringId peer = 0;  ///< Proven identity, 0 for plaintext.
+  bool reused = false;           ///< At least one exchange went before.
+
+ private:
+  PoolKey key_;
+};
+using LeasePtr = std::unique_ptr<Lease>;
+
 /// An HTTP/1.1 connection to an endpoint, busy or idle.
-class Connection final : public ListNode, private StreamReader::Observer {
+class Connection final : public Lease, public ListNode, private StreamReader::Observer {
  public:
   Connection(const PoolKey& key, StreamPtr stream, http::http1::HeadLimits limits,
              resilience::ConnectionLimit::Permit permit)
-      : http(std::move(stream), limits), key_(key), permit_(std::move(permit)) {
+      : Lease(key), http(std::move(stream), limits), permit_(std::move(permit)) {
     http.reader().observe(this);
   }
 
   http::http1::ClientConnection http;
-  telemetry::StringId peer = 0;            ///< Proven identity, 0 for plaintext.
-  bool reused = false;                     ///< At least one exchange went before.
   TimePoint not_after = TimePoint::max();  ///< Not used past the peer's leaf.
 
-  [[nodiscard]] const PoolKey& key() const { return key_; }
+  [[nodiscard]] http::ClientStream& stream() override { return http; }
+  [[nodiscard]] Connection* connection() override { return this; }
   [[nodiscard]] TimePoint idle_since() const { return idle_since_; }
 
  private:
   friend class Pool;
   void on_input() override;
 
-  PoolKey key_;
   resilience::ConnectionLimit::Permit permit_;
   Pool* pool_ = nullptr;  ///< While idle.
   TimePoint idle_since_{};
@@ -73,6 +93,9 @@ class Pool final : private Timer {
   /// Keeps it if there is room. Where a permit is waited for, its own goes to whoever waits, unless
   /// the connection is `awaited` by somebody who has a permit and gives that back.
   void put(ConnectionPtr connection, bool awaited = false);
+  /// After an exchange: what can serve another is put back, if it is not a stream. False: nothing
+  /// was.
+  bool give_back(LeasePtr lease, bool awaited = false);
   /// The peer said `Keep-Alive: timeout=N`.
   void learn(const PoolKey& key, std::chrono::nanoseconds peer_timeout);
 

@@ -50,4 +50,19 @@ Task<Result<void>> ClientConnection::read_head(Method request_method, ResponseHe
   }
 }
 
+void ClientConnection::half_close() {
+  if (half_close_.pending) return;
+  mark_half_closed();
+  half_close_.buffers = {};
+  half_close_.end = true;
+  half_close_.pending = !stream_->start_write(half_close_);
+}
+
+void ClientConnection::stop_half_close() {
+  if (!half_close_.pending) return;
+  stream_->cancel_write({ErrorCode::cancelled, Side::self, Stage::send});
+  half_close_.unlink();
+  half_close_.pending = false;
+}
+
 }  // namespace epaulet::http::http1

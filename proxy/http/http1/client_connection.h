@@ -4,13 +4,14 @@
 #include "http/http1/body_writer.h"
 #include "http/http1/head_parser.h"
 #include "http/message.h"
+#include "http/stream.h"
 #include "io/reader.h"
 #include "io/stream.h"
 
 namespace epaulet::http::http1 {
 
 /// The upstream side of HTTP/1.1: one exchange at a time, many one after the other.
-class ClientConnection {
+class ClientConnection final : public ClientStream {
  public:
   ClientConnection(StreamPtr stream, HeadLimits limits)
       : stream_(std::move(stream)),
@@ -19,15 +20,12 @@ class ClientConnection {
         body_(reader_, Side::upstream),
         writer_(*stream_, Side::upstream) {}
 
-  /// Starts a request: puts its head into the writer. The request's framing goes out as it came in.
+  void begin_request(const RequestHead& head) override { begin_request(head, {}); }
+  /// `hop_lines`: for this hop, complete with CRLF.
   void begin_request(const RequestHead& head, std::string_view hop_lines);
-  [[nodiscard]] BodyWriter& writer() { return writer_; }
-
-  /// Reads one response head, informational ones included: call again after those. Errors before
-  /// the first byte: reset_before_response, closed_before_response (Retry::if_idempotent); later
-  /// ones are final.
-  Task<Result<void>> read_head(Method request_method, ResponseHead& head, Scope& scope);
-  [[nodiscard]] BodyReader& body() { return body_; }
+  [[nodiscard]] BodyWriter& writer() override { return writer_; }
+  Task<Result<void>> read_head(Method request_method, ResponseHead& head, Scope& scope) override;
+  [[nodiscard]] BodyReader& body() override { return body_; }
   [[nodiscard]] StreamReader& reader() { return reader_; }
   [[nodiscard]] ByteStream& stream() { return *stream_; }
 
@@ -40,10 +38,22 @@ class ClientConnection {
            !reader_.failed();
   }
   /// After the body was consumed, before reusable() is asked.
-  void finish() { body_.finish(); }
+  void finish() override { body_.finish(); }
+  void abandon(const Error& why) override {
+    body_.abort(why);
+    stream_->reset();
+  }
   void mark_half_closed() { half_closed_ = true; }
+  void half_close() override;
+  void stop_half_close() override;
 
  private:
+  class HalfClose final : public WriteOp {
+   public:
+    bool pending = false;
+    void run() override { pending = false; }
+  };
+
   StreamPtr stream_;
   HeadLimits limits_;
   StreamReader reader_;
@@ -53,6 +63,7 @@ class ClientConnection {
   bool started_ = false;
   bool response_keeps_ = false;
   bool half_closed_ = false;
+  HalfClose half_close_;
 };
 
 }  // namespace epaulet::http::http1

@@ -1,6 +1,5 @@
 #include "http/http1/server_connection.h"
 
-#include "base/error_table.h"
 #include "http/http1/serialize.h"
 
 namespace epaulet::http::http1 {
@@ -10,41 +9,6 @@ Error downstream_error(Error error) {
   error.side = Side::downstream;
   if (error.code == ErrorCode::upstream_reset) error.code = ErrorCode::downstream_reset;
   return error;
-}
-
-std::string_view reason_phrase(std::uint16_t status) {
-  switch (status) {
-    case 400:
-      return "Bad Request";
-    case 401:
-      return "Unauthorized";
-    case 403:
-      return "Forbidden";
-    case 404:
-      return "Not Found";
-    case 408:
-      return "Request Timeout";
-    case 413:
-      return "Content Too Large";
-    case 417:
-      return "Expectation Failed";
-    case 431:
-      return "Request Header Fields Too Large";
-    case 500:
-      return "Internal Server Error";
-    case 501:
-      return "Not Implemented";
-    case 502:
-      return "Bad Gateway";
-    case 503:
-      return "Service Unavailable";
-    case 504:
-      return "Gateway Timeout";
-    case 505:
-      return "HTTP Version Not Supported";
-    default:
-      return "";
-  }
 }
 
 }  // namespace
@@ -115,43 +79,25 @@ void ServerConnection::begin_response(const RequestHead& request, ResponseHead& 
   write_response_head(head, writer_.begin(size, kind), hop_lines);
 }
 
-Task<Result<void>> ServerConnection::send_answer(const RequestHead& request, std::uint16_t status,
-                                                 std::string_view extra_lines,
-                                                 std::string_view body, bool keep, Scope& scope) {
-  ResponseHead head;
-  head.status = status;
-  head.reason = reason_phrase(status);
-  head.framing = {body.empty() ? Framing::Kind::none : Framing::Kind::length, body.size()};
-  if (!body.empty()) head.added.add("Content-Type", "text/plain; charset=utf-8");
-  head.added.add("Content-Length", std::to_string(body.size()));
-  head.added.append(extra_lines);
-  begin_response(request, head, keep);
-  const bool with_body = request.method != Method::head;
-  const Chunk chunk(with_body ? as_bytes(body) : ConstBytes(), true);
-  co_return co_await writer_.push(chunk, scope);
+void ServerConnection::watch(CallerWatcher* watcher) {
+  watcher_ = watcher;
+  reader_.observe(watcher == nullptr ? nullptr : this);
+  if (watcher != nullptr) on_input();
 }
 
-Task<bool> ServerConnection::skip_buffered_body(Scope& scope) {
-  const auto most = body_.bytes() + limits::kDrainedBodyBytesMax;
-  Scope without_waiting(scope);
-  without_waiting.cancel({ErrorCode::cancelled, Side::self, Stage::receive});
-  while (!body_.complete() && body_.ready() && body_.bytes() < most) {
-    const auto chunk = co_await body_.pull(without_waiting);
-    if (!chunk) co_return false;
+void ServerConnection::on_input() {
+  // Pipelined bytes may lie before an abort: read on while there is room, until a read stays
+  // pending.
+  for (std::size_t had = SIZE_MAX;
+       had != reader_.buffered().size() && !reader_.at_end() && !reader_.failed();) {
+    had = reader_.buffered().size();
+    reader_.watch();
   }
-  co_return body_.complete();
-}
-
-Task<Result<void>> ServerConnection::drain_body(Scope& scope) {
-  const auto most = body_.bytes() + limits::kDrainedBodyBytesMax;
-  while (!body_.complete()) {
-    const auto chunk = co_await body_.pull(scope);
-    if (!chunk) co_return chunk.error();
-    if (body_.bytes() > most) {
-      co_return Error(ErrorCode::body_too_large, Side::downstream, Stage::receive);
-    }
+  if (reader_.failed()) {
+    watcher_->on_caller_gone({ErrorCode::downstream_reset, Side::downstream, Stage::receive});
+  } else if (reader_.at_end()) {
+    watcher_->on_caller_half_closed();
   }
-  co_return Result<void>();
 }
 
 }  // namespace epaulet::http::http1

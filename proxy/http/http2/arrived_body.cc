@@ -10,7 +10,8 @@ void ArrivedBody::add(ConstBytes data) {
     // Small frames share a block, unless the reader looks at it.
     const bool shared = !pieces_.empty() && !(lent_ && pieces_.size() == 1) &&
                         pieces_.back().size < pieces_.back().block.size();
-    if (!shared) pieces_.push_back({Block::allocate(std::min(data.size(), limits::kBlockBytes)), 0});
+    if (!shared)
+      pieces_.push_back({Block::allocate(std::min(data.size(), limits::kBlockBytes)), 0});
     auto& [block, size] = pieces_.back();
     const auto part = std::min(data.size(), block.size() - size);
     std::memcpy(block.data() + size, data.data(), part);

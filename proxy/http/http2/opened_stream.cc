@@ -68,9 +68,7 @@ void OpenedStream::abandon(const Error&) {
 
 void OpenedStream::on_closed(std::uint32_t, bool, bool unprocessed) {
   closed_ = true;
-  const auto retry = final_head_   ? Retry::never
-                     : unprocessed ? Retry::safe
-                                   : Retry::if_idempotent;
+  const auto retry = final_head_ ? Retry::never : unprocessed ? Retry::safe : Retry::if_idempotent;
   const auto code = final_head_ ? ErrorCode::upstream_reset : ErrorCode::reset_before_response;
   const Error why(code, Side::upstream, Stage::receive, retry);
   body_.fail(why);

@@ -34,8 +34,7 @@ std::vector<nghttp2_nv> pairs_of(std::span<const NameValue> fields) {
   std::vector<nghttp2_nv> pairs;
   pairs.reserve(fields.size());
   for (const auto& [name, value] : fields) {
-    pairs.push_back(
-        {bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE});
+    pairs.push_back({bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE});
   }
   return pairs;
 }
@@ -51,7 +50,7 @@ struct Session::State {
   std::unique_ptr<nghttp2_session, DeleteSession> session;
   Role role = Role::server;
   std::uint32_t stream_window = 0;
-  bool reset_by_peer = false;  ///< The close that follows is the peer's doing.
+  bool reset_by_peer = false;           ///< The close that follows is the peer's doing.
   StreamId last_processed = INT32_MAX;  ///< By the peer's GOAWAY.
   int violation = 0;
   bool abandoned = false;
@@ -97,8 +96,8 @@ struct Session::Callbacks {
   }
 
   /// nghttp2 would leave such a field out; then sender and receiver would disagree on the message.
-  static int on_invalid_header(nghttp2_session* session, const nghttp2_frame* frame,
-                               nghttp2_rcbuf*, nghttp2_rcbuf*, std::uint8_t, void*) {
+  static int on_invalid_header(nghttp2_session* session, const nghttp2_frame* frame, nghttp2_rcbuf*,
+                               nghttp2_rcbuf*, std::uint8_t, void*) {
     nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
                               NGHTTP2_PROTOCOL_ERROR);
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -127,8 +126,8 @@ struct Session::Callbacks {
     return 0;
   }
 
-  static int on_data(nghttp2_session* session, std::uint8_t, StreamId id,
-                     const std::uint8_t* data, std::size_t size, void* user) {
+  static int on_data(nghttp2_session* session, std::uint8_t, StreamId id, const std::uint8_t* data,
+                     std::size_t size, void* user) {
     Session& self = of(user);
     nghttp2_session_consume_connection(session, size);
     if (StreamEvents* const events = self.events_of(id)) {
@@ -215,8 +214,7 @@ struct Session::Callbacks {
     nghttp2_option_set_no_auto_window_update(made, 1);
     nghttp2_option_set_max_outbound_ack(made, kAcknowledgementsMax);
     nghttp2_option_set_max_settings(made, kSettingsMax);
-    nghttp2_option_set_stream_reset_rate_limit(made, limits.resets_burst,
-                                               limits.resets_per_second);
+    nghttp2_option_set_stream_reset_rate_limit(made, limits.resets_burst, limits.resets_per_second);
     nghttp2_option_set_max_continuations(made, kContinuationsMax);
     nghttp2_option_set_max_send_header_block_length(made, 2 * limits.head.bytes);
     return std::unique_ptr<nghttp2_option, DeleteOptions>(made);
@@ -298,7 +296,9 @@ void Session::inform(StreamId id, std::span<const NameValue> fields) {
                          pairs.size(), nullptr);
 }
 
-void Session::resume(StreamId id) { nghttp2_session_resume_data(state_->session.get(), id); }
+void Session::resume(StreamId id) {
+  nghttp2_session_resume_data(state_->session.get(), id);
+}
 
 void Session::consume(StreamId id, std::size_t bytes) {
   nghttp2_session_consume_stream(state_->session.get(), id, bytes);

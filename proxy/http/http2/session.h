@@ -47,9 +47,9 @@ class StreamEvents {
 
   /// What waits to be sent, asked for when the windows allow to send.
   struct Outgoing {
-    ConstBytes data;                        ///< Taken from the front, as much as fits.
-    bool end = false;                       ///< Nothing follows `data` but the trailers.
-    std::string_view trailers;              ///< Lines with CRLF, with `end`.
+    ConstBytes data;            ///< Taken from the front, as much as fits.
+    bool end = false;           ///< Nothing follows `data` but the trailers.
+    std::string_view trailers;  ///< Lines with CRLF, with `end`.
   };
   [[nodiscard]] virtual Outgoing outgoing() = 0;
   /// So many bytes of it are framed; `end`: and the end of the message, too.
@@ -72,12 +72,13 @@ class SessionEvents {
 };
 
 struct SessionLimits {
-  std::uint32_t streams = 128;               ///< Of the peer's, at once.
-  std::uint32_t stream_window = 64 << 10;    ///< Bytes that one stream may hold unread.
-  std::uint32_t connection_window = 1 << 20; ///< Opened again on arrival: no stream holds others up.
+  std::uint32_t streams = 128;             ///< Of the peer's, at once.
+  std::uint32_t stream_window = 64 << 10;  ///< Bytes that one stream may hold unread.
+  std::uint32_t connection_window = 1
+                                    << 20;  ///< Opened again on arrival: no stream holds others up.
   http1::HeadLimits head;
-  std::uint32_t resets_burst = 200;          ///< RST_STREAMs of the peer at once, and
-  std::uint32_t resets_per_second = 50;      ///< in the long run; more end the connection.
+  std::uint32_t resets_burst = 200;      ///< RST_STREAMs of the peer at once, and
+  std::uint32_t resets_per_second = 50;  ///< in the long run; more end the connection.
 };
 
 /// One HTTP/2 connection without its socket (RFC 9113): bytes in, events and bytes out. Framing,

@@ -17,7 +17,9 @@ HeadText section(HeadText::Kind kind, const Fields& fields, http1::HeadLimits li
 }
 
 HeadText request(const Fields& more = {}) {
-  Fields fields{{":method", "POST"}, {":scheme", "http"}, {":path", "/a/b?c=d"},
+  Fields fields{{":method", "POST"},
+                {":scheme", "http"},
+                {":path", "/a/b?c=d"},
                 {":authority", "api2.default"}};
   fields.insert(fields.end(), more.begin(), more.end());
   return section(HeadText::Kind::request, fields);
@@ -67,15 +69,14 @@ TEST(HeadText, takes_a_host_that_agrees_and_refuses_one_that_does_not) {
 }
 
 TEST(HeadText, refuses_what_http1_refuses) {
-  EXPECT_EQ(fault(section(HeadText::Kind::request, {{":method", "GET"},
-                                                    {":scheme", "http"},
-                                                    {":path", "/"},
-                                                    {":authority", "user@host"}})),
-            http1::Fault::userinfo);
-  EXPECT_EQ(fault(section(HeadText::Kind::request, {{":method", "GET"},
-                                                    {":scheme", "http"},
-                                                    {":path", "/a b"},
-                                                    {":authority", "h"}})),
+  EXPECT_EQ(
+      fault(section(
+          HeadText::Kind::request,
+          {{":method", "GET"}, {":scheme", "http"}, {":path", "/"}, {":authority", "user@host"}})),
+      http1::Fault::userinfo);
+  EXPECT_EQ(fault(section(
+                HeadText::Kind::request,
+                {{":method", "GET"}, {":scheme", "http"}, {":path", "/a b"}, {":authority", "h"}})),
             http1::Fault::request_line);
   EXPECT_EQ(fault(request({{"x_epaulet_role", "admin\r\nx: y"}})), http1::Fault::field_value);
   EXPECT_EQ(fault(request({{"content-length", "+7"}})), http1::Fault::content_length_syntax);
@@ -85,9 +86,9 @@ TEST(HeadText, remembers_that_a_section_was_too_large) {
   http1::HeadLimits limits;
   limits.bytes = 4096;
   const std::string value(5000, 'v');
-  auto text = section(HeadText::Kind::request,
-                      {{":method", "GET"}, {":path", "/"}, {":authority", "h"}, {"x", value}},
-                      limits);
+  auto text =
+      section(HeadText::Kind::request,
+              {{":method", "GET"}, {":path", "/"}, {":authority", "h"}, {"x", value}}, limits);
   EXPECT_TRUE(text.too_large());
   RequestHead head;
   const auto read = text.to_request(head, true);
@@ -95,8 +96,9 @@ TEST(HeadText, remembers_that_a_section_was_too_large) {
   EXPECT_EQ(read.error().code, ErrorCode::head_too_large);
   limits = {};
   limits.fields = 3;
-  EXPECT_TRUE(section(HeadText::Kind::trailers, {{"a", ""}, {"b", ""}, {"c", ""}, {"d", ""}}, limits)
-                  .too_large());
+  EXPECT_TRUE(
+      section(HeadText::Kind::trailers, {{"a", ""}, {"b", ""}, {"c", ""}, {"d", ""}}, limits)
+          .too_large());
 }
 
 TEST(HeadText, reads_responses) {

@@ -49,8 +49,8 @@ class Pair : private Connection::Between {
   /// A request line and fields, as HTTP/1 writes them.
   static RequestHead head(std::string_view lines) {
     RequestHead head;
-    EXPECT_TRUE(http1::parse_request_head(as_bytes(std::string(lines) + "Host: h\r\n\r\n"), {},
-                                          head));
+    EXPECT_TRUE(
+        http1::parse_request_head(as_bytes(std::string(lines) + "Host: h\r\n\r\n"), {}, head));
     return head;
   }
 
