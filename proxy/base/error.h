@@ -65,7 +65,7 @@ enum class ErrorCode : std::uint16_t {
   foreign_tls_on_strict_port,
   // detect
   detect_timeout,
-  http2_not_supported,
+  http2_protocol_error,
   protocol_unexpected,
   // parse
   head_malformed,

@@ -29,7 +29,7 @@ constexpr std::array<ErrorDescription, static_cast<std::size_t>(C::count_)> kTab
   {C::plaintext_on_strict_port, "plaintext_on_strict_port", 403, 7, "http_request_denied", "UAEX", "plaintext reached a port that accepts only mesh mTLS", "call through a sidecar, or set the port's `tls: permissive`"},
   {C::foreign_tls_on_strict_port, "foreign_tls_on_strict_port", 0, 7, "http_request_denied", "UAEX", "TLS that is not mesh mTLS reached a strict port", "call through a sidecar, or set the port's `tls: permissive`"},
   {C::detect_timeout, "detect_timeout", 0, 4, "connection_timeout", "SI", "no protocol could be recognised within `timeouts.detect`", "declare the port's protocol"},
-  {C::http2_not_supported, "http2_not_supported", 0, 12, "http_protocol_error", "DPE", "HTTP/2 reached a port with HTTP rules, where only HTTP/1.1 is served", "speak HTTP/1.1, or declare the port `protocol: tcp` with an access rule by identity"},
+  {C::http2_protocol_error, "http2_protocol_error", 0, 13, "http_protocol_error", "DPE", "the caller broke the rules of HTTP/2, or one of the limits that hold abuse off", "correct the client; the record's diagnosis names the rule"},
   {C::protocol_unexpected, "protocol_unexpected", 0, 3, "http_protocol_error", "DPE", "the bytes are not the protocol that the port was declared to speak", "correct the port's protocol"},
   {C::head_malformed, "head_malformed", 400, 3, "http_request_error", "DPE", "the request head is not valid HTTP/1.1", "correct the client"},
   {C::head_too_large, "head_too_large", 431, 8, "http_request_error", "DPE", "the request head exceeds `limits.head`", "send fewer or shorter header fields"},

@@ -20,12 +20,6 @@ enum class MeshProtocol : std::uint8_t {
 /// version included.
 [[nodiscard]] std::optional<MeshProtocol> mesh_protocol(std::string_view token);
 
-/// Whether this version speaks it. `http2` is reserved: sidecars that offer nothing else are
-/// refused.
-[[nodiscard]] constexpr bool is_spoken(MeshProtocol protocol) {
-  return protocol != MeshProtocol::http2;
-}
-
 /// Whose TLS a ClientHello begins.
 enum class AlpnVerdict : std::uint8_t {
   foreign,       ///< No token of ours: an application's own TLS.

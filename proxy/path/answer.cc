@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "base/error_table.h"
+#include "http/grpc.h"
 #include "path/exchange.h"
 #include "path/proxy_status.h"
 
@@ -32,6 +33,20 @@ bool reader_may_know(const Exchange& exchange) {
   return port != ports.end() && port->second.expose;
 }
 
+/// A gRPC client reads its status from a head that ends the stream ("Trailers-Only").
+Task<Result<void>> answer_grpc(Exchange& exchange, const ErrorDescription& row,
+                               std::string_view lines, std::string_view text) {
+  http::ResponseHead head;
+  head.status = 200;
+  head.added.add("content-type", "application/grpc");
+  head.added.add("grpc-status", std::to_string(row.grpc_status));
+  head.added.add("grpc-message", http::grpc_message(text.substr(0, text.find('\n'))));
+  head.added.append(lines);
+  exchange.server.begin_response(exchange.request, head, true);
+  const http::Chunk end({}, true);
+  co_return co_await exchange.server.writer().push(end, *exchange.scope);
+}
+
 }  // namespace
 
 Task<Result<void>> answer(Exchange& exchange, const Error& error, bool may_keep) {
@@ -59,10 +74,12 @@ Task<Result<void>> answer(Exchange& exchange, const Error& error, bool may_keep)
     if (exchange.record.attempts > 1) lines += "x-epaulet-retries-exhausted: 1\r\n";
     body = fmt::format("epaulet: {}. `epaulet explain {}` tells more.\n", row.summary, id);
   }
-  exchange.record.status = status;
+  const bool grpc = exchange.http1 == nullptr && http::is_grpc(exchange.request);
+  exchange.record.status = grpc ? 200 : status;
   exchange.record.status_is_ours = true;
   exchange.committed = true;
   exchange.trace(error.stage, telemetry::Event::answered_by_us, status);
+  if (grpc) co_return co_await answer_grpc(exchange, row, lines, body);
   // After a malformed head or body nobody knows where the next request begins.
   const bool framing_known = exchange.server.body().complete() ||
                              (error.stage != Stage::parse && error.side != Side::downstream) ||

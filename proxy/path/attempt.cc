@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "base/ascii.h"
+#include "http/grpc.h"
 #include "http/hop_by_hop.h"
 #include "path/proxy_status.h"
 #include "path/upgrade.h"
@@ -205,6 +206,9 @@ Task<Error> Attempt::deliver() {
                          connection.trust != worker.tls.trust_generation();
   const bool keep = rest_is_read && !(plan_.inbound && worker.draining) && !old_trust;
   server.begin_response(exchange_.request, response, keep);
+  // A gRPC call without a deadline of its own may be a stream that never ends.
+  if (http::is_grpc(exchange_.request) && !http::grpc_timeout(exchange_.request))
+    exchange_.scope->clear_deadline();
   exchange_.committed = true;
   exchange_.record.status = response.status;
   co_return co_await copy_body();

@@ -3,7 +3,7 @@
 namespace epaulet::path {
 
 void Exchange::begin() {
-  scope.emplace(connection.scope);
+  scope.emplace(parent);
   end();
   record.reset(now());
   record.direction = connection.record.direction;

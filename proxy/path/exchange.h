@@ -16,9 +16,9 @@ namespace epaulet::path {
 class Exchange final : private http::CallerWatcher {
  public:
   /// `http1_`: the same, if it is a connection of HTTP/1, which an upgrade takes over.
-  Exchange(Connection& connection_, http::ServerStream& server_,
+  Exchange(Connection& connection_, Scope& parent_, http::ServerStream& server_,
            http::http1::ServerConnection* http1_)
-      : connection(connection_), server(server_), http1(http1_) {}
+      : connection(connection_), parent(parent_), server(server_), http1(http1_) {}
   ~Exchange() { server.watch(nullptr); }
 
   /// Before the next request is read.
@@ -27,6 +27,7 @@ class Exchange final : private http::CallerWatcher {
   void end();
 
   Connection& connection;
+  Scope& parent;  ///< Of all exchanges of the connection.
   http::ServerStream& server;
   http::http1::ServerConnection* const http1;
   ViewPtr view;                ///< Pinned for this request.
@@ -68,8 +69,14 @@ struct Plan {
   bool inbound = false;
 };
 
-/// Serves HTTP/1 on the connection until either end closes it.
+/// Serves HTTP on the connection until either end closes it. http1_session.cc, http2_session.cc
 Task<void> serve_http1(Connection& connection);
+Task<void> serve_http2(Connection& connection);
+
+/// Serves the request whose head was read: routing, access, attempts, the answer; reports it.
+Task<void> serve_request(Exchange& exchange);
+/// Answers a head that cannot be served, and reports it.
+Task<Result<void>> answer_bad_head(Exchange& exchange, Error error);
 
 /// Routing and access for one request, both directions; cleans its fields. The Error is what the
 /// caller gets.

@@ -90,6 +90,19 @@ bool is_cautious(const Exchange& exchange) {
          exchange.request.find(http::FieldId::idempotency_key) == nullptr;
 }
 
+/// What the caller speaks, the next hop does too. Not a coroutine: g++ 12 loses what a conditional
+/// operator awaits.
+Task<Result<upstream::LeasePtr>> reach(Exchange& exchange, const Plan& plan, const Hop& hop,
+                                       bool fresh) {
+  const auto connect = plan.timeouts->connect;
+  if (exchange.http1 == nullptr) {
+    return obtain_stream(exchange.worker(), *exchange.view, hop, connect, exchange.record.trace,
+                         *exchange.scope);
+  }
+  return obtain(exchange.worker(), *exchange.view, hop, is_cautious(exchange), fresh, connect,
+                exchange.record.trace, *exchange.scope);
+}
+
 }  // namespace
 
 Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
@@ -110,9 +123,7 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
         exchange.trace(Stage::connect, Event::endpoint_picked, hop->endpoint_id,
                        exchange.record.attempts);
       }
-      auto obtained =
-          co_await obtain(worker, *exchange.view, *hop, is_cautious(exchange), fresh,
-                          plan.timeouts->connect, exchange.record.trace, *exchange.scope);
+      auto obtained = co_await reach(exchange, plan, *hop, fresh);
       if (obtained) {
         upstream = std::move(*obtained);
       } else {
@@ -125,6 +136,9 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
       failure.reused = upstream->reused;
       attempt.emplace(exchange, plan, *upstream);
       failure.error = co_await attempt->until_head();
+      // Of a connection that others share only its own end is a race, not what becomes of a stream.
+      if (exchange.http1 == nullptr && failure.error.code != ErrorCode::closed_before_response)
+        failure.reused = false;
       answered = failure.error.code == ErrorCode::none;
       failure.request_written = attempt->request_was_written();
       failure.status = exchange.response.status;

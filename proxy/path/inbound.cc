@@ -77,19 +77,19 @@ Task<Result<Detected>> find_inbound_protocol(Connection& connection, bool has_l7
   }
   known.protocol = Spoken::http1;
   if (connection.mesh_protocol == detect::MeshProtocol::http1) co_return known;
+  known.protocol = Spoken::http2;
+  if (connection.mesh_protocol == detect::MeshProtocol::http2) co_return known;
   AppDial app(connection);
   const bool early = declared == PortProtocol::automatic && !has_l7_rules &&
                      admit_connection(connection).has_value();
   co_return co_await find_protocol(connection, early ? &app : nullptr);
 }
 
-/// What is not HTTP/1 passes as it is, if the port has no rules that take a request to judge.
-Result<void> admit_opaque(Connection& connection, Spoken spoken, bool has_l7_rules) {
+/// What is not HTTP passes as it is, if the port has no rules that take a request to judge.
+Result<void> admit_opaque(Connection& connection, bool has_l7_rules) {
   const auto declared = port_settings(connection, connection.snapshot()).protocol;
   if (declared != PortProtocol::tcp && (has_l7_rules || declared == PortProtocol::http)) {
-    const auto code =
-        spoken == Spoken::http2 ? ErrorCode::http2_not_supported : ErrorCode::protocol_unexpected;
-    return Error(code, Side::downstream, Stage::detect);
+    return Error(ErrorCode::protocol_unexpected, Side::downstream, Stage::detect);
   }
   return admit_connection(connection);
 }
@@ -126,7 +126,12 @@ Task<void> serve_inbound(Connection& connection) {
     co_await serve_http1(connection);
     co_return;
   }
-  const auto admitted = admit_opaque(connection, detected->protocol, has_l7_rules);
+  if (detected->protocol == Spoken::http2) {
+    detected->upstream.reset();
+    co_await serve_http2(connection);
+    co_return;
+  }
+  const auto admitted = admit_opaque(connection, has_l7_rules);
   if (!admitted) {
     co_await refuse_connection(connection, admitted.error());
     co_return;

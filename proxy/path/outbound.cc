@@ -146,11 +146,9 @@ Task<void> serve_service(Connection& connection, Destination destination) {
     co_await serve_http1(connection);
     co_return;
   }
-  const bool l7 = destination.service != Destination::kNone &&
-                  connection.snapshot().services[destination.service].has_l7_routes;
-  if (detected.protocol == Spoken::http2 && l7) {
-    co_await refuse_connection(
-        connection, Error(ErrorCode::http2_not_supported, Side::downstream, Stage::detect));
+  if (detected.protocol == Spoken::http2 && destination.service != Destination::kNone) {
+    detected.upstream.reset();  // It was dialled for somebody who would wait for a greeting.
+    co_await serve_http2(connection);
     co_return;
   }
   if (destination.protocol == PortProtocol::http && detected.protocol == Spoken::opaque) {

@@ -70,7 +70,9 @@ Task<Result<resilience::ConnectionLimit::Permit>> permit_for(Worker& worker,
   const BackendState& backend = snapshot.backends[hop.backend];
   if (Permit permit = backend.limit->try_acquire()) co_return permit;
   // Idle connections hold no exclusive permit: the longest idle one makes room.
-  if (!worker.pool.close_one(backend.name) && worker.shared.release_idle) {
+  const bool made_room =
+      worker.pool.close_one(backend.name) || worker.shared_pool.retire_idle(backend.name);
+  if (!made_room && worker.shared.release_idle) {
     worker.shared.release_idle(&worker, backend.name);
   }
   co_return co_await backend.limit->acquire(scope);
@@ -133,6 +135,37 @@ Task<Result<upstream::LeasePtr>> obtain(Worker& worker, View& view, Hop hop, boo
   made->peer = dialled->peer;
   made->not_after = dialled->not_after;
   upstream::LeasePtr lease = std::move(made);
+  co_return lease;
+}
+
+Task<Result<upstream::LeasePtr>> obtain_stream(Worker& worker, View& view, Hop hop,
+                                               Duration connect_timeout, telemetry::Trace& trace,
+                                               Scope& scope) {
+  const auto key = pool_key(worker, view.snapshot(), hop);
+  if (auto lease = worker.shared_pool.take(key, worker.loop.now())) {
+    trace.add(worker.loop.now(), Stage::connect, Event::connection_reused);
+    co_return lease;
+  }
+  const auto turn = co_await worker.shared_pool.turn_to_dial(key, scope);
+  if (!turn) co_return turn.error();
+  if (auto lease = worker.shared_pool.take(key, worker.loop.now())) co_return lease;
+  auto permit = co_await permit_for(worker, view.snapshot(), hop, scope);
+  if (!permit) co_return permit.error();
+  Scope connecting(scope);
+  connecting.set_deadline(worker.loop.now() + connect_timeout, connect_timed_out());
+  trace.add(worker.loop.now(), Stage::connect, Event::dialling, hop.endpoint_id);
+  auto plan = plan_for(view.snapshot(), hop, detect::MeshProtocol::http2);
+  auto dialled = co_await upstream::dial(worker.dialer, worker.tls, worker.telemetry, trace,
+                                         std::move(plan), connecting);
+  if (!dialled) co_return dialled.error();
+  http::http2::SessionLimits limits;
+  limits.head = head_limits(view.snapshot());
+  auto made = std::make_shared<upstream::SharedConnection>(key, std::move(dialled->stream), limits,
+                                                           std::move(*permit), worker.root);
+  made->peer = dialled->peer;
+  made->not_after = dialled->not_after;
+  upstream::LeasePtr lease = made->lease();
+  worker.shared_pool.add(std::move(made));
   co_return lease;
 }
 

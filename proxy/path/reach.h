@@ -61,4 +61,9 @@ Task<Result<upstream::LeasePtr>> obtain(Worker& worker, View& view, Hop hop, boo
                                         bool fresh, Duration connect_timeout,
                                         telemetry::Trace& trace, Scope& scope);
 
+/// The same for one HTTP/2 exchange: a stream of a connection that others share.
+Task<Result<upstream::LeasePtr>> obtain_stream(Worker& worker, View& view, Hop hop,
+                                               Duration connect_timeout, telemetry::Trace& trace,
+                                               Scope& scope);
+
 }  // namespace epaulet::path

@@ -92,19 +92,24 @@ void Worker::set_endpoints(const std::string& backend, const EndpointSetPtr& set
   view->set_endpoints(backend, set);
   // An address that has left may belong to somebody else tomorrow.
   const auto id = telemetry::intern(backend);
-  pool.close_if([&](const upstream::PoolKey& key) {
+  const auto has_left = [&](const upstream::PoolKey& key) {
     return key.backend == id &&
            std::none_of(set->endpoints.begin(), set->endpoints.end(),
                         [&](const auto& endpoint) { return endpoint.address == key.address; });
-  });
+  };
+  pool.close_if(has_left);
+  shared_pool.retire_if(has_left);
 }
 
 void Worker::trust_changed() {
   // Idle inbound connections are not ended here: the caller's next request may be on its way, and
   // only an answer that says close can take the connection from it without losing one.
   const auto trust = tls.trust_generation();
-  pool.close_if(
-      [trust](const upstream::PoolKey& key) { return key.trust != 0 && key.trust != trust; });
+  const auto is_old = [trust](const upstream::PoolKey& key) {
+    return key.trust != 0 && key.trust != trust;
+  };
+  pool.close_if(is_old);
+  shared_pool.retire_if(is_old);
   const auto end = loop.now() + view->snapshot().settings.drain.timeout;
   connections.for_each([&](Connection& connection) {
     if (connection.inbound() && connection.mesh_tls && !tls.trusts(connection.authority)) {

@@ -17,6 +17,7 @@
 #include "upstream/dial_gate.h"
 #include "upstream/mesh_tls.h"
 #include "upstream/pool.h"
+#include "upstream/shared_connection.h"
 
 namespace epaulet::path {
 
@@ -130,6 +131,7 @@ struct Worker {
   TokenCache tokens;
   upstream::Pool pool;
   upstream::DialGate dial_gate;
+  upstream::SharedPool shared_pool;  ///< HTTP/2.
 };
 
 }  // namespace epaulet::path

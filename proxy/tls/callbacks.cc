@@ -137,7 +137,7 @@ int TlsCallbacks::on_alpn(ssl_st* ssl, const unsigned char** chosen, unsigned ch
   while (!rest.empty()) {
     const auto size = static_cast<unsigned char>(rest.front());
     const auto token = rest.substr(1, size);
-    if (const auto protocol = detect::mesh_protocol(token); protocol && is_spoken(*protocol)) {
+    if (detect::mesh_protocol(token)) {
       *chosen = reinterpret_cast<const unsigned char*>(token.data());
       *chosen_size = size;
       return SSL_TLSEXT_ERR_OK;

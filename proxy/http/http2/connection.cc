@@ -61,12 +61,14 @@ Task<Error> Connection::run(Between* between) {
   Error why(ErrorCode::end_of_stream, Side::self, Stage::receive);
   bool broken = false;
   while (!session_.finished() && writer_.running()) {
-    const auto filled = co_await reader_.fill(reading_);
-    if (!filled) {
-      if (scope_.cancelled() || !reading_.cancelled()) why = filled.error();
-      break;
+    if (reader_.buffered().empty()) {
+      const auto filled = co_await reader_.fill(reading_);
+      if (!filled) {
+        if (scope_.cancelled() || !reading_.cancelled()) why = filled.error();
+        break;
+      }
+      if (*filled == 0) break;
     }
-    if (*filled == 0) break;
     const auto received = session_.receive(reader_.buffered());
     reader_.consume(reader_.buffered().size());
     if (between != nullptr) between->after_input();

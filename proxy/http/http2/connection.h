@@ -17,6 +17,7 @@ class Connection {
   ~Connection();
 
   [[nodiscard]] Session& session() { return session_; }
+  [[nodiscard]] const Session& session() const { return session_; }
   [[nodiscard]] Loop& loop() const { return scope_.loop(); }
 
   /// Runs until the peer leaves, breaks the protocol, or the scope is cancelled; `between` is

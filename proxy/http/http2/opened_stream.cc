@@ -66,10 +66,13 @@ void OpenedStream::abandon(const Error&) {
   reset(ErrorNumber::cancel);
 }
 
-void OpenedStream::on_closed(std::uint32_t, bool, bool unprocessed) {
+void OpenedStream::on_closed(std::uint32_t number, bool, bool unprocessed) {
   closed_ = true;
   const auto retry = final_head_ ? Retry::never : unprocessed ? Retry::safe : Retry::if_idempotent;
-  const auto code = final_head_ ? ErrorCode::upstream_reset : ErrorCode::reset_before_response;
+  const bool lost = unprocessed || number == kConnectionLost;
+  const auto code = final_head_ ? ErrorCode::upstream_reset
+                    : lost      ? ErrorCode::closed_before_response
+                                : ErrorCode::reset_before_response;
   const Error why(code, Side::upstream, Stage::receive, retry);
   body_.fail(why);
   writer_.fail(why);

@@ -2,9 +2,10 @@
 
 namespace epaulet::http::http2 {
 
-ServedStream::ServedStream(Connection& connection, StreamId id)
+ServedStream::ServedStream(Connection& connection, StreamId id, Scope& scope)
     : connection_(connection),
       id_(id),
+      scope_(scope),
       body_(connection.loop(), *this),
       writer_(connection.loop(), *this) {}
 
@@ -40,11 +41,6 @@ void ServedStream::begin_response(const RequestHead&, ResponseHead& head, bool) 
   writer_.begin().response(head);
 }
 
-void ServedStream::watch(CallerWatcher* watcher) {
-  watcher_ = watcher;
-  if (watcher != nullptr && gone_) watcher->on_caller_gone(*gone_);
-}
-
 void ServedStream::settle() {
   if (closed_) return;
   if (!writer_.complete()) {
@@ -59,9 +55,7 @@ void ServedStream::on_closed(std::uint32_t, bool by_peer, bool) {
   const Error why(ErrorCode::downstream_reset, Side::downstream, Stage::receive);
   body_.fail(why);
   writer_.fail(why);
-  if (!by_peer || gone_) return;
-  gone_ = why;
-  if (watcher_ != nullptr) watcher_->on_caller_gone(why);
+  if (by_peer) scope_.cancel(why);
 }
 
 void ServedStream::open_window(std::size_t bytes) {

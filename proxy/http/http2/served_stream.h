@@ -12,7 +12,8 @@ class ServedStream final : public ServerStream,
                            private WindowOpener,
                            private MessageSender {
  public:
-  ServedStream(Connection& connection, StreamId id);
+  /// `scope`: of the request; cancelled when the peer resets the stream or leaves.
+  ServedStream(Connection& connection, StreamId id, Scope& scope);
   ~ServedStream() override;
   ServedStream(const ServedStream&) = delete;
   ServedStream& operator=(const ServedStream&) = delete;
@@ -31,7 +32,10 @@ class ServedStream final : public ServerStream,
   void begin_response(const RequestHead& request, ResponseHead& head, bool keep) override;
   /// A stream serves one request, but the connection goes on.
   [[nodiscard]] bool keeps() const override { return true; }
-  void watch(CallerWatcher* watcher) override;
+  /// Not needed: the scope tells it, at any time.
+  void watch(CallerWatcher*) override {}
+  /// Nothing more comes, and nothing can be sent.
+  [[nodiscard]] bool closed() const { return closed_; }
 
   /// After the response. Who still uploads is told to stop (RFC 9113 section 8.1); what was not
   /// answered whole is reset.
@@ -51,14 +55,13 @@ class ServedStream final : public ServerStream,
 
   Connection& connection_;
   StreamId id_;
+  Scope& scope_;
   RequestHead head_;
   Result<void> head_result_;
   bool head_done_ = false;
   bool closed_ = false;
   ArrivedBody body_;
   LeavingMessage writer_;
-  CallerWatcher* watcher_ = nullptr;
-  std::optional<Error> gone_;
 };
 
 }  // namespace epaulet::http::http2

@@ -52,7 +52,8 @@ struct Session::State {
   std::uint32_t stream_window = 0;
   bool reset_by_peer = false;           ///< The close that follows is the peer's doing.
   StreamId last_processed = INT32_MAX;  ///< By the peer's GOAWAY.
-  int violation = 0;
+  int violation = 0;                    ///< The latest, nghttp2's number.
+  bool broken = false;                  ///< It ended the connection.
   bool abandoned = false;
 };
 
@@ -143,6 +144,15 @@ struct Session::Callbacks {
     return 0;
   }
 
+  static int on_sent(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+    State& state = *of(user).state_;
+    const bool accuses =
+        frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR;
+    if (accuses && state.violation == 0) state.violation = NGHTTP2_ERR_PROTO;
+    state.broken = state.broken || accuses;
+    return 0;
+  }
+
   static int on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* header, void* user) {
     of(user).state_->reset_by_peer = header->type == NGHTTP2_RST_STREAM;
     return 0;
@@ -203,6 +213,7 @@ struct Session::Callbacks {
       nghttp2_session_callbacks_set_on_data_chunk_recv_callback(made, on_data);
       nghttp2_session_callbacks_set_on_stream_close_callback(made, on_close);
       nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(made, on_violation);
+      nghttp2_session_callbacks_set_on_frame_send_callback(made, on_sent);
       return std::unique_ptr<nghttp2_session_callbacks, DeleteCallbacks>(made);
     }();
     return callbacks.get();
@@ -253,8 +264,9 @@ Result<void> Session::receive(ConstBytes bytes) {
       state_->session.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
   state_->reset_by_peer = false;
   if (taken < 0) {
-    return Error(ErrorCode::head_malformed, Side::downstream, Stage::parse, Retry::never,
-                 static_cast<std::int32_t>(taken));
+    state_->violation = static_cast<int>(taken);
+    state_->broken = true;
+    return Error(ErrorCode::http2_protocol_error, Side::downstream, Stage::parse);
   }
   return {};
 }
@@ -344,12 +356,12 @@ void Session::abandon_streams() {
     StreamEvents* const events = streams_.begin()->second;
     const bool unprocessed = streams_.begin()->first > state_->last_processed;
     streams_.erase(streams_.begin());
-    events->on_closed(NGHTTP2_CANCEL, true, unprocessed);
+    events->on_closed(StreamEvents::kConnectionLost, true, unprocessed);
   }
 }
 
 std::string_view Session::violation() const {
-  return state_->violation == 0 ? std::string_view() : nghttp2_strerror(state_->violation);
+  return state_->broken ? nghttp2_strerror(state_->violation) : std::string_view();
 }
 
 }  // namespace epaulet::http::http2

@@ -41,8 +41,10 @@ class StreamEvents {
   /// The peer has sent all of its message.
   virtual void on_end() = 0;
   /// The stream is gone; no further call. `number`: no_error if both halves were complete.
-  /// `by_peer`: it sent RST_STREAM or left. `unprocessed`: the peer has promised that it did
-  /// nothing of it (REFUSED_STREAM, or GOAWAY before it).
+  /// kConnectionLost if it went with its connection. `by_peer`: it sent RST_STREAM or left.
+  /// `unprocessed`: the peer has promised that it did nothing of it (REFUSED_STREAM, or GOAWAY
+  /// before it).
+  static constexpr std::uint32_t kConnectionLost = 0xffffffff;
   virtual void on_closed(std::uint32_t number, bool by_peer, bool unprocessed) = 0;
 
   /// What waits to be sent, asked for when the windows allow to send.
@@ -123,7 +125,8 @@ class Session {
 
   /// The connection is gone: every stream that is open hears of it, and no other begins.
   void abandon_streams();
-  /// What rule the peer broke, in nghttp2's words and without its bytes; empty if none.
+  /// For what the connection was ended, in nghttp2's words and without the peer's bytes; empty if
+  /// it broke no rule.
   [[nodiscard]] std::string_view violation() const;
 
  private:

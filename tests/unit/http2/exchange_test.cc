@@ -154,15 +154,9 @@ TEST(Http2Exchange, an_early_answer_stops_the_upload_and_keeps_the_connection) {
 }
 
 TEST(Http2Exchange, the_server_hears_of_a_caller_that_leaves) {
-  struct Watcher final : CallerWatcher {
-    void on_caller_gone(const Error& why) override { gone = why.code; }
-    void on_caller_half_closed() override {}
-    ErrorCode gone = ErrorCode::none;
-  } watcher;
-  Pair pair([&watcher](Pair&, ServedStream& stream) -> Task<void> {
+  Pair pair([](Pair&, ServedStream& stream) -> Task<void> {
     RequestHead request;
     EXPECT_TRUE(stream.take_head(request));
-    stream.watch(&watcher);
     co_return;
   });
   {
@@ -172,12 +166,13 @@ TEST(Http2Exchange, the_server_hears_of_a_caller_that_leaves) {
     Pair::Answer answer;
     pair.loop.spawn(pair.ask(stream, request, "", answer, scope));
     pair.loop.run_until_quiet();
-    EXPECT_EQ(watcher.gone, ErrorCode::none);
+    EXPECT_FALSE(pair.scopes[0]->cancelled());
     stream.abandon({});
     pair.loop.run_until_quiet();
     EXPECT_FALSE(answer.result);
   }
-  EXPECT_EQ(watcher.gone, ErrorCode::downstream_reset);
+  ASSERT_TRUE(pair.scopes[0]->cancelled());
+  EXPECT_EQ(pair.scopes[0]->cancelled()->code, ErrorCode::downstream_reset);
   EXPECT_FALSE(pair.server_end);
 }
 

@@ -118,6 +118,7 @@ class Pair : private Connection::Between {
   StreamReader server_reader;
   Scope client_scope;
   Scope server_scope;
+  std::vector<std::unique_ptr<Scope>> scopes;
   std::vector<std::unique_ptr<ServedStream>> served;
   std::optional<Error> client_end;
   std::optional<Error> server_end;
@@ -126,7 +127,8 @@ class Pair : private Connection::Between {
   struct Events final : SessionEvents {
     explicit Events(Pair& pair_) : pair(pair_) {}
     StreamEvents* on_request(StreamId id) override {
-      pair.served.push_back(std::make_unique<ServedStream>(pair.server, id));
+      pair.scopes.push_back(std::make_unique<Scope>(pair.server_scope));
+      pair.served.push_back(std::make_unique<ServedStream>(pair.server, id, *pair.scopes.back()));
       return &pair.served.back()->events();
     }
     void on_goaway() override { pair.goaway = true; }

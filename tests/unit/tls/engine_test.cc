@@ -44,8 +44,8 @@ TEST_F(TlsEngineTest, both_ends_learn_who_the_other_is) {
 }
 
 TEST_F(TlsEngineTest, every_token_of_this_version_is_spoken) {
-  for (const auto protocol :
-       {detect::MeshProtocol::http1, detect::MeshProtocol::opaque, detect::MeshProtocol::any}) {
+  for (const auto protocol : {detect::MeshProtocol::http1, detect::MeshProtocol::http2,
+                              detect::MeshProtocol::opaque, detect::MeshProtocol::any}) {
     auto with = options();
     with.protocol = protocol;
     with.server_name = "";

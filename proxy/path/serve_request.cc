@@ -1,25 +1,18 @@
 #include <fmt/format.h>
 
 #include "base/error_table.h"
+#include "http/grpc.h"
 #include "http/hop_by_hop.h"
 #include "path/access_trace.h"
 #include "path/exchange.h"
-#include "path/refuse.h"
 #include "telemetry/trace_context.h"
 
+// One request, from its head to its outcome, whatever the HTTP version that it came by.
 namespace epaulet::path {
 namespace {
 
 using telemetry::Event;
 using telemetry::Gauge;
-
-constexpr std::chrono::seconds kFirstRequestWhileDraining{1};
-
-http::http1::HeadLimits head_limits(const Snapshot& snapshot) {
-  http::http1::HeadLimits limits;
-  limits.bytes = snapshot.settings.head_bytes;
-  return limits;
-}
 
 bool is_request_id(std::string_view text) {
   if (text.empty() || text.size() > 64) return false;
@@ -93,6 +86,14 @@ Result<Plan> admit(Exchange& exchange) {
   return exchange.connection.inbound() ? admit_inbound(exchange) : admit_outbound(exchange);
 }
 
+/// How long the exchange may take; 0: no limit. A gRPC client says so itself.
+Duration time_for(const http::RequestHead& request, const Plan& plan) {
+  if (http::is_grpc(request)) {
+    if (const auto own = http::grpc_timeout(request)) return *own;
+  }
+  return plan.timeouts->request;
+}
+
 /// Everything between the request's head and the end of its response.
 Task<Error> serve_exchange(Exchange& exchange) {
   std::string authority;
@@ -104,9 +105,8 @@ Task<Error> serve_exchange(Exchange& exchange) {
   if (!plan) co_return plan.error();
   settle_trace(exchange);
   settle_authority(exchange, authority);
-  const auto& timeouts = *plan->timeouts;
-  if (timeouts.request.count() > 0) {
-    exchange.scope->set_deadline(exchange.record.start + timeouts.request,
+  if (const auto limit = time_for(exchange.request, *plan); limit.count() > 0) {
+    exchange.scope->set_deadline(exchange.record.start + limit,
                                  {ErrorCode::request_timeout, Side::upstream, Stage::receive});
   }
   const bool keep_body = plan->retry->max > 0 || plan->inbound;
@@ -125,88 +125,36 @@ void report(Exchange& exchange, const Error& error) {
   exchange.worker().telemetry.report(record, exchange.worker().loop.wall_now());
 }
 
-/// Reads the next request's head. False: the connection ends (what there was to say has been said).
-Task<bool> read_request(Exchange& exchange) {
-  auto& connection = exchange.connection;
-  auto& server = *exchange.http1;
-  {
-    // By value: a reload while we wait takes this snapshot away.
-    const auto keep_alive = connection.worker.view->snapshot().inbound_timeouts.keep_alive;
-    Scope idle(connection.inbound() ? connection.worker.inbound_idle : connection.scope);
-    idle.set_deadline(connection.now() + keep_alive,
-                      {ErrorCode::idle_timeout, Side::downstream, Stage::accept});
-    auto waiting = co_await server.await_request(idle);
-    if (!waiting && waiting.error().code == ErrorCode::draining && !exchange.view) {
-      // Accepted, or waited for, in good faith: its first request may be on its way.
-      Scope last(connection.scope);
-      last.set_deadline(connection.now() + kFirstRequestWhileDraining, waiting.error());
-      waiting = co_await server.await_request(last);
-    }
-    if (!waiting || !*waiting) co_return false;
+}  // namespace
+
+Task<void> serve_request(Exchange& exchange) {
+  auto& telemetry = exchange.worker().telemetry;
+  telemetry.adjust(Gauge::exchanges_active, 1);
+  const Error ended = co_await serve_exchange(exchange);
+  telemetry.adjust(Gauge::exchanges_active, -1);
+  if (ended.code != ErrorCode::none && !exchange.committed) {
+    // The scope may have ended with the exchange; sending the answer has a limit of its own.
+    exchange.scope.emplace(exchange.parent);
+    exchange.scope->set_deadline(exchange.now() + std::chrono::seconds(5),
+                                 {ErrorCode::idle_timeout, Side::downstream, Stage::send});
+    (void)co_await answer(exchange, ended);
   }
-  exchange.view = connection.worker.view;
-  exchange.begin();
-  exchange.scope->set_deadline(connection.now() + exchange.snapshot().inbound_timeouts.head,
-                               {ErrorCode::head_timeout, Side::downstream, Stage::parse});
-  const auto read = co_await server.read_head(exchange.request, *exchange.scope);
-  exchange.scope->clear_deadline();
-  if (read) co_return true;
-  Error error = read.error();
+  report(exchange, ended);
+}
+
+Task<Result<void>> answer_bad_head(Exchange& exchange, Error error) {
+  const Connection& connection = exchange.connection;
   if (exchange.record.request_id.view().empty()) settle_request_id(exchange);
   note_request(exchange);
   exchange.record.service =
       connection.inbound() ? exchange.snapshot().own_service : connection.record.service;
-  exchange.scope.emplace(
-      connection.scope);  // A head timeout has ended the old one; the answer needs one.
-  exchange.scope->set_deadline(connection.now() + std::chrono::seconds(1),
+  // A head timeout has ended the old one; the answer needs one.
+  exchange.scope.emplace(exchange.parent);
+  exchange.scope->set_deadline(exchange.now() + std::chrono::seconds(1),
                                {ErrorCode::idle_timeout, Side::downstream, Stage::send});
   const auto answered = co_await answer(exchange, error, false);
   report(exchange, error);
-  if (answered) co_await close_lingering(connection);
-  co_return false;
-}
-
-/// True: another request may follow.
-Task<bool> settle_connection(Exchange& exchange) {
-  auto& server = exchange.server;
-  if (!server.writer().complete()) {
-    // The caller must not take half an answer for a whole one.
-    exchange.connection.reset();
-    co_return false;
-  }
-  if (server.keeps()) {
-    const auto drained = co_await server.drain_body(*exchange.scope);
-    if (drained) co_return true;
-    co_await close_lingering(exchange.connection);
-    co_return false;
-  }
-  if (exchange.response.status != 101) co_await close_lingering(exchange.connection);
-  co_return false;
-}
-
-}  // namespace
-
-Task<void> serve_http1(Connection& connection) {
-  http::http1::ServerConnection server(connection.stream(), connection.reader(),
-                                       head_limits(connection.snapshot()));
-  Exchange exchange(connection, server, &server);
-  auto& telemetry = connection.worker.telemetry;
-  while (co_await read_request(exchange)) {
-    telemetry.adjust(Gauge::exchanges_active, 1);
-    const Error ended = co_await serve_exchange(exchange);
-    telemetry.adjust(Gauge::exchanges_active, -1);
-    if (ended.code != ErrorCode::none && !exchange.committed) {
-      // The scope may have ended with the exchange; sending the answer has a limit of its own.
-      exchange.scope.emplace(connection.scope);
-      exchange.scope->set_deadline(connection.now() + std::chrono::seconds(5),
-                                   {ErrorCode::idle_timeout, Side::downstream, Stage::send});
-      (void)co_await answer(exchange, ended);
-    }
-    report(exchange, ended);
-    const bool kept = co_await settle_connection(exchange);
-    if (!kept) break;
-    exchange.end();
-  }
+  co_return answered;
 }
 
 }  // namespace epaulet::path

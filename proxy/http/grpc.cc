@@ -1,0 +1,63 @@
+#include "http/grpc.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "base/ascii.h"
+
+namespace epaulet::http {
+
+bool is_grpc(const Head& head) {
+  constexpr std::string_view kType = "application/grpc";
+  const Field* const type = head.find("content-type");
+  if (type == nullptr || type->value.size() < kType.size()) return false;
+  if (!equals_ignore_case(type->value.substr(0, kType.size()), kType)) return false;
+  const auto rest = type->value.substr(kType.size());
+  return rest.empty() || rest[0] == '+' || rest[0] == ';';  // Not grpc-web, which is no gRPC.
+}
+
+std::optional<std::chrono::nanoseconds> grpc_timeout(const RequestHead& head) {
+  using namespace std::chrono;
+  constexpr std::size_t kDigitsMax = 8;
+  const Field* const field = head.find("grpc-timeout");
+  if (field == nullptr || field->value.size() < 2 || field->value.size() > kDigitsMax + 1)
+    return std::nullopt;
+  const auto digits = field->value.substr(0, field->value.size() - 1);
+  std::int64_t number = 0;
+  const auto* const end = digits.data() + digits.size();
+  if (const auto read = std::from_chars(digits.data(), end, number);
+      read.ec != std::errc{} || read.ptr != end || number < 0) {
+    return std::nullopt;
+  }
+  switch (field->value.back()) {
+    case 'H':
+      return hours(number);
+    case 'M':
+      return minutes(number);
+    case 'S':
+      return seconds(number);
+    case 'm':
+      return milliseconds(number);
+    case 'u':
+      return microseconds(number);
+    case 'n':
+      return nanoseconds(number);
+    default:
+      return std::nullopt;
+  }
+}
+
+std::string grpc_message(std::string_view text) {
+  std::string encoded;
+  for (const char c : text) {
+    if (c >= ' ' && c <= '~' && c != '%') {
+      encoded += c;
+    } else {
+      encoded += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return encoded;
+}
+
+}  // namespace epaulet::http

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "http/message.h"
+
+/// What a proxy must know of gRPC over HTTP/2
+/// (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
+namespace epaulet::http {
+
+/// By its Content-Type: application/grpc, alone or with a suffix (+proto) or parameter.
+[[nodiscard]] bool is_grpc(const Head& head);
+
+/// `grpc-timeout`: at most eight digits and a unit (H, M, S, m, u, n). Nothing if there is none, or
+/// if it is malformed.
+[[nodiscard]] std::optional<std::chrono::nanoseconds> grpc_timeout(const RequestHead& head);
+
+/// A `grpc-message`: everything but printable ASCII, and the percent sign, percent-encoded.
+[[nodiscard]] std::string grpc_message(std::string_view text);
+
+}  // namespace epaulet::http

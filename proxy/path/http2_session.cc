@@ -1,0 +1,180 @@
+#include <list>
+#include <optional>
+
+#include "http/http2/served_stream.h"
+#include "path/exchange.h"
+#include "runtime/event.h"
+#include "runtime/fork.h"
+
+namespace epaulet::path {
+namespace {
+
+namespace h2 = http::http2;
+
+h2::SessionLimits session_limits(const Snapshot& snapshot) {
+  h2::SessionLimits limits;
+  limits.head.bytes = snapshot.settings.head_bytes;
+  return limits;
+}
+
+/// All requests of one HTTP/2 connection, each served by a task of its own.
+class Http2Session final : private h2::SessionEvents, private h2::Connection::Between {
+ public:
+  explicit Http2Session(Connection& connection)
+      : connection_(connection),
+        limits_(session_limits(connection.snapshot())),
+        requests_scope_(connection.scope),
+        mux_(h2::Role::server, limits_, *this, connection.stream(), connection.reader(),
+             connection.scope) {}
+
+  Task<void> run() {
+    watch_drain();
+    rest();
+    (void)co_await mux_.run(this);
+    if (const auto rule = mux_.session().violation(); !rule.empty()) {
+      Error why(ErrorCode::http2_protocol_error, Side::downstream, Stage::parse);
+      why.note = telemetry::intern(rule);
+      connection_.report(why, telemetry::ConnectionRecord::Kind::refused);
+    }
+    drain_.unlink();
+    idle_.disarm();
+    slow_head_.disarm();
+    mux_.session().abandon_streams();
+    requests_scope_.cancel({ErrorCode::downstream_reset, Side::downstream, Stage::receive});
+    for (auto& request : requests_) {
+      if (request.begun) co_await request.task.join();
+    }
+    reaper_.unlink();
+  }
+
+ private:
+  struct Request {
+    Request(h2::Connection& mux, h2::StreamId id, Scope& parent, TimePoint since_)
+        : scope(parent), stream(mux, id, scope), since(since_) {}
+    Scope scope;
+    h2::ServedStream stream;
+    Fork<void> task;
+    TimePoint since;
+    bool begun = false;
+  };
+  struct Alarm final : Timer {
+    Alarm(Http2Session& session_, void (Http2Session::*what_)()) : session(session_), what(what_) {}
+    void on_timer() override { (session.*what)(); }
+    Http2Session& session;
+    void (Http2Session::*what)();
+  };
+  struct Drain final : Cancellable {
+    explicit Drain(Http2Session& session_) : session(session_) {}
+    void on_cancel(const Error&) override { session.say_goodbye(); }
+    Http2Session& session;
+  };
+  struct Reaper final : ReadyItem {
+    explicit Reaper(Http2Session& session_) : session(session_) {}
+    void run() override { session.reap(); }
+    Http2Session& session;
+  };
+
+  /// From inside the codec: only notes.
+  h2::StreamEvents* on_request(h2::StreamId id) override {
+    // A request that the peer has reset may take its time to end: those count too.
+    if (requests_.size() >= 2 * limits_.streams) return nullptr;
+    idle_.disarm();
+    if (!slow_head_.armed()) arm(slow_head_, head_time());
+    return &requests_.emplace_back(mux_, id, requests_scope_, connection_.now()).stream.events();
+  }
+  void on_goaway() override {}
+
+  void after_input() override {
+    for (auto& request : requests_) {
+      if (request.begun || !request.stream.has_head()) continue;
+      request.begun = true;
+      if (connection_.inbound() && must_leave()) say_goodbye();
+      request.task.start(serve(request));
+    }
+    reap();
+  }
+
+  Task<void> serve(Request& request) {
+    Exchange exchange(connection_, request.scope, request.stream, nullptr);
+    exchange.view = connection_.worker.view;
+    exchange.begin();
+    const auto head = request.stream.take_head(exchange.request);
+    if (head) {
+      co_await serve_request(exchange);
+    } else {
+      (void)co_await answer_bad_head(exchange, head.error());
+    }
+    request.stream.settle();
+    // The task itself goes later: it has not ended yet.
+    if (!reaper_.linked()) connection_.worker.loop.ready(reaper_);
+  }
+
+  void reap() {
+    std::erase_if(requests_, [](const Request& one) {
+      return one.begun ? one.task.ended() : one.stream.closed();
+    });
+    if (requests_.empty() && !idle_.armed()) rest();
+  }
+
+  /// A drain has begun, or the certificates of this connection are not those in force: the answer
+  /// to this request is the last.
+  [[nodiscard]] bool must_leave() const {
+    const Worker& worker = connection_.worker;
+    return worker.draining ||
+           (connection_.mesh_tls && connection_.trust != worker.tls.trust_generation());
+  }
+  void watch_drain() {
+    if (!connection_.inbound()) return;
+    auto& idle = connection_.worker.inbound_idle;
+    if (idle.cancelled()) return say_goodbye();
+    idle.add(drain_);
+  }
+
+  void arm(Alarm& alarm, Duration after) {
+    connection_.worker.loop.timers().arm(alarm, connection_.now() + after);
+  }
+  [[nodiscard]] Duration head_time() const {
+    return connection_.worker.view->snapshot().inbound_timeouts.head;
+  }
+  /// Nobody asks for anything now.
+  void rest() { arm(idle_, connection_.worker.view->snapshot().inbound_timeouts.keep_alive); }
+  /// Some head was begun a while ago. On one connection heads come one after the other, so one that
+  /// does not come on holds up all others.
+  void look_for_slow_heads() {
+    std::optional<TimePoint> oldest;
+    for (const auto& request : requests_) {
+      if (!request.begun && !oldest) oldest = request.since;
+    }
+    if (!oldest) return;
+    const auto until = *oldest + head_time();
+    if (until > connection_.now()) return arm(slow_head_, until - connection_.now());
+    connection_.scope.cancel({ErrorCode::head_timeout, Side::downstream, Stage::parse});
+  }
+
+  /// GOAWAY: what has begun is served, what comes next goes elsewhere.
+  void say_goodbye() {
+    if (std::exchange(goodbye_, true)) return;
+    mux_.session().shut_down(true);
+    mux_.kick();
+  }
+
+  Connection& connection_;
+  const h2::SessionLimits limits_;
+  Scope requests_scope_;
+  h2::Connection mux_;
+  std::list<Request> requests_;
+  Alarm idle_{*this, &Http2Session::say_goodbye};
+  Alarm slow_head_{*this, &Http2Session::look_for_slow_heads};
+  Drain drain_{*this};
+  Reaper reaper_{*this};
+  bool goodbye_ = false;
+};
+
+}  // namespace
+
+Task<void> serve_http2(Connection& connection) {
+  Http2Session session(connection);
+  co_await session.run();
+}
+
+}  // namespace epaulet::path

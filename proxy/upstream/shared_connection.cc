@@ -1,0 +1,133 @@
+#include "upstream/shared_connection.h"
+
+#include <algorithm>
+
+namespace epaulet::upstream {
+
+/// One stream. Gives its place back when it goes.
+class SharedConnection::StreamLease final : public Lease {
+ public:
+  explicit StreamLease(SharedConnectionPtr shared)
+      : Lease(shared->key_), shared_(std::move(shared)), stream_(shared_->mux_, "http") {
+    ++shared_->leases_;
+  }
+  ~StreamLease() override {
+    --shared_->leases_;
+    shared_->given_back();
+  }
+  [[nodiscard]] http::ClientStream& stream() override { return stream_; }
+
+ private:
+  SharedConnectionPtr shared_;
+  http::http2::OpenedStream stream_;
+};
+
+SharedConnection::SharedConnection(const PoolKey& key, StreamPtr stream,
+                                   const http::http2::SessionLimits& limits,
+                                   resilience::ConnectionLimit::Permit permit, Scope& root)
+    : key_(key),
+      stream_(std::move(stream)),
+      reader_(*stream_),
+      scope_(root),
+      permit_(std::move(permit)),
+      mux_(http::http2::Role::client, limits, *this, *stream_, reader_, scope_) {}
+
+void SharedConnection::start() {
+  scope_.loop().spawn(run(shared_from_this()));
+}
+
+Task<void> SharedConnection::run(std::shared_ptr<SharedConnection> self) {
+  (void)co_await self->mux_.run(nullptr);
+  self->ended_ = true;
+  self->disarm();
+  self->mux_.session().abandon_streams();
+  self->permit_.release();
+}
+
+bool SharedConnection::is_usable() const {
+  return !retired_ && !ended_ && mux_.session().accepts_requests();
+}
+
+LeasePtr SharedConnection::lease() {
+  disarm();
+  auto lease = std::make_unique<StreamLease>(shared_from_this());
+  lease->peer = peer;
+  lease->reused = served_++ > 0;
+  return lease;
+}
+
+void SharedConnection::given_back() {
+  if (leases_ > 0 || ended_) return;
+  if (retired_) {
+    retire();
+  } else {
+    scope_.loop().timers().arm(*this, scope_.loop().now() + kIdleMax);
+  }
+}
+
+void SharedConnection::retire() {
+  retired_ = true;
+  if (ended_ || leases_ > 0) return;
+  mux_.session().shut_down(true);
+  mux_.kick();
+}
+
+LeasePtr SharedPool::take(const PoolKey& key, TimePoint now) {
+  const auto found = by_key_.find(key);
+  if (found == by_key_.end()) return nullptr;
+  forget_ended(found->second);
+  SharedConnection* best = nullptr;
+  for (const auto& connection : found->second) {
+    if (now >= connection->not_after) connection->retire();
+    if (!connection->is_usable()) continue;
+    if (best == nullptr || connection->streams() < best->streams()) best = connection.get();
+  }
+  if (best != nullptr) return best->lease();
+  if (found->second.empty()) by_key_.erase(found);
+  return nullptr;
+}
+
+void SharedPool::add(SharedConnectionPtr connection) {
+  connection->start();
+  by_key_[connection->key()].push_back(std::move(connection));
+}
+
+Task<Result<resilience::ConnectionLimit::Permit>> SharedPool::turn_to_dial(const PoolKey& key,
+                                                                           Scope& scope) {
+  // Turns of keys that nobody waits for are forgotten when there are many.
+  constexpr std::size_t kTurnsMax = 1024;
+  if (turns_.size() >= kTurnsMax) {
+    std::erase_if(turns_, [](const auto& entry) { return entry.second->in_use() == 0; });
+  }
+  auto& turn = turns_[key];
+  if (!turn) turn = std::make_shared<resilience::ConnectionLimit>(1, UINT32_MAX);
+  const auto held = turn;
+  co_return co_await held->acquire(scope);
+}
+
+bool SharedPool::retire_idle(telemetry::StringId backend) {
+  for (auto& [key, connections] : by_key_) {
+    if (key.backend != backend) continue;
+    for (auto& connection : connections) {
+      if (!connection->is_usable() || connection->streams() > 0) continue;
+      connection->retire();
+      return true;
+    }
+  }
+  return false;
+}
+
+std::size_t SharedPool::size() {
+  std::size_t sum = 0;
+  for (auto& [key, connections] : by_key_) {
+    forget_ended(connections);
+    sum += connections.size();
+  }
+  return sum;
+}
+
+void SharedPool::forget_ended(std::vector<SharedConnectionPtr>& connections) {
+  std::erase_if(connections, [](const auto& connection) { return connection->has_ended(); });
+}
+
+}  // namespace epaulet::upstream

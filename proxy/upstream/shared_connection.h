@@ -1,0 +1,91 @@
+#pragma once
+
+#include <memory>
+
+#include "http/http2/connection.h"
+#include "http/http2/opened_stream.h"
+#include "resilience/connection_limit.h"
+#include "upstream/pool.h"
+
+namespace epaulet::upstream {
+
+/// An HTTP/2 connection to an endpoint, which many exchanges share. Closes by itself some time
+/// after the last of them.
+class SharedConnection final : private http::http2::SessionEvents,
+                               private Timer,
+                               public std::enable_shared_from_this<SharedConnection> {
+ public:
+  /// `root`: cancelling it ends the connection.
+  SharedConnection(const PoolKey& key, StreamPtr stream, const http::http2::SessionLimits& limits,
+                   resilience::ConnectionLimit::Permit permit, Scope& root);
+
+  /// Serves it from now on; the loop keeps it until it has ended.
+  void start();
+
+  [[nodiscard]] const PoolKey& key() const { return key_; }
+  /// Another exchange may begin on it.
+  [[nodiscard]] bool is_usable() const;
+  [[nodiscard]] bool has_ended() const { return ended_; }
+  [[nodiscard]] std::size_t streams() const { return mux_.session().open_streams(); }
+  [[nodiscard]] LeasePtr lease();
+  /// Takes no more exchanges; closes when the last has ended.
+  void retire();
+
+  telemetry::StringId peer = 0;            ///< Proven identity, 0 for plaintext.
+  TimePoint not_after = TimePoint::max();  ///< No exchange begins past the peer's leaf.
+
+  static constexpr std::chrono::seconds kIdleMax{55};
+
+ private:
+  class StreamLease;
+  static Task<void> run(std::shared_ptr<SharedConnection> self);
+  void given_back();
+  http::http2::StreamEvents* on_request(http::http2::StreamId) override { return nullptr; }
+  void on_goaway() override { retired_ = true; }
+  void on_timer() override { retire(); }
+
+  PoolKey key_;
+  StreamPtr stream_;
+  StreamReader reader_;
+  Scope scope_;
+  resilience::ConnectionLimit::Permit permit_;
+  http::http2::Connection mux_;
+  std::size_t leases_ = 0;
+  std::size_t served_ = 0;
+  bool retired_ = false;
+  bool ended_ = false;
+};
+using SharedConnectionPtr = std::shared_ptr<SharedConnection>;
+
+/// A worker's HTTP/2 connections to upstreams.
+class SharedPool {
+ public:
+  /// A stream of the connection that has the fewest, or nullptr if all are full or there is none.
+  [[nodiscard]] LeasePtr take(const PoolKey& key, TimePoint now);
+  /// A new connection, started.
+  void add(SharedConnectionPtr connection);
+  /// One at a time dials for a key: who waited may find a connection there.
+  [[nodiscard]] Task<Result<resilience::ConnectionLimit::Permit>> turn_to_dial(const PoolKey& key,
+                                                                               Scope& scope);
+
+  /// Retires those that `unwanted` names.
+  template <class Unwanted>
+  void retire_if(Unwanted&& unwanted) {
+    for (auto& [key, connections] : by_key_) {
+      if (!unwanted(key)) continue;
+      for (auto& connection : connections) connection->retire();
+    }
+  }
+  /// Retires one of this backend that serves nobody; false if there is none.
+  bool retire_idle(telemetry::StringId backend);
+  /// Open connections.
+  [[nodiscard]] std::size_t size();
+
+ private:
+  void forget_ended(std::vector<SharedConnectionPtr>& connections);
+
+  std::unordered_map<PoolKey, std::vector<SharedConnectionPtr>, PoolKeyHash> by_key_;
+  std::unordered_map<PoolKey, std::shared_ptr<resilience::ConnectionLimit>, PoolKeyHash> turns_;
+};
+
+}  // namespace epaulet::upstream
