@@ -147,11 +147,6 @@ ROWS: list[Row] = [
         "head_malformed",
         400,
     ),
-    # What rules cannot look into does not pass where there are such rules.
-    Refused("HTTP/2", plain(H2_PREFACE, OPEN), "http2_not_supported"),
-    Refused(
-        "HTTP/2 from a peer", leaf(H2_PREFACE, "api", "epaulet/1-any", OPEN), "http2_not_supported"
-    ),
     Refused(
         "HTTP/2 from a peer that says HTTP/1",
         leaf(H2_PREFACE, "api", port=OPEN),
