@@ -55,7 +55,8 @@ class Served final : public StreamEvents {
     closed = true;
   }
   Outgoing outgoing() override { return {as_bytes("answer"), true, "x-sum: 1\r\n"}; }
-  void on_taken(std::size_t, bool) override {}
+  void on_taken(std::size_t) override {}
+  void on_end_sent() override {}
 
   Session& session;
   StreamId id;

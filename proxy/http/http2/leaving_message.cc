@@ -24,18 +24,16 @@ Task<Result<void>> LeavingMessage::flush(Scope&) {
 
 Task<Result<void>> LeavingMessage::push(Chunk chunk, Scope& scope) {
   const bool head_alone = head_waits_ && chunk.end && chunk.bytes.empty() && chunk.trailers.empty();
+  taken_.reset();
   const auto sent = send_head(head_alone);
   if (!sent) co_return sent.error();
-  if (head_alone) {
-    complete_ = true;
-    co_return Result<void>();
-  }
   if (error_) co_return *error_;
   if (chunk.bytes.empty() && !chunk.end) co_return Result<void>();
-  chunk_ = chunk;
-  sending_ = true;
-  taken_.reset();
-  sender_.send_more();
+  if (!head_alone) {
+    chunk_ = chunk;
+    sending_ = true;
+    sender_.send_more();
+  }
   const auto waited = co_await taken_.wait(scope);
   sending_ = false;
   chunk_ = Chunk();
@@ -57,11 +55,15 @@ StreamEvents::Outgoing LeavingMessage::outgoing() const {
   return {chunk_.bytes, chunk_.end, chunk_.trailers};
 }
 
-void LeavingMessage::taken(std::size_t bytes, bool end) {
+void LeavingMessage::taken(std::size_t bytes) {
   bytes_ += bytes;
   chunk_.bytes = chunk_.bytes.subspan(bytes);
-  complete_ = end;  // Now, not when the pusher runs: the stream may be closed before that.
-  if (end || (chunk_.bytes.empty() && !chunk_.end)) taken_.set();
+  if (chunk_.bytes.empty() && !chunk_.end) taken_.set();
+}
+
+void LeavingMessage::end_sent() {
+  complete_ = true;  // Now, not when the pusher runs: the stream may be closed before that.
+  taken_.set();
 }
 
 void LeavingMessage::fail(const Error& why) {

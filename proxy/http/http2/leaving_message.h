@@ -41,7 +41,8 @@ class LeavingMessage final : public MessageWriter {
   /// The head, to be filled in; it waits for the first chunk.
   [[nodiscard]] FieldList& begin();
   [[nodiscard]] StreamEvents::Outgoing outgoing() const;
-  void taken(std::size_t bytes, bool end);
+  void taken(std::size_t bytes);
+  void end_sent();
   void fail(const Error& why);
 
  private:

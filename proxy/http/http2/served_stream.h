@@ -47,7 +47,8 @@ class ServedStream final : public ServerStream,
   void on_end() override { body_.end(); }
   void on_closed(std::uint32_t number, bool by_peer, bool unprocessed) override;
   [[nodiscard]] Outgoing outgoing() override { return writer_.outgoing(); }
-  void on_taken(std::size_t bytes, bool end) override { writer_.taken(bytes, end); }
+  void on_taken(std::size_t bytes) override { writer_.taken(bytes); }
+  void on_end_sent() override { writer_.end_sent(); }
   void open_window(std::size_t bytes) override;
   [[nodiscard]] Result<void> send_head(std::span<const NameValue> fields, bool end) override;
   void send_more() override;

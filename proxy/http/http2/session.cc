@@ -146,6 +146,11 @@ struct Session::Callbacks {
 
   static int on_sent(nghttp2_session*, const nghttp2_frame* frame, void* user) {
     State& state = *of(user).state_;
+    const bool carries = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
+    if (carries && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
+      if (StreamEvents* const events = of(user).events_of(frame->hd.stream_id))
+        events->on_end_sent();
+    }
     const bool accuses =
         frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR;
     if (accuses && state.violation == 0) state.violation = NGHTTP2_ERR_PROTO;
@@ -191,7 +196,7 @@ struct Session::Callbacks {
         nghttp2_submit_trailer(session, id, pairs.data(), pairs.size());
       }
     }
-    events->on_taken(size, all);
+    events->on_taken(size);
     return static_cast<ssize_t>(size);
   }
 

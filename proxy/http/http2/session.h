@@ -54,8 +54,10 @@ class StreamEvents {
     std::string_view trailers;  ///< Lines with CRLF, with `end`.
   };
   [[nodiscard]] virtual Outgoing outgoing() = 0;
-  /// So many bytes of it are framed; `end`: and the end of the message, too.
-  virtual void on_taken(std::size_t bytes, bool end) = 0;
+  /// So many bytes of it are framed.
+  virtual void on_taken(std::size_t bytes) = 0;
+  /// The frame that ends our message is framed: a reset does not take anything of it back.
+  virtual void on_end_sent() = 0;
 
  protected:
   ~StreamEvents() = default;

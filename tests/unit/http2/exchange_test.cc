@@ -153,6 +153,31 @@ TEST(Http2Exchange, an_early_answer_stops_the_upload_and_keeps_the_connection) {
   EXPECT_FALSE(pair.client_end);
 }
 
+TEST(Http2Exchange, an_early_answer_of_a_head_alone_is_not_lost_to_the_reset_behind_it) {
+  Pair pair([](Pair& p, ServedStream& stream) -> Task<void> {
+    RequestHead request;
+    EXPECT_TRUE(stream.take_head(request));
+    auto head = response(403);
+    stream.begin_response(request, head, true);
+    const Chunk end({}, true);
+    EXPECT_TRUE(co_await stream.writer().push(end, p.server_scope));
+    stream.settle();
+  });
+  OpenedStream stream(pair.client, "http");
+  auto request = Pair::head("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n");
+  Scope scope(pair.loop);
+  Pair::Answer answer;
+  const auto begin = [&]() -> Task<void> {
+    stream.begin_request(request);
+    EXPECT_TRUE(co_await stream.writer().flush(scope));
+  };
+  pair.loop.spawn(begin());
+  pair.loop.spawn(pair.hear(stream, answer, scope));
+  pair.loop.run_until_quiet();
+  EXPECT_TRUE(answer.result);
+  EXPECT_EQ(answer.status, 403);
+}
+
 TEST(Http2Exchange, the_server_hears_of_a_caller_that_leaves) {
   Pair pair([](Pair&, ServedStream& stream) -> Task<void> {
     RequestHead request;

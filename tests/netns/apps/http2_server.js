@@ -1,0 +1,48 @@
+// An HTTP/2 app without TLS: `node http2_server.js PORT`. By path:
+//   /echo       the body back, with the number of its bytes as a trailer
+//   /headers    the request's head as JSON
+//   /stall      reads nothing and answers nothing
+//   /early      answers 413 before the body has come
+//   /reset      resets the stream with INTERNAL_ERROR
+//   /goodbye    says GOAWAY, then answers
+//   /bytes/N    N bytes
+//   /slow/MS    answers after so long
+//   /count      how many connections it has accepted
+'use strict';
+const http2 = require('http2');
+const server = http2.createServer({ settings: { maxConcurrentStreams: 1000 } });
+let connections = 0;
+server.on('session', () => { connections += 1; });
+server.on('stream', (stream, head) => {
+  const path = head[':path'];
+  stream.on('error', () => {});
+  stream.on('aborted', () => console.log(`aborted ${path}`));
+  const [, kind, argument] = path.split('/');
+  if (kind === 'stall') return console.log(`stalled ${path}`);
+  if (kind === 'reset') return stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
+  if (kind === 'early') {
+    stream.respond({ ':status': 413 });
+    stream.end('too much');
+    return stream.close();
+  }
+  if (kind === 'goodbye') stream.session.goaway();
+  if (kind === 'bytes') {
+    stream.respond({ ':status': 200 });
+    return stream.end(Buffer.alloc(Number(argument), 'x'));
+  }
+  if (kind === 'slow') {
+    return setTimeout(() => { stream.respond({ ':status': 200 }); stream.end('slow'); }, Number(argument));
+  }
+  const pieces = [];
+  stream.on('data', (piece) => pieces.push(piece));
+  stream.on('end', () => {
+    if (stream.destroyed) return;
+    const body = Buffer.concat(pieces);
+    stream.respond({ ':status': 200 }, { waitForTrailers: true });
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'x-bytes': String(body.length) }));
+    if (kind === 'headers') stream.end(JSON.stringify(head));
+    else if (kind === 'count') stream.end(String(connections));
+    else stream.end(body);
+  });
+});
+server.listen(Number(process.argv[2]), '::', () => console.log('listening'));
