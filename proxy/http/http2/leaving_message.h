@@ -34,6 +34,8 @@ class LeavingMessage final : public MessageWriter {
   [[nodiscard]] bool has_pending() const override { return head_waits_; }
   [[nodiscard]] bool complete() const override { return complete_; }
   [[nodiscard]] bool wrote_anything() const override { return wrote_; }
+  /// Frames go out whole or not at all.
+  [[nodiscard]] bool broken() const override { return false; }
   [[nodiscard]] std::uint64_t bytes() const override { return bytes_; }
 
   // For the stream.
