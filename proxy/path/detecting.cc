@@ -118,6 +118,13 @@ Task<Result<Detected>> find_protocol(Connection& connection, EarlyDial* early) {
       // An idle server-first connection may take its time: only the caller's own bytes are awaited
       // with a limit.
       Scope& limit = client.buffered().empty() ? connection.scope : waiting;
+      const auto& server = *found.upstream->reader;
+      if (server.at_end() || server.failed()) {
+        // It has spoken and left, and the caller has begun: only the caller can say more.
+        const auto filled = co_await client.fill(limit);
+        if (!filled) co_return filled.error();
+        continue;
+      }
       const auto heard = co_await hear(connection.worker.loop, client, *found.upstream, limit);
       if (!heard) co_return heard.error();
       const auto said = server_said(*found.upstream->reader);
