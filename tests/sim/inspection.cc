@@ -51,13 +51,30 @@ void Inspection::inspect(const std::deque<Talk>& talks) {
     told(talk.ended || !nothing_happens, "a talk was cut, though nothing went wrong");
   }
   std::size_t reports = 0;
+  std::uint64_t sent = 0;
+  std::size_t heard = 0;
+  for (const Talk& talk : talks) heard += talk.heard.size();
   for (const auto& record : mesh_.api.connections()) {
     if (telemetry::text_of(record.service) != "mail.default") continue;
     ++reports;
+    sent += record.bytes_sent;
     told(record.error.code == ErrorCode::none || !nothing_happens, "a whole talk was a failure");
   }
   told(reports <= talks.size(), "a talk was reported twice");
   told(reports == talks.size() || !nothing_happens, "a talk was not reported");
+  told(sent == heard || !nothing_happens, "other bytes of talks were counted");
+}
+
+void Inspection::inspect_all() {
+  for (const Sidecar* sidecar : {&mesh_.api, &mesh_.api2}) {
+    for (const auto& record : sidecar->exchanges()) {
+      if (record.error.code != ErrorCode::none) continue;
+      const auto id = record.request_id.view();
+      const bool known = std::any_of(mesh_.ledger.begin(), mesh_.ledger.end(),
+                                     [&](const auto& one) { return id_text(one.first) == id; });
+      if (!known) problems.push_back(fmt::format("{}: an outcome of no request", id));
+    }
+  }
 }
 
 void Inspection::problem(std::string_view what) {
@@ -127,6 +144,47 @@ void Inspection::inspect_answer(const Exchanged& exchanged) {
   }
 }
 
+/// Simulated time is exact: whatever has a deadline ends when it comes, or before.
+void Inspection::inspect_times(const telemetry::ExchangeRecord& record) {
+  const auto limit = scenario_.request_timeout * (outside_ ? 2 : 1);
+  const auto took = record.end - record.start;
+  // Our own answer may wait for a slow reader, for a time of its own.
+  expect(took <= limit + (record.status_is_ours ? Nanoseconds(seconds(5)) : Nanoseconds(0)),
+         "the deadline was exceeded");
+  for (std::size_t i = 0; i < record.trace.size(); ++i) {
+    const auto& entry = record.trace[i];
+    if (entry.event != telemetry::Event::answered_by_us) continue;
+    expect(std::chrono::microseconds(entry.at_us) <= limit, "answered behind the deadline");
+  }
+  if (outside_ || scenario_.attempt_timeout.count() == 0) return;
+  if (record.upstream_head >= record.upstream_sent) {
+    expect(record.upstream_head - record.upstream_sent <= scenario_.attempt_timeout,
+           "an attempt took longer than it may");
+  }
+  if (record.error.code != ErrorCode::attempt_timeout) return;
+  // The last one failed like that.
+  TimePoint failed{};
+  for (std::size_t i = 0; i < record.trace.size(); ++i) {
+    if (record.trace[i].event == telemetry::Event::attempt_failed) {
+      failed = record.start + std::chrono::microseconds(record.trace[i].at_us);
+    }
+  }
+  expect(failed <= record.upstream_sent + scenario_.attempt_timeout,
+         "an attempt ended behind its deadline");
+}
+
+/// What is counted is what passed.
+void Inspection::inspect_bytes(const telemetry::ExchangeRecord& record,
+                               const Exchanged& exchanged) {
+  if (record.status_is_ours || record.error.code != ErrorCode::none || !exchanged.answered) return;
+  expect(record.response_bytes == exchanged.response.body.size(),
+         "other bytes of the answer were counted");
+  const bool whole = !exchanged.deliveries.empty() && exchanged.deliveries.back().whole;
+  if (!whole || exchanged.answer.early_after) return;
+  expect(record.request_bytes == exchanged.request.body.bytes,
+         "other bytes of the request were counted");
+}
+
 bool Inspection::rest_was_left(const Exchanged& exchanged) const {
   if (!exchanged.answer.early_after) return false;
   if (!exchanged.answer.reads_rest) return true;
@@ -144,11 +202,8 @@ void Inspection::inspect_reports(const Exchanged& exchanged, bool closed) {
   for (const auto& record : first_sidecar().exchanges()) {
     if (record.request_id.view() != id_text(id_)) continue;
     ++reports;
-    const auto took = record.end - record.start;
-    // Our own answer may wait for a slow reader, for a time of its own.
-    const auto limit = scenario_.request_timeout * (outside_ ? 2 : 1) +
-                       (record.status_is_ours ? Nanoseconds(seconds(5)) : Nanoseconds(0));
-    expect(took <= limit, "the deadline was exceeded");
+    inspect_times(record);
+    inspect_bytes(record, exchanged);
     if (exchanged.answered) {
       expect(record.status == exchanged.response.status(), "another status was reported");
       ours = ours || record.status_is_ours;

@@ -15,6 +15,8 @@ class Inspection {
 
   void inspect(const Conversation& conversation);
   void inspect(const std::deque<Talk>& talks);
+  /// What is not about one exchange: nothing was reported that nobody asked for.
+  void inspect_all();
 
   std::vector<std::string> problems;
 
@@ -26,6 +28,8 @@ class Inspection {
   void inspect_deliveries(const Exchanged& exchanged);
   void inspect_answer(const Exchanged& exchanged);
   void inspect_reports(const Exchanged& exchanged, bool closed);
+  void inspect_times(const telemetry::ExchangeRecord& record);
+  void inspect_bytes(const telemetry::ExchangeRecord& record, const Exchanged& exchanged);
   /// Nothing went wrong, so nothing may have failed.
   void inspect_calm(const Exchanged& exchanged);
   /// After an early answer that promised to read the rest: the app did not, or the caller took

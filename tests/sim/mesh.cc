@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/error_table.h"
 #include "config/loader.h"
 #include "io/block.h"
+#include "runtime/frame_pool.h"
 
 namespace epaulet::sim {
 namespace {
@@ -103,6 +106,7 @@ path::SnapshotPtr Sidecar::build(const std::string& yaml) {
   auto built =
       path::Snapshot::build(std::move(*loaded.settings), ++version_, {}, addresses, states_);
   for (const auto& backend : built->backends) limits_.insert(backend.limit);
+  snapshots_.push_back(built);
   return built;
 }
 
@@ -243,6 +247,14 @@ std::size_t Sidecar::timers() const {
   return sum;
 }
 
+std::size_t Sidecar::old_snapshots() const {
+  const auto held = [this](const auto& weak) {
+    const auto snapshot = weak.lock();
+    return snapshot && snapshot != snapshot_;
+  };
+  return static_cast<std::size_t>(std::count_if(snapshots_.begin(), snapshots_.end(), held));
+}
+
 Sidecar::MakeTls Mesh::tls_of(const char* identity) {
   return [identity] { return std::make_unique<FakeMeshTls>(identity); };
 }
@@ -263,6 +275,8 @@ Mesh::Mesh(const MeshOptions& taken)
       client(client_loop, network.dialer(client_loop, kCaller), ledger),
       outsider(client_loop, network.dialer(client_loop, kOutsider), ledger) {
   network.conditions = options.network;
+  frames_at_rest_ = FramePool::in_use();
+  streams_before_ = test::MemoryStream::in_use();
 }
 
 Mesh::~Mesh() {
@@ -352,8 +366,19 @@ std::vector<std::string> Mesh::end() {
     expect_none(sidecar->gauge(telemetry::Gauge::upstream_idle), "idle upstream connections");
     expect_none(sidecar->gauge(telemetry::Gauge::upstream_active), "active upstream connections");
     expect_none(sidecar->shared.connections.load(), "connections for limits.downstream");
-    sidecar->stop_accepting();
+    expect_none(static_cast<std::int64_t>(sidecar->old_snapshots()),
+                "snapshots of earlier reloads");
   }
+  // All is quiet: only who accepts is still there, and not even they where a drain has ended.
+  expect_none(static_cast<std::int64_t>(Block::in_use()), "buffers, though all is quiet");
+  expect_none(static_cast<std::int64_t>(test::MemoryStream::in_use() - streams_before_),
+              "ends of connections, though all is quiet");
+  const auto drained = [](const Sidecar& sidecar) { return sidecar.inbound_until().has_value(); };
+  const auto frames = static_cast<std::int64_t>(FramePool::in_use() - frames_at_rest_);
+  if (frames > 0 || (frames < 0 && !drained(api) && !drained(api2))) {
+    expect_none(frames, "coroutine frames, though all is quiet");
+  }
+  for (Sidecar* sidecar : {&api, &api2}) sidecar->stop_accepting();
   app.stop();
   second_app.stop();
   greeter.stop();

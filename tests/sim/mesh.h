@@ -98,6 +98,8 @@ class Sidecar {
   [[nodiscard]] std::size_t pooled() const;
   [[nodiscard]] std::size_t spawned() const;
   [[nodiscard]] std::size_t timers() const;
+  /// Those of earlier reloads that somebody still holds.
+  [[nodiscard]] std::size_t old_snapshots() const;
 
   path::Shared shared;
   std::vector<std::unique_ptr<SimWorker>> workers;
@@ -110,6 +112,7 @@ class Sidecar {
   std::optional<TimePoint> inbound_until_;
   std::optional<TimePoint> drained_at_;
   path::SnapshotPtr snapshot_;
+  std::vector<std::weak_ptr<const path::Snapshot>> snapshots_;
   using WeakLimit = std::weak_ptr<resilience::ConnectionLimit>;
   std::set<WeakLimit, std::owner_less<WeakLimit>> limits_;  // Reloads replace them.
 };
@@ -180,6 +183,8 @@ class Mesh {
  private:
   [[nodiscard]] Sidecar::MakeTls tls_of(const char* identity);
   int next_id_ = 1;
+  std::size_t frames_at_rest_ = 0;  ///< Of coroutines that accept.
+  std::size_t streams_before_ = 0;
   bool drains_end_ = true;
 };
 

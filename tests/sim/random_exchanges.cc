@@ -4,6 +4,7 @@
 
 #include "changes.h"
 #include "inspection.h"
+#include "io/block.h"
 #include "runtime/frame_pool.h"
 
 namespace epaulet::sim {
@@ -28,6 +29,7 @@ std::vector<std::string> run(std::uint64_t seed) {
   Inspection inspection(mesh, scenario);
   for (const auto& conversation : conversations) inspection.inspect(conversation);
   inspection.inspect(talks);
+  inspection.inspect_all();
   problems.insert(problems.end(), inspection.problems.begin(), inspection.problems.end());
   if (!problems.empty()) {
     problems.push_back(fmt::format("weather {}, configuration:\n{}",
@@ -41,7 +43,12 @@ std::vector<std::string> run(std::uint64_t seed) {
 
 std::vector<std::string> simulate(std::uint64_t seed) {
   const auto frames = FramePool::in_use();
+  const auto streams = test::MemoryStream::in_use();
   auto problems = run(seed);
+  if (Block::in_use() != 0)
+    problems.push_back(fmt::format("{} buffers behind it", Block::in_use()));
+  if (test::MemoryStream::in_use() != streams)
+    problems.emplace_back("ends of connections behind it");
   if (FramePool::in_use() != frames) {
     problems.push_back(
         fmt::format("{} coroutine frames before, {} behind it", frames, FramePool::in_use()));

@@ -123,7 +123,9 @@ void draw_calling(Dice& dice, const Scenario& scenario, MeshOptions& options) {
   const bool calm = is_calm(scenario);
   options.mesh = dice.chance(0.7) ? MeshKind::fake_tls : MeshKind::plain;
   std::string timeouts = fmt::format("request: {}ms", in_ms(scenario.request_timeout));
-  if (!calm && dice.chance(0.4)) timeouts += ", attempt: 300ms";
+  if (scenario.attempt_timeout.count() > 0) {
+    timeouts += fmt::format(", attempt: {}ms", in_ms(scenario.attempt_timeout));
+  }
   if (!calm && dice.chance(0.3)) timeouts += ", idle: 500ms";
   std::string retries = fmt::format("max: {}, backoff: {{ initial: {} }}", dice.number(0, 3),
                                     dice.chance(0.5) ? "1ms" : "200ms");
@@ -192,6 +194,7 @@ Scenario draw_scenario(Dice& dice, std::uint64_t seed) {
   scenario.body_most = options.network.read_max < 100 ? 1'500 : 200 * 1024;
   scenario.request_timeout =
       calm ? seconds(60) : dice.one_of({seconds(1), seconds(3), seconds(15)});
+  if (!calm && dice.chance(0.4)) scenario.attempt_timeout = milliseconds(300);
   scenario.app_keep_alive =
       dice.one_of<Nanoseconds>({Nanoseconds(0), Nanoseconds(0), milliseconds(100), seconds(4)});
   scenario.client_think =

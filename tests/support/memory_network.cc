@@ -243,10 +243,15 @@ class MemoryConnection : public std::enable_shared_from_this<MemoryConnection> {
   Wake wake_[2];
 };
 
+thread_local std::size_t MemoryStream::in_use_ = 0;
+
 MemoryStream::MemoryStream(std::shared_ptr<MemoryConnection> connection, int side, Loop& loop,
                            Info info)
-    : connection_(std::move(connection)), side_(side), loop_(loop), info_(std::move(info)) {}
+    : connection_(std::move(connection)), side_(side), loop_(loop), info_(std::move(info)) {
+  ++in_use_;
+}
 MemoryStream::~MemoryStream() {
+  --in_use_;
   connection_->close(side_, reset_);
 }
 bool MemoryStream::start_read(ReadOp& op) {

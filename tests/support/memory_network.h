@@ -39,8 +39,11 @@ class MemoryStream final : public ByteStream {
   bool has_pending_input() override;
   const Info& info() const override { return info_; }
   Loop& loop() const override { return loop_; }
+  /// Ends of this thread that are open.
+  [[nodiscard]] static std::size_t in_use() { return in_use_; }
 
  private:
+  static thread_local std::size_t in_use_;
   std::shared_ptr<MemoryConnection> connection_;
   int side_;
   Loop& loop_;
