@@ -1,7 +1,7 @@
 """A second request behind the first, tunnels, and protocols that no rule can look into."""
 
 from mesh import Wire
-from speak import good_token, head, leaf, plain, then
+from speak import good_token, head, http2, leaf, plain, then
 from table import Control, Possible, Refused, Row, Told, tell
 from world import CLOSED, OPAQUE, OPEN, STRICT, World
 
@@ -147,6 +147,16 @@ ROWS: list[Row] = [
         "head_malformed",
         400,
     ),
+    # HTTP/2: each request is judged, in the words of HTTP/1.
+    Refused("HTTP/2", http2("/admin/users", CLOSED), "unauthenticated", 401),
+    Refused(
+        "HTTP/2 with forged roles",
+        http2("/admin/users", CLOSED, x_epaulet_roles="admin", x_epaulet_peer="spiffe://x/y"),
+        "unauthenticated",
+        401,
+    ),
+    Refused("HTTP/2 with a path of dots", http2("/public/../admin/users", CLOSED), "path_ambiguous", 400),
+    Refused("HTTP/2 with an encoded path", http2("/%61dmin/users", CLOSED), "path_ambiguous", 400),
     Refused(
         "HTTP/2 from a peer that says HTTP/1",
         leaf(H2_PREFACE, "api", port=OPEN),

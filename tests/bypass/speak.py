@@ -1,5 +1,6 @@
 """Ways to make an attempt: who speaks to which port, and in what bytes."""
 
+import json
 from pathlib import Path
 
 from mesh import Wire
@@ -7,6 +8,7 @@ from table import Told, Try, dial_and_tell, tell
 from world import AUDIENCE, OPEN, STRICT, World
 
 Fields = tuple[str | bytes, ...]
+HTTP2_CLIENT = Path(__file__).resolve().parents[1] / "netns" / "apps" / "http2_client.js"
 
 
 def head(target: str | bytes, fields: Fields = (), method: str = "GET", host: str = "h") -> bytes:
@@ -30,6 +32,25 @@ def get(target: str | bytes, *fields: str | bytes, port: int = OPEN, **more) -> 
     """A stranger's request. `more`: `method`, `host`, `v6`."""
     v6, method = more.pop("v6", False), more.get("method", "GET")
     return plain(head(target, fields, **more), port, v6, method)
+
+
+def http2(target: str, port: int = OPEN, **headers: str) -> Try:
+    """A stranger's request over HTTP/2; `headers`: "_" for "-"."""
+
+    def attempt(world: World) -> Told:
+        pod = world.outside
+        script = f"{pod.bind(HTTP2_CLIENT.parent, 'http2-apps')}/{HTTP2_CLIENT.name}"
+        fields = {name.replace("_", "-"): value for name, value in headers.items()}
+        ask = json.dumps([{"path": target, "headers": fields}])
+        url = f"http://{world.api2.pod.ipv4}:{port}"
+        (answer,) = json.loads(pod.run(["node", script, url, ask]).stdout)
+        lines = [f"{name}: {value}" for name, value in answer.get("headers", {}).items()]
+        said = "\r\n".join(line for line in lines if not line.startswith(":"))
+        return Told(
+            answer.get("status"), f"HTTP/2\r\n{said}\r\n\r\n".encode(), source=f"{pod.ipv4}:0"
+        )
+
+    return attempt
 
 
 def with_token(make, target: str, port: int, *fields: str) -> Try:
