@@ -74,7 +74,7 @@ Task<Result<void>> answer(Exchange& exchange, const Error& error, bool may_keep)
     if (exchange.record.attempts > 1) lines += "x-epaulet-retries-exhausted: 1\r\n";
     body = fmt::format("epaulet: {}. `epaulet explain {}` tells more.\n", row.summary, id);
   }
-  const bool grpc = exchange.http1 == nullptr && http::is_grpc(exchange.request);
+  const bool grpc = exchange.is_grpc();
   exchange.record.status = grpc ? 200 : status;
   exchange.record.status_is_ours = true;
   exchange.committed = true;

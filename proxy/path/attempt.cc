@@ -45,12 +45,25 @@ Attempt::Attempt(Exchange& exchange, const Plan& plan, upstream::Lease& upstream
       scope_(*exchange.scope),
       upload_scope_(scope_),
       idle_(scope_) {
-  if (plan.timeouts->attempt.count() > 0) {
-    scope_.set_deadline(
-        exchange.now() + plan.timeouts->attempt,
-        {ErrorCode::attempt_timeout, Side::upstream, Stage::receive, Retry::if_idempotent});
-  }
+  if (!exchange.untimed) start_attempts_time();
   idle_.start(plan.timeouts->idle, {ErrorCode::idle_timeout, Side::upstream, Stage::relay});
+}
+
+void Attempt::start_attempts_time() {
+  if (plan_.timeouts->attempt.count() == 0) return;
+  scope_.set_deadline(
+      exchange_.now() + plan_.timeouts->attempt,
+      {ErrorCode::attempt_timeout, Side::upstream, Stage::receive, Retry::if_idempotent});
+}
+
+/// The request is complete: now the app is to answer.
+void Attempt::start_calls_time() {
+  if (!exchange_.untimed || has_head_) return;
+  exchange_.untimed = false;
+  start_attempts_time();
+  if (plan_.timeouts->request.count() == 0) return;
+  exchange_.scope->set_deadline(exchange_.now() + plan_.timeouts->request,
+                                {ErrorCode::request_timeout, Side::upstream, Stage::receive});
 }
 
 bool Attempt::retries_exhausted_upstream() const {
@@ -107,6 +120,7 @@ Task<Error> Attempt::send() {
   exchange_.record.request_bytes = writer.bytes();
   exchange_.trace(Stage::send, Event::request_sent, static_cast<std::uint32_t>(writer.bytes()));
   exchange_.watch_downstream(&upstream_.stream());
+  start_calls_time();
   co_return kNoError;
 }
 
@@ -119,6 +133,7 @@ Task<Error> Attempt::until_head() {
   upload_.start(send());
   const Error error = co_await read_final_head();
   if (error.code != ErrorCode::none) co_return blamed(reason(error));
+  has_head_ = true;
   scope_.clear_deadline();
   exchange_.record.upstream_head = exchange_.now();
   exchange_.trace(Stage::receive, Event::response_head, exchange_.response.status);
@@ -207,7 +222,7 @@ Task<Error> Attempt::deliver() {
   const bool keep = rest_is_read && !(plan_.inbound && worker.draining) && !old_trust;
   server.begin_response(exchange_.request, response, keep);
   // A gRPC call without a deadline of its own may be a stream that never ends.
-  if (http::is_grpc(exchange_.request) && !http::grpc_timeout(exchange_.request))
+  if (exchange_.is_grpc() && !http::grpc_timeout(exchange_.request))
     exchange_.scope->clear_deadline();
   exchange_.committed = true;
   exchange_.record.status = response.status;

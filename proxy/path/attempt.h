@@ -37,6 +37,8 @@ class Attempt final {
 
  private:
   Task<Error> send();
+  void start_attempts_time();
+  void start_calls_time();
   Task<Error> read_final_head();
   Task<Result<void>> pass_informational();
   Task<Error> copy_body();
@@ -51,6 +53,7 @@ class Attempt final {
   Scope upload_scope_;
   bool awaits_caller_ = false;  ///< The upload waits for more of the request's body.
   bool may_continue_ = true;    ///< The caller does not wait for a 100.
+  bool has_head_ = false;       ///< Of the final response.
   resilience::IdleTimer idle_;
   std::string trailers_;  ///< Of the request, as they go out.
   Fork<Error> upload_;

@@ -1,5 +1,7 @@
 #include "path/exchange.h"
 
+#include "http/grpc.h"
+
 namespace epaulet::path {
 
 void Exchange::begin() {
@@ -10,13 +12,17 @@ void Exchange::begin() {
   record.downstream = connection.peer_address;
   record.peer = connection.peer_id;
   record.mesh_tls = connection.mesh_tls;
-  committed = false;
+  committed = untimed = false;
 }
 
 void Exchange::end() {
   request.clear();
   response.clear();
   body.release();
+}
+
+bool Exchange::is_grpc() const {
+  return http1 == nullptr && http::is_grpc(request);
 }
 
 void Exchange::watch_downstream(http::ClientStream* upstream) {

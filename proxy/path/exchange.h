@@ -37,7 +37,12 @@ class Exchange final : private http::CallerWatcher {
   http::ReplayBuffer body;
   telemetry::ExchangeRecord record;
   bool committed = false;  ///< A final response head was handed to the downstream writer.
+  /// A gRPC call without a deadline of its own may be a stream of the caller's: its time counts
+  /// from the end of its request.
+  bool untimed = false;
 
+  /// A call of gRPC, which HTTP/2 alone carries: it has deadlines and statuses of its own.
+  [[nodiscard]] bool is_grpc() const;
   [[nodiscard]] Worker& worker() const { return connection.worker; }
   [[nodiscard]] const Snapshot& snapshot() const { return view->snapshot(); }
   [[nodiscard]] TimePoint now() const { return connection.now(); }

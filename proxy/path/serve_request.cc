@@ -86,10 +86,12 @@ Result<Plan> admit(Exchange& exchange) {
   return exchange.connection.inbound() ? admit_inbound(exchange) : admit_outbound(exchange);
 }
 
-/// How long the exchange may take; 0: no limit. A gRPC client says so itself.
-Duration time_for(const http::RequestHead& request, const Plan& plan) {
-  if (http::is_grpc(request)) {
-    if (const auto own = http::grpc_timeout(request)) return *own;
+/// How long the exchange may take; 0: no limit. A gRPC client says so itself, or its time begins
+/// later.
+Duration time_for(const Exchange& exchange, const Plan& plan) {
+  if (exchange.untimed) return Duration::zero();
+  if (exchange.is_grpc()) {
+    if (const auto own = http::grpc_timeout(exchange.request)) return *own;
   }
   return plan.timeouts->request;
 }
@@ -105,7 +107,8 @@ Task<Error> serve_exchange(Exchange& exchange) {
   if (!plan) co_return plan.error();
   settle_trace(exchange);
   settle_authority(exchange, authority);
-  if (const auto limit = time_for(exchange.request, *plan); limit.count() > 0) {
+  exchange.untimed = exchange.is_grpc() && !http::grpc_timeout(exchange.request);
+  if (const auto limit = time_for(exchange, *plan); limit.count() > 0) {
     exchange.scope->set_deadline(exchange.record.start + limit,
                                  {ErrorCode::request_timeout, Side::upstream, Stage::receive});
   }
