@@ -33,14 +33,22 @@ bool reader_may_know(const Exchange& exchange) {
   return port != ports.end() && port->second.expose;
 }
 
+/// What a caller is told, in a line. An outsider gets a request id and no more; whoever runs the
+/// mesh asks explain for it.
+std::string sentence(const Exchange& exchange, const Error& error) {
+  const auto id = exchange.record.request_id.view();
+  if (exchange.connection.inbound())
+    return fmt::format("Refused by the service mesh. Request id: {}", id);
+  return fmt::format("epaulet: {}. `epaulet explain {}` tells more.", describe(error.code).summary,
+                     id);
+}
+
 /// A gRPC client reads its status from a head that ends the stream ("Trailers-Only").
-Task<Result<void>> answer_grpc(Exchange& exchange, const ErrorDescription& row,
-                               std::string_view lines, std::string_view text) {
+Task<Result<void>> answer_grpc(Exchange& exchange, const Error& error, std::string_view lines) {
   http::ResponseHead head;
   head.status = 200;
   head.added.add("content-type", "application/grpc");
-  head.added.add("grpc-status", std::to_string(row.grpc_status));
-  head.added.add("grpc-message", http::grpc_message(text.substr(0, text.find('\n'))));
+  head.added.append(grpc_trailers(exchange, error));
   head.added.append(lines);
   exchange.server.begin_response(exchange.request, head, true);
   const http::Chunk end({}, true);
@@ -49,6 +57,11 @@ Task<Result<void>> answer_grpc(Exchange& exchange, const ErrorDescription& row,
 
 }  // namespace
 
+std::string grpc_trailers(const Exchange& exchange, const Error& error) {
+  return fmt::format("grpc-status: {}\r\ngrpc-message: {}\r\n", describe(error.code).grpc_status,
+                     http::grpc_message(sentence(exchange, error)));
+}
+
 Task<Result<void>> answer(Exchange& exchange, const Error& error, bool may_keep) {
   // Nobody is there to read it, or half an informational answer stands before it.
   if (error.code == ErrorCode::downstream_reset || error.code == ErrorCode::downstream_aborted ||
@@ -56,7 +69,6 @@ Task<Result<void>> answer(Exchange& exchange, const Error& error, bool may_keep)
     exchange.server.writer().abort(error);
     co_return error;
   }
-  const auto& row = describe(error.code);
   const std::uint16_t status = status_for(exchange, error);
   const auto id = exchange.record.request_id.view();
   std::string lines(challenge(status, error));
@@ -66,20 +78,15 @@ Task<Result<void>> answer(Exchange& exchange, const Error& error, bool may_keep)
                          proxy_status_text(error.code, telemetry::text_of(exchange.record.rule),
                                            telemetry::text_of(exchange.record.rule_origin)));
   }
-  std::string body;
-  if (exchange.connection.inbound()) {
-    // An outsider gets a request id and no more; whoever runs the mesh asks explain for it.
-    body = fmt::format("Refused by the service mesh. Request id: {}\n", id);
-  } else {
-    if (exchange.record.attempts > 1) lines += "x-epaulet-retries-exhausted: 1\r\n";
-    body = fmt::format("epaulet: {}. `epaulet explain {}` tells more.\n", row.summary, id);
-  }
+  if (!exchange.connection.inbound() && exchange.record.attempts > 1)
+    lines += "x-epaulet-retries-exhausted: 1\r\n";
+  const std::string body = sentence(exchange, error) + '\n';
   const bool grpc = exchange.is_grpc();
   exchange.record.status = grpc ? 200 : status;
   exchange.record.status_is_ours = true;
   exchange.committed = true;
   exchange.trace(error.stage, telemetry::Event::answered_by_us, status);
-  if (grpc) co_return co_await answer_grpc(exchange, row, lines, body);
+  if (grpc) co_return co_await answer_grpc(exchange, error, lines);
   // After a malformed head or body nobody knows where the next request begins.
   const bool framing_known = exchange.server.body().complete() ||
                              (error.stage != Stage::parse && error.side != Side::downstream) ||

@@ -239,8 +239,9 @@ Task<Error> Attempt::copy_body() {
     }
     auto chunk = co_await body.pull(scope_);
     if (!chunk) {
-      writer.abort(chunk.error());
-      co_return reason(chunk.error());
+      const Error why = reason(chunk.error());
+      co_await break_off(why);
+      co_return why;
     }
     idle_.touch();
     const auto sent = co_await writer.push(*chunk, scope_);
@@ -251,6 +252,22 @@ Task<Error> Attempt::copy_body() {
   exchange_.record.response_bytes = writer.bytes();
   exchange_.trace(Stage::relay, Event::body_done, static_cast<std::uint32_t>(writer.bytes()));
   co_return kNoError;
+}
+
+/// Nothing more comes of an answer that has begun. A caller of gRPC hears it as its call's status;
+/// any other is reset, so that half is not taken for whole.
+Task<void> Attempt::break_off(Error why) {
+  auto& writer = exchange_.server.writer();
+  if (exchange_.is_grpc() && why.side != Side::downstream) {
+    Scope telling(exchange_.parent);  // This attempt's may be what has ended.
+    telling.set_deadline(exchange_.now() + std::chrono::seconds(1),
+                         {ErrorCode::idle_timeout, Side::downstream, Stage::send});
+    const std::string trailers = grpc_trailers(exchange_, why);
+    const http::Chunk end({}, true, trailers);
+    const auto told = co_await writer.push(end, telling);
+    if (told) co_return;
+  }
+  writer.abort(why);
 }
 
 Task<void> Attempt::finish() {

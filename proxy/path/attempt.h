@@ -42,6 +42,7 @@ class Attempt final {
   Task<Error> read_final_head();
   Task<Result<void>> pass_informational();
   Task<Error> copy_body();
+  Task<void> break_off(Error why);
   void prepare_response();
   [[nodiscard]] Error reason(const Error& error) const;
   [[nodiscard]] Error blamed(const Error& error) const;

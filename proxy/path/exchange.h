@@ -92,6 +92,9 @@ Task<Result<void>> answer_bad_head(Exchange& exchange, Error error);
 /// Returns how it ended.
 Task<Error> fulfil(Exchange& exchange, const Plan& plan);
 
+/// The trailers that tell a caller of gRPC how its call failed.
+[[nodiscard]] std::string grpc_trailers(const Exchange& exchange, const Error& error);
+
 /// Answers with our own response, as the error table says. `may_keep`: another request may follow
 /// if it is known where the next one begins; otherwise the answer says close.
 Task<Result<void>> answer(Exchange& exchange, const Error& error, bool may_keep = true);
