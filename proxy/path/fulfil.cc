@@ -82,6 +82,10 @@ Task<Result<void>> wait_before_retry(Exchange& exchange, Duration backoff) {
 
 /// Whether what the next sidecar told is given to our app in our own words.
 bool says_the_same(const Exchange& exchange, const Error& told) {
+  if (exchange.is_grpc()) {
+    const auto* status = exchange.response.find("grpc-status");
+    return status != nullptr && status->value == std::to_string(describe(told.code).grpc_status);
+  }
   return describe(told.code).http_status == exchange.response.status;
 }
 
