@@ -187,10 +187,12 @@ def flow_control(world: World) -> None:
     before = [resident_bytes(one) for one in sidecars]
     client = world.begin("deaf", streams=8, request={"count": 160, "bytes": 100_000})  # 128 MB
     client.wait_for_line("unary_failed", PATIENCE)
+    assert not world.seen(world.api2, "listed", 160), "nobody was held back"
     growth = [resident_bytes(one) - was for one, was in zip(sidecars, before)]
     client.signal(signal.SIGUSR2)
     told = world.result(client)
     assert told["failed"] == 0 and told["slowest"] < 1000, told
+    assert len(world.seen(world.api2, "listed", 160)) == 8
     assert told["counts"] == [{"code": OK, "count": 160}] * 8, told
     # For each stream and each of its two ends in a sidecar: a window of 64 KiB, and what is lent.
     assert max(growth) < 4 * MEBIBYTE, f"the sidecars grew by {growth} bytes"

@@ -1,5 +1,6 @@
 // The gRPC app: `node server.js PORT NAME`. Prints a JSON line for each thing a test may ask about:
-// {listening}, {call, deadline_ms, peer}, {cancelled}, {peak} (calls of Wait at once).
+// {listening}, {call, deadline_ms, peer}, {cancelled}, {peak} (calls of Wait at once), {listed} (all
+// of a List is written).
 'use strict';
 const grpc = require('@grpc/grpc-js');
 const loader = require('@grpc/proto-loader');
@@ -71,6 +72,7 @@ const methods = {
       }
     }
     call.end();
+    tell({ listed: count });
   },
   Collect(call, done) {
     begun(call, 'Collect');
