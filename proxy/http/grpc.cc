@@ -30,22 +30,32 @@ std::optional<std::chrono::nanoseconds> grpc_timeout(const RequestHead& head) {
       read.ec != std::errc{} || read.ptr != end || number < 0) {
     return std::nullopt;
   }
+  // No call waits for longer, and the nanoseconds of more hours would not fit.
+  constexpr std::int64_t kLongest = nanoseconds(hours(24)).count();
+  std::int64_t unit = 0;
   switch (field->value.back()) {
     case 'H':
-      return hours(number);
+      unit = nanoseconds(hours(1)).count();
+      break;
     case 'M':
-      return minutes(number);
+      unit = nanoseconds(minutes(1)).count();
+      break;
     case 'S':
-      return seconds(number);
+      unit = nanoseconds(seconds(1)).count();
+      break;
     case 'm':
-      return milliseconds(number);
+      unit = nanoseconds(milliseconds(1)).count();
+      break;
     case 'u':
-      return microseconds(number);
+      unit = nanoseconds(microseconds(1)).count();
+      break;
     case 'n':
-      return nanoseconds(number);
+      unit = 1;
+      break;
     default:
       return std::nullopt;
   }
+  return nanoseconds(number > kLongest / unit ? kLongest : number * unit);
 }
 
 std::string grpc_message(std::string_view text) {

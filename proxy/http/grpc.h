@@ -14,8 +14,8 @@ namespace epaulet::http {
 /// By its Content-Type: application/grpc, alone or with a suffix (+proto) or parameter.
 [[nodiscard]] bool is_grpc(const Head& head);
 
-/// `grpc-timeout`: at most eight digits and a unit (H, M, S, m, u, n). Nothing if there is none, or
-/// if it is malformed.
+/// `grpc-timeout`: at most eight digits and a unit (H, M, S, m, u, n); 24 h if it is more. Nothing
+/// if there is none, or if it is malformed.
 [[nodiscard]] std::optional<std::chrono::nanoseconds> grpc_timeout(const RequestHead& head);
 
 /// A `grpc-message`: everything but printable ASCII, and the percent sign, percent-encoded.

@@ -273,8 +273,8 @@ Task<void> Attempt::break_off(Error why) {
 Task<void> Attempt::finish() {
   if (upload_.running() || upload_.ended()) {
     // An answer that came before the request was complete. Who keeps the connection reads the rest;
-    // otherwise nobody does.
-    if (upload_.running() && !exchange_.response.keep_alive) {
+    // otherwise nobody does. The end of an HTTP/2 answer is the end of its stream.
+    if (upload_.running() && (!exchange_.response.keep_alive || exchange_.http1 == nullptr)) {
       upload_scope_.cancel({ErrorCode::cancelled, Side::self, Stage::send});
     }
     (void)co_await upload_.join();

@@ -140,9 +140,10 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
       failure.reused = upstream->reused;
       attempt.emplace(exchange, plan, *upstream);
       failure.error = co_await attempt->until_head();
-      // Of a connection that others share only its own end is a race, not what becomes of a stream.
-      if (exchange.http1 == nullptr && failure.error.code != ErrorCode::closed_before_response)
-        failure.reused = false;
+      // Of a connection that others share only its own end is a race, not what becomes of a stream,
+      // and one is enough.
+      const bool lost = failure.error.code == ErrorCode::closed_before_response;
+      if (exchange.http1 == nullptr && (!lost || fresh)) failure.reused = false;
       answered = failure.error.code == ErrorCode::none;
       failure.request_written = attempt->request_was_written();
       failure.status = exchange.response.status;

@@ -3,6 +3,7 @@
 
 #include "http/http2/served_stream.h"
 #include "path/exchange.h"
+#include "path/refuse.h"
 #include "runtime/event.h"
 #include "runtime/fork.h"
 
@@ -11,9 +12,12 @@ namespace {
 
 namespace h2 = http::http2;
 
+constexpr std::chrono::seconds kFarewell{1};
+
 h2::SessionLimits session_limits(const Snapshot& snapshot) {
   h2::SessionLimits limits;
   limits.head.bytes = snapshot.settings.head_bytes;
+  limits.stall_max = snapshot.inbound_timeouts.idle;
   return limits;
 }
 
@@ -39,12 +43,15 @@ class Http2Session final : private h2::SessionEvents, private h2::Connection::Be
     drain_.unlink();
     idle_.disarm();
     slow_head_.disarm();
+    farewell_.disarm();
     mux_.session().abandon_streams();
     requests_scope_.cancel({ErrorCode::downstream_reset, Side::downstream, Stage::receive});
     for (auto& request : requests_) {
       if (request.begun) co_await request.task.join();
     }
     reaper_.unlink();
+    // Else the kernel would take the end of the last answer back for what the peer still says.
+    if (mux_.ended_well()) co_await close_lingering(connection_);
   }
 
  private:
@@ -86,7 +93,7 @@ class Http2Session final : private h2::SessionEvents, private h2::Connection::Be
 
   void after_input() override {
     for (auto& request : requests_) {
-      if (request.begun || !request.stream.has_head()) continue;
+      if (request.begun || !request.stream.has_head() || request.stream.closed()) continue;
       request.begun = true;
       if (connection_.inbound() && must_leave()) say_goodbye();
       request.task.start(serve(request));
@@ -141,6 +148,7 @@ class Http2Session final : private h2::SessionEvents, private h2::Connection::Be
   /// Some head was begun a while ago. On one connection heads come one after the other, so one that
   /// does not come on holds up all others.
   void look_for_slow_heads() {
+    reap();
     std::optional<TimePoint> oldest;
     for (const auto& request : requests_) {
       if (!request.begun && !oldest) oldest = request.since;
@@ -151,9 +159,15 @@ class Http2Session final : private h2::SessionEvents, private h2::Connection::Be
     connection_.scope.cancel({ErrorCode::head_timeout, Side::downstream, Stage::parse});
   }
 
-  /// GOAWAY: what has begun is served, what comes next goes elsewhere.
+  /// GOAWAY in two steps (RFC 9113 section 6.8): what is on its way when the peer hears the first
+  /// is served still, what comes after the second goes elsewhere.
   void say_goodbye() {
     if (std::exchange(goodbye_, true)) return;
+    mux_.session().shut_down(false);
+    mux_.kick();
+    arm(farewell_, kFarewell);
+  }
+  void say_farewell() {
     mux_.session().shut_down(true);
     mux_.kick();
   }
@@ -165,6 +179,7 @@ class Http2Session final : private h2::SessionEvents, private h2::Connection::Be
   std::list<Request> requests_;
   Alarm idle_{*this, &Http2Session::say_goodbye};
   Alarm slow_head_{*this, &Http2Session::look_for_slow_heads};
+  Alarm farewell_{*this, &Http2Session::say_farewell};
   Drain drain_{*this};
   Reaper reaper_{*this};
   bool goodbye_ = false;

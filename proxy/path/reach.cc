@@ -146,13 +146,14 @@ Task<Result<upstream::LeasePtr>> obtain_stream(Worker& worker, View& view, Hop h
     trace.add(worker.loop.now(), Stage::connect, Event::connection_reused);
     co_return lease;
   }
-  const auto turn = co_await worker.shared_pool.turn_to_dial(key, scope);
-  if (!turn) co_return turn.error();
-  if (auto lease = worker.shared_pool.take(key, worker.loop.now())) co_return lease;
-  auto permit = co_await permit_for(worker, view.snapshot(), hop, scope);
-  if (!permit) co_return permit.error();
+  // Whoever waits for another's dial waits no longer than for its own.
   Scope connecting(scope);
   connecting.set_deadline(worker.loop.now() + connect_timeout, connect_timed_out());
+  const auto turn = co_await worker.shared_pool.turn_to_dial(key, connecting);
+  if (!turn) co_return turn.error();
+  if (auto lease = worker.shared_pool.take(key, worker.loop.now())) co_return lease;
+  auto permit = co_await permit_for(worker, view.snapshot(), hop, connecting);
+  if (!permit) co_return permit.error();
   trace.add(worker.loop.now(), Stage::connect, Event::dialling, hop.endpoint_id);
   auto plan = plan_for(view.snapshot(), hop, detect::MeshProtocol::http2);
   auto dialled = co_await upstream::dial(worker.dialer, worker.tls, worker.telemetry, trace,
@@ -160,6 +161,7 @@ Task<Result<upstream::LeasePtr>> obtain_stream(Worker& worker, View& view, Hop h
   if (!dialled) co_return dialled.error();
   http::http2::SessionLimits limits;
   limits.head = head_limits(view.snapshot());
+  limits.stall_max = view.snapshot().inbound_timeouts.idle;
   auto made = std::make_shared<upstream::SharedConnection>(key, std::move(dialled->stream), limits,
                                                            std::move(*permit), worker.root);
   made->peer = dialled->peer;

@@ -86,13 +86,14 @@ Result<Plan> admit(Exchange& exchange) {
   return exchange.connection.inbound() ? admit_inbound(exchange) : admit_outbound(exchange);
 }
 
-/// How long the exchange may take; 0: no limit. A gRPC client says so itself, or its time begins
-/// later.
-Duration time_for(const Exchange& exchange, const Plan& plan) {
-  if (exchange.untimed) return Duration::zero();
+/// How long the exchange may take, if there is a limit. A gRPC client says so itself, or its time
+/// begins later.
+std::optional<Duration> time_for(const Exchange& exchange, const Plan& plan) {
+  if (exchange.untimed) return std::nullopt;
   if (exchange.is_grpc()) {
     if (const auto own = http::grpc_timeout(exchange.request)) return *own;
   }
+  if (plan.timeouts->request.count() == 0) return std::nullopt;
   return plan.timeouts->request;
 }
 
@@ -108,8 +109,8 @@ Task<Error> serve_exchange(Exchange& exchange) {
   settle_trace(exchange);
   settle_authority(exchange, authority);
   exchange.untimed = exchange.is_grpc() && !http::grpc_timeout(exchange.request);
-  if (const auto limit = time_for(exchange, *plan); limit.count() > 0) {
-    exchange.scope->set_deadline(exchange.record.start + limit,
+  if (const auto limit = time_for(exchange, *plan)) {
+    exchange.scope->set_deadline(exchange.record.start + *limit,
                                  {ErrorCode::request_timeout, Side::upstream, Stage::receive});
   }
   const bool keep_body = plan->retry->max > 0 || plan->inbound;

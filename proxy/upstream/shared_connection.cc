@@ -45,7 +45,7 @@ Task<void> SharedConnection::run(std::shared_ptr<SharedConnection> self) {
 }
 
 bool SharedConnection::is_usable() const {
-  return !retired_ && !ended_ && mux_.session().accepts_requests();
+  return !retired_ && !ended_ && !mux_.is_closing() && mux_.session().accepts_requests();
 }
 
 LeasePtr SharedConnection::lease() {

@@ -144,6 +144,17 @@ def test_what_the_app_did_not_begin_goes_to_its_next_connection(lab, binaries):
         assert [one["status"] for one in answers] == [200] * 6, answers
 
 
+def test_an_app_that_refuses_streams_is_asked_again_within_reason(lab, binaries):
+    api, api2 = Mesh(lab, binaries).pair()
+    app = server(api2)
+    for method in ("GET", "POST"):
+        (answer,) = ask(api, {"path": "/refuse", "method": method, "bytes": 5})
+        assert answer["status"] == 502, answer
+    asked = app.text().count("refused")
+    assert 2 <= asked <= 6, f"asked {asked} times for two requests of three attempts at most"
+    assert ask(api, {"path": "/echo"})[0]["status"] == 200
+
+
 def test_a_drain_and_a_new_trust_lose_no_request(lab, binaries):
     mesh = Mesh(lab, binaries)
     api, api2 = mesh.pair(CALLER, CALLEE + "drain: { grace: 200ms, timeout: 10s }\n")

@@ -6,6 +6,12 @@
 #include "io/ops.h"
 
 namespace epaulet::http::http2 {
+namespace {
+
+constexpr std::chrono::seconds kLastWords{10};
+constexpr std::chrono::seconds kLastWordsToOffenders{1};
+
+}  // namespace
 
 Connection::Connection(Role role, const SessionLimits& limits, SessionEvents& events,
                        ByteStream& stream, StreamReader& reader, Scope& scope)
@@ -13,6 +19,7 @@ Connection::Connection(Role role, const SessionLimits& limits, SessionEvents& ev
       stream_(stream),
       reader_(reader),
       scope_(scope),
+      stall_max_(limits.stall_max),
       reading_(scope),
       writing_(scope),
       output_(scope.loop()) {}
@@ -47,7 +54,12 @@ Task<Error> Connection::write_frames() {
     output_.reset();
     for (std::size_t size = collect(); size > 0; size = collect()) {
       const std::array<ConstBytes, 1> buffers{ConstBytes(out_.span().first(size))};
-      const auto written = co_await write_all(stream_, buffers, writing_);
+      Scope writing(writing_);
+      if (stall_max_.count() > 0) {
+        writing.set_deadline(loop().now() + stall_max_,
+                             {ErrorCode::idle_timeout, Side::self, Stage::send});
+      }
+      const auto written = co_await write_all(stream_, buffers, writing);
       if (!written) co_return written.error();
     }
     out_.reset();
@@ -56,11 +68,13 @@ Task<Error> Connection::write_frames() {
 }
 
 Task<Error> Connection::run(Between* between) {
+  constexpr unsigned kReadsPerTurn = 16;
+  last_input_ = loop().now();
   writer_.start(write());
   kick();
   Error why(ErrorCode::end_of_stream, Side::self, Stage::receive);
-  bool broken = false;
-  while (!session_.finished() && writer_.running()) {
+  bool offended = false;
+  for (unsigned reads = 1; !session_.finished() && writer_.running(); ++reads) {
     if (reader_.buffered().empty()) {
       const auto filled = co_await reader_.fill(reading_);
       if (!filled) {
@@ -69,21 +83,27 @@ Task<Error> Connection::run(Between* between) {
       }
       if (*filled == 0) break;
     }
+    last_input_ = loop().now();
     const auto received = session_.receive(reader_.buffered());
     reader_.consume(reader_.buffered().size());
     if (between != nullptr) between->after_input();
     kick();
     if (!received) {
       why = received.error();
-      broken = true;
+      offended = true;
       break;
     }
+    // A peer that never pauses must not keep the others waiting.
+    if (reads % kReadsPerTurn == 0) co_await next_turn(loop());
   }
-  // What ends the connection is still to be told (GOAWAY); a peer that does not read does not hold
-  // us.
-  if (broken && writer_.running()) {
-    writing_.set_deadline(loop().now() + std::chrono::seconds(1),
-                          {ErrorCode::idle_timeout, Side::self, Stage::send});
+  closing_ = true;
+  ended_well_ = session_.finished() && !scope_.cancelled();
+  // What is still to be told (the last answer's end, a GOAWAY) goes out; a peer that does not read
+  // does not hold us.
+  if (writer_.running() && (offended || ended_well_)) {
+    const auto limit = offended ? kLastWordsToOffenders : kLastWords;
+    writing_.set_deadline(loop().now() + limit, {ErrorCode::idle_timeout, Side::self, Stage::send});
+    kick();
   } else {
     writing_.cancel({ErrorCode::cancelled, Side::self, Stage::send});
   }

@@ -19,6 +19,11 @@ class Connection {
   [[nodiscard]] Session& session() { return session_; }
   [[nodiscard]] const Session& session() const { return session_; }
   [[nodiscard]] Loop& loop() const { return scope_.loop(); }
+  [[nodiscard]] TimePoint last_input() const { return last_input_; }
+
+  /// No request should begin on it: the peer has left, or seems to have vanished.
+  [[nodiscard]] bool is_closing() const { return closing_; }
+  void suspect() { closing_ = true; }
 
   /// Runs until the peer leaves, breaks the protocol, or the scope is cancelled; `between` is
   /// called after each read, outside of the session: start there what events announced. Returns why
@@ -31,6 +36,8 @@ class Connection {
     ~Between() = default;
   };
   Task<Error> run(Between* between);
+  /// After run(): all was said, and the peer should get the rest of it before the end.
+  [[nodiscard]] bool ended_well() const { return ended_well_; }
 
   /// There may be something to send. Cheap; from anywhere but inside a session's callback it may be
   /// called too often.
@@ -45,11 +52,15 @@ class Connection {
   ByteStream& stream_;
   StreamReader& reader_;
   Scope& scope_;
+  const std::chrono::nanoseconds stall_max_;
   Scope reading_;
   Scope writing_;
   Event output_;
   Block out_;
   Fork<Error> writer_;
+  TimePoint last_input_{};
+  bool closing_ = false;
+  bool ended_well_ = false;
 };
 
 }  // namespace epaulet::http::http2

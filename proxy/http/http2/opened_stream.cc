@@ -30,6 +30,7 @@ Result<void> OpenedStream::send_head(std::span<const NameValue> fields, bool end
   }
   id_ = *id;
   closed_ = false;
+  opened_at_ = connection_.loop().now();
   connection_.kick();
   return {};
 }
@@ -62,14 +63,19 @@ Task<Result<void>> OpenedStream::read_head(Method, ResponseHead& head, Scope& sc
   co_return result;
 }
 
-void OpenedStream::abandon(const Error&) {
+void OpenedStream::abandon(const Error& why) {
+  const bool timed_out = why.code == ErrorCode::attempt_timeout ||
+                         why.code == ErrorCode::request_timeout ||
+                         why.code == ErrorCode::idle_timeout;
+  // Not a frame of anybody's since we asked: it may be the connection that is dead.
+  if (timed_out && !closed_ && connection_.last_input() < opened_at_) connection_.suspect();
   reset(ErrorNumber::cancel);
 }
 
 void OpenedStream::on_closed(std::uint32_t number, bool, bool unprocessed) {
   closed_ = true;
   const auto retry = final_head_ ? Retry::never : unprocessed ? Retry::safe : Retry::if_idempotent;
-  const bool lost = unprocessed || number == kConnectionLost;
+  const bool lost = number == kConnectionLost;
   const auto code = final_head_ ? ErrorCode::upstream_reset
                     : lost      ? ErrorCode::closed_before_response
                                 : ErrorCode::reset_before_response;

@@ -48,6 +48,7 @@ class OpenedStream final : public ClientStream,
   Connection& connection_;
   std::string_view scheme_;
   StreamId id_ = 0;
+  TimePoint opened_at_{};
   Method method_ = Method::other;
   bool closed_ = true;  ///< Not open yet, or no more.
   bool final_head_ = false;

@@ -52,10 +52,12 @@ void ServedStream::settle() {
 
 void ServedStream::on_closed(std::uint32_t, bool by_peer, bool) {
   closed_ = true;
+  const bool answered = writer_.complete();
   const Error why(ErrorCode::downstream_reset, Side::downstream, Stage::receive);
   body_.fail(why);
   writer_.fail(why);
-  if (by_peer) scope_.cancel(why);
+  // Also where the peer made us reset it: nobody waits for the answer.
+  if (by_peer || !answered) scope_.cancel(why);
 }
 
 void ServedStream::open_window(std::size_t bytes) {

@@ -12,7 +12,7 @@ class ServedStream final : public ServerStream,
                            private WindowOpener,
                            private MessageSender {
  public:
-  /// `scope`: of the request; cancelled when the peer resets the stream or leaves.
+  /// `scope`: of the request; cancelled when the stream ends before its answer does.
   ServedStream(Connection& connection, StreamId id, Scope& scope);
   ~ServedStream() override;
   ServedStream(const ServedStream&) = delete;

@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kAcknowledgementsMax = 64;  // PING and SETTINGS answers that wait
 constexpr std::size_t kSettingsMax = 32;          // entries of one frame
 constexpr std::size_t kContinuationsMax = 8;
+constexpr std::size_t kWaitingFramesMax = 2048;  // to be sent; a stream has two or three
 
 struct DeleteSession {
   void operator()(nghttp2_session* session) const { nghttp2_session_del(session); }
@@ -50,7 +51,7 @@ struct Session::State {
   std::unique_ptr<nghttp2_session, DeleteSession> session;
   Role role = Role::server;
   std::uint32_t stream_window = 0;
-  bool reset_by_peer = false;           ///< The close that follows is the peer's doing.
+  StreamId reset_by_peer = 0;           ///< The close of it that follows is the peer's doing.
   StreamId last_processed = INT32_MAX;  ///< By the peer's GOAWAY.
   int violation = 0;                    ///< The latest, nghttp2's number.
   bool broken = false;                  ///< It ended the connection.
@@ -117,6 +118,9 @@ struct Session::Callbacks {
       case NGHTTP2_DATA:
         if (events != nullptr && end) events->on_end();
         break;
+      case NGHTTP2_RST_STREAM:
+        self.state_->reset_by_peer = frame->hd.stream_id;
+        break;
       case NGHTTP2_GOAWAY:
         self.state_->last_processed = frame->goaway.last_stream_id;
         self.events_.on_goaway();
@@ -158,21 +162,16 @@ struct Session::Callbacks {
     return 0;
   }
 
-  static int on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* header, void* user) {
-    of(user).state_->reset_by_peer = header->type == NGHTTP2_RST_STREAM;
-    return 0;
-  }
-
   static int on_close(nghttp2_session*, StreamId id, std::uint32_t number, void* user) {
     Session& self = of(user);
-    const bool by_peer = std::exchange(self.state_->reset_by_peer, false);
+    const bool by_peer = std::exchange(self.state_->reset_by_peer, 0) == id;
     StreamEvents* const events = self.events_of(id);
     if (events == nullptr) return 0;
     self.streams_.erase(id);
     const bool ours = self.state_->role == Role::client;
-    const bool unprocessed =
-        ours && (number == NGHTTP2_REFUSED_STREAM || id > self.state_->last_processed);
-    events->on_closed(number, by_peer, unprocessed);
+    const bool beyond = ours && id > self.state_->last_processed;
+    const bool refused = ours && number == NGHTTP2_REFUSED_STREAM;
+    events->on_closed(beyond ? StreamEvents::kConnectionLost : number, by_peer, beyond || refused);
     return 0;
   }
 
@@ -214,7 +213,6 @@ struct Session::Callbacks {
       nghttp2_session_callbacks_set_on_header_callback2(made, on_header);
       nghttp2_session_callbacks_set_on_invalid_header_callback2(made, on_invalid_header);
       nghttp2_session_callbacks_set_on_frame_recv_callback(made, on_frame);
-      nghttp2_session_callbacks_set_on_begin_frame_callback(made, on_begin_frame);
       nghttp2_session_callbacks_set_on_data_chunk_recv_callback(made, on_data);
       nghttp2_session_callbacks_set_on_stream_close_callback(made, on_close);
       nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(made, on_violation);
@@ -267,9 +265,10 @@ Session::~Session() = default;
 Result<void> Session::receive(ConstBytes bytes) {
   const auto taken = nghttp2_session_mem_recv(
       state_->session.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
-  state_->reset_by_peer = false;
-  if (taken < 0) {
-    state_->violation = static_cast<int>(taken);
+  // What we say about it must not pile up while it reads nothing.
+  const auto waiting = nghttp2_session_get_outbound_queue_size(state_->session.get());
+  if (taken < 0 || waiting > kWaitingFramesMax) {
+    state_->violation = taken < 0 ? static_cast<int>(taken) : NGHTTP2_ERR_FLOODED;
     state_->broken = true;
     return Error(ErrorCode::http2_protocol_error, Side::downstream, Stage::parse);
   }

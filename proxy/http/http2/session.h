@@ -9,6 +9,7 @@
 #include "http/http2/field_list.h"
 #include "http/http2/head_text.h"
 #include "io/stream.h"
+#include "runtime/clock.h"
 
 namespace epaulet::http::http2 {
 
@@ -41,9 +42,9 @@ class StreamEvents {
   /// The peer has sent all of its message.
   virtual void on_end() = 0;
   /// The stream is gone; no further call. `number`: no_error if both halves were complete.
-  /// kConnectionLost if it went with its connection. `by_peer`: it sent RST_STREAM or left.
-  /// `unprocessed`: the peer has promised that it did nothing of it (REFUSED_STREAM, or GOAWAY
-  /// before it).
+  /// kConnectionLost if it went with its connection, a GOAWAY before it included. `by_peer`: it
+  /// sent RST_STREAM or left. `unprocessed`: the peer has promised that it did nothing of it
+  /// (REFUSED_STREAM, or that GOAWAY).
   static constexpr std::uint32_t kConnectionLost = 0xffffffff;
   virtual void on_closed(std::uint32_t number, bool by_peer, bool unprocessed) = 0;
 
@@ -81,6 +82,8 @@ struct SessionLimits {
   std::uint32_t connection_window = 1
                                     << 20;  ///< Opened again on arrival: no stream holds others up.
   http1::HeadLimits head;
+  std::chrono::nanoseconds stall_max =
+      std::chrono::minutes(5);           ///< A write that makes no progress; 0: for ever.
   std::uint32_t resets_burst = 200;      ///< RST_STREAMs of the peer at once, and
   std::uint32_t resets_per_second = 50;  ///< in the long run; more end the connection.
 };

@@ -4,6 +4,7 @@
 //   /stall      reads nothing and answers nothing
 //   /early      answers 413 before the body has come
 //   /reset      resets the stream with INTERNAL_ERROR
+//   /refuse     with REFUSED_STREAM, and says so
 //   /goodbye    says GOAWAY, then answers
 //   /bytes/N    N bytes
 //   /slow/MS    answers after so long
@@ -20,6 +21,10 @@ server.on('stream', (stream, head) => {
   const [, kind, argument] = path.split('/');
   if (kind === 'stall') return console.log(`stalled ${path}`);
   if (kind === 'reset') return stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
+  if (kind === 'refuse') {
+    console.log('refused');
+    return stream.close(http2.constants.NGHTTP2_REFUSED_STREAM);
+  }
   if (kind === 'early') {
     stream.respond({ ':status': 413 });
     stream.end('too much');

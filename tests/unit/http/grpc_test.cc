@@ -33,6 +33,9 @@ TEST(Grpc, reads_timeouts_with_every_unit) {
   EXPECT_EQ(timeout("100m"), 100ms);
   EXPECT_EQ(timeout("5u"), 5us);
   EXPECT_EQ(timeout("99999999n"), 99999999ns);
+  EXPECT_EQ(timeout("0n"), 0ns);
+  EXPECT_EQ(timeout("99999999H"), 24h);
+  EXPECT_EQ(timeout("99999999M"), 24h);
   for (const auto* text : {"", "m", "1", "1s", "-1S", "+1S", "1.5S", "123456789m", "1 S"}) {
     EXPECT_FALSE(timeout(text)) << text;
   }
