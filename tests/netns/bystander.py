@@ -10,6 +10,7 @@ the test does meanwhile is not what is measured:
 """
 
 import contextlib
+import math
 import socket
 import statistics
 import sys
@@ -22,7 +23,7 @@ from pathlib import Path
 REQUESTS_PER_SECOND = 400
 WINDOW_SECONDS = 1.5
 ROUNDS = 3
-SERIES = 3  # a series may be spoilt by what else this machine does; harm of ours spoils all of them
+SERIES = 6  # a series may be spoilt by what else this machine does; harm of ours spoils all of them
 WORST_RATIO = 1.5
 
 
@@ -65,7 +66,7 @@ class Bystander:
         assert not failed, f"{len(failed)} requests of others failed: {failed[:3]}"
 
     def p99(self, seconds: float = WINDOW_SECONDS) -> float:
-        """Of the requests of the coming seconds, in microseconds."""
+        """Of the requests of the coming seconds, in microseconds; infinite if most were not made."""
         begin = time.monotonic()
         time.sleep(seconds)
         end = time.monotonic()
@@ -73,7 +74,8 @@ class Bystander:
             int(told) for when, told in self.answers() if begin <= when < end and told.isdigit()
         )
         expected = REQUESTS_PER_SECOND * seconds
-        assert len(times) > expected * 0.5, f"{len(times)} answers, {expected:g} expected"
+        if len(times) < expected * 0.5:
+            return math.inf
         return times[len(times) * 99 // 100]
 
     def assert_unharmed(
@@ -94,7 +96,7 @@ class Bystander:
                     with state():
                         windows.append(self.p99(seconds))
             one, other = statistics.median(calm), statistics.median(pressed)
-            self.ratio = other / one
+            self.ratio = other / one if math.isfinite(one) else math.inf
             print(f"# p99 of others: {one:.0f} us, {other:.0f} us under it: {self.ratio:.2f}")
             if self.ratio <= WORST_RATIO:
                 break
