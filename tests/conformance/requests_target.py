@@ -67,8 +67,6 @@ ROWS = [
         b"CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nContent-Length: %d\r\n\r\n" % len(SMUGGLED)
         + SMUGGLED, refused("framing_ambiguous")),
     row("method-connect-to-a-path", "9112 3.2.3", get(method=b"CONNECT"), MALFORMED),
-    row("method-preface", "9113 3.4", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0" * 9,
-        reset("http2_protocol_error")),
     # Targets in origin form.
     target("query", b"<path>?a=/../b%2f;c//d", forwarded("GET", target=b"<path>?a=/../b%2f;c//d")),
     target("query-twice", b"<path>?a?b", forwarded("GET", target=b"<path>?a?b")),

@@ -72,7 +72,7 @@ const methods = {
       }
     }
     call.end();
-    tell({ listed: count });
+    tell({ listed: count, cancelled: call.cancelled });
   },
   Collect(call, done) {
     begun(call, 'Collect');
