@@ -13,6 +13,7 @@ answers what it hears by so many bytes.
 
 import collections
 import contextlib
+import itertools
 import json
 import resource
 import select
@@ -120,29 +121,31 @@ def burst(want: dict) -> None:
 
 
 def trickle(want: dict) -> None:
-    text, at_once = want["text"].encode(), want["at_once"]
-    channels: dict[socket.socket, int] = {}
-    rounds = 0
-    while True:
-        begin = time.monotonic()
-        while len(channels) < want["count"]:
-            channels[begin_dial(want)] = 0
-        for channel, sent in list(channels.items()):
-            more = text[sent : sent + (1 if sent else at_once)]
-            try:
-                channels[channel] += channel.send(more)
-                if channel.recv(1 << 12):
-                    continue  # an answer; the end comes next
-            except BlockingIOError:
-                continue
-            except OSError:
-                pass
-            channel.close()
-            del channels[channel]
-        rounds += 1
-        if rounds == 3:  # all have begun
+    """Each in its own part of the period: callers who know nothing of each other."""
+    text, at_once, count = want["text"].encode(), want["at_once"], want["count"]
+    places: list[socket.socket | None] = [None] * count
+    sent = [0] * count
+    begin = time.monotonic()
+    for turn in itertools.count():
+        number = turn % count
+        time.sleep(max(0.0, begin + want["every"] * turn / count - time.monotonic()))
+        if turn == 3 * count:  # all have begun
             print("at it", flush=True)
-        time.sleep(max(0.0, begin + want["every"] - time.monotonic()))
+        channel = places[number]
+        if channel is None:
+            places[number], sent[number] = begin_dial(want), 0
+            continue
+        try:
+            more = text[sent[number] : sent[number] + (1 if sent[number] else at_once)]
+            sent[number] += channel.send(more)
+            if channel.recv(1 << 12):
+                continue  # an answer; the end comes next
+        except BlockingIOError:
+            continue
+        except OSError:
+            pass
+        channel.close()
+        places[number] = None
 
 
 def deaf(want: dict) -> None:
