@@ -123,13 +123,13 @@ def test_bodies_that_trickle_end_by_the_requests_timeout_and_free_the_app(lab, b
             return api2.counter("epaulet_requests_total", outcome="body_timeout")
 
         def active() -> float:
-            return api2.counter("epaulet_upstream_connections", state="active")
+            return api2.counter("epaulet_requests_active")
 
         with trickling(outside, api2.pod.ipv4, text, len(BODY) + 1):
             before = ended()
             wait_until(lambda: ended() >= before + CALLERS, "all to be ended", 6)
-            assert active() <= CALLERS + 1, "one connection to the app for each at most"
-        wait_until(lambda: active() <= 1, "the app's connections to be free", 3)
+            assert active() <= CALLERS + 1, "one exchange for each at most"
+        wait_until(lambda: active() <= 1, "the exchanges to have ended", 3)
 
         @contextlib.contextmanager
         def both(address: str):
