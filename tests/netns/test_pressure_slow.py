@@ -26,7 +26,7 @@ workers: 1
     endpoints: {{ addresses: ["10.88.0.12:8081"] }}
     tls: {{ identities: [spiffe://cluster.local/ns/default/sa/api2] }}
 """
-CALLERS = 200
+CALLERS = 120
 HEAD = "GET / HTTP/1.1\r\nX: " + "a" * 1000
 BODY = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n"
 WINDOW_SECONDS = 1.0
