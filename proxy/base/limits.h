@@ -100,6 +100,7 @@ inline constexpr std::size_t kStateFileBytesMax = 32 * kMiB;
 // Pools, retries, configuration.
 inline constexpr std::size_t kIdleConnectionsPerEndpointMax = 256;
 inline constexpr std::size_t kIdleConnectionsMax = 4096;  ///< Per worker.
+inline constexpr std::size_t kDialsAtOnceMax = 128;       ///< To one endpoint, per worker.
 inline constexpr std::uint32_t kRetriesMax = 10;
 inline constexpr std::size_t kConfigBytesMax = 64 * kMiB;
 inline constexpr std::size_t kConfigErrorsMax = 100;

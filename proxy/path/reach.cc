@@ -149,7 +149,7 @@ Task<Result<upstream::LeasePtr>> obtain_stream(Worker& worker, View& view, Hop h
   // Whoever waits for another's dial waits no longer than for its own.
   Scope connecting(scope);
   connecting.set_deadline(worker.loop.now() + connect_timeout, connect_timed_out());
-  const auto turn = co_await worker.shared_pool.turn_to_dial(key, connecting);
+  const auto turn = co_await worker.shared_dial_gate.enter(key, connecting);
   if (!turn) co_return turn.error();
   if (auto lease = worker.shared_pool.take(key, worker.loop.now())) co_return lease;
   auto permit = co_await permit_for(worker, view.snapshot(), hop, connecting);

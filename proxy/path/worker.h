@@ -131,7 +131,8 @@ struct Worker {
   TokenCache tokens;
   upstream::Pool pool;
   upstream::DialGate dial_gate;
-  upstream::SharedPool shared_pool;  ///< HTTP/2.
+  upstream::SharedPool shared_pool;     ///< HTTP/2.
+  upstream::DialGate shared_dial_gate;  ///< One at a time: who waits will find its connection.
 };
 
 }  // namespace epaulet::path

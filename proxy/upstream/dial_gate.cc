@@ -9,7 +9,7 @@ void DialGate::let_one_in(Lane& lane) {
 
 void DialGate::leave(Lane& lane) {
   --lane.busy;
-  if (!lane.waiting.empty() && lane.busy < kDialsAtOnce) let_one_in(lane);
+  if (!lane.waiting.empty() && lane.busy < lane.at_once) let_one_in(lane);
 }
 
 Task<Result<DialGate::Turn>> DialGate::enter(PoolKey key, Scope& scope) {
@@ -18,9 +18,9 @@ Task<Result<DialGate::Turn>> DialGate::enter(PoolKey key, Scope& scope) {
     std::erase_if(lanes_, [](const auto& each) { return each.second.use_count() == 1; });
   }
   auto& found = lanes_[key];
-  if (!found) found = std::make_shared<Lane>();
+  if (!found) found = std::make_shared<Lane>(at_once_);
   const std::shared_ptr<Lane> lane = found;
-  if (lane->busy < kDialsAtOnce) {
+  if (lane->busy < at_once_) {
     ++lane->busy;
     co_return Turn(lane);
   }

@@ -8,10 +8,9 @@
 
 namespace epaulet::upstream {
 
-/// So many connections to one endpoint are in the making at a time, kDialsAtOnce; whoever
-/// comes then waits for its turn. All handshakes of a storm begun at once would end too late, every
-/// one of them, and be begun again; so the first ones end, and serve the others as well. One
-/// worker's.
+/// So many connections to one endpoint are in the making at a time; whoever comes then waits for
+/// its turn. All handshakes of a storm begun at once would end too late, every one of them, and be
+/// begun again; so the first ones end, and serve the others as well. One worker's.
 class DialGate {
   struct Lane;
 
@@ -31,9 +30,7 @@ class DialGate {
     std::shared_ptr<Lane> lane_;
   };
 
-  static constexpr std::size_t kDialsAtOnce = 128;
-
-  explicit DialGate(Loop& loop) : loop_(loop) {}
+  DialGate(Loop& loop, std::size_t at_once) : loop_(loop), at_once_(at_once) {}
 
   /// First come, first served. Look into the pool again after it. Errors: the scope's.
   Task<Result<Turn>> enter(PoolKey key, Scope& scope);
@@ -47,6 +44,8 @@ class DialGate {
     Event turn;
   };
   struct Lane {
+    explicit Lane(std::size_t at_once_) : at_once(at_once_) {}
+    const std::size_t at_once;
     std::size_t busy = 0;
     IntrusiveList<Waiter> waiting;
   };
@@ -54,6 +53,7 @@ class DialGate {
   static void leave(Lane& lane);
 
   Loop& loop_;
+  const std::size_t at_once_;
   std::unordered_map<PoolKey, std::shared_ptr<Lane>, PoolKeyHash> lanes_;
 };
 

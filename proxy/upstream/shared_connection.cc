@@ -75,7 +75,7 @@ void SharedConnection::retire() {
 LeasePtr SharedPool::take(const PoolKey& key, TimePoint now) {
   const auto found = by_key_.find(key);
   if (found == by_key_.end()) return nullptr;
-  forget_ended(found->second);
+  std::erase_if(found->second, [](const auto& connection) { return connection->has_ended(); });
   SharedConnection* best = nullptr;
   for (const auto& connection : found->second) {
     if (now >= connection->not_after) connection->retire();
@@ -92,19 +92,6 @@ void SharedPool::add(SharedConnectionPtr connection) {
   by_key_[connection->key()].push_back(std::move(connection));
 }
 
-Task<Result<resilience::ConnectionLimit::Permit>> SharedPool::turn_to_dial(const PoolKey& key,
-                                                                           Scope& scope) {
-  // Turns of keys that nobody waits for are forgotten when there are many.
-  constexpr std::size_t kTurnsMax = 1024;
-  if (turns_.size() >= kTurnsMax) {
-    std::erase_if(turns_, [](const auto& entry) { return entry.second->in_use() == 0; });
-  }
-  auto& turn = turns_[key];
-  if (!turn) turn = std::make_shared<resilience::ConnectionLimit>(1, UINT32_MAX);
-  const auto held = turn;
-  co_return co_await held->acquire(scope);
-}
-
 bool SharedPool::retire_idle(telemetry::StringId backend) {
   for (auto& [key, connections] : by_key_) {
     if (key.backend != backend) continue;
@@ -115,19 +102,6 @@ bool SharedPool::retire_idle(telemetry::StringId backend) {
     }
   }
   return false;
-}
-
-std::size_t SharedPool::size() {
-  std::size_t sum = 0;
-  for (auto& [key, connections] : by_key_) {
-    forget_ended(connections);
-    sum += connections.size();
-  }
-  return sum;
-}
-
-void SharedPool::forget_ended(std::vector<SharedConnectionPtr>& connections) {
-  std::erase_if(connections, [](const auto& connection) { return connection->has_ended(); });
 }
 
 }  // namespace epaulet::upstream

@@ -64,9 +64,6 @@ class SharedPool {
   [[nodiscard]] LeasePtr take(const PoolKey& key, TimePoint now);
   /// A new connection, started.
   void add(SharedConnectionPtr connection);
-  /// One at a time dials for a key: who waited may find a connection there.
-  [[nodiscard]] Task<Result<resilience::ConnectionLimit::Permit>> turn_to_dial(const PoolKey& key,
-                                                                               Scope& scope);
 
   /// Retires those that `unwanted` names.
   template <class Unwanted>
@@ -78,14 +75,9 @@ class SharedPool {
   }
   /// Retires one of this backend that serves nobody; false if there is none.
   bool retire_idle(telemetry::StringId backend);
-  /// Open connections.
-  [[nodiscard]] std::size_t size();
 
  private:
-  void forget_ended(std::vector<SharedConnectionPtr>& connections);
-
   std::unordered_map<PoolKey, std::vector<SharedConnectionPtr>, PoolKeyHash> by_key_;
-  std::unordered_map<PoolKey, std::shared_ptr<resilience::ConnectionLimit>, PoolKeyHash> turns_;
 };
 
 }  // namespace epaulet::upstream

@@ -10,7 +10,7 @@
 namespace epaulet::upstream {
 namespace {
 
-constexpr std::size_t kAtOnce = DialGate::kDialsAtOnce;
+constexpr std::size_t kAtOnce = limits::kDialsAtOnceMax;
 
 PoolKey key_of(std::uint16_t port) {
   PoolKey key;
@@ -55,7 +55,7 @@ class DialGateTest : public testing::Test {
 
   test::SimLoop loop_;
   Scope scope_{loop_};
-  DialGate gate_{loop_};
+  DialGate gate_{loop_, kAtOnce};
   std::deque<Dialler> diallers_;
 };
 
