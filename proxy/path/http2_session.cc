@@ -93,7 +93,7 @@ class Http2Session final : private h2::SessionEvents, private h2::Connection::Be
 
   void after_input() override {
     for (auto& request : requests_) {
-      if (request.begun || !request.stream.has_head() || request.stream.closed()) continue;
+      if (request.begun || !request.stream.has_head() || request.stream.has_closed()) continue;
       request.begun = true;
       if (connection_.inbound() && must_leave()) say_goodbye();
       request.task.start(serve(request));
@@ -118,7 +118,7 @@ class Http2Session final : private h2::SessionEvents, private h2::Connection::Be
 
   void reap() {
     std::erase_if(requests_, [](const Request& one) {
-      return one.begun ? one.task.ended() : one.stream.closed();
+      return one.begun ? one.task.ended() : one.stream.has_closed();
     });
     if (requests_.empty() && !idle_.armed()) rest();
   }

@@ -2,19 +2,6 @@
 
 namespace epaulet::http::http2 {
 
-OpenedStream::OpenedStream(Connection& connection, std::string_view scheme)
-    : connection_(connection),
-      scheme_(scheme),
-      news_(connection.loop()),
-      body_(connection.loop(), *this),
-      writer_(connection.loop(), *this) {}
-
-OpenedStream::~OpenedStream() {
-  if (closed_) return;
-  connection_.session().detach(id_, ErrorNumber::cancel);
-  connection_.kick();
-}
-
 void OpenedStream::begin_request(const RequestHead& head) {
   method_ = head.method;
   writer_.begin().request(head, scheme_);
@@ -28,8 +15,7 @@ Result<void> OpenedStream::send_head(std::span<const NameValue> fields, bool end
     news_.set();
     return *failed_;
   }
-  id_ = *id;
-  closed_ = false;
+  opened(*id);
   opened_at_ = connection_.loop().now();
   connection_.kick();
   return {};
@@ -68,39 +54,21 @@ void OpenedStream::abandon(const Error& why) {
                          why.code == ErrorCode::request_timeout ||
                          why.code == ErrorCode::idle_timeout;
   // Not a frame of anybody's since we asked: it may be the connection that is dead.
-  if (timed_out && !closed_ && connection_.last_input() < opened_at_) connection_.suspect();
+  if (timed_out && is_open() && connection_.last_input() < opened_at_) connection_.suspect();
   reset(ErrorNumber::cancel);
 }
 
 void OpenedStream::on_closed(std::uint32_t number, bool, bool unprocessed) {
-  closed_ = true;
   const auto retry = final_head_ ? Retry::never : unprocessed ? Retry::safe : Retry::if_idempotent;
   const bool lost = number == kConnectionLost;
   const auto code = final_head_ ? ErrorCode::upstream_reset
                     : lost      ? ErrorCode::closed_before_response
                                 : ErrorCode::reset_before_response;
   const Error why(code, Side::upstream, Stage::receive, retry);
-  body_.fail(why);
-  writer_.fail(why);
+  closed(why);
   if (final_head_) return;
   failed_ = why;
   news_.set();
-}
-
-void OpenedStream::open_window(std::size_t bytes) {
-  if (closed_) return;
-  connection_.session().consume(id_, bytes);
-  connection_.kick();
-}
-
-void OpenedStream::send_more() {
-  if (!closed_) connection_.session().resume(id_);
-  connection_.kick();
-}
-
-void OpenedStream::reset(ErrorNumber number) {
-  if (!closed_) connection_.session().reset(id_, number);
-  connection_.kick();
 }
 
 }  // namespace epaulet::http::http2

@@ -2,23 +2,16 @@
 
 #include <deque>
 
-#include "http/http2/arrived_body.h"
-#include "http/http2/connection.h"
-#include "http/http2/leaving_message.h"
+#include "http/http2/stream_halves.h"
 
 namespace epaulet::http::http2 {
 
 /// A request of ours on one stream of a connection that others share.
-class OpenedStream final : public ClientStream,
-                           private StreamEvents,
-                           private WindowOpener,
-                           private MessageSender {
+class OpenedStream final : public ClientStream, private StreamHalves {
  public:
   /// `scheme`: "http" or "https", for `:scheme`.
-  OpenedStream(Connection& connection, std::string_view scheme);
-  ~OpenedStream() override;
-  OpenedStream(const OpenedStream&) = delete;
-  OpenedStream& operator=(const OpenedStream&) = delete;
+  OpenedStream(Connection& connection, std::string_view scheme)
+      : StreamHalves(connection), scheme_(scheme), news_(connection.loop()) {}
 
   void begin_request(const RequestHead& head) override;
   [[nodiscard]] MessageWriter& writer() override { return writer_; }
@@ -29,34 +22,21 @@ class OpenedStream final : public ClientStream,
 
  private:
   void on_head(HeadText& text, bool end) override;
-  void on_data(ConstBytes data) override { body_.add(data); }
-  void on_end() override { body_.end(); }
   void on_closed(std::uint32_t number, bool by_peer, bool unprocessed) override;
-  [[nodiscard]] Outgoing outgoing() override { return writer_.outgoing(); }
-  void on_taken(std::size_t bytes) override { writer_.taken(bytes); }
-  void on_end_sent() override { writer_.end_sent(); }
-  void open_window(std::size_t bytes) override;
   [[nodiscard]] Result<void> send_head(std::span<const NameValue> fields, bool end) override;
-  void send_more() override;
-  void reset(ErrorNumber number) override;
 
   struct Arrived {
     ResponseHead head;
     Result<void> result;
   };
 
-  Connection& connection_;
   std::string_view scheme_;
-  StreamId id_ = 0;
   TimePoint opened_at_{};
   Method method_ = Method::other;
-  bool closed_ = true;  ///< Not open yet, or no more.
   bool final_head_ = false;
   std::deque<Arrived> heads_;
   Event news_;  ///< Set while read_head() would not wait.
   std::optional<Error> failed_;
-  ArrivedBody body_;
-  LeavingMessage writer_;
 };
 
 }  // namespace epaulet::http::http2

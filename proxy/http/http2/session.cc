@@ -50,7 +50,6 @@ std::string_view text_of(nghttp2_rcbuf* buffer) {
 struct Session::State {
   std::unique_ptr<nghttp2_session, DeleteSession> session;
   Role role = Role::server;
-  std::uint32_t stream_window = 0;
   StreamId reset_by_peer = 0;           ///< The close of it that follows is the peer's doing.
   StreamId last_processed = INT32_MAX;  ///< By the peer's GOAWAY.
   int violation = 0;                    ///< The latest, nghttp2's number.
@@ -246,7 +245,6 @@ Session::Session(Role role, const SessionLimits& limits, SessionEvents& events)
   EPAULET_ASSERT(status == 0);
   state_->session.reset(made);
   state_->role = role;
-  state_->stream_window = limits.stream_window;
   std::vector<nghttp2_settings_entry> settings{
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits.stream_window},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(limits.head.bytes)}};
