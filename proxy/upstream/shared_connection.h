@@ -65,12 +65,15 @@ class SharedPool {
   /// A new connection, started.
   void add(SharedConnectionPtr connection);
 
-  /// Retires those that `unwanted` names.
+  /// Retires and forgets those that `unwanted` names: each lives until it has ended.
   template <class Unwanted>
   void retire_if(Unwanted&& unwanted) {
-    for (auto& [key, connections] : by_key_) {
-      if (!unwanted(key)) continue;
-      for (auto& connection : connections) connection->retire();
+    for (auto it = by_key_.begin(); it != by_key_.end();) {
+      const bool gone = unwanted(it->first);
+      if (gone) {
+        for (auto& connection : it->second) connection->retire();
+      }
+      it = gone ? by_key_.erase(it) : std::next(it);
     }
   }
   /// Retires one of this backend that serves nobody; false if there is none.
