@@ -6,12 +6,6 @@ namespace {
 
 constexpr std::chrono::seconds kFirstRequestWhileDraining{1};
 
-http::http1::HeadLimits head_limits(const Snapshot& snapshot) {
-  http::http1::HeadLimits limits;
-  limits.bytes = snapshot.settings.head_bytes;
-  return limits;
-}
-
 /// Reads the next request's head. False: the connection ends (what there was to say has been said).
 Task<bool> read_request(Exchange& exchange) {
   auto& connection = exchange.connection;
@@ -65,7 +59,7 @@ Task<bool> settle_connection(Exchange& exchange) {
 
 Task<void> serve_http1(Connection& connection) {
   http::http1::ServerConnection server(connection.stream(), connection.reader(),
-                                       head_limits(connection.snapshot()));
+                                       connection.snapshot().head_limits());
   Exchange exchange(connection, connection.scope, server, &server);
   while (co_await read_request(exchange)) {
     co_await serve_request(exchange);

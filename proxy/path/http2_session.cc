@@ -14,19 +14,12 @@ namespace h2 = http::http2;
 
 constexpr std::chrono::seconds kFarewell{1};
 
-h2::SessionLimits session_limits(const Snapshot& snapshot) {
-  h2::SessionLimits limits;
-  limits.head.bytes = snapshot.settings.head_bytes;
-  limits.stall_max = snapshot.inbound_timeouts.idle;
-  return limits;
-}
-
 /// All requests of one HTTP/2 connection, each served by a task of its own.
 class Http2Session final : private h2::SessionEvents, private h2::Connection::Between {
  public:
   explicit Http2Session(Connection& connection)
       : connection_(connection),
-        limits_(session_limits(connection.snapshot())),
+        limits_(connection.snapshot().session_limits()),
         requests_scope_(connection.scope),
         mux_(h2::Role::server, limits_, *this, connection.stream(), connection.reader(),
              connection.scope) {}

@@ -92,10 +92,8 @@ void park(Connection& connection, RawUpstream raw) {
   if (key.trust != raw.trust) return;
   if (!raw.reader->is_quiet()) return;  // Something arrived a moment ago and would be lost.
   raw.reader.reset();
-  http::http1::HeadLimits limits;
-  limits.bytes = snapshot.settings.head_bytes;
-  auto parked = std::make_unique<upstream::Connection>(key, std::move(raw.stream), limits,
-                                                       std::move(raw.permit));
+  auto parked = std::make_unique<upstream::Connection>(
+      key, std::move(raw.stream), snapshot.head_limits(), std::move(raw.permit));
   parked->peer = raw.peer;
   parked->not_after = raw.not_after;
   connection.worker.pool.put(std::move(parked));

@@ -11,12 +11,6 @@ Error connect_timed_out() {
   return {ErrorCode::connect_timeout, Side::upstream, Stage::connect, Retry::safe};
 }
 
-http::http1::HeadLimits head_limits(const Snapshot& snapshot) {
-  http::http1::HeadLimits limits;
-  limits.bytes = snapshot.settings.head_bytes;
-  return limits;
-}
-
 }  // namespace
 
 Result<Hop> pick_endpoint(View& view, std::uint32_t backend, TriedEndpoints& tried) {
@@ -131,7 +125,7 @@ Task<Result<upstream::LeasePtr>> obtain(Worker& worker, View& view, Hop hop, boo
                                          std::move(plan), connecting);
   if (!dialled) co_return dialled.error();
   auto made = std::make_unique<upstream::Connection>(
-      key, std::move(dialled->stream), head_limits(view.snapshot()), std::move(*permit));
+      key, std::move(dialled->stream), view.snapshot().head_limits(), std::move(*permit));
   made->peer = dialled->peer;
   made->not_after = dialled->not_after;
   upstream::LeasePtr lease = std::move(made);
@@ -159,10 +153,8 @@ Task<Result<upstream::LeasePtr>> obtain_stream(Worker& worker, View& view, Hop h
   auto dialled = co_await upstream::dial(worker.dialer, worker.tls, worker.telemetry, trace,
                                          std::move(plan), connecting);
   if (!dialled) co_return dialled.error();
-  http::http2::SessionLimits limits;
-  limits.head = head_limits(view.snapshot());
-  limits.stall_max = view.snapshot().inbound_timeouts.idle;
-  auto made = std::make_shared<upstream::SharedConnection>(key, std::move(dialled->stream), limits,
+  auto made = std::make_shared<upstream::SharedConnection>(key, std::move(dialled->stream),
+                                                           view.snapshot().session_limits(),
                                                            std::move(*permit), worker.root);
   made->peer = dialled->peer;
   made->not_after = dialled->not_after;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "config/settings.h"
+#include "http/http2/session.h"
 #include "policy/authenticate.h"
 #include "policy/authorize.h"
 #include "policy/roles.h"
@@ -71,6 +72,20 @@ struct Snapshot {
   [[nodiscard]] RuleIds ids_of(const AccessRule* rule) const {
     if (rule == nullptr) return {};
     return rules[static_cast<std::size_t>(rule - access.rules().data())];
+  }
+
+  /// Of messages, whichever side they come from.
+  [[nodiscard]] http::http1::HeadLimits head_limits() const {
+    http::http1::HeadLimits limits;
+    limits.bytes = settings.head_bytes;
+    return limits;
+  }
+  /// Of an HTTP/2 connection, whichever side it is.
+  [[nodiscard]] http::http2::SessionLimits session_limits() const {
+    http::http2::SessionLimits limits;
+    limits.head = head_limits();
+    limits.stall_max = inbound_timeouts.idle;
+    return limits;
   }
 
   /// Compiles `settings`, which are valid. `keys`: the key set of each issuer. State whose shape is
