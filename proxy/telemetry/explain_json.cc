@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "base/error_table.h"
+#include "base/stream_error.h"
 #include "telemetry/explain_summary.h"
 #include "telemetry/outcome.h"
 #include "telemetry/plain_text.h"
@@ -46,7 +47,11 @@ void add_outcome(object& out, const Error& error, std::string_view summary, std:
   if (error.code != ErrorCode::none) {
     out["stage"] = name_of(error.stage);
     out["side"] = name_of(error.side);
-    if (error.detail != 0) out["detail"] = error.detail;
+    if (const auto number = stream_error_in(error.detail)) {
+      out["http2_error"] = name_of_stream_error(*number);
+    } else if (error.detail != 0) {
+      out["detail"] = error.detail;
+    }
   }
   out["summary"] = valid_utf8(summary);
   if (!remedy.empty()) out["remedy"] = std::move(remedy);

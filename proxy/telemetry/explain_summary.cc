@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/error_table.h"
+#include "base/stream_error.h"
 #include "telemetry/outcome.h"
 
 namespace epaulet::telemetry {
@@ -54,7 +55,9 @@ bool detail_is_errno(ErrorCode code) {
 /// The error table's sentence, made precise by what the error carries.
 std::string fact(const Error& error, StringId note) {
   std::string text(describe(error.code).summary);
-  if (detail_is_errno(error.code) && error.detail > 0) {
+  if (const auto number = stream_error_in(error.detail); number && detail_is_errno(error.code)) {
+    text += fmt::format(" (HTTP/2 {})", name_of_stream_error(*number));
+  } else if (detail_is_errno(error.code) && error.detail > 0) {
     if (const char* name = ::strerrordesc_np(error.detail)) text += fmt::format(" ({})", name);
   }
   if (error.code == ErrorCode::port_not_declared && error.detail > 0) {

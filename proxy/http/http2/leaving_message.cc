@@ -1,6 +1,18 @@
 #include "http/http2/leaving_message.h"
 
+#include "base/stream_error.h"
+
 namespace epaulet::http::http2 {
+namespace {
+
+/// What the other hop's stream was reset with is passed on. Otherwise: it was the sender's doing.
+ErrorNumber number_for(const Error& why) {
+  const auto number = stream_error_in(why.detail);
+  if (number && *number != 0) return static_cast<ErrorNumber>(*number);
+  return ErrorNumber::internal_error;
+}
+
+}  // namespace
 
 FieldList& LeavingMessage::begin() {
   head_waits_ = true;
@@ -46,7 +58,7 @@ void LeavingMessage::abort(const Error& why) {
   head_waits_ = false;
   if (!error_ && !complete_) {
     error_ = why;
-    sender_.reset(ErrorNumber::cancel);
+    sender_.reset(number_for(why));
   }
 }
 

@@ -1,5 +1,7 @@
 #include "http/http2/opened_stream.h"
 
+#include "base/stream_error.h"
+
 namespace epaulet::http::http2 {
 
 void OpenedStream::begin_request(const RequestHead& head) {
@@ -55,7 +57,10 @@ void OpenedStream::abandon(const Error& why) {
                          why.code == ErrorCode::idle_timeout;
   // Not a frame of anybody's since we asked: it may be the connection that is dead.
   if (timed_out && is_open() && connection_.last_input() < opened_at_) connection_.suspect();
-  reset(ErrorNumber::cancel);
+  // What the caller gave up with is passed on.
+  const auto given = why.side == Side::downstream ? stream_error_in(why.detail) : std::nullopt;
+  const bool says_more = given && *given != 0;
+  reset(says_more ? static_cast<ErrorNumber>(*given) : ErrorNumber::cancel);
 }
 
 void OpenedStream::on_closed(std::uint32_t number, bool, bool unprocessed) {
@@ -64,7 +69,8 @@ void OpenedStream::on_closed(std::uint32_t number, bool, bool unprocessed) {
   const auto code = final_head_ ? ErrorCode::upstream_reset
                     : lost      ? ErrorCode::closed_before_response
                                 : ErrorCode::reset_before_response;
-  const Error why(code, Side::upstream, Stage::receive, retry);
+  const Error why(code, Side::upstream, Stage::receive, retry,
+                  lost ? 0 : detail_of_stream_error(number));
   closed(why);
   if (final_head_) return;
   failed_ = why;

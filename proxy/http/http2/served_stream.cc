@@ -1,5 +1,7 @@
 #include "http/http2/served_stream.h"
 
+#include "base/stream_error.h"
+
 namespace epaulet::http::http2 {
 
 void ServedStream::on_head(HeadText& text, bool end) {
@@ -37,9 +39,10 @@ void ServedStream::settle() {
   }
 }
 
-void ServedStream::on_closed(std::uint32_t, bool by_peer, bool) {
+void ServedStream::on_closed(std::uint32_t number, bool by_peer, bool) {
   const bool answered = writer_.complete();
-  const Error why(ErrorCode::downstream_reset, Side::downstream, Stage::receive);
+  const Error why(ErrorCode::downstream_reset, Side::downstream, Stage::receive, Retry::never,
+                  by_peer && number != kConnectionLost ? detail_of_stream_error(number) : 0);
   closed(why);
   // Also where the peer made us reset it: nobody waits for the answer.
   if (by_peer || !answered) scope_.cancel(why);

@@ -17,17 +17,14 @@ using StreamId = std::int32_t;
 
 enum class Role : std::uint8_t { server, client };
 
-/// RFC 9113 section 7.
+/// RFC 9113 section 7: those that are said here.
 enum class ErrorNumber : std::uint32_t {
   no_error = 0,
   protocol_error = 1,
   internal_error = 2,
-  flow_control_error = 3,
-  stream_closed = 5,
   refused_stream = 7,
   cancel = 8,
   enhance_your_calm = 11,
-  http_1_1_required = 13,
 };
 
 /// What happens to one stream. Called from inside Session::receive() and Session::output(): note

@@ -1,6 +1,7 @@
 // Asks over one HTTP/2 connection: `node http2_client.js URL '[{"path": ...}, ...]'`, all at once.
 // Each has `path`, and may have `method`, `bytes` (of body), `headers`, `cancel` (after so many
-// milliseconds). Prints one JSON line: for each {status, headers, bytes, body, trailers, error}.
+// milliseconds), `trailers`. Prints one JSON line: for each {status, headers, bytes, body, trailers,
+// hints, error}.
 'use strict';
 const http2 = require('http2');
 const session = http2.connect(process.argv[2]);
@@ -18,7 +19,9 @@ asks.forEach((ask, index) => {
   const answer = answers[index];
   const stream = session.request({
     ':path': ask.path, ':method': ask.method || (ask.bytes ? 'POST' : 'GET'), ...ask.headers,
-  });
+  }, { waitForTrailers: Boolean(ask.trailers) });
+  stream.on('wantTrailers', () => stream.sendTrailers(ask.trailers));
+  stream.on('headers', (head) => { answer.hints = head; });
   stream.on('response', (head) => { answer.status = head[':status']; answer.headers = head; });
   stream.on('data', (piece) => {
     answer.bytes += piece.length;

@@ -8,6 +8,9 @@
 //   /goodbye    says GOAWAY, then answers
 //   /bytes/N    N bytes
 //   /slow/MS    answers after so long
+//   /hints      103 first
+//   /trailers   the request's trailers as JSON
+//   /half       half an answer, then INTERNAL_ERROR
 //   /count      how many connections it has accepted
 'use strict';
 const http2 = require('http2');
@@ -17,7 +20,7 @@ server.on('session', () => { connections += 1; });
 server.on('stream', (stream, head) => {
   const path = head[':path'];
   stream.on('error', () => {});
-  stream.on('aborted', () => console.log(`aborted ${path}`));
+  stream.on('aborted', () => console.log(`aborted ${path} with ${stream.rstCode}`));
   const [, kind, argument] = path.split('/');
   if (kind === 'stall') return console.log(`stalled ${path}`);
   if (kind === 'reset') return stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
@@ -38,6 +41,14 @@ server.on('stream', (stream, head) => {
   if (kind === 'slow') {
     return setTimeout(() => { stream.respond({ ':status': 200 }); stream.end('slow'); }, Number(argument));
   }
+  if (kind === 'half') {
+    stream.respond({ ':status': 200 });
+    stream.write('half');
+    return setTimeout(() => stream.destroy(new Error('half')), 50);
+  }
+  if (kind === 'hints') stream.additionalHeaders({ ':status': 103, link: '</style.css>' });
+  let asked = {};
+  stream.on('trailers', (trailers) => { asked = trailers; });
   const pieces = [];
   stream.on('data', (piece) => pieces.push(piece));
   stream.on('end', () => {
@@ -46,6 +57,7 @@ server.on('stream', (stream, head) => {
     stream.respond({ ':status': 200 }, { waitForTrailers: true });
     stream.on('wantTrailers', () => stream.sendTrailers({ 'x-bytes': String(body.length) }));
     if (kind === 'headers') stream.end(JSON.stringify(head));
+    else if (kind === 'trailers') stream.end(JSON.stringify(asked));
     else if (kind === 'count') stream.end(String(connections));
     else stream.end(body);
   });
