@@ -27,6 +27,7 @@ extern const Scalar kInvalidTokenStatus;
 extern const Map kServices;
 extern const Map kBackends;
 extern const Scalar kPortProtocol;
+extern const Scalar kHttpVersion;
 // keys_traffic.cc
 extern const Object kTimeouts;         ///< Top level.
 extern const Object kServiceTimeouts;  ///< Of a service or a route.

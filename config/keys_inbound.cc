@@ -22,6 +22,9 @@ constexpr Key kWorkloadPortKeys[] = {
     key<&WorkloadPortSettings::protocol>("protocol", kPortProtocol, "auto",
                                          "What the app speaks on the port: auto looks at the first "
                                          "bytes."),
+    key<&WorkloadPortSettings::http>("http", kHttpVersion, "same",
+                                     "The HTTP version in which the app is asked: same as its "
+                                     "caller, or one that the sidecar turns all requests into."),
     key<&WorkloadPortSettings::paths>("paths", kHygiene, "reject",
                                       "What happens to a path that is not in its normal form while "
                                       "a rule looks at paths: reject answers 400, normalize "

@@ -11,6 +11,10 @@ constexpr Choice kPortProtocolChoices[] = {{"auto", static_cast<int>(PortProtoco
                                            {"http", static_cast<int>(PortProtocol::http)},
                                            {"tcp", static_cast<int>(PortProtocol::tcp)}};
 
+constexpr Choice kHttpVersionChoices[] = {{"same", static_cast<int>(HttpVersion::same)},
+                                          {"http1", static_cast<int>(HttpVersion::http1)},
+                                          {"http2", static_cast<int>(HttpVersion::http2)}};
+
 // Backends.
 
 constexpr Scalar make_endpoint_address() {
@@ -110,10 +114,14 @@ void close_backend(void* object, Context& context) {
     check_backend(*static_cast<const BackendSettings*>(object), context);
 }
 
+constexpr std::string_view kBackendHttpDoc =
+    "The HTTP version in which it is asked: same as the app's, or one that the sidecar turns all "
+    "requests into.";
 constexpr std::string_view kBackendLimitsDoc = "How much at once to this backend.";
 constexpr Key kBackendKeys[] = {
     required(key<&BackendSettings::endpoints>("endpoints", kEndpoints, "", "Where it is.")),
     key<&BackendSettings::tls>("tls", kUpstreamTlsObject, "", "How it is secured."),
+    key<&BackendSettings::http>("http", kHttpVersion, "same", kBackendHttpDoc),
     key<&BackendSettings::limits>("limits", kBackendLimits, "", kBackendLimitsDoc),
 };
 constexpr Object kBackend{"backend", "What serves: endpoints and how they are dialled.",
@@ -185,6 +193,7 @@ BackendSettings& inline_backend(void* service, Draft& draft) {
 template <auto Member>
 constexpr Key of_inline_backend(std::string_view name, Shape shape, std::string_view doc) {
   Key row{name, shape, {}, doc};
+  row.binding = binding_if_scalar<typename MemberTypes<decltype(Member)>::Field>();
   row.open = [](void* service, Draft& draft) -> void* {
     return &(inline_backend(service, draft).*Member);
   };
@@ -200,7 +209,7 @@ bool only_tcp(const ServiceSettings& service) {
 }
 
 void check_backends_of(const ServiceSettings& service, Context& context) {
-  for (const auto* name : {"tls", "limits"}) {
+  for (const auto* name : {"tls", "http", "limits"}) {
     if (!context.has(name) || context.has("endpoints")) continue;
     context.complain(name, std::string(name) + " belongs to endpoints, which this service lacks",
                      "add endpoints, or move " + std::string(name) + " to backends.NAME");
@@ -260,6 +269,7 @@ constexpr Key kServiceKeys[] = {
                                                    "name."),
     of_inline_backend<&BackendSettings::tls>("tls", kUpstreamTlsObject,
                                              "How that backend is secured."),
+    of_inline_backend<&BackendSettings::http>("http", kHttpVersion, kBackendHttpDoc),
     of_inline_backend<&BackendSettings::limits>("limits", kBackendLimits, kBackendLimitsDoc),
     key<&ServiceSettings::default_backend>("default_backend", kBackendMention, "",
                                            "What serves connections that are not HTTP and requests "
@@ -281,5 +291,6 @@ constexpr Object kService{"service", "A name that the app dials.", kServiceKeys,
 const Map kServices = map_of<std::string, ServiceSettings>("NAME", types::kHostName, kService);
 const Map kBackends = map_of<std::string, BackendSettings>("NAME", types::kHostName, kBackend);
 const Scalar kPortProtocol = types::choice("auto, http or tcp", "http", kPortProtocolChoices);
+const Scalar kHttpVersion = types::choice("same, http1 or http2", "http2", kHttpVersionChoices);
 
 }  // namespace epaulet::config

@@ -32,6 +32,8 @@ struct Origin {
 
 enum class PortTls : std::uint8_t { strict, permissive };
 enum class PortProtocol : std::uint8_t { automatic, http, tcp };
+/// What a server is spoken to in: `same` is what its caller speaks.
+enum class HttpVersion : std::uint8_t { same, http1, http2 };
 enum class PathHygiene : std::uint8_t { reject, normalize };
 
 /// `workload.ports.N`: a port that the app listens on.
@@ -40,6 +42,7 @@ struct WorkloadPortSettings {
   std::uint16_t port = 0;
   PortTls tls = PortTls::strict;
   PortProtocol protocol = PortProtocol::automatic;
+  HttpVersion http = HttpVersion::same;
   PathHygiene paths = PathHygiene::reject;
   /// Lets Proxy-Status details and x-epaulet-* fields out to callers outside the mesh.
   bool expose = false;
@@ -205,6 +208,7 @@ struct BackendSettings {
   std::string name;
   EndpointsSettings endpoints;
   UpstreamTlsSettings tls;
+  HttpVersion http = HttpVersion::same;
   LimitSettings limits;
 };
 

@@ -71,6 +71,7 @@ struct Plan {
   resilience::RetryBudget* budget = nullptr;
   std::uint32_t backend = Destination::kNone;  ///< kNone: the app beside us.
   std::optional<SocketAddress> pinned;         ///< This endpoint and no other.
+  HttpVersion http = HttpVersion::same;        ///< What the next hop is asked in.
   bool inbound = false;
 };
 

@@ -94,12 +94,17 @@ bool is_cautious(const Exchange& exchange) {
          exchange.request.find(http::FieldId::idempotency_key) == nullptr;
 }
 
-/// What the caller speaks, the next hop does too. Not a coroutine: g++ 12 loses what a conditional
-/// operator awaits.
+/// What the caller speaks, the next hop does too, unless the configuration says what its app wants.
+bool asks_http2(const Exchange& exchange, const Plan& plan) {
+  if (plan.http == HttpVersion::same) return exchange.http1 == nullptr;
+  return plan.http == HttpVersion::http2;
+}
+
+/// Not a coroutine: g++ 12 loses what a conditional operator awaits.
 Task<Result<upstream::LeasePtr>> reach(Exchange& exchange, const Plan& plan, const Hop& hop,
                                        bool fresh) {
   const auto connect = plan.timeouts->connect;
-  if (exchange.http1 == nullptr) {
+  if (asks_http2(exchange, plan)) {
     return obtain_stream(exchange.worker(), *exchange.view, hop, connect, exchange.record.trace,
                          *exchange.scope);
   }
@@ -143,7 +148,8 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
       // Of a connection that others share only its own end is a race, not what becomes of a stream,
       // and one is enough.
       const bool lost = failure.error.code == ErrorCode::closed_before_response;
-      if (exchange.http1 == nullptr && (!lost || fresh)) failure.reused = false;
+      const bool shared = upstream->connection() == nullptr;
+      if (shared && (!lost || fresh)) failure.reused = false;
       answered = failure.error.code == ErrorCode::none;
       failure.request_written = attempt->request_was_written();
       failure.status = exchange.response.status;

@@ -185,6 +185,7 @@ Result<Plan> admit_inbound(Exchange& exchange) {
   plan.timeouts = &snapshot.inbound_timeouts;
   plan.retry = &kNoRetries;
   plan.pinned = connection.destination;
+  plan.http = settings.http;
   plan.inbound = true;
   return plan;
 }

@@ -85,6 +85,10 @@ class ServiceDial final : public EarlyDial {
 /// exchange.
 void park(Connection& connection, RawUpstream raw) {
   const Snapshot& snapshot = connection.snapshot();
+  if (raw.backend != Destination::kNone &&
+      snapshot.backends[raw.backend].settings->http == HttpVersion::http2) {
+    return;  // Nobody will ask for it.
+  }
   Hop hop;
   hop.backend = raw.backend;
   hop.endpoint = raw.endpoint;
@@ -206,6 +210,7 @@ Result<Plan> admit_outbound(Exchange& exchange) {
   } else {
     plan.backend = route->pick(exchange.worker().loop.random().next()).backend_index;
   }
+  plan.http = snapshot.backends[plan.backend].settings->http;
   exchange.record.route = state.name;
   exchange.record.backend = snapshot.backends[plan.backend].name;
   exchange.trace(Stage::route, Event::routed, state.name, exchange.record.backend);
