@@ -2,6 +2,7 @@
 
 #include "http/body.h"
 #include "http/message.h"
+#include "io/reader.h"
 
 /// One request with its response, seen from the end that serves it and from the end that asks,
 /// whatever the HTTP version below.
@@ -44,6 +45,12 @@ class CallerWatcher {
   ~CallerWatcher() = default;
 };
 
+/// One end of a connection, or of a stream, on which bytes of another protocol follow.
+struct ByteEnd {
+  ByteStream& stream;
+  StreamReader& reader;  ///< On `stream`; may hold the first of them.
+};
+
 /// The end that serves a request.
 class ServerStream {
  public:
@@ -61,6 +68,9 @@ class ServerStream {
 
   /// From now on, or no more (nullptr).
   virtual void watch(CallerWatcher* watcher) = 0;
+
+  /// After a 101 was sent. Valid for the life of this.
+  [[nodiscard]] virtual ByteEnd switch_to_bytes() = 0;
 
   /// A response of ours with a short text body.
   Task<Result<void>> send_answer(const RequestHead& request, std::uint16_t status,
@@ -89,6 +99,9 @@ class ClientStream {
   /// Retry::safe where the peer promised that it did nothing); later ones are final.
   virtual Task<Result<void>> read_head(Method request_method, ResponseHead& head, Scope& scope) = 0;
   [[nodiscard]] virtual MessageReader& body() = 0;
+
+  /// After a 101 was read. Valid for the life of this.
+  [[nodiscard]] virtual ByteEnd switch_to_bytes() = 0;
 
   /// The exchange is over, and its last chunk was passed on.
   virtual void finish() = 0;

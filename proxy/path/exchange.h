@@ -36,7 +36,8 @@ class Exchange final : private http::CallerWatcher {
   http::ResponseHead response;
   http::ReplayBuffer body;
   telemetry::ExchangeRecord record;
-  bool committed = false;  ///< A final response head was handed to the downstream writer.
+  std::string websocket_key;  ///< Ours, if the request came without.
+  bool committed = false;     ///< A final response head was handed to the downstream writer.
   /// A gRPC call without a deadline of its own may be a stream of the caller's: its time counts
   /// from the end of its request.
   bool untimed = false;
@@ -74,6 +75,12 @@ struct Plan {
   HttpVersion http = HttpVersion::same;        ///< What the next hop is asked in.
   bool inbound = false;
 };
+
+/// What the caller speaks, the next hop does too, unless the configuration says what its app wants.
+[[nodiscard]] inline bool asks_http2(const Exchange& exchange, const Plan& plan) {
+  if (plan.http == HttpVersion::same) return exchange.http1 == nullptr;
+  return plan.http == HttpVersion::http2;
+}
 
 /// Serves HTTP on the connection until either end closes it. http1_session.cc, http2_session.cc
 Task<void> serve_http1(Connection& connection);

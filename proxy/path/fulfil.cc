@@ -5,6 +5,7 @@
 #include "http/hop_by_hop.h"
 #include "path/attempt.h"
 #include "path/reach.h"
+#include "path/upgrade.h"
 
 namespace epaulet::path {
 namespace {
@@ -94,15 +95,10 @@ bool is_cautious(const Exchange& exchange) {
          exchange.request.find(http::FieldId::idempotency_key) == nullptr;
 }
 
-/// What the caller speaks, the next hop does too, unless the configuration says what its app wants.
-bool asks_http2(const Exchange& exchange, const Plan& plan) {
-  if (plan.http == HttpVersion::same) return exchange.http1 == nullptr;
-  return plan.http == HttpVersion::http2;
-}
-
 /// Not a coroutine: g++ 12 loses what a conditional operator awaits.
 Task<Result<upstream::LeasePtr>> reach(Exchange& exchange, const Plan& plan, const Hop& hop,
                                        bool fresh) {
+  if (!exchange.request.upgrade.empty()) return obtain_for_upgrade(exchange, plan, hop, fresh);
   const auto connect = plan.timeouts->connect;
   if (asks_http2(exchange, plan)) {
     return obtain_stream(exchange.worker(), *exchange.view, hop, connect, exchange.record.trace,

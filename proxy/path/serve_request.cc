@@ -5,6 +5,7 @@
 #include "http/hop_by_hop.h"
 #include "path/access_trace.h"
 #include "path/exchange.h"
+#include "path/upgrade.h"
 #include "telemetry/trace_context.h"
 
 // One request, from its head to its outcome, whatever the HTTP version that it came by.
@@ -108,6 +109,7 @@ Task<Error> serve_exchange(Exchange& exchange) {
   if (!plan) co_return plan.error();
   settle_trace(exchange);
   settle_authority(exchange, authority);
+  if (upgrading) settle_handshake(exchange);
   exchange.untimed = exchange.is_grpc() && !http::grpc_timeout(exchange.request);
   if (const auto limit = time_for(exchange, *plan)) {
     exchange.scope->set_deadline(exchange.record.start + *limit,

@@ -42,6 +42,8 @@ class Lease {
   [[nodiscard]] virtual http::ClientStream& stream() = 0;
   /// Nothing if it is a stream of a shared connection.
   [[nodiscard]] virtual Connection* connection() { return nullptr; }
+  /// Whether a request for an upgrade can be asked on it; an HTTP/2 peer says so (RFC 8441).
+  virtual Task<Result<bool>> takes_upgrades(Scope&) { co_return true; }
   [[nodiscard]] const PoolKey& key() const { return key_; }
 
   telemetry::StringId peer = 0;  ///< Proven identity, 0 for plaintext.

@@ -16,6 +16,11 @@ class SharedConnection::StreamLease final : public Lease {
     shared_->given_back();
   }
   [[nodiscard]] http::ClientStream& stream() override { return stream_; }
+  Task<Result<bool>> takes_upgrades(Scope& scope) override {
+    const auto heard = co_await shared_->settings_.wait(scope);
+    if (!heard) co_return heard.error();
+    co_return shared_->mux_.session().accepts_extended_connect();
+  }
 
  private:
   SharedConnectionPtr shared_;
@@ -30,7 +35,8 @@ SharedConnection::SharedConnection(const PoolKey& key, StreamPtr stream,
       reader_(*stream_),
       scope_(root),
       permit_(std::move(permit)),
-      mux_(http::http2::Role::client, limits, *this, *stream_, reader_, scope_) {}
+      mux_(http::http2::Role::client, limits, *this, *stream_, reader_, scope_),
+      settings_(root.loop()) {}
 
 void SharedConnection::start() {
   scope_.loop().spawn(run(shared_from_this()));
@@ -39,6 +45,7 @@ void SharedConnection::start() {
 Task<void> SharedConnection::run(std::shared_ptr<SharedConnection> self) {
   (void)co_await self->mux_.run(nullptr);
   self->ended_ = true;
+  self->settings_.set();
   self->disarm();
   self->mux_.session().abandon_streams();
   self->permit_.release();

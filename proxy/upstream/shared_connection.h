@@ -41,6 +41,7 @@ class SharedConnection final : private http::http2::SessionEvents,
   static Task<void> run(std::shared_ptr<SharedConnection> self);
   void given_back();
   http::http2::StreamEvents* on_request(http::http2::StreamId) override { return nullptr; }
+  void on_settings() override { settings_.set(); }
   void on_goaway() override { retired_ = true; }
   void on_timer() override { retire(); }
 
@@ -50,6 +51,7 @@ class SharedConnection final : private http::http2::SessionEvents,
   Scope scope_;
   resilience::ConnectionLimit::Permit permit_;
   http::http2::Connection mux_;
+  Event settings_;  ///< The peer's have come, or never will.
   std::size_t leases_ = 0;
   std::size_t served_ = 0;
   bool retired_ = false;

@@ -50,9 +50,15 @@ Task<Result<void>> ClientConnection::read_head(Method request_method, ResponseHe
   }
 }
 
+ByteEnd ClientConnection::switch_to_bytes() {
+  finish();
+  half_closed_ = true;
+  return {*stream_, reader_};
+}
+
 void ClientConnection::half_close() {
   if (half_close_.pending) return;
-  mark_half_closed();
+  half_closed_ = true;
   half_close_.buffers = {};
   half_close_.end = true;
   half_close_.pending = !stream_->start_write(half_close_);

@@ -43,7 +43,7 @@ class ClientConnection final : public ClientStream {
     body_.abort(why);
     stream_->reset();
   }
-  void mark_half_closed() { half_closed_ = true; }
+  [[nodiscard]] ByteEnd switch_to_bytes() override;
   void half_close() override;
   void stop_half_close() override;
 

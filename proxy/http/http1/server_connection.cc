@@ -85,6 +85,11 @@ void ServerConnection::watch(CallerWatcher* watcher) {
   if (watcher != nullptr) on_input();
 }
 
+ByteEnd ServerConnection::switch_to_bytes() {
+  body_.finish();
+  return {stream_, reader_};
+}
+
 void ServerConnection::on_input() {
   // Pipelined bytes may lie before an abort: read on while there is room, until a read stays
   // pending.

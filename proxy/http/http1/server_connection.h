@@ -16,7 +16,8 @@ class ServerConnection final : public ServerStream, private StreamReader::Observ
  public:
   /// Both outlive this.
   ServerConnection(ByteStream& stream, StreamReader& reader, HeadLimits limits)
-      : reader_(reader),
+      : stream_(stream),
+        reader_(reader),
         limits_(limits),
         body_(reader, Side::downstream),
         writer_(stream, Side::downstream) {}
@@ -41,10 +42,12 @@ class ServerConnection final : public ServerStream, private StreamReader::Observ
   [[nodiscard]] bool keeps() const override { return keeps_; }
   /// A FIN is a half-close: many callers send one behind their last request and still read.
   void watch(CallerWatcher* watcher) override;
+  [[nodiscard]] ByteEnd switch_to_bytes() override;
 
  private:
   void on_input() override;
 
+  ByteStream& stream_;
   StreamReader& reader_;
   HeadLimits limits_;
   BodyReader body_;

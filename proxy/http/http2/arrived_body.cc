@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "http/http2/stream_bytes.h"
+
 namespace epaulet::http::http2 {
 
 void ArrivedBody::add(ConstBytes data) {
@@ -30,6 +32,13 @@ void ArrivedBody::fail(const Error& why) {
   if (ended_ || error_) return;  // What has arrived whole stays whole.
   error_ = why;
   tell();
+}
+
+void ArrivedBody::move_to(StreamBytes& bytes) {
+  release();
+  for (const auto& [block, size] : pieces_) bytes.add(ConstBytes(block.data(), size));
+  pieces_.clear();
+  if (ended_) bytes.end();
 }
 
 void ArrivedBody::tell() {

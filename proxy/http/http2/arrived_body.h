@@ -11,6 +11,8 @@
 
 namespace epaulet::http::http2 {
 
+class StreamBytes;
+
 /// Opens a stream's window again.
 class WindowOpener {
  public:
@@ -41,6 +43,8 @@ class ArrivedBody final : public MessageReader {
   void end();
   void fail(const Error& why);
   [[nodiscard]] bool ended() const { return ended_; }
+  /// What is here of it, its end included, goes on as bytes. No more pulls.
+  void move_to(StreamBytes& bytes);
 
  private:
   struct Piece {

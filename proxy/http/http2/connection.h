@@ -19,6 +19,7 @@ class Connection {
   [[nodiscard]] Session& session() { return session_; }
   [[nodiscard]] const Session& session() const { return session_; }
   [[nodiscard]] Loop& loop() const { return scope_.loop(); }
+  [[nodiscard]] const ByteStream::Info& info() const { return stream_.info(); }
   [[nodiscard]] TimePoint last_input() const { return last_input_; }
 
   /// No request should begin on it: the peer has left, or seems to have vanished.

@@ -16,6 +16,12 @@ bool is_connection_specific(FieldId id, std::string_view value) {
          id == FieldId::upgrade;
 }
 
+/// RFC 8441 section 5: what they are for, HTTP/2 does by itself.
+bool is_of_the_handshake(std::string_view name) {
+  return equals_ignore_case(name, "sec-websocket-key") ||
+         equals_ignore_case(name, "sec-websocket-accept");
+}
+
 std::size_t name_bytes(const Head& head) {
   std::size_t bytes = head.added.lines().size();
   for (const Field& field : head.fields) bytes += field.name.size();
@@ -35,7 +41,9 @@ void FieldList::request(const RequestHead& head, std::string_view scheme) {
   const auto target = http1::forwarded_target(head);
   path_.assign(target.first).append(target.second);
   const bool connect = head.method == Method::connect;
-  fields_.push_back({":method", head.method_text});
+  upgrades_ = !head.upgrade.empty();
+  fields_.push_back({":method", upgrades_ ? "CONNECT" : head.method_text});
+  if (upgrades_) fields_.push_back({":protocol", head.upgrade});
   if (!connect) {
     fields_.push_back({":scheme", scheme});
     fields_.push_back({":path", path_});
@@ -48,13 +56,15 @@ void FieldList::request(const RequestHead& head, std::string_view scheme) {
 
 void FieldList::response(const ResponseHead& head) {
   begin(name_bytes(head));
-  status_ = std::to_string(head.status);
+  upgrades_ = head.status == 101;
+  status_ = upgrades_ ? "200" : std::to_string(head.status);
   fields_.push_back({":status", status_});
   put_head(head);
 }
 
 void FieldList::trailers(std::string_view lines) {
   begin(lines.size());
+  upgrades_ = false;
   while (!lines.empty()) {
     const auto end = lines.find("\r\n");
     put_line(lines.substr(0, end));
@@ -82,6 +92,7 @@ void FieldList::put_line(std::string_view line) {
 }
 
 void FieldList::put(std::string_view name, std::string_view value) {
+  if (upgrades_ && is_of_the_handshake(name)) return;
   EPAULET_ASSERT(names_.size() + name.size() <= names_.capacity());
   const auto at = names_.size();
   for (const char c : name) names_.push_back(to_lower(c));

@@ -15,7 +15,9 @@ struct NameValue {
 };
 
 /// A head as an HTTP/2 field section (RFC 9113 section 8): pseudo-header fields first, names in
-/// lower case, without what belongs to an HTTP/1 connection and with `Host` as `:authority`. What
+/// lower case, without what belongs to an HTTP/1 connection and with `Host` as `:authority`. A
+/// request that asks for an upgrade becomes an extended CONNECT, and a 101 the 200 that agrees to
+/// it (RFC 8441). What
 /// is marked removed is left out, what was added follows. Views are valid until the next call or
 /// the head's end; the object keeps its capacity.
 class FieldList {
@@ -36,6 +38,7 @@ class FieldList {
   std::string names_;
   std::string path_;
   std::string status_;
+  bool upgrades_ = false;
   std::vector<NameValue> fields_;
 };
 

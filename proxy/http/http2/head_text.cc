@@ -19,7 +19,8 @@ bool may_have_body(std::uint16_t status, Method request_method) {
 
 void HeadText::begin(Kind kind) {
   kind_ = kind;
-  for (auto* part : {&method_, &authority_, &path_, &status_, &cookie_, &lines_}) part->clear();
+  for (auto* part : {&method_, &protocol_, &authority_, &path_, &status_, &cookie_, &lines_})
+    part->clear();
   fields_ = 0;
   host_seen_ = too_large_ = malformed_ = false;
 }
@@ -43,6 +44,8 @@ void HeadText::add(std::string_view name, std::string_view value) {
     method_ = value;
   } else if (name == ":path") {
     path_ = value;
+  } else if (name == ":protocol") {
+    protocol_ = value;
   } else if (name == ":authority") {
     authority_ = value;
   } else if (name == ":status") {
@@ -61,16 +64,21 @@ void HeadText::add(std::string_view name, std::string_view value) {
   }
 }
 
-ConstBytes HeadText::assemble() {
+ConstBytes HeadText::assemble(std::string_view upgrade) {
   text_.clear();
   if (kind_ == Kind::request) {
-    const bool connect = method_ == "CONNECT";
-    text_.append(method_).append(" ").append(connect ? authority_ : path_).append(" HTTP/1.1\r\n");
+    const bool connect = method_ == "CONNECT" && !asks_for_upgrade();
+    text_.append(asks_for_upgrade() ? "GET" : method_)
+        .append(" ")
+        .append(connect ? authority_ : path_)
+        .append(" HTTP/1.1\r\n");
     // A Host that says otherwise stands in lines_ too: the parser refuses two.
     if (!authority_.empty()) text_.append("host: ").append(authority_).append("\r\n");
   } else {
-    text_.append("HTTP/1.1 ").append(status_).append(" \r\n");
+    text_.append("HTTP/1.1 ").append(upgrade.empty() ? status_ : "101").append(" \r\n");
   }
+  if (!upgrade.empty())
+    text_.append("connection: Upgrade\r\nupgrade: ").append(upgrade).append("\r\n");
   text_ += lines_;
   if (!cookie_.empty()) text_.append("cookie: ").append(cookie_).append("\r\n");
   text_ += "\r\n";
@@ -82,8 +90,15 @@ Result<void> HeadText::to_request(RequestHead& head, bool end) {
   using http1::MessageKind;
   if (too_large_) return http1::too_large(MessageKind::request, Fault::too_many_bytes);
   if (malformed_) return http1::malformed(MessageKind::request, Fault::field_value);
-  if (const auto parsed = http1::parse_request_head(assemble(), limits_, head); !parsed)
-    return parsed;
+  const auto parsed = http1::parse_request_head(assemble(protocol_), limits_, head);
+  if (!parsed) return parsed;
+  if (asks_for_upgrade()) {
+    if (head.upgrade.empty())
+      return Error(ErrorCode::upgrade_unsupported, Side::downstream, Stage::parse);
+    if (head.framing.kind != Framing::Kind::none)
+      return http1::malformed(MessageKind::request, Fault::field_value);
+    return {};
+  }
   if (end) {
     head.framing = {};
     head.expects_continue = false;
@@ -95,12 +110,15 @@ Result<void> HeadText::to_request(RequestHead& head, bool end) {
   return {};
 }
 
-Result<void> HeadText::to_response(ResponseHead& head, Method request_method, bool end) {
+Result<void> HeadText::to_response(ResponseHead& head, Method request_method, bool end,
+                                   std::string_view upgrade) {
   using http1::Fault;
   using http1::MessageKind;
   if (too_large_) return http1::too_large(MessageKind::response, Fault::too_many_bytes);
   if (malformed_) return http1::malformed(MessageKind::response, Fault::field_value);
-  const auto parsed = http1::parse_response_head(assemble(), limits_, request_method, head);
+  const bool agrees = !upgrade.empty() && status_.starts_with('2');
+  const auto parsed = http1::parse_response_head(assemble(agrees ? upgrade : std::string_view()),
+                                                 limits_, request_method, head);
   if (!parsed) return parsed;
   head.keep_alive = true;  // The end of this body is not the end of the connection.
   if (end && !head.informational()) {

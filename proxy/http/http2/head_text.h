@@ -29,20 +29,26 @@ class HeadText {
   /// A request of which no DATA follows if `end`. `Cookie` fields are joined (RFC 9113 section
   /// 8.2.3), a `Host` beside `:authority` must say the same. A body of unknown length gets
   /// `Transfer-Encoding: chunked`, which says so to a next hop that speaks HTTP/1.1 and which
-  /// FieldList leaves out. Errors: as http1::parse_request_head().
+  /// FieldList leaves out. An extended CONNECT (RFC 8441) becomes a GET that asks for an upgrade.
+  /// Errors: as http1::parse_request_head(); upgrade_unsupported for a protocol that would hide
+  /// requests.
   [[nodiscard]] Result<void> to_request(RequestHead& head, bool end);
   /// The same of a response. A final one without body gets the `Content-Length: 0` that HTTP/1.1
-  /// wants to see.
-  [[nodiscard]] Result<void> to_response(ResponseHead& head, Method request_method, bool end);
+  /// wants to see. `upgrade`: what the request asked for with an extended CONNECT, or empty; then
+  /// a 2xx becomes the 101 that agrees to it.
+  [[nodiscard]] Result<void> to_response(ResponseHead& head, Method request_method, bool end,
+                                         std::string_view upgrade = {});
   /// Trailer lines with CRLF, without those that no trailer section may hold; valid until begin().
   [[nodiscard]] std::string_view to_trailers();
 
  private:
-  [[nodiscard]] ConstBytes assemble();
+  [[nodiscard]] ConstBytes assemble(std::string_view upgrade);
+  [[nodiscard]] bool asks_for_upgrade() const { return !protocol_.empty(); }
 
   http1::HeadLimits limits_;
   Kind kind_ = Kind::request;
   std::string method_;
+  std::string protocol_;
   std::string authority_;
   std::string path_;
   std::string status_;

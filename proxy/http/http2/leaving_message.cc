@@ -17,7 +17,7 @@ ErrorNumber number_for(const Error& why) {
 FieldList& LeavingMessage::begin() {
   head_waits_ = true;
   bytes_ = 0;
-  complete_ = wrote_ = false;
+  complete_ = wrote_ = leaves_open_ = false;
   return fields_;
 }
 
@@ -37,8 +37,12 @@ Task<Result<void>> LeavingMessage::flush(Scope&) {
 Task<Result<void>> LeavingMessage::push(Chunk chunk, Scope& scope) {
   const bool head_alone = head_waits_ && chunk.end && chunk.bytes.empty() && chunk.trailers.empty();
   taken_.reset();
-  const auto sent = send_head(head_alone);
+  const auto sent = send_head(head_alone && !leaves_open_);
   if (!sent) co_return sent.error();
+  if (leaves_open_ && head_alone) {
+    complete_ = true;
+    co_return Result<void>();
+  }
   if (error_) co_return *error_;
   if (chunk.bytes.empty() && !chunk.end) co_return Result<void>();
   if (!head_alone) {

@@ -42,6 +42,8 @@ class LeavingMessage final : public MessageWriter {
 
   /// The head, to be filled in; it waits for the first chunk.
   [[nodiscard]] FieldList& begin();
+  /// The head is all of the message, and does not end the stream.
+  void leave_open() { leaves_open_ = true; }
   [[nodiscard]] StreamEvents::Outgoing outgoing() const;
   void taken(std::size_t bytes);
   void end_sent();
@@ -54,6 +56,7 @@ class LeavingMessage final : public MessageWriter {
   Event taken_;  ///< All of the chunk is framed, or never will be.
   FieldList fields_;
   bool head_waits_ = false;
+  bool leaves_open_ = false;
   Chunk chunk_;
   bool sending_ = false;
   std::uint64_t bytes_ = 0;

@@ -6,7 +6,9 @@ namespace epaulet::http::http2 {
 
 void OpenedStream::begin_request(const RequestHead& head) {
   method_ = head.method;
+  upgrade_ = head.upgrade;
   writer_.begin().request(head, scheme_);
+  if (!upgrade_.empty()) writer_.leave_open();
 }
 
 Result<void> OpenedStream::send_head(std::span<const NameValue> fields, bool end) {
@@ -33,7 +35,7 @@ void OpenedStream::on_head(HeadText& text, bool end) {
     return;
   }
   auto& arrived = heads_.emplace_back();
-  arrived.result = text.to_response(arrived.head, method_, end);
+  arrived.result = text.to_response(arrived.head, method_, end, upgrade_);
   final_head_ = !arrived.result || !arrived.head.informational();
   news_.set();
 }

@@ -17,6 +17,7 @@ class OpenedStream final : public ClientStream, private StreamHalves {
   [[nodiscard]] MessageWriter& writer() override { return writer_; }
   Task<Result<void>> read_head(Method request_method, ResponseHead& head, Scope& scope) override;
   [[nodiscard]] MessageReader& body() override { return body_; }
+  [[nodiscard]] ByteEnd switch_to_bytes() override { return to_bytes(); }
   void finish() override { body_.finish(); }
   void abandon(const Error& why) override;
 
@@ -33,6 +34,7 @@ class OpenedStream final : public ClientStream, private StreamHalves {
   std::string_view scheme_;
   TimePoint opened_at_{};
   Method method_ = Method::other;
+  std::string upgrade_;  ///< Asked for.
   bool final_head_ = false;
   std::deque<Arrived> heads_;
   Event news_;  ///< Set while read_head() would not wait.

@@ -28,6 +28,7 @@ Task<Result<void>> ServedStream::send_informational(ResponseHead& head, Scope&) 
 
 void ServedStream::begin_response(const RequestHead&, ResponseHead& head, bool) {
   writer_.begin().response(head);
+  if (head.status == 101) writer_.leave_open();
 }
 
 void ServedStream::settle() {

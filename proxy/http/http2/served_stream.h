@@ -29,6 +29,7 @@ class ServedStream final : public ServerStream, private StreamHalves {
   [[nodiscard]] bool keeps() const override { return true; }
   /// Not needed: the scope tells it, at any time.
   void watch(CallerWatcher*) override {}
+  [[nodiscard]] ByteEnd switch_to_bytes() override { return to_bytes(); }
   /// Nothing more comes, and nothing can be sent.
   [[nodiscard]] bool has_closed() const { return !is_open(); }
 

@@ -120,6 +120,9 @@ struct Session::Callbacks {
       case NGHTTP2_RST_STREAM:
         self.state_->reset_by_peer = frame->hd.stream_id;
         break;
+      case NGHTTP2_SETTINGS:
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) self.events_.on_settings();
+        break;
       case NGHTTP2_GOAWAY:
         self.state_->last_processed = frame->goaway.last_stream_id;
         self.events_.on_goaway();
@@ -250,6 +253,7 @@ Session::Session(Role role, const SessionLimits& limits, SessionEvents& events)
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(limits.head.bytes)}};
   if (role == Role::server) {
     settings.push_back({NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits.streams});
+    settings.push_back({NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1});
   } else {
     settings.push_back({NGHTTP2_SETTINGS_ENABLE_PUSH, 0});
   }
@@ -345,6 +349,11 @@ bool Session::accepts_requests() const {
   const auto most =
       nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
   return streams_.size() < most;
+}
+
+bool Session::accepts_extended_connect() const {
+  return nghttp2_session_get_remote_settings(state_->session.get(),
+                                             NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
 }
 
 StreamEvents* Session::events_of(StreamId id) const {

@@ -66,6 +66,8 @@ class SessionEvents {
  public:
   /// A peer's request begins: who serves it. Null refuses it (REFUSED_STREAM).
   [[nodiscard]] virtual StreamEvents* on_request(StreamId id) = 0;
+  /// The peer's settings have come, or changed.
+  virtual void on_settings() {}
   /// The peer takes no new streams.
   virtual void on_goaway() = 0;
 
@@ -123,6 +125,8 @@ class Session {
   void shut_down(bool final);
 
   [[nodiscard]] bool accepts_requests() const;
+  /// The peer serves extended CONNECT (RFC 8441); known after on_settings().
+  [[nodiscard]] bool accepts_extended_connect() const;
   [[nodiscard]] std::size_t open_streams() const { return streams_.size(); }
 
   /// The connection is gone: every stream that is open hears of it, and no other begins.

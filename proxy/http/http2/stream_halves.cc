@@ -8,8 +8,41 @@ StreamHalves::~StreamHalves() {
   connection_.kick();
 }
 
+void StreamHalves::on_data(ConstBytes data) {
+  if (bytes_) return bytes_->add(data);
+  body_.add(data);
+}
+
+void StreamHalves::on_end() {
+  if (bytes_) return bytes_->end();
+  body_.end();
+}
+
+StreamEvents::Outgoing StreamHalves::outgoing() {
+  return bytes_ ? bytes_->outgoing() : writer_.outgoing();
+}
+
+void StreamHalves::on_taken(std::size_t bytes) {
+  if (bytes_) return bytes_->taken(bytes);
+  writer_.taken(bytes);
+}
+
+void StreamHalves::on_end_sent() {
+  if (bytes_) return bytes_->end_sent();
+  writer_.end_sent();
+}
+
+ByteEnd StreamHalves::to_bytes() {
+  bytes_.reset(new StreamBytes(connection_, *this, *this));
+  body_.move_to(*bytes_);
+  if (why_closed_) bytes_->fail(*why_closed_);
+  return {*bytes_, bytes_reader_.emplace(*bytes_)};
+}
+
 void StreamHalves::closed(const Error& why) {
   open_ = false;
+  why_closed_ = why;
+  if (bytes_) return bytes_->fail(why);
   body_.fail(why);
   writer_.fail(why);
 }

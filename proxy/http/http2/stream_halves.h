@@ -3,6 +3,7 @@
 #include "http/http2/arrived_body.h"
 #include "http/http2/connection.h"
 #include "http/http2/leaving_message.h"
+#include "http/http2/stream_bytes.h"
 
 namespace epaulet::http::http2 {
 
@@ -21,11 +22,11 @@ class StreamHalves : protected StreamEvents, private WindowOpener, protected Mes
   /// A stream that is still open is reset.
   ~StreamHalves();
 
-  void on_data(ConstBytes data) override { body_.add(data); }
-  void on_end() override { body_.end(); }
-  [[nodiscard]] Outgoing outgoing() override { return writer_.outgoing(); }
-  void on_taken(std::size_t bytes) override { writer_.taken(bytes); }
-  void on_end_sent() override { writer_.end_sent(); }
+  void on_data(ConstBytes data) override;
+  void on_end() override;
+  [[nodiscard]] Outgoing outgoing() override;
+  void on_taken(std::size_t bytes) override;
+  void on_end_sent() override;
   void reset(ErrorNumber number) override;
 
   /// The stream is open from now on.
@@ -37,6 +38,8 @@ class StreamHalves : protected StreamEvents, private WindowOpener, protected Mes
   void closed(const Error& why);
   [[nodiscard]] bool is_open() const { return open_; }
   [[nodiscard]] StreamId stream_id() const { return id_; }
+  /// The head was sent and the stream stays open: its bytes are another protocol's.
+  [[nodiscard]] ByteEnd to_bytes();
 
   Connection& connection_;
   ArrivedBody body_;
@@ -48,6 +51,9 @@ class StreamHalves : protected StreamEvents, private WindowOpener, protected Mes
 
   StreamId id_ = 0;
   bool open_ = false;
+  std::optional<Error> why_closed_;
+  std::unique_ptr<StreamBytes> bytes_;
+  std::optional<StreamReader> bytes_reader_;
 };
 
 }  // namespace epaulet::http::http2

@@ -128,5 +128,46 @@ TEST(HeadText, leaves_out_of_trailers_what_may_not_be_there) {
   EXPECT_EQ(text.to_trailers(), "grpc-status: 0\r\ngrpc-message: ok\r\n");
 }
 
+HeadText extended_connect(std::string_view protocol, const Fields& more = {}) {
+  Fields fields{{":method", "CONNECT"},
+                {":protocol", protocol},
+                {":scheme", "http"},
+                {":path", "/chat"},
+                {":authority", "api2.default"}};
+  fields.insert(fields.end(), more.begin(), more.end());
+  return section(HeadText::Kind::request, fields);
+}
+
+TEST(HeadText, reads_an_extended_connect_as_the_upgrade_that_it_stands_for) {
+  RequestHead head;
+  ASSERT_TRUE(extended_connect("websocket").to_request(head, false));
+  EXPECT_EQ(head.method, Method::get);
+  EXPECT_EQ(head.path, "/chat");
+  EXPECT_EQ(head.upgrade, "websocket");
+  EXPECT_EQ(head.framing.kind, Framing::Kind::none);
+}
+
+TEST(HeadText, refuses_an_extended_connect_behind_which_requests_would_follow) {
+  for (const std::string_view protocol : {"h2c", "HTTP/2.0", "tls", "websocket, h2c"}) {
+    RequestHead head;
+    const auto read = extended_connect(protocol).to_request(head, false);
+    ASSERT_FALSE(read) << protocol;
+    EXPECT_EQ(read.error().code, ErrorCode::upgrade_unsupported) << protocol;
+  }
+  RequestHead head;
+  EXPECT_FALSE(extended_connect("websocket", {{"content-length", "5"}}).to_request(head, false));
+}
+
+TEST(HeadText, reads_the_answer_to_an_extended_connect_as_101_if_it_agrees) {
+  ResponseHead head;
+  auto agreed = section(HeadText::Kind::response, {{":status", "200"}, {"x-a", "1"}});
+  ASSERT_TRUE(agreed.to_response(head, Method::get, false, "websocket"));
+  EXPECT_EQ(head.status, 101);
+  EXPECT_EQ(head.upgrade, "websocket");
+  auto declined = section(HeadText::Kind::response, {{":status", "403"}});
+  ASSERT_TRUE(declined.to_response(head, Method::get, false, "websocket"));
+  EXPECT_EQ(head.status, 403);
+}
+
 }  // namespace
 }  // namespace epaulet::http::http2

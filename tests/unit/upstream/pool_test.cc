@@ -238,7 +238,7 @@ TEST_F(PoolTest, one_that_is_closed_already_is_not_kept) {
   pool_->put(std::move(connection));
   EXPECT_EQ(pool_->idle(), 0U);
   connection = connect(key_of(1));
-  connection->http.mark_half_closed();
+  (void)connection->http.switch_to_bytes();
   pool_->put(std::move(connection));
   EXPECT_EQ(pool_->idle(), 0U);
   EXPECT_TRUE(closed(1));
