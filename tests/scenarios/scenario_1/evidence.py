@@ -1,57 +1,10 @@
-"""What a row of the scenario tried, what happened, and what proves it."""
-
-from dataclasses import dataclass, field
-from pathlib import Path
+"""What happens between two pods while a row tries something, and what proves it."""
 
 from lab import Answer, Count, LabError, Response, Sidecar, query, wait_until
+from scenario import Row
 from world import World
 
 EXPLAIN_SECONDS = 1.0
-EVIDENCE = ("dns_answer", "wire", "app_requests", "rule", "explain", "http_status", "body")
-
-
-@dataclass
-class Row:
-    """`checks` are (what must hold, whether it did). A row without any proves nothing: not ok."""
-
-    number: int
-    title: str
-    tries: list[tuple[str, str]] = field(default_factory=list)  # (command, outcome)
-    why: list[str] = field(default_factory=list)
-    seen: list[str] = field(default_factory=list)
-    checks: list[tuple[str, bool]] = field(default_factory=list)
-    evidence: dict = field(default_factory=lambda: dict.fromkeys(EVIDENCE))
-    seconds: float = 0.0
-
-    @property
-    def ok(self) -> bool:
-        return bool(self.checks) and all(held for _, held in self.checks)
-
-    def failures(self) -> list[str]:
-        return [what for what, held in self.checks if not held]
-
-    def check(self, what: str, held: bool) -> None:
-        self.checks.append((what, bool(held)))
-
-    def give_reason(self, record: dict | None) -> None:
-        """The explain record's sentence and rule, once each."""
-        if record is None:
-            return
-        rule = record.get("rule")
-        where = f"; rule {rule['name']}, {Path(rule['source']).name}" if rule else ""
-        text = record["summary"] + where
-        if text not in self.why:
-            self.why.append(text)
-
-    def as_record(self) -> dict:
-        return {
-            "row": self.number,
-            "title": self.title,
-            "ok": self.ok,
-            "failed_checks": self.failures(),
-            "seconds": round(self.seconds, 2),
-            "evidence": self.evidence,
-        }
 
 
 class Watch:

@@ -2,21 +2,9 @@
 
 from dataclasses import dataclass
 
+from scenario import Edit
+
 ALL_ROWS = frozenset(range(1, 7))
-
-
-@dataclass(frozen=True)
-class Edit:
-    """One replacement in a pod's configuration; `old` must stand there exactly once."""
-
-    file: str
-    old: str
-    new: str
-
-    def apply(self, text: str) -> str:
-        if text.count(self.old) != 1:
-            raise ValueError(f"{self.file} should contain {self.old!r} exactly once")
-        return text.replace(self.old, self.new)
 
 
 @dataclass(frozen=True)

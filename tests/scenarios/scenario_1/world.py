@@ -32,12 +32,12 @@ class App:
 
     def __init__(self, pod: Pod, modules: Path):
         pod.bind(modules / "node_modules", "node_modules")  # node looks upwards: /run/node_modules
-        home = pod.bind(HERE, "scenario")
+        home = pod.bind(HERE.parent, "scenarios")
         self.process: Process = pod.start(
             ["node", "-r", f"{home}/record_requests.js", "server.js"],
             uid=APP_UID,
             name="app",
-            cwd=f"{home}/{pod.name}",
+            cwd=f"{home}/{HERE.name}/{pod.name}",
         )
 
     def wait_ready(self) -> None:
