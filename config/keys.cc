@@ -60,7 +60,6 @@ constexpr FutureKey kFutureKeys[] = {
     {"", "fallback"},          {"", "hedge"},
     {"", "hedging"},           {"", "mirror"},
     {"", "rewrite"},           {"", "rate_limit"},
-    {"", "balance"},           {"", "balancer"},
     {"", "wrap_tls"},          {"service", "health"},
     {"backend", "health"},     {"", "health_check"},
     {"", "background"},        {"", "mint"},

@@ -28,6 +28,8 @@ extern const Map kServices;
 extern const Map kBackends;
 extern const Scalar kPortProtocol;
 extern const Scalar kHttpVersion;
+// keys_balance.cc
+extern const Object kBalance;
 // keys_traffic.cc
 extern const Object kTimeouts;         ///< Top level.
 extern const Object kServiceTimeouts;  ///< Of a service or a route.

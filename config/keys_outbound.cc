@@ -98,6 +98,8 @@ void close_upstream_tls(void* object, Context& context) {
 constexpr Object kUpstreamTlsObject{"upstream_tls", "How a backend is secured.", kUpstreamTlsKeys,
                                     origin_of<UpstreamTlsSettings>, close_upstream_tls};
 
+constexpr std::string_view kBalanceDoc = "Which endpoint of this backend is next.";
+
 /// What a backend's keys must say together, wherever they stand.
 void check_backend(const BackendSettings& backend, Context& context) {
   if (!context.has("tls")) {
@@ -122,6 +124,7 @@ constexpr Key kBackendKeys[] = {
     required(key<&BackendSettings::endpoints>("endpoints", kEndpoints, "", "Where it is.")),
     key<&BackendSettings::tls>("tls", kUpstreamTlsObject, "", "How it is secured."),
     key<&BackendSettings::http>("http", kHttpVersion, "same", kBackendHttpDoc),
+    key<&BackendSettings::balance>("balance", kBalance, "", kBalanceDoc),
     key<&BackendSettings::limits>("limits", kBackendLimits, "", kBackendLimitsDoc),
 };
 constexpr Object kBackend{"backend", "What serves: endpoints and how they are dialled.",
@@ -209,7 +212,7 @@ bool only_tcp(const ServiceSettings& service) {
 }
 
 void check_backends_of(const ServiceSettings& service, Context& context) {
-  for (const auto* name : {"tls", "http", "limits"}) {
+  for (const auto* name : {"tls", "http", "balance", "limits"}) {
     if (!context.has(name) || context.has("endpoints")) continue;
     context.complain(name, std::string(name) + " belongs to endpoints, which this service lacks",
                      "add endpoints, or move " + std::string(name) + " to backends.NAME");
@@ -270,6 +273,7 @@ constexpr Key kServiceKeys[] = {
     of_inline_backend<&BackendSettings::tls>("tls", kUpstreamTlsObject,
                                              "How that backend is secured."),
     of_inline_backend<&BackendSettings::http>("http", kHttpVersion, kBackendHttpDoc),
+    of_inline_backend<&BackendSettings::balance>("balance", kBalance, kBalanceDoc),
     of_inline_backend<&BackendSettings::limits>("limits", kBackendLimits, kBackendLimitsDoc),
     key<&ServiceSettings::default_backend>("default_backend", kBackendMention, "",
                                            "What serves connections that are not HTTP and requests "

@@ -203,12 +203,30 @@ struct EndpointsSettings {
   std::uint16_t tunnel = 0;
 };
 
+enum class BalancePolicy : std::uint8_t { round_robin, sticky };
+
+/// What the requests of one session have in common: exactly one of `cookie`, `header` and `source`.
+struct SessionKeySettings {
+  Origin origin;
+  std::string cookie;           ///< Its name; we set it where the request has none.
+  std::optional<Duration> ttl;  ///< Of the cookie; nothing: as long as the browser runs.
+  std::string header;           ///< Its name, in any case.
+  std::optional<bool> source;   ///< The calling pod.
+};
+
+struct BalanceSettings {
+  Origin origin;
+  BalancePolicy policy = BalancePolicy::round_robin;
+  std::optional<SessionKeySettings> by;  ///< With `sticky`.
+};
+
 struct BackendSettings {
   Origin origin;
   std::string name;
   EndpointsSettings endpoints;
   UpstreamTlsSettings tls;
   HttpVersion http = HttpVersion::same;
+  BalanceSettings balance;
   LimitSettings limits;
 };
 

@@ -244,6 +244,17 @@ std::optional<Complaint> check_header_name(std::string_view text) {
   return complain(in_quotes(text) + " is not a header name", "for example x-version");
 }
 
+std::optional<Complaint> check_cookie_name(std::string_view text) {
+  if (!is_token(text)) {
+    return complain(in_quotes(text) + " is not a cookie's name", "for example session");
+  }
+  if (text.starts_with("__")) {
+    return complain("browsers may refuse the cookie " + in_quotes(text),
+                    "prefixes such as __Host- want it over TLS alone: leave them out");
+  }
+  return std::nullopt;
+}
+
 std::optional<Complaint> check_trust_domain(std::string_view text) {
   if (text.starts_with(kSpiffeScheme)) {
     return complain(in_quotes(text) + " is not a trust domain", {},

@@ -39,6 +39,9 @@ namespace epaulet::config {
 /// A token (RFC 9110 section 5.1), no pseudo-header.
 [[nodiscard]] std::optional<Complaint> check_header_name(std::string_view text);
 
+/// A token (RFC 6265 section 4.1.1), without a prefix that obliges to attributes we do not set.
+[[nodiscard]] std::optional<Complaint> check_cookie_name(std::string_view text);
+
 /// The authority of a SPIFFE ID: lower-case letters, digits and `.-_` (SPIFFE-ID section 2.1).
 [[nodiscard]] std::optional<Complaint> check_trust_domain(std::string_view text);
 

@@ -188,6 +188,10 @@ void Attempt::prepare_response() {
                       : connection.peer.empty() ? Reader::outsider
                                                 : Reader::mesh_sidecar;
   strip_response(response, reader, expose);
+  if (plan_.session.begins) {
+    const auto& backend = *exchange_.snapshot().backends[plan_.backend].settings;
+    set_cookie(response, plan_.session, *backend.balance.by);
+  }
 }
 
 std::optional<Error> Attempt::told_failure() const {

@@ -6,6 +6,7 @@
 #include "http/replay_buffer.h"
 #include "http/stream.h"
 #include "path/connection.h"
+#include "path/session.h"
 #include "resilience/idle_timer.h"
 #include "upstream/pool.h"
 
@@ -73,6 +74,7 @@ struct Plan {
   std::uint32_t backend = Destination::kNone;  ///< kNone: the app beside us.
   std::optional<SocketAddress> pinned;         ///< This endpoint and no other.
   HttpVersion http = HttpVersion::same;        ///< What the next hop is asked in.
+  Session session;                             ///< Which of the backend's endpoints.
   bool inbound = false;
 };
 

@@ -45,7 +45,7 @@ Result<Hop> next_hop(Exchange& exchange, const Plan& plan, TriedEndpoints& tried
     hop.endpoint_id = exchange.view->id_of(hop.endpoint);
     return hop;
   }
-  return pick_endpoint(*exchange.view, plan.backend, tried);
+  return pick_endpoint(*exchange.view, plan.backend, tried, plan.session.key);
 }
 
 /// A retry that is allowed must also fit: the deadline, then the budget. The time to wait before

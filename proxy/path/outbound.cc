@@ -52,7 +52,9 @@ Result<Hop> opaque_hop(Connection& connection, const Destination& destination) {
   const auto& target = route->pick(connection.worker.loop.random().next());
   connection.trace(Stage::route, Event::routed, service.state_of(*route).name,
                    view.snapshot().backends[target.backend_index].name);
-  return pick_endpoint(view, target.backend_index, tried);
+  const auto& balance = view.snapshot().backends[target.backend_index].settings->balance;
+  const auto session = session_of(connection.worker.shared, balance);
+  return pick_endpoint(view, target.backend_index, tried, session.key);
 }
 
 Task<Result<RawUpstream>> dial_opaque(Connection& connection, Destination destination,
@@ -211,6 +213,9 @@ Result<Plan> admit_outbound(Exchange& exchange) {
     plan.backend = route->pick(exchange.worker().loop.random().next()).backend_index;
   }
   plan.http = snapshot.backends[plan.backend].settings->http;
+  const auto& balance = snapshot.backends[plan.backend].settings->balance;
+  Worker& worker = exchange.worker();
+  plan.session = session_of(worker.shared, balance, exchange.request, worker.loop.random());
   exchange.record.route = state.name;
   exchange.record.backend = snapshot.backends[plan.backend].name;
   exchange.trace(Stage::route, Event::routed, state.name, exchange.record.backend);

@@ -13,14 +13,15 @@ Error connect_timed_out() {
 
 }  // namespace
 
-Result<Hop> pick_endpoint(View& view, std::uint32_t backend, TriedEndpoints& tried) {
+Result<Hop> pick_endpoint(View& view, std::uint32_t backend, TriedEndpoints& tried,
+                          balance::SessionKey key) {
   const EndpointSet* set = view.endpoints(backend);
   if (set == nullptr || set->endpoints.empty()) {
     const bool ever = set != nullptr && set->ever_had_endpoint;
     return Error(ever ? ErrorCode::no_endpoint : ErrorCode::never_had_endpoint, Side::upstream,
                  Stage::resolve, Retry::safe);
   }
-  const auto index = view.picker(backend).pick(set->endpoints.size(), tried.all());
+  const auto index = view.picker(backend).pick(set->endpoints.size(), tried.all(), key);
   EPAULET_ASSERT(index.has_value());
   tried.add(*index);
   const SocketAddress& address = set->endpoints[*index].address;

@@ -36,7 +36,8 @@ class TriedEndpoints {
 
 /// Picks an endpoint of the backend, one not tried yet if possible. Errors: never_had_endpoint,
 /// no_endpoint.
-[[nodiscard]] Result<Hop> pick_endpoint(View& view, std::uint32_t backend, TriedEndpoints& tried);
+[[nodiscard]] Result<Hop> pick_endpoint(View& view, std::uint32_t backend, TriedEndpoints& tried,
+                                        balance::SessionKey key);
 
 /// The plan for a hop, speaking `protocol` if it is in the mesh.
 [[nodiscard]] upstream::DialPlan plan_for(const Snapshot& snapshot, const Hop& hop,

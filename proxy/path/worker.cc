@@ -23,15 +23,23 @@ View::View(SnapshotPtr snapshot, Random& random) : snapshot_(std::move(snapshot)
 }
 
 void View::make_picker(std::uint32_t backend, const EndpointSet& set) {
-  std::vector<std::uint32_t> weights;
-  for (const auto& endpoint : set.endpoints) weights.push_back(endpoint.weight);
+  std::vector<std::uint32_t> all;
+  for (const auto& endpoint : set.endpoints) all.push_back(endpoint.weight);
+  auto weights = all;
   if (std::adjacent_find(weights.begin(), weights.end(), std::not_equal_to<>()) == weights.end())
     weights.clear();
   Picking& picking = pickers_[backend];
-  if (weights == picking.weights) return;  // It keeps its place.
+  const bool sticky =
+      snapshot_->backends[backend].settings->balance.policy == BalancePolicy::sticky;
+  if (weights == picking.weights && !sticky) return;  // It keeps its place.
   picking.picker = weights.empty() ? balance::make_round_robin(picking.start)
                                    : balance::make_weighted(weights, picking.start);
   picking.weights = std::move(weights);
+  if (!sticky) return;
+  std::vector<std::uint64_t> endpoints;
+  for (const auto& endpoint : set.endpoints)
+    endpoints.push_back(balance::session_hash(endpoint.address.to_string()));
+  picking.picker = balance::make_sticky(endpoints, all, std::move(picking.picker));
 }
 
 std::uint32_t View::backend_of(const SocketAddress& endpoint) const {

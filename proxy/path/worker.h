@@ -91,6 +91,7 @@ class ViewPtr {
 struct Shared {
   LoopGuard guard;
   std::atomic<std::uint32_t> connections{0};  ///< Served now, for limits.downstream.
+  std::uint64_t pod_key = 0;  ///< For `balance.by.source`: session_hash() of the pod.
   /// Asks the other workers to close an idle connection of this backend.
   std::function<void(const struct Worker* asker, telemetry::StringId backend)> release_idle;
 };

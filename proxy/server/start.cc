@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "accept/pod_address.h"
 #include "base/error_table.h"
 #include "dns/answers.h"
 #include "dns/resolv_conf.h"
@@ -110,6 +111,7 @@ bool Process::open_listeners() {
 }
 
 void Process::start_workers() {
+  if (const auto pod = pod_address()) shared_.pod_key = balance::session_hash(pod->to_string());
   shared_.release_idle = [this](const path::Worker* asker, telemetry::StringId backend) {
     on_every_worker([asker, backend](path::Worker& worker, WorkerTls&) {
       if (&worker != asker) worker.pool.close_one(backend);

@@ -51,7 +51,8 @@ GRPC = {"content-type": "application/grpc", "te": "trailers"}
 
 def server(member, port: int = 8080):
     script = f"{member.pod.bind(APPS, 'apps')}/http2_server.js"
-    process = member.pod.start(["node", script, str(port)], name="http2-server")
+    argv = ["node", script, str(port), member.pod.name]
+    process = member.pod.start(argv, name="http2-server")
     process.wait_for_line("listening")
     return process
 

@@ -1,4 +1,4 @@
-// An HTTP/2 app without TLS: `node http2_server.js PORT`. By path:
+// An HTTP/2 app without TLS: `node http2_server.js PORT NAME`. By path:
 //   /echo       the body back, with the number of its bytes as a trailer
 //   /headers    the request's head as JSON
 //   /stall      reads nothing and answers nothing
@@ -12,6 +12,7 @@
 //   /trailers   the request's trailers as JSON
 //   /half       half an answer, then INTERNAL_ERROR
 //   /count      how many connections it has accepted
+//   /name       its NAME
 'use strict';
 const http2 = require('http2');
 const server = http2.createServer({ settings: { maxConcurrentStreams: 1000 } });
@@ -32,6 +33,10 @@ server.on('stream', (stream, head) => {
     stream.respond({ ':status': 413 });
     stream.end('too much');
     return stream.close();
+  }
+  if (kind === 'name') {
+    stream.respond({ ':status': 200 });
+    return stream.end(process.argv[3]);
   }
   if (kind === 'goodbye') stream.session.goaway();
   if (kind === 'bytes') {

@@ -61,5 +61,28 @@ TEST_F(ViewTest, a_set_with_the_same_weights_does_not_begin_anew) {
   }
 }
 
+TEST_F(ViewTest, a_session_keeps_its_endpoint_while_that_is_there) {
+  settings_.backends["shop"].balance.policy = BalancePolicy::sticky;
+  view_ = std::make_unique<View>(Snapshot::build(settings_, 2, {}, {}, states_), random_);
+  const auto where = [&](std::uint64_t key) {
+    const auto& endpoints = view_->endpoints(0)->endpoints;
+    return endpoints[*view_->picker(0).pick(endpoints.size(), {}, key)].address.port;
+  };
+  set_weights({1, 1, 1});
+  std::map<std::uint64_t, std::uint16_t> before;
+  for (std::uint64_t key = 0; key < 30; ++key) before[key] = where(key);
+  set_weights({1, 1});
+  for (const auto& [key, port] : before) {
+    if (port == 8082) {
+      EXPECT_NE(where(key), 8082);
+    } else {
+      EXPECT_EQ(where(key), port);
+    }
+  }
+  set_weights({1, 1, 1});
+  for (const auto& [key, port] : before) EXPECT_EQ(where(key), port);
+  EXPECT_EQ(picks(3, 9), (std::map<std::size_t, int>{{0, 3}, {1, 3}, {2, 3}}));
+}
+
 }  // namespace
 }  // namespace epaulet::path
