@@ -167,7 +167,20 @@ Task<Result<void>> Attempt::pass_informational() {
   if (exchange_.request.version == http::Version::http10) co_return Result<void>();
   if (exchange_.response.status == 100) may_continue_ = true;
   http::remove_hop_by_hop(exchange_.response);
+  strip_reasons();
   co_return co_await exchange_.server.send_informational(exchange_.response, scope_);
+}
+
+/// Why something failed is for whoever may know, in informational heads too.
+void Attempt::strip_reasons() {
+  const Connection& connection = exchange_.connection;
+  const auto& ports = exchange_.snapshot().settings.workload.ports;
+  const auto port = ports.find(connection.destination.port);
+  const bool expose = plan_.inbound && port != ports.end() && port->second.expose;
+  const auto reader = !plan_.inbound            ? Reader::own_app
+                      : connection.peer.empty() ? Reader::outsider
+                                                : Reader::mesh_sidecar;
+  strip_response(exchange_.response, reader, expose);
 }
 
 void Attempt::prepare_response() {
@@ -175,19 +188,12 @@ void Attempt::prepare_response() {
   const bool switching = response.status == 101;
   http::remove_hop_by_hop(response, switching && !response.upgrade.empty() ? http::Upgrading::yes
                                                                            : http::Upgrading::no);
-  const Connection& connection = exchange_.connection;
-  const auto& ports = exchange_.snapshot().settings.workload.ports;
-  const auto port = ports.find(connection.destination.port);
-  const bool expose = plan_.inbound && port != ports.end() && port->second.expose;
   if (const auto* told = response.find(http::FieldId::proxy_status);
       told != nullptr && !plan_.inbound && upstream_.peer != 0) {
     exchange_.trace(Stage::receive, Event::upstream_reason,
                     telemetry::intern_foreign(told->value.substr(0, kReasonBytesMax)));
   }
-  const auto reader = !plan_.inbound            ? Reader::own_app
-                      : connection.peer.empty() ? Reader::outsider
-                                                : Reader::mesh_sidecar;
-  strip_response(response, reader, expose);
+  strip_reasons();
   if (plan_.session.begins) {
     const auto& backend = *exchange_.snapshot().backends[plan_.backend].settings;
     set_cookie(response, plan_.session, *backend.balance.by);

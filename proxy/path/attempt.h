@@ -44,6 +44,7 @@ class Attempt final {
   Task<Error> copy_body();
   Task<void> break_off(Error why);
   void prepare_response();
+  void strip_reasons();
   [[nodiscard]] Error reason(const Error& error) const;
   [[nodiscard]] Error blamed(const Error& error) const;
 

@@ -25,15 +25,18 @@ bool is_request_id(std::string_view text) {
   return true;
 }
 
-/// The app's id where it has a usable one, else ours; the next hop gets it.
+/// The app's id where it has a usable one, else ours; the next hop gets it, and no other beside it.
 void settle_request_id(Exchange& exchange) {
   auto& request = exchange.request;
   const auto* given = request.find(http::FieldId::x_request_id);
-  if (given != nullptr && is_request_id(given->value)) {
+  if (given != nullptr && !is_request_id(given->value)) given = nullptr;
+  for (http::Field& field : request.fields) {
+    if (field.id == http::FieldId::x_request_id && &field != given) field.removed = true;
+  }
+  if (given != nullptr) {
     exchange.record.request_id.assign(given->value);
     return;
   }
-  request.remove(http::FieldId::x_request_id);
   std::array<char, 32> id;
   telemetry::write_request_id(exchange.worker().loop.random(), id);
   exchange.record.request_id.assign({id.data(), id.size()});

@@ -2,9 +2,12 @@
 
 import hashlib
 import json
+import re
 
 from lab import Capture
-from mesh import APP_UID, Mesh, field
+from mesh import APP_UID, CALLEE, Mesh, Wire, dial, field
+
+OPEN = CALLEE.replace("strict", "permissive").replace("allow: [mesh]", "allow: [anyone]")
 
 EVERY_BYTE = bytes(range(256)) * 300  # more than one read, less than what sockets buffer
 
@@ -52,6 +55,27 @@ def test_heads_and_bodies_pass_byte_for_byte(lab, binaries):
         assert client.take(len(EVERY_BYTE)) == EVERY_BYTE
     crossed = capture.between(api.pod, api2.pod)
     assert crossed.tls_records > 5 and crossed.plaintext_segments == 0, crossed
+
+
+def test_an_exchange_has_one_request_id(lab, binaries):
+    api, api2 = Mesh(lab, binaries).pair()
+    app = api2.app()
+
+    def seen(*ids: str) -> list[str]:
+        lines = "".join(f"X-Request-Id: {one}\r\n" for one in ids)
+        with api.call("api2.default") as client:
+            client.send(f"GET / HTTP/1.1\r\nHost: h\r\n{lines}\r\n")
+            server, head = app.take_head()
+            server.send("HTTP/1.1 204 No Content\r\n\r\n")
+            client.head()
+        return re.findall(r"(?im)^x-request-id: *(.*?)\r$", head.decode())
+
+    assert seen("mine-1") == ["mine-1"]
+    assert seen("mine-1", "mine-2") == ["mine-1"], "two systems that log one each would disagree"
+    assert seen("mine-1", "not mine") == ["mine-1"]
+    for ids in ((), ("not mine",), ("not mine", "mine-2")):
+        (drawn,) = seen(*ids)
+        assert re.fullmatch("[0-9a-f]{32}", drawn), drawn
 
 
 def test_pipelined_requests_are_answered_in_order(lab, binaries):
@@ -178,6 +202,21 @@ def test_informational_answers_and_a_client_that_waits_for_100(lab, binaries):
         server.send(hints + b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         status, _, body = client.response()
         assert (status, body) == (200, b"ok")
+
+
+def test_informational_heads_say_no_more_than_final_ones_to_callers_outside_the_mesh(lab, binaries):
+    mesh = Mesh(lab, binaries)
+    api2 = mesh.member("api2", OPEN)
+    app = api2.app()
+    reasons = 'Proxy-Status: app; details="db-7 is down"\r\nX-Epaulet-Rule: internal\r\n'
+    client = Wire(dial(lab.pod("outside"), api2.pod.ipv4, 8080))
+    with client:
+        client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        server, _ = app.take_head()
+        link = "Link: </a.css>\r\n"
+        for start in ("HTTP/1.1 103 Early Hints", "HTTP/1.1 204 No Content"):
+            server.send(f"{start}\r\n{reasons}{link}\r\n")
+            assert client.head() == f"{start}\r\n{link}\r\n".encode()
 
 
 def test_http_1_0_clients_and_servers(lab, binaries):
