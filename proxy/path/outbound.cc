@@ -98,8 +98,9 @@ void park(Connection& connection, RawUpstream raw) {
   if (key.trust != raw.trust) return;
   if (!raw.reader->is_quiet()) return;  // Something arrived a moment ago and would be lost.
   raw.reader.reset();
-  auto parked = std::make_unique<upstream::Connection>(
-      key, std::move(raw.stream), snapshot.head_limits(), std::move(raw.permit));
+  auto parked =
+      std::make_unique<upstream::Connection>(key, std::move(raw.stream), snapshot.head_limits(),
+                                             std::move(raw.permit), connection.worker.telemetry);
   parked->peer = raw.peer;
   parked->not_after = raw.not_after;
   connection.worker.pool.put(std::move(parked));

@@ -125,8 +125,9 @@ Task<Result<upstream::LeasePtr>> obtain(Worker& worker, View& view, Hop hop, boo
   auto dialled = co_await upstream::dial(worker.dialer, worker.tls, worker.telemetry, trace,
                                          std::move(plan), connecting);
   if (!dialled) co_return dialled.error();
-  auto made = std::make_unique<upstream::Connection>(
-      key, std::move(dialled->stream), view.snapshot().head_limits(), std::move(*permit));
+  auto made = std::make_unique<upstream::Connection>(key, std::move(dialled->stream),
+                                                     view.snapshot().head_limits(),
+                                                     std::move(*permit), worker.telemetry);
   made->peer = dialled->peer;
   made->not_after = dialled->not_after;
   upstream::LeasePtr lease = std::move(made);
@@ -154,9 +155,9 @@ Task<Result<upstream::LeasePtr>> obtain_stream(Worker& worker, View& view, Hop h
   auto dialled = co_await upstream::dial(worker.dialer, worker.tls, worker.telemetry, trace,
                                          std::move(plan), connecting);
   if (!dialled) co_return dialled.error();
-  auto made = std::make_shared<upstream::SharedConnection>(key, std::move(dialled->stream),
-                                                           view.snapshot().session_limits(),
-                                                           std::move(*permit), worker.root);
+  auto made = std::make_shared<upstream::SharedConnection>(
+      key, std::move(dialled->stream), view.snapshot().session_limits(), std::move(*permit),
+      worker.root, worker.telemetry);
   made->peer = dialled->peer;
   made->not_after = dialled->not_after;
   upstream::LeasePtr lease = made->lease();

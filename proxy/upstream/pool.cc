@@ -34,7 +34,7 @@ ConnectionPtr Pool::remove(Bucket& bucket, Connection& connection) {
   connection.pool_ = nullptr;
   --bucket.count;
   --idle_count_;
-  telemetry_.adjust(telemetry::Gauge::upstream_idle, -1);
+  connection.counted_.go_over_to(telemetry::Gauge::upstream_active);
   return ConnectionPtr(&connection);
 }
 
@@ -75,10 +75,10 @@ void Pool::put(ConnectionPtr connection, bool awaited) {
   if (!connection->http.reusable()) return;  // The FIN was there already.
   connection->idle_since_ = loop_.now();
   connection->pool_ = this;
+  connection->counted_.go_over_to(telemetry::Gauge::upstream_idle);
   bucket.idle.push_back(*connection.release());
   ++bucket.count;
   ++idle_count_;
-  telemetry_.adjust(telemetry::Gauge::upstream_idle, 1);
   if (!armed()) loop_.timers().arm(*this, loop_.now() + kSweepEvery);
 }
 

@@ -7,7 +7,7 @@
 #include "http/http1/client_connection.h"
 #include "resilience/connection_limit.h"
 #include "runtime/timers.h"
-#include "telemetry/telemetry.h"
+#include "telemetry/counted.h"
 
 namespace epaulet::upstream {
 
@@ -58,8 +58,11 @@ using LeasePtr = std::unique_ptr<Lease>;
 class Connection final : public Lease, public ListNode, private StreamReader::Observer {
  public:
   Connection(const PoolKey& key, StreamPtr stream, http::http1::HeadLimits limits,
-             resilience::ConnectionLimit::Permit permit)
-      : Lease(key), http(std::move(stream), limits), permit_(std::move(permit)) {
+             resilience::ConnectionLimit::Permit permit, telemetry::Telemetry& telemetry)
+      : Lease(key),
+        http(std::move(stream), limits),
+        permit_(std::move(permit)),
+        counted_(telemetry, telemetry::Gauge::upstream_active) {
     http.reader().observe(this);
   }
 
@@ -75,6 +78,7 @@ class Connection final : public Lease, public ListNode, private StreamReader::Ob
   void on_input() override;
 
   resilience::ConnectionLimit::Permit permit_;
+  telemetry::Counted counted_;
   Pool* pool_ = nullptr;  ///< While idle.
   TimePoint idle_since_{};
 };

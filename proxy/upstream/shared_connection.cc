@@ -29,12 +29,14 @@ class SharedConnection::StreamLease final : public Lease {
 
 SharedConnection::SharedConnection(const PoolKey& key, StreamPtr stream,
                                    const http::http2::SessionLimits& limits,
-                                   resilience::ConnectionLimit::Permit permit, Scope& root)
+                                   resilience::ConnectionLimit::Permit permit, Scope& root,
+                                   telemetry::Telemetry& telemetry)
     : key_(key),
       stream_(std::move(stream)),
       reader_(*stream_),
       scope_(root),
       permit_(std::move(permit)),
+      counted_(std::in_place, telemetry, telemetry::Gauge::upstream_active),
       mux_(http::http2::Role::client, limits, *this, *stream_, reader_, scope_),
       settings_(root.loop()) {}
 
@@ -49,6 +51,7 @@ Task<void> SharedConnection::run(std::shared_ptr<SharedConnection> self) {
   self->disarm();
   self->mux_.session().abandon_streams();
   self->permit_.release();
+  self->counted_.reset();
 }
 
 bool SharedConnection::is_usable() const {
@@ -57,6 +60,7 @@ bool SharedConnection::is_usable() const {
 
 LeasePtr SharedConnection::lease() {
   disarm();
+  if (counted_) counted_->go_over_to(telemetry::Gauge::upstream_active);
   auto lease = std::make_unique<StreamLease>(shared_from_this());
   lease->peer = peer;
   lease->reused = served_++ > 0;
@@ -65,6 +69,7 @@ LeasePtr SharedConnection::lease() {
 
 void SharedConnection::given_back() {
   if (leases_ > 0 || ended_) return;
+  counted_->go_over_to(telemetry::Gauge::upstream_idle);
   if (retired_) {
     retire();
   } else {

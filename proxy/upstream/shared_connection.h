@@ -17,7 +17,8 @@ class SharedConnection final : private http::http2::SessionEvents,
  public:
   /// `root`: cancelling it ends the connection.
   SharedConnection(const PoolKey& key, StreamPtr stream, const http::http2::SessionLimits& limits,
-                   resilience::ConnectionLimit::Permit permit, Scope& root);
+                   resilience::ConnectionLimit::Permit permit, Scope& root,
+                   telemetry::Telemetry& telemetry);
 
   /// Serves it from now on; the loop keeps it until it has ended.
   void start();
@@ -50,6 +51,7 @@ class SharedConnection final : private http::http2::SessionEvents,
   StreamReader reader_;
   Scope scope_;
   resilience::ConnectionLimit::Permit permit_;
+  std::optional<telemetry::Counted> counted_;  ///< Until it has ended.
   http::http2::Connection mux_;
   Event settings_;  ///< The peer's have come, or never will.
   std::size_t leases_ = 0;

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 
-from lab import Capture
+from lab import Capture, wait_until
 from mesh import APP_UID, CALLEE, Mesh, Wire, dial, field
 
 OPEN = CALLEE.replace("strict", "permissive").replace("allow: [mesh]", "allow: [anyone]")
@@ -76,6 +76,25 @@ def test_an_exchange_has_one_request_id(lab, binaries):
     for ids in ((), ("not mine",), ("not mine", "mine-2")):
         (drawn,) = seen(*ids)
         assert re.fullmatch("[0-9a-f]{32}", drawn), drawn
+
+
+def test_upstream_connections_are_active_or_idle(lab, binaries):
+    api, api2 = Mesh(lab, binaries).pair()
+    app = api2.app()
+
+    def counts(member) -> tuple[float, ...]:
+        name = "epaulet_upstream_connections"
+        return tuple(member.counter(name, state=state) for state in ("active", "idle"))
+
+    with api.call("api2.default") as client:
+        client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        server, _ = app.take_head()
+        assert counts(api) == counts(api2) == (1, 0)
+        server.send("HTTP/1.1 204 No Content\r\n\r\n")
+        client.head()
+    wait_until(lambda: counts(api) == counts(api2) == (0, 1), "both to be idle", 5)
+    server.close()
+    wait_until(lambda: counts(api2) == (0, 0), "the app's end to be noticed", 5)
 
 
 def test_pipelined_requests_are_answered_in_order(lab, binaries):

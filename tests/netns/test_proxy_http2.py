@@ -188,8 +188,11 @@ def test_a_drain_and_a_new_trust_lose_no_request(lab, binaries):
     slow = threading.Thread(target=lambda: failed.extend(ask(api, {"path": "/slow/1500"})))
     slow.start()
     api2.process.wait_for(lambda: api2.counter("epaulet_requests_active") == 1, "the request")
+    shared = "epaulet_upstream_connections"
+    assert api.counter(shared, state="active") == api2.counter(shared, state="active") == 1
     api2.process.signal(signal.SIGTERM)
     slow.join()
+    api.process.wait_for(lambda: not api.counter(shared, state="active"), "no exchange")
     assert [one["status"] for one in failed] == [200], "what had begun ended"
     api2.process.wait_for(lambda: api2.logged(event="stopped"), "its end", 5)
 

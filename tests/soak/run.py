@@ -108,15 +108,17 @@ def left_behind(world: World) -> dict[str, float]:
             if (value := one.counter(name))
         }
 
+    def idle() -> float:
+        """What a replica still serves then: connections that the caller's sidecar keeps."""
+        return world.api.counter("epaulet_upstream_connections", state="idle")
+
     end = time.monotonic() + 20
-    # What a replica still serves then are idle connections that the caller's sidecar keeps.
-    kept = world.api.counter("epaulet_upstream_connections", state="idle")
     while time.monotonic() < end:
         now = held()
-        if sum(now.values()) <= (kept := world.api.counter("epaulet_upstream_connections")):
+        if sum(now.values()) <= idle():
             return {}
         time.sleep(0.5)
-    return {**held(), "api's idle upstream connections": kept}
+    return {**held(), "api's idle upstream connections": idle()}
 
 
 def main() -> int:

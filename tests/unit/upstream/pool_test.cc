@@ -50,7 +50,7 @@ class PoolTest : public testing::Test {
     auto pair = test::make_stream_pair(loop_, loop_, random_, conditions_);
     far_.push_back(std::move(pair.b));
     return std::make_unique<Connection>(key, std::move(pair.a), http::http1::HeadLimits{},
-                                        std::move(permit));
+                                        std::move(permit), telemetry_);
   }
   /// Puts a new one into the pool; returns its address, to be recognised by.
   Connection* put_new(const PoolKey& key) {
@@ -203,6 +203,26 @@ TEST_F(PoolTest, a_connection_ends_with_the_certificate_it_was_made_under) {
   connection->not_after = loop_.now();
   pool_->put(std::move(connection));
   EXPECT_EQ(pool_->idle(), 0U);  // Not even taken.
+}
+
+TEST_F(PoolTest, each_connection_counts_as_active_or_idle_and_no_more_once_it_has_gone) {
+  const auto expect = [this](std::int64_t active, std::int64_t idle) {
+    EXPECT_EQ(telemetry_.gauge(Gauge::upstream_active), active);
+    EXPECT_EQ(telemetry_.gauge(Gauge::upstream_idle), idle);
+  };
+  auto first = connect(key_of(1));
+  auto second = connect(key_of(1));
+  expect(2, 0);
+  pool_->put(std::move(first));
+  expect(1, 1);
+  EXPECT_TRUE(pool_->give_back(std::move(second)));
+  expect(0, 2);
+  auto taken = pool_->take(key_of(1), false);
+  expect(1, 1);
+  taken.reset();
+  expect(0, 1);
+  EXPECT_TRUE(pool_->close_one(1));
+  expect(0, 0);
 }
 
 TEST_F(PoolTest, one_that_the_peer_closes_leaves_at_once) {
