@@ -3,6 +3,7 @@
 #include "base/ascii.h"
 #include "crypto/digest.h"
 #include "path/tunnel.h"
+#include "telemetry/counted.h"
 
 namespace epaulet::path {
 namespace {
@@ -89,6 +90,10 @@ Task<Error> switch_protocols(Exchange& exchange, upstream::Lease& lease, Fork<Er
   // The request's deadline was for the answer, which has come; the tunnel lives as long as its
   // ends.
   exchange.scope->clear_deadline();
+  const telemetry::Counted open(exchange.worker().telemetry,
+                                exchange.connection.inbound()
+                                    ? telemetry::Gauge::upgrades_inbound
+                                    : telemetry::Gauge::upgrades_outbound);
   const auto downstream = server.switch_to_bytes();
   const auto upstream = lease.stream().switch_to_bytes();
   const auto relayed = co_await relay(downstream.stream, downstream.reader, upstream.stream,

@@ -44,6 +44,8 @@ constexpr std::array<CounterRow, kCounters> kCounterRows{{
 constexpr std::array<GaugeRow, kGauges> kGaugeRows{{
   {Gauge::connections_inbound, {"epaulet_connections_active", "Connections served now", "direction", "inbound"}},
   {Gauge::connections_outbound, {"epaulet_connections_active", "Connections served now", "direction", "outbound"}},
+  {Gauge::upgrades_inbound, {"epaulet_upgraded_connections_active", "Connections served now that speak what an upgrade has agreed on, such as WebSocket", "direction", "inbound"}},
+  {Gauge::upgrades_outbound, {"epaulet_upgraded_connections_active", "Connections served now that speak what an upgrade has agreed on, such as WebSocket", "direction", "outbound"}},
   {Gauge::upstream_idle, {"epaulet_upstream_connections", "Upstream connections now, by state", "state", "idle"}},
   {Gauge::upstream_active, {"epaulet_upstream_connections", "Upstream connections now, by state", "state", "active"}},
   {Gauge::exchanges_active, {"epaulet_requests_active", "Exchanges in progress now", "", ""}},

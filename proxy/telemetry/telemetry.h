@@ -37,6 +37,8 @@ enum class Counter : std::uint8_t {
 enum class Gauge : std::uint8_t {
   connections_inbound,
   connections_outbound,
+  upgrades_inbound,
+  upgrades_outbound,
   upstream_idle,
   upstream_active,
   exchanges_active,
