@@ -1,13 +1,10 @@
+#include <algorithm>
 #include <csignal>
 
+#include "path/drain.h"
 #include "server/process.h"
 
 namespace epaulet::server {
-namespace {
-
-constexpr std::chrono::milliseconds kLookEvery{20};
-
-}  // namespace
 
 void Process::publish_trust(const std::shared_ptr<const TlsContext>& context) {
   ++counts_.identity_loaded;
@@ -34,26 +31,33 @@ void Process::drain() {
   loop_.spawn(drain_in_order());
 }
 
-/// Readiness has turned (draining_). Inbound serves late arrivals for the grace period, telling all
-/// callers to go, then what its queues hold; outbound lives until the app has gone or the time is
-/// up.
+/// Readiness has turned (draining_).
 Task<void> Process::drain_in_order() {
-  const auto& settings = snapshot_->settings.drain;
-  const auto begin = loop_.now();
-  const auto end = begin + settings.grace + settings.timeout;
-  (void)co_await sleep_until(root_, begin + settings.grace);
-  for (auto& worker : workers_) worker->drain_inbound();
-  for (bool busy = true; busy && loop_.now() < end;) {
-    for (auto& worker : workers_) worker->refresh();
-    const auto slept = co_await sleep_until(root_, loop_.now() + kLookEvery);
-    if (!slept) co_return;
-    busy = false;
-    for (const auto& worker : workers_) {
-      busy = busy || worker->inbound_connections() > 0 || worker->outbound_connections() > 0;
+  class AllWorkers final : public path::DrainedWorkers {
+   public:
+    explicit AllWorkers(std::vector<std::unique_ptr<WorkerThread>>& workers) : workers_(workers) {}
+    void drain_inbound() override {
+      for (auto& worker : workers_) worker->drain_inbound();
     }
-  }
-  for (auto& worker : workers_) worker->stop_accepting();
-  loop_.stop();
+    void refresh() override {
+      for (auto& worker : workers_) worker->refresh();
+    }
+    [[nodiscard]] bool busy() const override {
+      return std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) {
+        return worker->inbound_connections() > 0 || worker->outbound_connections() > 0;
+      });
+    }
+    void stop_accepting() override {
+      for (auto& worker : workers_) worker->stop_accepting();
+    }
+
+   private:
+    std::vector<std::unique_ptr<WorkerThread>>& workers_;
+  };
+  const auto& settings = snapshot_->settings.drain;
+  AllWorkers all(workers_);
+  const bool done = co_await path::drain_in_order(all, root_, settings.grace, settings.timeout);
+  if (done) loop_.stop();
 }
 
 }  // namespace epaulet::server
