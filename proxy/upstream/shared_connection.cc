@@ -40,7 +40,8 @@ SharedConnection::SharedConnection(const PoolKey& key, StreamPtr stream,
       mux_(http::http2::Role::client, limits, *this, *stream_, reader_, scope_),
       settings_(root.loop()) {}
 
-void SharedConnection::start() {
+void SharedConnection::start(SharedPool& pool) {
+  pool_ = &pool;
   scope_.loop().spawn(run(shared_from_this()));
 }
 
@@ -52,6 +53,7 @@ Task<void> SharedConnection::run(std::shared_ptr<SharedConnection> self) {
   self->mux_.session().abandon_streams();
   self->permit_.release();
   self->counted_.reset();
+  self->pool_->forget(*self);
 }
 
 bool SharedConnection::is_usable() const {
@@ -87,21 +89,34 @@ void SharedConnection::retire() {
 LeasePtr SharedPool::take(const PoolKey& key, TimePoint now) {
   const auto found = by_key_.find(key);
   if (found == by_key_.end()) return nullptr;
-  std::erase_if(found->second, [](const auto& connection) { return connection->has_ended(); });
   SharedConnection* best = nullptr;
   for (const auto& connection : found->second) {
     if (now >= connection->not_after) connection->retire();
     if (!connection->is_usable()) continue;
     if (best == nullptr || connection->streams() < best->streams()) best = connection.get();
   }
-  if (best != nullptr) return best->lease();
-  if (found->second.empty()) by_key_.erase(found);
-  return nullptr;
+  return best == nullptr ? nullptr : best->lease();
 }
 
 void SharedPool::add(SharedConnectionPtr connection) {
-  connection->start();
-  by_key_[connection->key()].push_back(std::move(connection));
+  by_key_[connection->key()].push_back(connection);
+  connection->start(*this);
+}
+
+void SharedPool::forget(const SharedConnection& connection) {
+  const auto found = by_key_.find(connection.key());
+  if (found == by_key_.end()) return;
+  std::erase_if(found->second, [&](const auto& one) { return one.get() == &connection; });
+  if (found->second.empty()) by_key_.erase(found);
+}
+
+std::size_t SharedPool::idle() const {
+  std::size_t sum = 0;
+  for (const auto& [key, connections] : by_key_) {
+    sum += static_cast<std::size_t>(std::count_if(connections.begin(), connections.end(),
+                                                  [](const auto& one) { return one->is_idle(); }));
+  }
+  return sum;
 }
 
 bool SharedPool::retire_idle(telemetry::StringId backend) {

@@ -9,6 +9,8 @@
 
 namespace epaulet::upstream {
 
+class SharedPool;
+
 /// An HTTP/2 connection to an endpoint, which many exchanges share. Closes by itself some time
 /// after the last of them.
 class SharedConnection final : private http::http2::SessionEvents,
@@ -20,13 +22,14 @@ class SharedConnection final : private http::http2::SessionEvents,
                    resilience::ConnectionLimit::Permit permit, Scope& root,
                    telemetry::Telemetry& telemetry);
 
-  /// Serves it from now on; the loop keeps it until it has ended.
-  void start();
+  /// Serves it from now on; the loop keeps it until it has ended. Then `pool` forgets it.
+  void start(SharedPool& pool);
 
   [[nodiscard]] const PoolKey& key() const { return key_; }
   /// Another exchange may begin on it.
   [[nodiscard]] bool is_usable() const;
-  [[nodiscard]] bool has_ended() const { return ended_; }
+  /// It serves nobody now.
+  [[nodiscard]] bool is_idle() const { return leases_ == 0; }
   [[nodiscard]] std::size_t streams() const { return mux_.session().open_streams(); }
   [[nodiscard]] LeasePtr lease();
   /// Takes no more exchanges; closes when the last has ended.
@@ -47,6 +50,7 @@ class SharedConnection final : private http::http2::SessionEvents,
   void on_timer() override { retire(); }
 
   PoolKey key_;
+  SharedPool* pool_ = nullptr;
   StreamPtr stream_;
   StreamReader reader_;
   Scope scope_;
@@ -68,6 +72,10 @@ class SharedPool {
   [[nodiscard]] LeasePtr take(const PoolKey& key, TimePoint now);
   /// A new connection, started.
   void add(SharedConnectionPtr connection);
+  /// It has ended: nothing of it is kept.
+  void forget(const SharedConnection& connection);
+  /// Connections that serve nobody.
+  [[nodiscard]] std::size_t idle() const;
 
   /// Retires and forgets those that `unwanted` names: each lives until it has ended.
   template <class Unwanted>
