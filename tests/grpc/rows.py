@@ -4,7 +4,6 @@ import signal
 import time
 from collections.abc import Callable
 
-from lab import wait_until
 from world import AUTO, ONE, PATIENCE, REQUEST_TIMEOUT, TWO, World, resident_bytes
 
 OK, CANCELLED, DEADLINE_EXCEEDED, NOT_FOUND, PERMISSION_DENIED, UNAVAILABLE = 0, 1, 4, 5, 7, 14
@@ -196,21 +195,3 @@ def flow_control(world: World) -> None:
     assert told["counts"] == [{"code": OK, "count": 160}] * 8, told
     # For each stream and each of its two ends in a sidecar: a window of 64 KiB, and what is lent.
     assert max(growth) < 4 * MEBIBYTE, f"the sidecars grew by {growth} bytes"
-
-
-@row
-def tls(world: World) -> None:
-    """all that has crossed between the pods was TLS"""
-    pods = (world.api2.pod, world.api3.pod)
-    counts = [one.between(world.api.pod, pod) for one, pod in zip(world.captures, pods)]
-    for count in counts:
-        assert count.tls_records > 50, count
-        assert (count.plaintext_segments, count.dropped_frames) == (0, 0), count
-
-
-@row
-def nothing_left(world: World) -> None:
-    """no exchange is left behind in any sidecar, and none has crashed"""
-    for one in (world.api, world.api2, world.api3):
-        wait_until(lambda: one.counter("epaulet_requests_active") == 0, "no exchange", 5.0)
-        assert one.process.is_running(), one.process.tail()

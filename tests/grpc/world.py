@@ -1,4 +1,7 @@
-"""`api`, which calls, and `api2` and `api3`, which serve gRPC, each with its sidecar."""
+"""`api`, which calls, and three that serve gRPC, each with its sidecar.
+
+`api2` and `api3` are node's grpc-js, `api4` is Python's grpcio; `api` calls with both.
+"""
 
 import json
 import re
@@ -36,52 +39,68 @@ services:
     ports: {{ 80: http }}
     endpoints: {{ addresses: ["10.88.0.12:8080", "10.88.0.13:8080"] }}
     {TLS}
+  python.default:
+    ports: {{ 80: http, 81: auto }}
+    endpoints: {{ addresses: ["10.88.0.14:8080"] }}
+    {TLS}
+  mixed.default:
+    ports: {{ 80: http }}
+    endpoints: {{ addresses: ["10.88.0.13:8080", "10.88.0.14:8080"] }}
+    {TLS}
 backends:
   gone:
     endpoints: {{ dns: gone.default.svc.cluster.local, port: 8080 }}
     {TLS}
 """
 ONE, AUTO, TWO = "one.default:80", "one.default:81", "two.default:80"
+PYTHON, PYTHON_AUTO, MIXED = "python.default:80", "python.default:81", "mixed.default:80"
 
 
 class World:
-    def __init__(self, lab: Lab, binaries: Binaries, modules: Path):
+    def __init__(self, lab: Lab, binaries: Binaries, modules: Path, venv: Path):
         self.mesh = Mesh(lab, binaries)
         self.nameserver = Nameserver(lab.pod("dns", DNS_NUMBER))
-        pods = [lab.pod(name) for name in ("api", "api2", "api3")]
+        pods = [lab.pod(name) for name in ("api", "api2", "api3", "api4")]
         self.captures = [Capture(pod) for pod in pods[1:]]
         self._home: dict[str, str] = {}
         for pod in pods:
             pod.bind(modules / "node_modules", "node_modules")  # node looks upwards
+            self._venv = pod.bind(venv, "venv")
             self._home[pod.name] = pod.bind(HERE, "grpc")
         self.nameserver.wait_ready()
-        configs = (CLIENT, SERVER, SERVER)
-        accounts = ("api", "api2", "api2")
+        configs = (CLIENT, SERVER, SERVER, SERVER)
+        accounts = ("api", "api2", "api2", "api2")
         members = [
             self.mesh.member(pod.name, config, self.mesh.issue(account), start=False, pod=pod)
             for pod, config, account in zip(pods, configs, accounts)
         ]
-        self.api, self.api2, self.api3 = members
+        self.members = members
+        self.api, self.api2, self.api3, self.api4 = members
         self.apps: dict[str, Process] = {}
         for one in members:
             one.sidecar.start()
-        for one in (self.api2, self.api3):
+        for one in members[1:]:
             self.start_app(one)
         for one in members:
             one.sidecar.wait_ready()
 
     def start_app(self, member: Member) -> None:
         name = member.pod.name
-        argv = ["node", f"{self._home[name]}/server.js", "8080", name]
+        script = "server.py" if member is self.api4 else "server.js"
+        argv = [*self._program(name, script), "8080", name]
         app = self.apps[name] = member.pod.start(argv, uid=APP_UID, name="app")
         app.wait_for_line("listening", PATIENCE)
+
+    def _program(self, pod: str, script: str) -> list[str]:
+        interpreter = f"{self._venv}/bin/python" if script.endswith(".py") else "node"
+        return [interpreter, f"{self._home[pod]}/{script}"]
 
     def kill_app(self, member: Member) -> None:
         self.apps[member.pod.name].signal(signal.SIGKILL)
 
-    def begin(self, case: str, target: str = ONE, **options) -> Process:
-        """A client that plays this case of client.js."""
-        argv = ["node", f"{self._home['api']}/client.js", target, case, json.dumps(options)]
+    def begin(self, case: str, target: str = ONE, script: str = "client.js", **options) -> Process:
+        """A client that plays this case of client.js, or of client.py."""
+        argv = [*self._program("api", script), target, case, json.dumps(options)]
         return self.api.pod.start(argv, uid=APP_UID, name=f"client-{case}")
 
     def result(self, client: Process):

@@ -2,8 +2,8 @@
 
 `Lab` and `Pod` (lab.py) make the pods; `Sidecar` puts an epaulet into one; `Nameserver` is the
 upstream DNS; `request` and `query` speak HTTP and DNS from inside a pod; `Capture` says whether the
-bytes between pods were TLS; `Issuer` signs tokens. `tap` runs rows of claims about one world; `npm`
-and `go_tools` fetch what a suite needs besides.
+bytes between pods were TLS; `Issuer` signs tokens. `tap` runs rows of claims about one world; `npm`,
+`pip` and `go_tools` fetch what a suite needs besides.
 Python's standard library, iproute2 and util-linux suffice.
 """
 
