@@ -90,6 +90,27 @@ constexpr Scalar kRetriesMaximum =
 constexpr Scalar kBudgetFloor = types::integer("a number of retries", "3", 0, 1'000'000);
 constexpr Scalar kRetryStatus = types::integer("a response status", "503", 400, 599);
 constexpr List kRetryStatuses = list_of<std::uint16_t>(kRetryStatus, 1, 200);
+constexpr Choice kGrpcStatusChoices[] = {
+    {"cancelled", static_cast<int>(GrpcStatus::cancelled)},
+    {"unknown", static_cast<int>(GrpcStatus::unknown)},
+    {"invalid_argument", static_cast<int>(GrpcStatus::invalid_argument)},
+    {"deadline_exceeded", static_cast<int>(GrpcStatus::deadline_exceeded)},
+    {"not_found", static_cast<int>(GrpcStatus::not_found)},
+    {"already_exists", static_cast<int>(GrpcStatus::already_exists)},
+    {"permission_denied", static_cast<int>(GrpcStatus::permission_denied)},
+    {"resource_exhausted", static_cast<int>(GrpcStatus::resource_exhausted)},
+    {"failed_precondition", static_cast<int>(GrpcStatus::failed_precondition)},
+    {"aborted", static_cast<int>(GrpcStatus::aborted)},
+    {"out_of_range", static_cast<int>(GrpcStatus::out_of_range)},
+    {"unimplemented", static_cast<int>(GrpcStatus::unimplemented)},
+    {"internal", static_cast<int>(GrpcStatus::internal)},
+    {"unavailable", static_cast<int>(GrpcStatus::unavailable)},
+    {"data_loss", static_cast<int>(GrpcStatus::data_loss)},
+    {"unauthenticated", static_cast<int>(GrpcStatus::unauthenticated)},
+};
+constexpr Scalar kGrpcStatus =
+    types::choice("a gRPC status other than ok", "unavailable", kGrpcStatusChoices);
+constexpr List kGrpcStatuses = list_of<GrpcStatus>(kGrpcStatus, 1, std::size(kGrpcStatusChoices));
 constexpr Key kRetryKeys[] = {
     key<&RetrySettings::max>("max", kRetriesMaximum, "2",
                              "Retries after the first attempt, 0 to 10."),
@@ -104,6 +125,10 @@ constexpr Key kRetryKeys[] = {
     key<&RetrySettings::statuses>("statuses", kRetryStatuses, "",
                                   "Response statuses (400 to 599) that are retried, for idempotent "
                                   "methods; absent: none."),
+    key<&RetrySettings::grpc_statuses>(
+        "grpc_statuses", kGrpcStatuses, "",
+        "gRPC statuses that are retried where no message of the answer has come; every call is a "
+        "POST, so this says that the methods can be called twice; absent: none."),
     key<&RetrySettings::non_idempotent>(
         "non_idempotent", types::kBoolean, "false",
         "Whether POST and PATCH may be sent again after their bytes "

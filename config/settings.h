@@ -167,6 +167,26 @@ struct BackoffSettings {
   enum class Jitter : std::uint8_t { full, none } jitter = Jitter::full;
 };
 
+/// How a gRPC call may end (https://grpc.github.io/grpc/core/md_doc_statuscodes.html), 0 aside.
+enum class GrpcStatus : std::uint8_t {
+  cancelled = 1,
+  unknown,
+  invalid_argument,
+  deadline_exceeded,
+  not_found,
+  already_exists,
+  permission_denied,
+  resource_exhausted,
+  failed_precondition,
+  aborted,
+  out_of_range,
+  unimplemented,
+  internal,
+  unavailable,
+  data_loss,
+  unauthenticated,
+};
+
 struct RetrySettings {
   Origin origin;
   std::optional<std::uint32_t> max;  ///< Retries after the first attempt. Default 2.
@@ -175,7 +195,9 @@ struct RetrySettings {
   std::optional<std::uint32_t> budget_floor;  ///< Retries per 10 s always allowed. Default 3.
   std::vector<std::uint16_t>
       statuses;  ///< Response statuses to retry (idempotent methods only). Default none.
-  std::optional<bool> non_idempotent;  ///< Opt-in: resend POST and PATCH too. Default false.
+  std::vector<GrpcStatus> grpc_statuses;  ///< Of gRPC calls, to retry whatever they do. Default
+                                          ///< none.
+  std::optional<bool> non_idempotent;     ///< Opt-in: resend POST and PATCH too. Default false.
 };
 
 struct LimitSettings {

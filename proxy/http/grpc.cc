@@ -58,6 +58,17 @@ std::optional<std::chrono::nanoseconds> grpc_timeout(const RequestHead& head) {
   return nanoseconds(number > kLongest / unit ? kLongest : number * unit);
 }
 
+std::optional<std::uint8_t> grpc_status(const ResponseHead& head) {
+  constexpr std::uint8_t kUnknown = 2;
+  constexpr std::uint8_t kLast = 16;
+  const Field* const field = head.find("grpc-status");
+  if (field == nullptr) return std::nullopt;
+  std::uint8_t status = 0;
+  const auto* const end = field->value.data() + field->value.size();
+  const auto read = std::from_chars(field->value.data(), end, status);
+  return read.ec == std::errc{} && read.ptr == end && status <= kLast ? status : kUnknown;
+}
+
 std::string grpc_message(std::string_view text) {
   std::string encoded;
   for (const char c : text) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,6 +18,10 @@ namespace epaulet::http {
 /// `grpc-timeout`: at most eight digits and a unit (H, M, S, m, u, n); 24 h if it is more. Nothing
 /// if there is none, or if it is malformed.
 [[nodiscard]] std::optional<std::chrono::nanoseconds> grpc_timeout(const RequestHead& head);
+
+/// `grpc-status` in a response's head: how a call has ended that gave no message ("Trailers-Only").
+/// Nothing if the answer goes on; 2 (unknown) if it is none of those that there are.
+[[nodiscard]] std::optional<std::uint8_t> grpc_status(const ResponseHead& head);
 
 /// A `grpc-message`: everything but printable ASCII, and the percent sign, percent-encoded.
 [[nodiscard]] std::string grpc_message(std::string_view text);

@@ -2,6 +2,7 @@
 #include <charconv>
 
 #include "base/error_table.h"
+#include "http/grpc.h"
 #include "http/hop_by_hop.h"
 #include "path/attempt.h"
 #include "path/reach.h"
@@ -23,12 +24,23 @@ struct Failure {
   bool exhausted_upstream = false;
 };
 
+/// 0 is no failure.
+std::optional<GrpcStatus> grpc_status_of(const Exchange& exchange, const Failure& failure) {
+  if (!exchange.is_grpc()) return std::nullopt;
+  const auto status = failure.error.code == ErrorCode::none
+                          ? http::grpc_status(exchange.response).value_or(0)
+                          : describe(failure.error.code).grpc_status;
+  if (status == 0) return std::nullopt;
+  return static_cast<GrpcStatus>(status);
+}
+
 resilience::AttemptFacts facts_of(const Exchange& exchange, const Failure& failure) {
   resilience::AttemptFacts facts;
   facts.method = exchange.request.method;
   facts.idempotency_key = exchange.request.find(http::FieldId::idempotency_key) != nullptr;
   facts.error = failure.error;
   facts.status = failure.status;
+  facts.grpc_status = grpc_status_of(exchange, failure);
   facts.attempts = exchange.record.attempts;
   facts.body_replayable = exchange.body.replayable();
   facts.request_written = failure.request_written;
@@ -84,8 +96,7 @@ Task<Result<void>> wait_before_retry(Exchange& exchange, Duration backoff) {
 /// Whether what the next sidecar told is given to our app in our own words.
 bool says_the_same(const Exchange& exchange, const Error& told) {
   if (exchange.is_grpc()) {
-    const auto* status = exchange.response.find("grpc-status");
-    return status != nullptr && status->value == std::to_string(describe(told.code).grpc_status);
+    return http::grpc_status(exchange.response) == describe(told.code).grpc_status;
   }
   return describe(told.code).http_status == exchange.response.status;
 }

@@ -150,7 +150,7 @@ Task<void> serve_inbound(Connection& connection) {
 }
 
 Result<Plan> admit_inbound(Exchange& exchange) {
-  static const resilience::RetryRules kNoRetries{0, {}, {}, false};
+  static const resilience::RetryRules kNoRetries{0, {}, {}, {}, false};
   Connection& connection = exchange.connection;
   const Snapshot& snapshot = exchange.snapshot();
   const std::uint16_t port = connection.destination.port;

@@ -40,16 +40,20 @@ bool is_lost_connection(ErrorCode code) {
 
 RetryVerdict decide_retry(const RetryRules& rules, const AttemptFacts& facts, bool inbound) {
   const bool failed = facts.error.code != ErrorCode::none;
+  const bool grpc_listed =
+      facts.grpc_status && std::find(rules.grpc_statuses.begin(), rules.grpc_statuses.end(),
+                                     *facts.grpc_status) != rules.grpc_statuses.end();
   if (!failed) {
     const bool listed = std::find(rules.statuses.begin(), rules.statuses.end(), facts.status) !=
                         rules.statuses.end();
-    if (!listed || inbound) return RetryVerdict::no_success;
+    if ((!listed && !grpc_listed) || inbound) return RetryVerdict::no_success;
   }
   if (failed && facts.error.retry == Retry::never) return RetryVerdict::no_never;
 
   const bool nothing_sent = failed && (facts.error.retry == Retry::safe || !facts.request_written);
   const bool idempotent = http::is_idempotent(facts.method);
-  const bool may_repeat = idempotent || facts.idempotency_key || rules.non_idempotent;
+  const bool may_repeat =
+      idempotent || facts.idempotency_key || rules.non_idempotent || grpc_listed;
   if (!nothing_sent && !may_repeat) return RetryVerdict::no_not_idempotent;
   if (!facts.body_replayable) return RetryVerdict::no_body_gone;
 

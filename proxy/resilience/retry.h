@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -17,6 +18,7 @@ struct RetryRules {
   std::uint32_t max = 2;  ///< Retries after the first attempt.
   BackoffSettings backoff;
   std::vector<std::uint16_t> statuses;
+  std::vector<GrpcStatus> grpc_statuses;
   bool non_idempotent = false;
 };
 
@@ -26,6 +28,9 @@ struct AttemptFacts {
   bool idempotency_key = false;  ///< The request carries an Idempotency-Key field.
   Error error;                   ///< code none: a response head came.
   std::uint16_t status = 0;      ///< Of that head.
+  /// What a caller of gRPC would hear if this were the end. Nothing for other requests, and where
+  /// the answer has begun without a failure.
+  std::optional<GrpcStatus> grpc_status;
   std::uint32_t attempts = 1;    ///< Made so far.
   bool body_replayable = true;   ///< What was taken from the request body can be given again.
   bool request_written = false;  ///< Some byte of the request was written.
@@ -48,7 +53,8 @@ enum class RetryVerdict : std::uint8_t {
 [[nodiscard]] std::string_view name_of(RetryVerdict verdict);
 
 /// RFC 9110 section 9.2.2 and design section 8: without opt-in nothing that may have taken effect
-/// is repeated. The budget is asked afterwards, by the caller. `inbound`: the hop before an app
+/// is repeated; a listed gRPC status is such an opt-in. The budget is asked afterwards, by the
+/// caller. `inbound`: the hop before an app
 /// never retries, a reuse race of an idempotent request aside.
 [[nodiscard]] RetryVerdict decide_retry(const RetryRules& rules, const AttemptFacts& facts,
                                         bool inbound);

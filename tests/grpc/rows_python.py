@@ -2,8 +2,16 @@
 
 from collections.abc import Callable
 
-from rows import CANCELLED, DEADLINE_EXCEEDED, MEBIBYTE, NOT_FOUND, OK, PERMISSION_DENIED
-from world import MIXED, ONE, PYTHON, PYTHON_AUTO, World
+from rows import (
+    CANCELLED,
+    DEADLINE_EXCEEDED,
+    MEBIBYTE,
+    NOT_FOUND,
+    OK,
+    PERMISSION_DENIED,
+    UNAVAILABLE,
+)
+from world import AGAIN, MIXED, ONE, PYTHON, PYTHON_AUTO, RETRIES, World
 
 CLIENT = {"script": "client.py"}
 # Client and target: Python calls both servers, and node calls Python's.
@@ -41,7 +49,7 @@ def python_metadata(world: World) -> None:
 
 @row
 def python_large(world: World) -> None:
-    """a message of 20 MiB passes both ways between grpcio and grpcio unchanged; 3 MiB with grpc-js"""
+    """20 MiB in a message pass both ways between grpcio and grpcio unchanged; 3 MiB with grpc-js"""
     for (client, target), size in zip(PAIRS, (20 * MEBIBYTE, 3 * MEBIBYTE, 3 * MEBIBYTE)):
         told = world.play("large", target, **client, bytes=size)
         assert told == {"code": OK, "same": True}, (client, target, told)
@@ -62,7 +70,7 @@ def python_streaming(world: World) -> None:
 
 @row
 def python_error(world: World) -> None:
-    """an error passes between them with its message and its binary details; a refusal of ours, too"""
+    """an error passes between them with its message and binary details; a refusal of ours, too"""
     for client, target in PAIRS:
         told = call(world, client, target, "Fail")
         assert told["code"] == NOT_FOUND, told
@@ -107,6 +115,31 @@ def python_cancellation(world: World) -> None:
             ),
             "both cancellations",
         )
+
+
+@row
+def retries(world: World) -> None:
+    """a listed status is tried again at the other server; where none is listed it is delivered"""
+
+    def flaky(target: str, **request) -> tuple[dict, list[int]]:
+        servers = (world.api3, world.api4)
+        before = [len(world.seen(one, "call", "Flaky")) for one in servers]
+        told = call(world, CLIENT, target, "Flaky", request)
+        return told, [
+            len(world.seen(one, "call", "Flaky")) - was for one, was in zip(servers, before)
+        ]
+
+    told, calls = flaky(MIXED, number=1, count=1)
+    assert (told["code"], told["details"], sum(calls)) == (UNAVAILABLE, "not yet", 1), (told, calls)
+    told, calls = flaky(AGAIN, number=2, count=1)
+    assert told["code"] == OK and sorted(calls) == [1, 2], (told, calls)
+    told, calls = flaky(AGAIN, number=3, count=1000)
+    assert (told["code"], told["details"]) == (UNAVAILABLE, "not yet"), told
+    assert sum(calls) == 1 + RETRIES, calls
+    before = sum(len(world.seen(one, "call", "Fail")) for one in (world.api3, world.api4))
+    assert call(world, CLIENT, AGAIN, "Fail")["code"] == NOT_FOUND
+    after = sum(len(world.seen(one, "call", "Fail")) for one in (world.api3, world.api4))
+    assert after == before + 1, "a status that is not listed was tried again"
 
 
 @row

@@ -33,6 +33,7 @@ function mirror(call) {
   return trailers;
 }
 
+const flaky = {};
 let waiting = 0;
 let peak = 0;
 
@@ -51,6 +52,13 @@ const methods = {
     metadata.set('grpc-status-details-bin', Buffer.from(Array.from({ length: 256 }, (_, i) => i)));
     metadata.set('test-word', 'why');
     done({ code: grpc.status.NOT_FOUND, details: 'no such thing: 100 % ünïcode\n', metadata });
+  },
+  Flaky(call, done) {
+    begun(call, 'Flaky');
+    const { number, count } = call.request;
+    flaky[number] = (flaky[number] || 0) + 1;
+    if (flaky[number] > count) return done(null, { by: name });
+    return done({ code: grpc.status.UNAVAILABLE, details: 'not yet' });
   },
   Wait(call, done) {
     begun(call, 'Wait');

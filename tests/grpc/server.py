@@ -6,6 +6,7 @@ Prints the same JSON lines: {listening}, {call, deadline_ms, peer}, {cancelled},
 import asyncio
 import json
 import sys
+from collections import Counter
 from contextlib import contextmanager
 
 import grpc
@@ -41,6 +42,9 @@ class Echo(SERVICES.EchoServicer):
     waiting = 0
     peak = 0
 
+    def __init__(self):
+        self.flaky = Counter()
+
     async def Unary(self, request, context):
         with begun(context, "Unary"):
             own = [one for one in context.invocation_metadata() if one[0].startswith("test-")]
@@ -56,6 +60,13 @@ class Echo(SERVICES.EchoServicer):
             )
             details = "no such thing: 100 % ünïcode\n"
             await context.abort(grpc.StatusCode.NOT_FOUND, details)
+
+    async def Flaky(self, request, context):
+        with begun(context, "Flaky"):
+            self.flaky[request.number] += 1
+            if self.flaky[request.number] <= request.count:
+                await context.abort(grpc.StatusCode.UNAVAILABLE, "not yet")
+            return message()
 
     async def Wait(self, request, context):
         with begun(context, "Wait"):

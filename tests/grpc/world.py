@@ -16,6 +16,8 @@ DNS_NUMBER = 1
 PATIENCE = 30.0  # seconds for one case, on a busy machine too
 REQUEST_TIMEOUT = 2.0  # seconds, of both sidecars
 
+RETRIES = 3  # at most, where statuses are listed
+
 SHORT = "timeouts: { request: 2s }\n"
 SERVER = SHORT + CALLEE.replace(
     "access: [ { name: all, allow: [mesh] } ]",
@@ -47,6 +49,16 @@ services:
     ports: {{ 80: http }}
     endpoints: {{ addresses: ["10.88.0.13:8080", "10.88.0.14:8080"] }}
     {TLS}
+  again.default:
+    ports: {{ 80: http }}
+    endpoints: {{ addresses: ["10.88.0.13:8080", "10.88.0.14:8080"] }}
+    {TLS}
+    retries:
+      max: {RETRIES}
+      grpc_statuses: [aborted, unavailable]
+      backoff: {{ initial: 5ms }}
+      budget: 100%
+      budget_floor: 100
 backends:
   gone:
     endpoints: {{ dns: gone.default.svc.cluster.local, port: 8080 }}
@@ -54,6 +66,7 @@ backends:
 """
 ONE, AUTO, TWO = "one.default:80", "one.default:81", "two.default:80"
 PYTHON, PYTHON_AUTO, MIXED = "python.default:80", "python.default:81", "mixed.default:80"
+AGAIN = "again.default:80"  # the servers of MIXED
 
 
 class World:

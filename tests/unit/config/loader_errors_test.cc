@@ -227,6 +227,11 @@ MISTAKES(
             "workers: 99999999999999999999 is out of range: 1 to 64"},
     Mistake{"factor_below_one", "retries: { backoff: { factor: @@0.5 } }\n",
             "retries.backoff.factor: 0.5 is out of range: 1 to 10"},
+    Mistake{"grpc_status_that_is_none", "retries: { grpc_statuses: [unavailable, @@ok] }\n",
+            "retries.grpc_statuses[1]: expected one of cancelled, unknown, invalid_argument, "
+            "deadline_exceeded, not_found, already_exists, permission_denied, resource_exhausted, "
+            "failed_precondition, aborted, out_of_range, unimplemented, internal, unavailable, "
+            "data_loss, unauthenticated; found \"ok\""},
     Mistake{"status_that_is_a_success", "retries: { statuses: [503, @@200] }\n",
             "retries.statuses[1]: 200 is out of range: 400 to 599"},
     Mistake{"boolean_of_old", "tracing: { begin: @@yes }\n",

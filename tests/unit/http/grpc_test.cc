@@ -41,6 +41,21 @@ TEST(Grpc, reads_timeouts_with_every_unit) {
   }
 }
 
+TEST(Grpc, reads_the_status_of_a_head_that_is_all) {
+  const auto status = [](std::string_view text) {
+    ResponseHead head;
+    head.fields.push_back({"grpc-status", text, {}, field_id("grpc-status"), false});
+    return grpc_status(head);
+  };
+  EXPECT_EQ(status("0"), 0);
+  EXPECT_EQ(status("14"), 14);
+  EXPECT_EQ(status("16"), 16);
+  for (const auto* text : {"", "17", "256", "-1", "14 ", "unavailable"}) {
+    EXPECT_EQ(status(text), 2) << text;
+  }
+  EXPECT_FALSE(grpc_status(ResponseHead()));
+}
+
 TEST(Grpc, encodes_messages) {
   EXPECT_EQ(grpc_message("plain text"), "plain text");
   EXPECT_EQ(grpc_message("100% \n\xc3\xa9"), "100%25 %0A%C3%A9");

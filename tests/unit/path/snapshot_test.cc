@@ -117,6 +117,7 @@ TEST_F(SnapshotTest, a_route_finds_the_state_beside_it) {
   service.routes = {route("a", {"/a"}), route("b", {"/b"})};
   service.routes[1].retries.max = 5;
   service.routes[1].retries.statuses = {503};
+  service.routes[1].retries.grpc_statuses = {GrpcStatus::unavailable};
   service.routes[1].retries.non_idempotent = true;
   const auto snapshot = build();
   const auto& shop = snapshot->services[kShop];
@@ -126,6 +127,7 @@ TEST_F(SnapshotTest, a_route_finds_the_state_beside_it) {
   const auto& rules = shop.state_of(shop.table.routes()[1]).retry;
   EXPECT_EQ(rules.max, 5U);
   EXPECT_EQ(rules.statuses, std::vector<std::uint16_t>{503});
+  EXPECT_EQ(rules.grpc_statuses, std::vector{GrpcStatus::unavailable});
   EXPECT_TRUE(rules.non_idempotent);
   EXPECT_FALSE(shop.state_of(shop.table.routes()[0]).retry.non_idempotent);
 }

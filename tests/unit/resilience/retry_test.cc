@@ -121,6 +121,37 @@ TEST(DecideRetry, a_listed_status_repeats_only_what_may_be_repeated) {
   EXPECT_EQ(decide_retry(rules, facts, false), RetryVerdict::no_max);
 }
 
+TEST(DecideRetry, a_listed_grpc_status_repeats_a_call_whatever_its_method) {
+  RetryRules rules;
+  AttemptFacts facts;
+  facts.method = Method::post;
+  facts.request_written = true;
+  facts.status = 200;
+  facts.grpc_status = GrpcStatus::unavailable;
+  EXPECT_EQ(decide_retry(rules, facts, false), RetryVerdict::no_success);
+  rules.grpc_statuses = {GrpcStatus::aborted, GrpcStatus::unavailable};
+  EXPECT_EQ(decide_retry(rules, facts, false), RetryVerdict::retry);
+  EXPECT_EQ(decide_retry(rules, facts, true), RetryVerdict::no_success) << "the hop before the app";
+  facts.grpc_status = GrpcStatus::not_found;
+  EXPECT_EQ(decide_retry(rules, facts, false), RetryVerdict::no_success);
+  facts.grpc_status.reset();  // The answer goes on.
+  EXPECT_EQ(decide_retry(rules, facts, false), RetryVerdict::no_success);
+}
+
+TEST(DecideRetry, a_listed_grpc_status_counts_where_we_would_give_it_ourselves) {
+  RetryRules rules;
+  auto facts = failed(Method::post, kReset);
+  facts.grpc_status = GrpcStatus::unavailable;
+  EXPECT_EQ(decide_retry(rules, facts, false), RetryVerdict::no_not_idempotent);
+  rules.grpc_statuses = {GrpcStatus::unavailable};
+  EXPECT_EQ(decide_retry(rules, facts, false), RetryVerdict::retry);
+  facts.error = kMalformed;
+  EXPECT_EQ(decide_retry(rules, facts, false), RetryVerdict::no_never);
+  facts.error = kReset;
+  facts.body_replayable = false;
+  EXPECT_EQ(decide_retry(rules, facts, false), RetryVerdict::no_body_gone);
+}
+
 TEST(DecideRetry, a_stale_pooled_connection_is_replaced_at_once_outside_max) {
   RetryRules rules;
   rules.max = 0;

@@ -104,6 +104,16 @@ TEST(EffectiveTest, retries_are_merged_key_by_key) {
   EXPECT_EQ(out.statuses, (std::vector<std::uint16_t>{502, 503}));
 }
 
+TEST(EffectiveTest, grpc_statuses_replace_inherited_ones) {
+  RetrySettings route;
+  RetrySettings service;
+  EXPECT_TRUE(effective_retry({&route, &service}).grpc_statuses.empty());
+  service.grpc_statuses = {GrpcStatus::unavailable};
+  EXPECT_EQ(effective_retry({&route, &service}).grpc_statuses, service.grpc_statuses);
+  route.grpc_statuses = {GrpcStatus::aborted};
+  EXPECT_EQ(effective_retry({&route, &service}).grpc_statuses, route.grpc_statuses);
+}
+
 TEST(EffectiveTest, statuses_replace_inherited_ones_and_are_found) {
   RetrySettings route;
   RetrySettings service;
