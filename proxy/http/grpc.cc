@@ -2,11 +2,26 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/ascii.h"
 
 namespace epaulet::http {
+namespace {
+
+constexpr std::string_view kStatus = "grpc-status";
+
+std::uint8_t status_in(std::string_view text) {
+  constexpr std::uint8_t kUnknown = 2;
+  constexpr std::uint8_t kLast = 16;
+  std::uint8_t status = 0;
+  const auto* const end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, status);
+  return read.ec == std::errc{} && read.ptr == end && status <= kLast ? status : kUnknown;
+}
+
+}  // namespace
 
 bool is_grpc(const Head& head) {
   constexpr std::string_view kType = "application/grpc";
@@ -59,14 +74,21 @@ std::optional<std::chrono::nanoseconds> grpc_timeout(const RequestHead& head) {
 }
 
 std::optional<std::uint8_t> grpc_status(const ResponseHead& head) {
-  constexpr std::uint8_t kUnknown = 2;
-  constexpr std::uint8_t kLast = 16;
-  const Field* const field = head.find("grpc-status");
+  const Field* const field = head.find(kStatus);
   if (field == nullptr) return std::nullopt;
-  std::uint8_t status = 0;
-  const auto* const end = field->value.data() + field->value.size();
-  const auto read = std::from_chars(field->value.data(), end, status);
-  return read.ec == std::errc{} && read.ptr == end && status <= kLast ? status : kUnknown;
+  return status_in(field->value);
+}
+
+std::optional<std::uint8_t> grpc_status(std::string_view trailers) {
+  while (!trailers.empty()) {
+    const auto line = trailers.substr(0, trailers.find("\r\n"));
+    trailers.remove_prefix(std::min(line.size() + 2, trailers.size()));
+    const auto colon = line.find(':');
+    if (colon == std::string_view::npos || !equals_ignore_case(line.substr(0, colon), kStatus))
+      continue;
+    return status_in(trim(line.substr(colon + 1)));
+  }
+  return std::nullopt;
 }
 
 std::string grpc_message(std::string_view text) {

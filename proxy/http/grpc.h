@@ -22,6 +22,8 @@ namespace epaulet::http {
 /// `grpc-status` in a response's head: how a call has ended that gave no message ("Trailers-Only").
 /// Nothing if the answer goes on; 2 (unknown) if it is none of those that there are.
 [[nodiscard]] std::optional<std::uint8_t> grpc_status(const ResponseHead& head);
+/// The same in trailers, lines with CRLF.
+[[nodiscard]] std::optional<std::uint8_t> grpc_status(std::string_view trailers);
 
 /// A `grpc-message`: everything but printable ASCII, and the percent sign, percent-encoded.
 [[nodiscard]] std::string grpc_message(std::string_view text);

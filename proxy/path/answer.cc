@@ -50,6 +50,7 @@ Task<Result<void>> answer_grpc(Exchange& exchange, const Error& error, std::stri
   head.added.add("content-type", "application/grpc");
   head.added.append(grpc_trailers(exchange, error));
   head.added.append(lines);
+  exchange.record.grpc_status = describe(error.code).grpc_status;
   exchange.server.begin_response(exchange.request, head, true);
   const http::Chunk end({}, true);
   co_return co_await exchange.server.writer().push(end, *exchange.scope);

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "base/ascii.h"
+#include "base/error_table.h"
 #include "http/grpc.h"
 #include "http/hop_by_hop.h"
 #include "path/proxy_status.h"
@@ -236,6 +237,7 @@ Task<Error> Attempt::deliver() {
     exchange_.scope->clear_deadline();
   exchange_.committed = true;
   exchange_.record.status = response.status;
+  if (exchange_.is_grpc()) exchange_.record.grpc_status = http::grpc_status(response);
   co_return co_await copy_body();
 }
 
@@ -254,6 +256,8 @@ Task<Error> Attempt::copy_body() {
       co_return why;
     }
     idle_.touch();
+    if (!chunk->trailers.empty() && exchange_.is_grpc())
+      exchange_.record.grpc_status = http::grpc_status(chunk->trailers);
     const auto sent = co_await writer.push(*chunk, scope_);
     if (!sent) co_return reason(sent.error());
     idle_.touch();
@@ -274,6 +278,7 @@ Task<void> Attempt::break_off(Error why) {
                          {ErrorCode::idle_timeout, Side::downstream, Stage::send});
     const std::string trailers = grpc_trailers(exchange_, why);
     const http::Chunk end({}, true, trailers);
+    exchange_.record.grpc_status = describe(why.code).grpc_status;
     const auto told = co_await writer.push(end, telling);
     if (told) co_return;
   }

@@ -49,6 +49,7 @@ void write_line(const ExchangeRecord& record, WallTime time, JsonLine& line) {
   line.text("direction", name_of(record.direction)).text("service", text_of(record.service));
   line.text_if("route", text_of(record.route)).text_if("backend", text_of(record.backend));
   line.text("method", method_of(record)).number("status", record.status);
+  if (record.grpc_status) line.number("grpc_status", *record.grpc_status);
   line.text("outcome", outcome_name(record.error.code));
   line.text("flag", describe(record.error.code).flag);
   line.number("duration_us", microseconds(record.end - record.start));

@@ -73,6 +73,7 @@ object to_json(const KeptExchange& kept) {
   add_text(out, "backend", record.backend);
   out["method"] = valid_utf8(method_of(record));
   out["status"] = record.status;
+  if (record.grpc_status) out["grpc_status"] = *record.grpc_status;
   out["slow"] = kept.slow;
   out["duration_us"] = microseconds(record.end - record.start);
   add_outcome(out, record.error, summary_of(record, kept.slow), remedy_of(record));

@@ -184,9 +184,15 @@ bool is_refusal(const ExchangeRecord& record) {
   return false;
 }
 
+/// What the caller got, as it understands it.
+std::string answer_of(const ExchangeRecord& record) {
+  if (record.grpc_status) return fmt::format("gRPC status {}", *record.grpc_status);
+  return fmt::format("{}", record.status);
+}
+
 std::string upstream_sentence(const ExchangeRecord& record, std::string_view what) {
   std::string text = fmt::format("{} got {} for {} from {}", hop(record.direction, record.service),
-                                 record.status, what, target_of(record));
+                                 answer_of(record), what, target_of(record));
   if (const StringId reason = upstream_reason(record.trace)) {
     text += fmt::format(", whose sidecar says: {}", text_of(reason));
   }
@@ -227,7 +233,7 @@ std::string summary_of(const ExchangeRecord& record, bool slow) {
                        cause);
   }
   return fmt::format("{} {} {} with {}{}: {}", at, is_refusal(record) ? "refused" : "answered",
-                     what, record.status, route, cause);
+                     what, answer_of(record), route, cause);
 }
 
 std::string summary_of(const ConnectionRecord& record) {

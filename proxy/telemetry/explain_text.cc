@@ -41,6 +41,8 @@ std::string member(const object& record, std::string_view name) {
 
 /// How it ended, short: a status with its outcome, or the outcome alone.
 std::string ending_of(const object& record) {
+  if (const std::string grpc = member(record, "grpc_status"); !grpc.empty())
+    return fmt::format("gRPC {} {}", grpc, member(record, "outcome"));
   const std::string status = member(record, "status");
   const std::string outcome = member(record, "outcome");
   if (status.empty() || status == "0") return outcome;

@@ -22,7 +22,11 @@ prometheus::ClientMetric& MetricFamilies::metric(std::string_view family, std::s
   if (is_new_metric) {
     auto& made = in.family.metric.emplace_back();
     std::size_t i = 0;
-    for (const auto& [name, value] : labels) made.label.push_back({std::string(name), values[i++]});
+    for (const auto& [name, value] : labels) {
+      // To Prometheus an empty value and no label are the same.
+      if (!value.empty()) made.label.push_back({std::string(name), values[i]});
+      ++i;
+    }
   }
   return in.family.metric[place->second];
 }

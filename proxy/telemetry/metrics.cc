@@ -49,15 +49,18 @@ void add_counters(MetricFamilies& out, const WorkerMetrics& metrics) {
 
 void add_requests(MetricFamilies& out, const WorkerMetrics& metrics) {
   metrics.requests().for_each([&](const RequestKey& key, const Cell& cell) {
-    out.counter("epaulet_requests_total",
-                "Exchanges, by the class of the status sent and how they ended",
-                {{"direction", name_of(key.direction)},
-                 {"service", text_of(key.service)},
-                 {"route", text_of(key.route)},
-                 {"status", status_class(static_cast<std::uint16_t>(key.status_class * 100))},
-                 {"outcome", outcome_name(key.outcome)},
-                 {"tls", name_of(key.mesh_tls)}},
-                as_double(cell.value()));
+    out.counter(
+        "epaulet_requests_total",
+        "Exchanges, by the class of the status sent and how they ended; gRPC calls by their "
+        "own status, too",
+        {{"direction", name_of(key.direction)},
+         {"service", text_of(key.service)},
+         {"route", text_of(key.route)},
+         {"status", status_class(static_cast<std::uint16_t>(key.status_class * 100))},
+         {"grpc_status", grpc_status_text(key.grpc_status)},
+         {"outcome", outcome_name(key.outcome)},
+         {"tls", name_of(key.mesh_tls)}},
+        as_double(cell.value()));
   });
 }
 

@@ -34,6 +34,13 @@ namespace epaulet::telemetry {
   return kClasses[status / 100 % 10];
 }
 
+/// "14"; empty if the exchange was no gRPC call, or none was sent.
+[[nodiscard]] inline std::string_view grpc_status_text(std::optional<std::uint8_t> status) {
+  static constexpr std::array<std::string_view, 17> kNumbers{
+      "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16"};
+  return status && *status < kNumbers.size() ? kNumbers[*status] : "";
+}
+
 /// Until the response was complete; for an upgrade, until it was agreed: the tunnel behind it has
 /// no length that means anything for a route.
 [[nodiscard]] inline std::chrono::nanoseconds duration_of(const ExchangeRecord& record) {
@@ -45,7 +52,8 @@ namespace epaulet::telemetry {
 [[nodiscard]] StringId upstream_reason(const Trace& trace);
 
 /// We failed, or the service did: an answer of 500 and above, or one that the next sidecar
-/// explains.
+/// explains; a gRPC status that says the same of the service (unknown, deadline_exceeded,
+/// unimplemented, internal, unavailable, data_loss).
 [[nodiscard]] bool has_failed(const ExchangeRecord& record);
 
 }  // namespace epaulet::telemetry

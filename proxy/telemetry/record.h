@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "base/address.h"
@@ -41,9 +42,10 @@ struct ExchangeRecord {
   StringId endpoint = 0;
   SocketAddress upstream;  ///< The last attempt's endpoint, where `endpoint` is 0; port 0: none.
   SocketAddress downstream;
-  std::uint16_t status = 0;     ///< Sent to the caller; 0: none was sent.
-  bool status_is_ours = false;  ///< We answered, not the upstream.
-  bool mesh_tls = false;        ///< Inbound: the caller used mesh TLS. Outbound: the endpoint did.
+  std::uint16_t status = 0;                 ///< Sent to the caller; 0: none was sent.
+  std::optional<std::uint8_t> grpc_status;  ///< Of a gRPC call, sent to the caller.
+  bool status_is_ours = false;              ///< We answered, not the upstream.
+  bool mesh_tls = false;  ///< Inbound: the caller used mesh TLS. Outbound: the endpoint did.
   std::array<char, 12> method{};  ///< Zero-terminated, cut.
   Error error;                    ///< What it ended with; code none if it succeeded.
   std::uint8_t attempts = 0;

@@ -42,7 +42,8 @@ ConnectionKey connection_overflow() {
 std::uint64_t RequestKey::hash() const {
   const std::uint64_t small =
       std::uint64_t{static_cast<std::uint16_t>(outcome)} << 16 | std::uint64_t{status_class} << 8 |
-      std::uint64_t{direction == Direction::outbound} << 1 | std::uint64_t{mesh_tls};
+      std::uint64_t{direction == Direction::outbound} << 1 | std::uint64_t{mesh_tls} |
+      std::uint64_t{grpc_status.value_or(0xff)} << 32;
   return mix(mix(pair(service, route)) + small);
 }
 
@@ -69,6 +70,7 @@ bool WorkerMetrics::observe(const ExchangeRecord& record) {
   key.route = record.route;
   key.outcome = record.error.code;
   key.status_class = static_cast<std::uint8_t>(record.status / 100 % 10);
+  key.grpc_status = record.grpc_status;
   key.direction = record.direction;
   key.mesh_tls = record.mesh_tls;
   requests_.find_or_add(key).add();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 
 #include "base/limits.h"
 #include "telemetry/cell_table.h"
@@ -17,6 +18,7 @@ struct RequestKey {
   StringId route = 0;
   ErrorCode outcome = ErrorCode::none;
   std::uint8_t status_class = 0;  ///< Hundreds.
+  std::optional<std::uint8_t> grpc_status;
   Direction direction = Direction::inbound;
   bool mesh_tls = false;
 

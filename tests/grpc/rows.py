@@ -142,6 +142,27 @@ def refusals(world: World) -> None:
 
 
 @row
+def told_apart(world: World) -> None:
+    """both sidecars count calls by their gRPC status: in a head, in trailers, of our own making"""
+
+    def counts() -> list[list[float]]:
+        return [
+            [one.counter("epaulet_requests_total", grpc_status=str(code)) for code in codes]
+            for one in (world.api, world.api2)
+        ]
+
+    codes = (OK, NOT_FOUND, PERMISSION_DENIED, UNAVAILABLE)
+    before = counts()
+    for method in ("Unary", "Fail", "Secret", "Gone"):
+        world.call(method)
+    world.play("list", request={"count": 3})
+    gained = [[now - was for now, was in zip(*pair)] for pair in zip(counts(), before)]
+    assert gained == [[2, 1, 1, 1], [2, 1, 1, 0]], gained
+    for one, code in ((world.api, UNAVAILABLE), (world.api2, PERMISSION_DENIED)):
+        assert one.logged(kind="exchange", grpc_status=code), f"{code} is not in the log"
+
+
+@row
 def balancing(world: World) -> None:
     """calls of one channel go to both servers, half each, over one connection of the client"""
     before = world.api.counter("epaulet_connections_total", direction="outbound")

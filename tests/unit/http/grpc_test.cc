@@ -56,6 +56,16 @@ TEST(Grpc, reads_the_status_of_a_head_that_is_all) {
   EXPECT_FALSE(grpc_status(ResponseHead()));
 }
 
+TEST(Grpc, reads_the_status_of_trailers) {
+  EXPECT_EQ(grpc_status("grpc-message: no\r\ngrpc-status: 5\r\n"), 5);
+  EXPECT_EQ(grpc_status("Grpc-Status:0\r\nx: y\r\n"), 0);
+  EXPECT_EQ(grpc_status("grpc-status: x\r\n"), 2);
+  EXPECT_EQ(grpc_status("grpc-status: 5"), 5);
+  for (const auto* text : {"", "\r\n", "x-grpc-status: 5\r\n", "grpc-status\r\n"}) {
+    EXPECT_FALSE(grpc_status(std::string_view(text))) << text;
+  }
+}
+
 TEST(Grpc, encodes_messages) {
   EXPECT_EQ(grpc_message("plain text"), "plain text");
   EXPECT_EQ(grpc_message("100% \n\xc3\xa9"), "100%25 %0A%C3%A9");

@@ -6,6 +6,7 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "records.h"
 #include "telemetry/outcome.h"
@@ -90,6 +91,24 @@ TEST_F(MetricsTest, adds_up_what_the_workers_counted) {
             1);
   EXPECT_EQ(found.value("epaulet_connections_total{direction=\"inbound\"}"), 5);
   EXPECT_EQ(found.value("epaulet_connections_active{direction=\"inbound\"}"), 2);
+}
+
+TEST_F(MetricsTest, tells_grpc_calls_by_their_status) {
+  auto call = exchange();
+  for (const auto status : std::vector<std::uint8_t>{0, 14, 14}) {
+    call.grpc_status = status;
+    a.report(call, kWall);
+  }
+  a.report(exchange(), kWall);
+  const auto found = page();
+  const std::string labels =
+      "direction=\"inbound\",service=\"api2.default\",route=\"internal\",status=\"2xx\",";
+  const auto count = [&](const std::string& more) {
+    return found.value("epaulet_requests_total{" + labels + more + "outcome=\"ok\",tls=\"false\"}");
+  };
+  EXPECT_EQ(count("grpc_status=\"0\","), 1);
+  EXPECT_EQ(count("grpc_status=\"14\","), 2);
+  EXPECT_EQ(count(""), 1);
 }
 
 TEST_F(MetricsTest, has_a_histogram_of_durations) {

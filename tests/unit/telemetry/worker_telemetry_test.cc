@@ -100,6 +100,23 @@ TEST_F(WorkerTelemetryTest, logs_an_exchange_with_everything_that_may_be_known_o
   EXPECT_EQ(all[0], expected.as_object());
 }
 
+TEST_F(WorkerTelemetryTest, a_grpc_call_is_judged_by_its_own_status) {
+  auto call = exchange(Direction::outbound);
+  for (const auto status : std::vector<std::uint8_t>{0, 5, 14}) {
+    call.grpc_status = status;
+    shard.report(call, kWall);
+  }
+  const auto all = lines();
+  ASSERT_EQ(all.size(), 3u);
+  EXPECT_EQ(all[0].at("grpc_status").as_int64(), 0);
+  EXPECT_EQ(all[1].at("level").as_string(), "info") << "not found: the caller asked for it";
+  EXPECT_EQ(all[2].at("grpc_status").as_int64(), 14);
+  EXPECT_EQ(all[2].at("level").as_string(), "warning");
+  EXPECT_NE(all[2].at("summary").as_string().find("got gRPC status 14 for GET"), std::string::npos)
+      << all[2].at("summary");
+  EXPECT_EQ(kept_exchanges(), 1u);
+}
+
 TEST_F(WorkerTelemetryTest, logs_a_refusal_with_its_rule_and_reason) {
   shard.report(refused(ErrorCode::unauthenticated, 401), kWall);
   const auto all = lines();
