@@ -79,6 +79,11 @@ constexpr Key kUpstreamTlsKeys[] = {
     key<&UpstreamTlsSettings::identities>("identities", kIdentities, "",
                                           "SPIFFE IDs that the endpoints may have; needed for "
                                           "mesh."),
+    key<&UpstreamTlsSettings::wrap_tls>("wrap_tls", types::kBoolean, "true",
+                                        "Whether TLS that the app begins travels inside the "
+                                        "mesh's; false: as it is, to a permissive port, whose "
+                                        "rules see an anonymous caller. Ports that are tcp are not "
+                                        "looked into: theirs is always wrapped."),
 };
 
 constexpr std::string_view kIdentitiesRemedy =
@@ -94,6 +99,9 @@ void close_upstream_tls(void* object, Context& context) {
     context.complain("identities", "identities are not checked with mode none",
                      "remove them, or write mode: mesh");
   }
+  if (tls.mode == UpstreamTls::none && !tls.wrap_tls) {
+    context.complain("wrap_tls", "nothing is wrapped with mode none", "remove it");
+  }
 }
 constexpr Object kUpstreamTlsObject{"upstream_tls", "How a backend is secured.", kUpstreamTlsKeys,
                                     origin_of<UpstreamTlsSettings>, close_upstream_tls};
@@ -108,6 +116,10 @@ void check_backend(const BackendSettings& backend, Context& context) {
   }
   if (backend.endpoints.tunnel != 0 && backend.tls.mode == UpstreamTls::none) {
     context.complain("tls", "tunnel needs tls mode mesh", "remove tunnel from endpoints");
+  }
+  if (backend.endpoints.tunnel != 0 && !backend.tls.wrap_tls) {
+    context.complain("tls", "port 15008 takes mesh TLS alone, so wrap_tls: false has no way there",
+                     "remove wrap_tls, or tunnel from endpoints");
   }
 }
 
@@ -167,7 +179,9 @@ constexpr Key kRouteKeys[] = {
                                "Paths; absent: any. A * segment stands for any one segment, ** at "
                                "the end for any rest."),
     key<&RouteSettings::methods>("methods", kMethods, "", "Methods; absent: any."),
-    key<&RouteSettings::hosts>("hosts", kHostPatterns, "", "Hosts, without port; absent: any."),
+    key<&RouteSettings::hosts>("hosts", kHostPatterns, "",
+                               "Hosts, without port; absent: any. A route with no other "
+                               "condition also takes TLS of the app that names one (SNI)."),
     key<&RouteSettings::headers>("headers", kHeaderMatches, "",
                                  "Headers that a request must have, all of them."),
     key<&RouteSettings::timeouts>("timeouts", kServiceTimeouts, "",
@@ -247,6 +261,12 @@ void close_service(void* object, Context& context) {
   }
   if (!context.has("default_backend") || !service.default_backend.empty()) {
     check_backends_of(service, context);
+  }
+  if (only_tcp(service) && context.has("tls") &&
+      !inline_backend(object, context.draft()).tls.wrap_tls) {
+    context.complain(
+        "tls", "every port of the service is tcp, whose TLS is not looked for and always wrapped",
+        "remove wrap_tls, or write auto for the port");
   }
   if (only_tcp(service) && !service.routes.empty()) {
     context.complain("routes", "routes look into HTTP, but every port of the service is tcp",

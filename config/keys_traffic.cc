@@ -31,8 +31,8 @@ constexpr std::string_view kAttemptDoc =
     "Time of one attempt until its response head; absent: what remains of request.";
 constexpr std::string_view kConnectDoc = "Time to dial and shake hands with an endpoint.";
 constexpr std::string_view kIdleDoc =
-    "Time in which nothing moved on an exchange or tunnel; TCP keepalive answers count as movement "
-    "for tunnels.";
+    "Time in which nothing moved on an exchange. Tunnels have no such limit: TCP keepalive finds "
+    "dead peers.";
 
 constexpr Key kTimeoutKeys[] = {
     key<&TimeoutSettings::request>("request", kTimeoutOrNone, "15s", kRequestDoc),
@@ -43,8 +43,9 @@ constexpr Key kTimeoutKeys[] = {
                                 "Time for a caller to send its request head."),
     key<&TimeoutSettings::keep_alive>("keep_alive", kTimeout, "1m",
                                       "Time between two requests on a caller's connection."),
-    key<&TimeoutSettings::detect>("detect", kTimeout, "10s",
-                                  "Time for a caller's first bytes on a strict inbound port."),
+    key<&TimeoutSettings::detect>(
+        "detect", kTimeout, "10s",
+        "Time for a caller's first bytes, where they decide what is done."),
 };
 constexpr Key kServiceTimeoutKeys[] = {
     key<&TimeoutSettings::request>("request", kTimeoutOrNone, "", kRequestDoc),

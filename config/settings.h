@@ -152,12 +152,12 @@ struct TimeoutSettings {
   std::optional<Duration>
       attempt;  ///< One attempt until its response head. Default: what remains of request.
   std::optional<Duration> connect;  ///< Dial and TLS handshake. Default 1 s.
-  std::optional<Duration> idle;     ///< Nothing moved on an exchange or tunnel; keepalive answers
-                                    ///< count for tunnels. Default 5 min.
+  std::optional<Duration> idle;     ///< Nothing moved on an exchange. Not of tunnels, whose dead
+                                    ///< peers TCP keepalive finds. Default 5 min.
   std::optional<Duration> head;     ///< Downstream request head. Default 10 s.
   std::optional<Duration>
       keep_alive;                  ///< Idle downstream connection between requests. Default 60 s.
-  std::optional<Duration> detect;  ///< First bytes on a strict inbound port. Default 10 s.
+  std::optional<Duration> detect;  ///< A caller's first bytes. Default 10 s.
 };
 
 struct BackoffSettings {
@@ -212,7 +212,8 @@ struct UpstreamTlsSettings {
   Origin origin;
   UpstreamTls mode = UpstreamTls::mesh;
   std::vector<std::string>
-      identities;  ///< Accepted SPIFFE IDs of the endpoints; required for `mesh`.
+      identities;        ///< Accepted SPIFFE IDs of the endpoints; required for `mesh`.
+  bool wrap_tls = true;  ///< `mesh`: TLS that the app begins travels inside the mesh's.
 };
 
 /// Exactly one of `addresses` and `dns`.

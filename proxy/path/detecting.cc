@@ -74,6 +74,15 @@ Task<Result<void>> hear(Loop& loop, StreamReader& client, RawUpstream& server, S
   co_return co_await either.wait(scope);
 }
 
+/// By a FIN without TLS's own word for it, too, or by a reset: a sidecar that dialled early for a
+/// caller who then spoke something else closes like that. Nothing is cut short.
+bool has_left(const StreamReader& client) {
+  if (!client.failed()) return client.at_end();
+  const auto code = client.failed()->code;
+  return code == ErrorCode::tls_truncated || code == ErrorCode::upstream_reset ||
+         code == ErrorCode::downstream_reset;
+}
+
 enum class ServerSaid : std::uint8_t { nothing, opaque, http, gone };
 
 ServerSaid server_said(const StreamReader& server) {
@@ -108,12 +117,10 @@ Task<Result<Detected>> find_protocol(Connection& connection, EarlyDial* early) {
       found.protocol = spoken(verdict);
       co_return found;
     }
+    if (client.buffered().empty() && has_left(client))
+      co_return Error(ErrorCode::end_of_stream, Side::downstream, Stage::detect);
     if (client.failed()) co_return *client.failed();
-    if (client.at_end()) {
-      if (client.buffered().empty())
-        co_return Error(ErrorCode::end_of_stream, Side::downstream, Stage::detect);
-      co_return found;  // A few bytes and a FIN: nothing that we know.
-    }
+    if (client.at_end()) co_return found;  // A few bytes and a FIN: nothing that we know.
     if (found.upstream) {
       // An idle server-first connection may take its time: only the caller's own bytes are awaited
       // with a limit.
@@ -122,7 +129,7 @@ Task<Result<Detected>> find_protocol(Connection& connection, EarlyDial* early) {
       if (server.at_end() || server.failed()) {
         // It has spoken and left, and the caller has begun: only the caller can say more.
         const auto filled = co_await client.fill(limit);
-        if (!filled) co_return filled.error();
+        if (!filled && !client.failed()) co_return filled.error();
         continue;
       }
       const auto heard = co_await hear(connection.worker.loop, client, *found.upstream, limit);
@@ -142,8 +149,8 @@ Task<Result<Detected>> find_protocol(Connection& connection, EarlyDial* early) {
     }
     if (early != nullptr && client.buffered().empty()) {
       const auto speaks = co_await caller_speaks(connection);
-      if (!speaks) co_return speaks.error();
-      if (*speaks) continue;
+      if (!speaks && !client.failed()) co_return speaks.error();
+      if (!speaks || *speaks) continue;
       connection.worker.telemetry.count(telemetry::Counter::speculative_dials);
       auto dialled = co_await std::exchange(early, nullptr)->dial();
       if (dialled) {
@@ -155,8 +162,27 @@ Task<Result<Detected>> find_protocol(Connection& connection, EarlyDial* early) {
       continue;
     }
     const auto filled = co_await client.fill(waiting);
-    if (!filled)
+    if (!filled && !client.failed())
       co_return filled.error().code == ErrorCode::detect_timeout ? give_up : filled.error();
+  }
+}
+
+Task<Result<detect::ClientHello>> read_hello(Connection& connection) {
+  Scope waiting(connection.scope);
+  waiting.set_deadline(connection.now() + connection.snapshot().inbound_timeouts.detect,
+                       {ErrorCode::detect_timeout, Side::downstream, Stage::detect});
+  StreamReader& reader = connection.reader();
+  detect::ClientHello hello;
+  for (;;) {
+    const auto verdict = detect::parse_client_hello(reader.buffered(), hello);
+    if (verdict == detect::HelloVerdict::complete) co_return hello;
+    if (verdict == detect::HelloVerdict::malformed) {
+      co_return Error(ErrorCode::tls_protocol_error, Side::downstream, Stage::tls);
+    }
+    reader.reserve(2 * limits::kClientHelloBytesMax);
+    const auto filled = co_await reader.fill(waiting);
+    if (!filled) co_return filled.error();
+    if (*filled == 0) co_return Error(ErrorCode::tls_truncated, Side::downstream, Stage::tls);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 
+#include "detect/client_hello.h"
 #include "path/connection.h"
 
 namespace epaulet::path {
@@ -57,5 +58,9 @@ struct Detected {
 /// server bytes that begin an HTTP response never make it opaque. Errors: end_of_stream if the
 /// caller left, detect_timeout, the early dial's.
 Task<Result<Detected>> find_protocol(Connection& connection, EarlyDial* early);
+
+/// The whole ClientHello that the caller's first bytes begin; it stays buffered. Errors:
+/// tls_protocol_error, tls_truncated, detect_timeout, the connection's.
+Task<Result<detect::ClientHello>> read_hello(Connection& connection);
 
 }  // namespace epaulet::path

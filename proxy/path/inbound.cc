@@ -131,6 +131,9 @@ Task<void> serve_inbound(Connection& connection) {
     co_await serve_http2(connection);
     co_return;
   }
+  if (detected->protocol == Spoken::tls) {
+    connection.worker.telemetry.count(telemetry::Counter::app_tls_inbound);
+  }
   const auto admitted = admit_opaque(connection, has_l7_rules);
   if (!admitted) {
     co_await refuse_connection(connection, admitted.error());

@@ -34,9 +34,10 @@ const EffectiveTimeouts& default_timeouts(const Snapshot& snapshot) {
   return snapshot.inbound_timeouts;
 }
 
-/// Where bytes that nobody understands go: the first route without conditions, or the endpoint that
-/// was dialled.
-Result<Hop> opaque_hop(Connection& connection, const Destination& destination) {
+/// Where bytes that nobody understands go: the endpoint that was dialled, or where the first route
+/// leads that asks for no more than a server's name, which TLS of the app may give.
+Result<Hop> opaque_hop(Connection& connection, const Destination& destination,
+                       std::string_view server_name) {
   View& view = *connection.view;
   TriedEndpoints tried;
   if (destination.kind == Destination::Kind::endpoint) {
@@ -47,7 +48,7 @@ Result<Hop> opaque_hop(Connection& connection, const Destination& destination) {
     return hop;
   }
   const ServiceState& service = view.snapshot().services[destination.service];
-  const Route* route = service.table.opaque();
+  const Route* route = service.table.opaque(server_name);
   if (route == nullptr) return Error(ErrorCode::no_route, Side::self, Stage::route);
   const auto& target = route->pick(connection.worker.loop.random().next());
   connection.trace(Stage::route, Event::routed, service.state_of(*route).name,
@@ -58,14 +59,16 @@ Result<Hop> opaque_hop(Connection& connection, const Destination& destination) {
 }
 
 Task<Result<RawUpstream>> dial_opaque(Connection& connection, Destination destination,
-                                      detect::MeshProtocol protocol) {
-  auto hop = opaque_hop(connection, destination);
+                                      detect::MeshProtocol protocol, std::string server_name) {
+  auto hop = opaque_hop(connection, destination, server_name);
   if (!hop) co_return hop.error();
+  const auto& backend = *connection.snapshot().backends[hop->backend].settings;
+  hop->unwrapped = connection.app_tls && !backend.tls.wrap_tls;
   connection.record.endpoint = hop->endpoint_id;
   Duration connect = default_timeouts(connection.snapshot()).connect;
   if (destination.service != Destination::kNone) {
     const auto& table = connection.snapshot().services[destination.service].table;
-    if (const Route* route = table.opaque()) connect = route->timeouts().connect;
+    if (const Route* route = table.opaque(server_name)) connect = route->timeouts().connect;
   }
   co_return co_await dial_raw(connection, *connection.view, *hop, protocol, connect);
 }
@@ -75,7 +78,7 @@ class ServiceDial final : public EarlyDial {
   ServiceDial(Connection& connection, const Destination& destination)
       : connection_(connection), destination_(destination) {}
   Task<Result<RawUpstream>> dial() override {
-    return dial_opaque(connection_, destination_, detect::MeshProtocol::any);
+    return dial_opaque(connection_, destination_, detect::MeshProtocol::any, {});
   }
 
  private:
@@ -130,6 +133,25 @@ detect::MeshProtocol protocol_for(Spoken spoken, PortProtocol declared) {
   return detect::MeshProtocol::any;  // It looks itself, so that its rules hold.
 }
 
+/// The name in the caller's ClientHello, if a route may look at it. Bytes that only begin like one
+/// have none.
+Task<std::string> server_name_for(Connection& connection, const Destination& destination) {
+  std::string name;
+  if (destination.kind == Destination::Kind::endpoint) co_return name;
+  const auto& table = connection.snapshot().services[destination.service].table;
+  if (!table.looks_at_server_names()) co_return name;
+  auto hello = co_await read_hello(connection);
+  if (hello) name = std::move(hello->server_name);
+  co_return name;
+}
+
+/// Whether TLS of the app may use what was dialled before it was known to be that.
+bool suits_app_tls(const Connection& connection, const RawUpstream& early,
+                   std::string_view server_name) {
+  const auto& backend = *connection.snapshot().backends[early.backend].settings;
+  return server_name.empty() && backend.tls.wrap_tls;
+}
+
 Task<void> serve_service(Connection& connection, Destination destination) {
   Detected detected;
   if (destination.protocol != PortProtocol::tcp) {
@@ -161,9 +183,19 @@ Task<void> serve_service(Connection& connection, Destination destination) {
         connection, Error(ErrorCode::protocol_unexpected, Side::downstream, Stage::detect));
     co_return;
   }
+  std::string server_name;
+  if (detected.protocol == Spoken::tls) {
+    connection.app_tls = true;
+    connection.worker.telemetry.count(telemetry::Counter::app_tls_outbound);
+    server_name = co_await server_name_for(connection, destination);
+    if (detected.upstream && !suits_app_tls(connection, *detected.upstream, server_name)) {
+      detected.upstream.reset();
+    }
+  }
   if (!detected.upstream) {
-    auto raw = co_await dial_opaque(connection, destination,
-                                    protocol_for(detected.protocol, destination.protocol));
+    auto raw =
+        co_await dial_opaque(connection, destination,
+                             protocol_for(detected.protocol, destination.protocol), server_name);
     if (!raw) {
       co_await refuse_connection(connection, raw.error());
       co_return;

@@ -25,7 +25,7 @@ Result<Hop> pick_endpoint(View& view, std::uint32_t backend, TriedEndpoints& tri
   EPAULET_ASSERT(index.has_value());
   tried.add(*index);
   const SocketAddress& address = set->endpoints[*index].address;
-  return Hop{backend, address, view.id_of(address)};
+  return Hop{backend, address, view.id_of(address), false};
 }
 
 upstream::DialPlan plan_for(const Snapshot& snapshot, const Hop& hop,
@@ -34,7 +34,7 @@ upstream::DialPlan plan_for(const Snapshot& snapshot, const Hop& hop,
   plan.to = hop.endpoint;
   if (hop.backend == Destination::kNone) return plan;
   const BackendSettings& backend = *snapshot.backends[hop.backend].settings;
-  if (backend.tls.mode == UpstreamTls::none) return plan;
+  if (backend.tls.mode == UpstreamTls::none || hop.unwrapped) return plan;
   plan.mesh = true;
   plan.identities = &backend.tls.identities;
   plan.protocol = protocol;

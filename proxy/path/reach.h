@@ -15,6 +15,7 @@ struct Hop {
   std::uint32_t backend = Destination::kNone;  ///< kNone: no backend; plaintext to `endpoint`.
   SocketAddress endpoint;
   telemetry::StringId endpoint_id = 0;  ///< 0: not an endpoint (the app's own address).
+  bool unwrapped = false;               ///< TLS of the app goes as it is: `wrap_tls: false`.
 };
 
 /// The endpoints of a backend that one exchange has tried, by index. On the exchange's frame: the

@@ -1,11 +1,9 @@
-#include "detect/client_hello.h"
 #include "detect/detector.h"
-#include "path/connection.h"
+#include "path/detecting.h"
 
 namespace epaulet::path {
 namespace {
 
-using detect::HelloVerdict;
 using telemetry::Counter;
 using telemetry::Event;
 
@@ -40,26 +38,6 @@ Task<Result<FirstBytes>> look(Connection& connection, bool mesh_only) {
     if (!filled) co_return filled.error();
     if (*filled == 0)
       co_return nothing_yet ? Result<FirstBytes>(downstream_end()) : FirstBytes::plaintext;
-  }
-}
-
-/// The whole ClientHello. Errors: tls_protocol_error.
-Task<Result<detect::ClientHello>> read_hello(Connection& connection) {
-  Scope waiting(connection.scope);
-  waiting.set_deadline(connection.now() + connection.snapshot().inbound_timeouts.detect,
-                       {ErrorCode::detect_timeout, Side::downstream, Stage::detect});
-  StreamReader& reader = connection.reader();
-  detect::ClientHello hello;
-  for (;;) {
-    const auto verdict = detect::parse_client_hello(reader.buffered(), hello);
-    if (verdict == HelloVerdict::complete) co_return hello;
-    if (verdict == HelloVerdict::malformed) {
-      co_return Error(ErrorCode::tls_protocol_error, Side::downstream, Stage::tls);
-    }
-    reader.reserve(2 * limits::kClientHelloBytesMax);
-    const auto filled = co_await reader.fill(waiting);
-    if (!filled) co_return filled.error();
-    if (*filled == 0) co_return Error(ErrorCode::tls_truncated, Side::downstream, Stage::tls);
   }
 }
 

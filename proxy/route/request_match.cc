@@ -20,6 +20,10 @@ bool RequestMatch::matches(const http::RequestHead& head, Reading reading) const
          matches_host(head.authority) && matches_headers(head, reading);
 }
 
+bool RequestMatch::matches_server_name(std::string_view server_name) const {
+  return is_unconditional() || (is_by_host() && !server_name.empty() && matches_host(server_name));
+}
+
 bool RequestMatch::matches_path(std::string_view path, Reading reading) const {
   return paths_.empty() ||
          std::any_of(paths_.begin(), paths_.end(),

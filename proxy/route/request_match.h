@@ -28,10 +28,18 @@ class RequestMatch {
   /// several fields of its name does.
   [[nodiscard]] bool matches(const http::RequestHead& head, Reading reading = Reading::exact) const;
 
+  /// For a connection whose requests nobody sees: no other conditions than hosts, and one of them
+  /// is `server_name`. "": none was named, which only matches where nothing is asked for.
+  [[nodiscard]] bool matches_server_name(std::string_view server_name) const;
+
   [[nodiscard]] bool is_unconditional() const {
     return paths_.empty() && methods_.empty() && hosts_.empty() && headers_.empty();
   }
   [[nodiscard]] bool has_paths() const { return !paths_.empty(); }
+  /// Hosts are all that it looks at.
+  [[nodiscard]] bool is_by_host() const {
+    return paths_.empty() && methods_.empty() && !hosts_.empty() && headers_.empty();
+  }
 
  private:
   [[nodiscard]] bool matches_path(std::string_view path, Reading reading) const;

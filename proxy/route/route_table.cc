@@ -1,5 +1,7 @@
 #include "route/route_table.h"
 
+#include <algorithm>
+
 #include "base/assert.h"
 
 namespace epaulet {
@@ -76,12 +78,17 @@ const Route* RouteTable::match(const http::RequestHead& head) const {
   return nullptr;
 }
 
-const Route* RouteTable::opaque() const {
+const Route* RouteTable::opaque(std::string_view server_name) const {
   for (const Route& route : routes_) {
-    if (!route.match_.is_unconditional()) continue;
+    if (!route.match_.matches_server_name(server_name)) continue;
     return route.targets_.empty() ? nullptr : &route;
   }
   return nullptr;
+}
+
+bool RouteTable::looks_at_server_names() const {
+  return std::any_of(routes_.begin(), routes_.end(),
+                     [](const Route& route) { return route.match_.is_by_host(); });
 }
 
 }  // namespace epaulet

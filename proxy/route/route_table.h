@@ -70,9 +70,12 @@ class RouteTable {
   /// The first route that matches. Nothing if none does, which needs a service without default
   /// backend, or if the one that does sends nowhere: ErrorCode::no_route.
   [[nodiscard]] const Route* match(const http::RequestHead& head) const;
-  /// What a connection takes that is not HTTP: the first route without conditions. Nothing if there
-  /// is none: such a service is not dialled before its request is known.
-  [[nodiscard]] const Route* opaque() const;
+  /// What a connection takes that is not HTTP: the first route without conditions, or, if TLS of
+  /// the app names a server, with no others than hosts that it matches. Nothing if there is none:
+  /// such a service is not dialled before more is known.
+  [[nodiscard]] const Route* opaque(std::string_view server_name = {}) const;
+  /// Whether a server's name can make a difference to opaque().
+  [[nodiscard]] bool looks_at_server_names() const;
 
   [[nodiscard]] const std::string& service() const { return service_; }
   [[nodiscard]] std::span<const Route> routes() const { return routes_; }

@@ -36,6 +36,8 @@ constexpr std::array<CounterRow, kCounters> kCounterRows{{
   {Counter::retries, {"epaulet_retries_total", "Attempts after the first", "", ""}},
   {Counter::retries_over_budget, {"epaulet_retries_over_budget_total", "Retries not made because retries.budget was spent", "", ""}},
   {Counter::egress_connections, {"epaulet_egress_connections_total", "Connections to destinations outside the mesh", "", ""}},
+  {Counter::app_tls_inbound, {"epaulet_app_tls_connections_total", "TLS of the apps themselves that passes as it is, where it is looked for; inside the mesh's it is counted where it begins", "direction", "inbound"}},
+  {Counter::app_tls_outbound, {"epaulet_app_tls_connections_total", "TLS of the apps themselves that passes as it is, where it is looked for; inside the mesh's it is counted where it begins", "direction", "outbound"}},
   {Counter::speculative_dials, {"epaulet_speculative_dials_total", "Upstream dials for callers that said nothing at first", "", ""}},
   {Counter::plaintext_on_strict, {"epaulet_plaintext_on_strict_total", "Plaintext connections refused on strict ports", "", ""}},
   {Counter::log_lines_dropped, {"epaulet_log_lines_dropped_total", "Log lines not written, by reason: the ring was full, or standard output failed", "reason", "ring_full"}},

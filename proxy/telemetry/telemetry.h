@@ -27,6 +27,8 @@ enum class Counter : std::uint8_t {
   retries,
   retries_over_budget,
   egress_connections,
+  app_tls_inbound,
+  app_tls_outbound,
   speculative_dials,
   plaintext_on_strict,
   log_lines_dropped,

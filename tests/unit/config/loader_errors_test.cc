@@ -512,6 +512,20 @@ MISTAKES(
         "backends:\n  a:\n    endpoints: { addresses: ['1.2.3.4:5'], tunnel: 15008 }\n    tls: @@{ "
         "mode: none }\n",
         "backends.a: tunnel needs tls mode mesh"},
+    Mistake{"unwrapped_tls_to_a_tunnel",
+            "backends:\n  a:\n    endpoints: { addresses: ['1.2.3.4:5'], tunnel: 15008 }\n    tls: "
+            "@@{ identities: [spiffe://cluster.local/x], wrap_tls: false }\n",
+            "backends.a: port 15008 takes mesh TLS alone, so wrap_tls: false has no way there"},
+    Mistake{"unwrapped_tls_without_mesh",
+            "backends:\n  a:\n    endpoints: { addresses: ['1.2.3.4:5'] }\n    tls: { mode: none, "
+            "wrap_tls: @@false }\n",
+            "backends.a.tls: nothing is wrapped with mode none"},
+    Mistake{
+        "unwrapped_tls_on_tcp_ports_alone",
+        "services:\n  a:\n    ports: { 443: tcp }\n    endpoints: { addresses: ['1.2.3.4:5'] }\n "
+        "   tls: @@{ identities: [spiffe://cluster.local/x], wrap_tls: false }\n",
+        "services.a: every port of the service is tcp, whose TLS is not looked for and always "
+        "wrapped"},
     Mistake{
         "service_spelled_twice",
         "services:\n  a.b: { ports: { 80: http }, default_backend: x }\n  @@a.b.svc.cluster.local: "

@@ -117,6 +117,31 @@ TEST_F(RouteTableTest, opaque_connections_take_the_first_route_without_condition
   EXPECT_EQ(table().opaque(), nullptr);
 }
 
+TEST_F(RouteTableTest, the_name_in_tls_of_the_app_chooses_among_routes_by_host_alone) {
+  const auto by_host = [&](std::string name, std::vector<std::string> hosts) {
+    auto one = route(std::move(name));
+    one.hosts = std::move(hosts);
+    return one;
+  };
+  EXPECT_FALSE(table().looks_at_server_names());
+  auto unseen = by_host("unseen", {"a.example"});
+  unseen.methods = {"GET"};
+  service_.routes = {unseen, by_host("a", {"a.example"}), by_host("below", {"*.example"})};
+  const auto routes = table();
+  EXPECT_TRUE(routes.looks_at_server_names());
+  EXPECT_EQ(routes.opaque("a.example")->name(), "a") << "nobody sees a method";
+  EXPECT_EQ(routes.opaque("b.example")->name(), "below");
+  EXPECT_EQ(routes.opaque("example")->name(), "default");
+  EXPECT_EQ(routes.opaque("")->name(), "default");
+  service_.default_backend.clear();
+  service_.routes = {by_host("a", {"a.example"})};
+  service_.routes[0].to = {{.origin = {}, .backend = "audit", .weight = 1}};
+  const auto only = table();
+  EXPECT_EQ(only.opaque("b.example"), nullptr);
+  EXPECT_EQ(only.opaque(), nullptr);
+  EXPECT_EQ(only.opaque("a.example")->name(), "a");
+}
+
 TEST_F(RouteTableTest, weights_split_exactly) {
   auto split = route("split");
   split.to = {{.origin = {}, .backend = "shop", .weight = 90},
