@@ -242,7 +242,7 @@ class Lab:
         kernel.create_netns(pod.netns)
         pod.in_netns(_use_ipv6_at_once)
         port = _port_name(name)
-        self._ip(
+        self.ip(
             self._bridge,
             f"link add {port} type veth peer name eth0 netns {pod.netns}",
             f"link set {port} master br0 up",
@@ -256,7 +256,7 @@ class Lab:
         if self.default_route:
             commands.append(f"route add default via {IPV4_NETWORK[1]}")
             commands.append(f"route add ::/0 via {IPV6_NETWORK[1]}")
-        self._ip(pod.netns, *commands)
+        self.ip(pod.netns, *commands)
         self.pods[name] = pod
         return pod
 
@@ -277,11 +277,11 @@ class Lab:
         )
         if route.returncode == 0 and "gateway" not in json.loads(route.stdout)[0]:
             return None
-        self._ip(
+        self.ip(
             None, f"link add {self._host_interface} type veth peer name p-host netns {self._bridge}"
         )
-        self._ip(self._bridge, "link set p-host master br0 up")
-        self._ip(
+        self.ip(self._bridge, "link set p-host master br0 up")
+        self.ip(
             None,
             f"addr add {address}/{IPV4_NETWORK.prefixlen} dev {self._host_interface}",
             f"link set {self._host_interface} up",
@@ -290,19 +290,19 @@ class Lab:
 
     def _leave_host(self) -> None:
         if self._host_interface in kernel.interfaces():
-            self._ip(None, f"link delete {self._host_interface}")
+            self.ip(None, f"link delete {self._host_interface}")
 
     def _make_bridge(self) -> None:
         kernel.create_netns(self._bridge)
         kernel.in_netns(self._bridge, _use_ipv6_at_once)
-        self._ip(
+        self.ip(
             self._bridge,
             "link set lo up",
             "link add br0 type bridge forward_delay 0",
             "link set br0 up",
         )
 
-    def _ip(self, netns: str | None, *commands: str) -> None:
+    def ip(self, netns: str | None, *commands: str) -> None:
         """Runs `ip` commands in a namespace, all in one process; `None` is the host's."""
         enter = ["nsenter", f"--net={kernel.NETNS_DIR / netns}"] if netns else []
         done = subprocess.run(
