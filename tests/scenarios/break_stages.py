@@ -48,6 +48,7 @@ def main(scenario: Scenario) -> int:
                 flush=True,
             )
             if not ok:
-                print(f"     expected {sorted(stage.fails) or 'none'}, exit status {status}\n{said}")
+                wanted = sorted(stage.fails) or "none"
+                print(f"     expected {wanted}, exit status {status}\n{said}")
     print(f"{len(cases) - wrong} passed, {wrong} failed ({time.monotonic() - started:.1f} s)")
     return 1 if wrong else 0

@@ -1,8 +1,8 @@
 """A real browser in a pod: Debian's chromium, headless, driven by playwright-core from npm.
 
     browser = Browser(pod, install(REPOSITORY))
-    page = browser.open("http://gateway.default/")
-    assert page.run("document.title") == "hello"
+    with browser.open("http://gateway.default/") as page:
+        assert page.run("document.title") == "hello"
 
 It resolves names and dials like any app of the pod (uid 1000), so the pod's redirect rules lead it
 through the sidecar.
@@ -31,6 +31,12 @@ class Page:
     def __init__(self, browser: "Browser", number: int):
         self._browser = browser
         self._number = number
+
+    def __enter__(self) -> "Page":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
 
     def run(self, expression: str):
         """The value of a JavaScript expression in the page, once its promises are kept.
@@ -67,9 +73,9 @@ class Browser:
         )
         self.process.wait_for_line('"listening"', PATIENCE)
 
-    def open(self, url: str) -> Page:
-        """A new page, once it has loaded."""
-        return Page(self, self.tell("/open", url=url)["page"])
+    def open(self, url: str, before: str = "") -> Page:
+        """A new page, once it has loaded. `before`: JavaScript that runs before the page's own."""
+        return Page(self, self.tell("/open", url=url, before=before)["page"])
 
     def tell(self, verb: str, **wish):
         """One command of driver.js."""

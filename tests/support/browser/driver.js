@@ -1,6 +1,7 @@
 // Headless chromium in a pod, told what to do over HTTP on loopback by browser.py: `driver.js PORT`.
 //
-//   POST /open  {"url"}               a page in a browser profile of its own; answers {"page": N}
+//   POST /open  {"url", "before"}     a page in a browser profile of its own; answers {"page": N};
+//                                     `before` is JavaScript that runs before the page's own
 //   POST /run   {"page", "expression"} what the expression yields in the page, promises awaited
 //   POST /close {"page"}
 //
@@ -14,8 +15,9 @@ const { chromium } = require('playwright-core');
 const pages = [];
 const tell = (line) => process.stdout.write(JSON.stringify(line) + '\n');
 
-async function open(browser, { url }) {
+async function open(browser, { url, before }) {
   const context = await browser.newContext();
+  if (before) await context.addInitScript(before);
   const page = await context.newPage();
   const number = pages.push(page) - 1;
   const note = (what) => tell({ page: number, ...what });
