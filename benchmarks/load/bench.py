@@ -8,6 +8,7 @@ import random
 import shlex
 import sys
 import time
+from collections.abc import Callable
 
 import checks
 from measure import (
@@ -15,15 +16,17 @@ from measure import (
     Sample,
     family,
     load_result,
+    load_result_of_http2,
     memory_kib,
     read_now,
     sample_between,
 )
-from proxies import PAIR, PLAIN, SIDES, Peers
+from proxies import SIDES, Peers, is_http2, is_pair
 from topology import APP_PORT, CLIENT_UID, PLAIN_ADDRESS, PROXY_UID, BenchError, Program, Topology
 
 HERE = pathlib.Path(__file__).resolve().parent
-CONNECTIONS = 64
+CONNECTIONS = 64  # of HTTP/1.1, each with one request at a time
+HTTP2_CONNECTIONS, HTTP2_STREAMS = 8, 8  # as many requests at a time
 SEED = 20
 # For the peers; epaulet's own DNS says which address its service has.
 VIRTUAL_ADDRESS, VIRTUAL_PORT = "240.0.0.1", 80
@@ -83,9 +86,9 @@ class Bench:
         self._counter = RequestCounter(counter_path)
 
     def check_paths(self, modes: list[str]) -> None:
-        if PLAIN in modes:
+        if not all(map(is_pair, modes)):
             checks.nothing_bypasses(self.topology, "out", PLAIN_ADDRESS, APP_PORT)
-        if PAIR in modes:
+        if any(map(is_pair, modes)):
             checks.nothing_bypasses(self.topology, "cli", VIRTUAL_ADDRESS, VIRTUAL_PORT)
 
     def preflight(self, peer: str, mode: str) -> None:
@@ -94,7 +97,7 @@ class Bench:
             for program in programs:
                 self._remember(program.name, program)
             self._wait(peer, mode, programs)
-            if mode == PAIR and peer != "floor":
+            if is_pair(mode) and peer != "floor":
                 alpn = "epaulet/1-h1" if peer == "epaulet" else None
                 self.tls[peer] = checks.mutual_tls(
                     self.topology, self.peers.run_dir / "identity", alpn
@@ -116,10 +119,10 @@ class Bench:
             last = read_now(pids, self._counter, self.proxy_core)
             loaded = memory_kib(pids)
             result = load.finish()
-            # Every answer that wrk counted came from the origin, once; some were cut off.
+            # Every answer that the load counted came from the origin, once; some were cut off.
             surplus = self._counter.read() - answered_before - result["requests"]
             if not 0 <= surplus <= 2 * CONNECTIONS:
-                raise BenchError(f"the origin answered {surplus} requests more than wrk received")
+                raise BenchError(f"the origin answered {surplus} requests more than were received")
         sample = sample_between(first, last)
         sample.p50_us, sample.p99_us = result["p50_us"], result["p99_us"]
         sample.rss_idle_kib, sample.pss_idle_kib = idle["rss"], idle["pss"]
@@ -127,6 +130,8 @@ class Bench:
         return sample
 
     def _load(self, peer: str, mode: str, target: Target, seconds: int) -> "Load":
+        if is_http2(mode):
+            return self._load_http2(peer, mode, target, seconds)
         argv = [
             "wrk",
             "-t1",
@@ -141,7 +146,25 @@ class Bench:
         ]
         wrk = self.topology.start("wrk", target.role, CLIENT_UID, self.load_cores, argv)
         self._remember(f"load on {peer}, {mode}", wrk)
-        return Load(self.topology, wrk, seconds)
+        return Load(self.topology, wrk, lambda: load_result(wrk, seconds + 10))
+
+    def _load_http2(self, peer: str, mode: str, target: Target, seconds: int) -> "Load":
+        log = self.peers.run_dir / "counter" / "h2load.log"
+        argv = [
+            "h2load",
+            "-t1",
+            f"-c{HTTP2_CONNECTIONS}",
+            f"-m{HTTP2_STREAMS}",
+            f"-D{seconds}s",
+            f"--log-file={log}",
+            f"--connect-to={target.address}:{target.port}",
+            f"http://{checks.SERVICE}/",
+        ]
+        h2load = self.topology.start("h2load", target.role, CLIENT_UID, self.load_cores, argv)
+        self._remember(f"load on {peer}, {mode}", h2load)
+        return Load(
+            self.topology, h2load, lambda: load_result_of_http2(h2load, log, seconds + 10)
+        )
 
     @contextlib.contextmanager
     def _running(self, peer: str, mode: str):
@@ -160,7 +183,7 @@ class Bench:
 
     def _wait(self, peer: str, mode: str, programs: list[Program]) -> Target:
         """Returns once the peer serves: what the load dials."""
-        if mode == PLAIN:
+        if not is_pair(mode):
             target = Target("out", PLAIN_ADDRESS, APP_PORT)
         elif peer == "epaulet":
             target = Target(
@@ -169,7 +192,13 @@ class Bench:
         else:
             target = Target("cli", VIRTUAL_ADDRESS, VIRTUAL_PORT)
         checks.wait_until_it_serves(
-            self.topology, target.role, target.address, target.port, f"{peer}, {mode}", programs
+            self.topology,
+            target.role,
+            target.address,
+            target.port,
+            f"{peer}, {mode}",
+            programs,
+            checks.get_by_http2 if is_http2(mode) else checks.get,
         )
         return target
 
@@ -186,19 +215,19 @@ class Bench:
 
 
 class Load:
-    """A wrk at work."""
+    """A load generator at work. `result` waits for its end."""
 
-    def __init__(self, topology: Topology, wrk: Program, seconds: int):
+    def __init__(self, topology: Topology, program: Program, result: Callable[[], dict]):
         self._topology = topology
-        self._wrk = wrk
-        self._seconds = seconds
+        self._program = program
+        self._result = result
 
     def finish(self) -> dict:
         """Waits for its end; what it measured."""
         try:
-            return load_result(self._wrk, self._seconds + 10)
+            return self._result()
         finally:
-            self._topology.stop(self._wrk)
+            self._topology.stop(self._program)
 
 
 def run_rounds(

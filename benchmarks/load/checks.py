@@ -9,6 +9,7 @@ import subprocess
 
 from topology import (
     APP_PORT,
+    CLIENT_UID,
     PAIR_ADDRESS,
     PLAIN_ADDRESS,
     PROXY_UID,
@@ -39,8 +40,24 @@ def get(topology: Topology, role: str, address: str, port: int) -> tuple[int, by
     return int(status.group(1)), body
 
 
+def get_by_http2(topology: Topology, role: str, address: str, port: int) -> tuple[int, bytes]:
+    """The same over HTTP/2, by the load generator; of the body it tells the size alone."""
+    argv = ["h2load", "-n1", "-c1", f"--connect-to={address}:{port}", f"http://{SERVICE}/"]
+    done = subprocess.run(
+        topology.command(role, CLIENT_UID, os.sched_getaffinity(0), argv),
+        text=True,
+        capture_output=True,
+        timeout=15,
+        errors="replace",
+    )
+    if not re.search(r"^status codes: 1 2xx", done.stdout, re.M):
+        raise ConnectionError(f"not answered over HTTP/2: {done.stdout[-200:]!r}")
+    size = re.search(r"\((\d+)\) data$", done.stdout, re.M)
+    return 200, b"." * int(size.group(1) if size else 0)
+
+
 def wait_until_it_serves(
-    topology: Topology, role: str, address: str, port: int, what: str, programs
+    topology: Topology, role: str, address: str, port: int, what: str, programs, ask=get
 ) -> None:
     """Returns when a GET through the peer brings the origin's 128 bytes."""
     last = "no answer"
@@ -48,7 +65,7 @@ def wait_until_it_serves(
     def attempt():
         nonlocal last
         _all_run(programs)
-        status, body = get(topology, role, address, port)
+        status, body = ask(topology, role, address, port)
         last = f"status {status}, {len(body)} bytes: {body[:200]!r}"
         return True if status == 200 and len(body) == BODY_BYTES else None
 

@@ -45,6 +45,7 @@ def load_average() -> float:
 def tool_versions() -> dict[str, str]:
     return {
         "wrk": _output("wrk", "-v", any_status=True).splitlines()[0],
+        "h2load": _output("h2load", "--version") or "absent",
         "nft": _output("nft", "--version"),
         "openssl": _output("openssl", "version"),
     }

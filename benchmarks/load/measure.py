@@ -165,6 +165,28 @@ def sample_between(first: Reading, last: Reading) -> Sample:
     )
 
 
+def load_result_of_http2(h2load: Program, log: pathlib.Path, seconds: float) -> dict:
+    """The same of h2load, whose log has a line for each request: begin, status, microseconds."""
+    output = h2load.wait(seconds)
+    found = re.search(
+        r"^requests: .* (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout$", output, re.M
+    )
+    if not found:
+        raise BenchError(f"h2load printed no result: {output.strip()[-400:]}")
+    requests, *bad = map(int, found.groups())
+    if any(bad):
+        raise BenchError(f"h2load saw errors: {found.group(0)}")
+    took = sorted(int(line.split("\t")[2]) for line in log.read_text().splitlines())
+    log.unlink()
+    if not took:
+        raise BenchError("h2load answered nothing")
+    return {
+        "requests": requests,
+        "p50_us": took[len(took) // 2],
+        "p99_us": took[len(took) * 99 // 100],
+    }
+
+
 def load_result(wrk: Program, seconds: float) -> dict:
     """What report.lua printed. Any error makes the round worthless, so it is one."""
     output = wrk.wait(seconds)

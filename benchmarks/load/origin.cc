@@ -2,11 +2,12 @@
 //
 //   bench_origin HOST:PORT [COUNT_FILE]
 //
-// HTTP/1.1 with keep-alive and pipelining on one level-triggered epoll. Any path answers 200 with
-// 128 bytes; /size/N answers N bytes. A request body with Content-Length is read and dropped; a
-// transfer coding is refused with 501. COUNT_FILE, if given, is a file of eight bytes that holds
-// the number of requests answered since the start as a native 64-bit integer: the harness maps it
-// and so counts the requests of a window without asking.
+// HTTP/1.1 with keep-alive and pipelining, or HTTP/2 if a connection begins with its preface, on
+// one level-triggered epoll. Any path answers 200 with 128 bytes; /size/N, of HTTP/1.1, answers N
+// bytes. A request body with Content-Length is read and dropped; a transfer coding is refused with
+// 501. COUNT_FILE, if given, is a file of eight bytes that holds the number of requests answered
+// since the start as a native 64-bit integer: the harness maps it and so counts the requests of a
+// window without asking.
 
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -26,6 +27,7 @@
 #include <string_view>
 #include <vector>
 
+#include "benchmarks/load/origin_http2.h"
 #include "benchmarks/load/sockets.h"
 
 namespace epaulet::bench {
@@ -119,6 +121,7 @@ struct Connection {
   std::string head;              // unsent bytes of the response head
   std::uint64_t body_left = 0;   // unsent bytes of the response body
   std::uint64_t body_sent = 0;   // so that every body of one size is the same bytes
+  std::optional<Http2Answers> http2;
   bool close_after = false;
   bool wants_write = false;
   bool dead = false;
@@ -179,11 +182,29 @@ class Origin {
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (got <= 0) return destroy(connection);
     connection.input_size += static_cast<std::size_t>(got);
+    const std::string_view begin(connection.input.data(), connection.input_size);
+    if (!connection.http2 && begin.starts_with("PRI * HTTP/2"))
+      connection.http2.emplace(std::string_view(pattern()).substr(0, kDefaultBodyBytes));
     answer_all(connection);
+  }
+
+  /// All that the caller has asked for in HTTP/2, in one write.
+  void answer_http2(Connection& connection) {
+    std::uint64_t answered = 0;
+    const auto used = connection.http2->take({connection.input.data(), connection.input_size},
+                                             connection.head, answered);
+    if (!used || (*used == 0 && connection.input_size == connection.input.size()))
+      return destroy(connection);
+    answered_.fetch_add(answered, std::memory_order_relaxed);
+    std::memmove(connection.input.data(), connection.input.data() + *used,
+                 connection.input_size - *used);
+    connection.input_size -= *used;
+    write_answer(connection);
   }
 
   /// Answers every request that is complete; stops while an answer waits for the socket.
   void answer_all(Connection& connection) {
+    if (connection.http2) return answer_http2(connection);
     std::size_t used = 0;
     while (!connection.dead && !connection.wants_write) {
       const std::size_t left = connection.input_size - used;

@@ -21,7 +21,8 @@ from topology import (
 )
 
 TEMPLATES = pathlib.Path(__file__).parent / "peers"
-PLAIN, PAIR = "plain", "pair_h1"
+PLAIN, PAIR, PLAIN_H2, PAIR_H2 = "plain", "pair_h1", "plain_h2", "pair_h2"
+MODES = (PLAIN, PAIR, PLAIN_H2, PAIR_H2)
 PEERS = ("floor", "epaulet", "haproxy", "nginx")
 _SUFFIX = {"haproxy": "cfg", "nginx": "conf", "epaulet": "yaml"}
 # Where CMake leaves programs under a build directory.
@@ -34,13 +35,24 @@ class Side:
 
     role: str  # namespace
     name: str  # of the template and of the logs: plain, pair-client, pair-server
+    http2: bool = False
 
 
 SIDES = {
     PLAIN: [Side("srv", "plain")],
     # The server's sidecar first: the client's may dial as soon as it is up.
     PAIR: [Side("srv", "pair-server"), Side("cli", "pair-client")],
+    PLAIN_H2: [Side("srv", "plain", True)],
+    PAIR_H2: [Side("srv", "pair-server", True), Side("cli", "pair-client", True)],
 }
+
+
+def is_pair(mode: str) -> bool:
+    return mode in (PAIR, PAIR_H2)
+
+
+def is_http2(mode: str) -> bool:
+    return mode in (PLAIN_H2, PAIR_H2)
 
 
 def find_program(bin_dir: pathlib.Path, name: str) -> pathlib.Path | None:
@@ -113,6 +125,8 @@ class Peers:
             "nameserver": f"{CLI_ADDRESS}:53",  # nobody answers there: every name asked is our own
             "identity": str(self.run_dir / "identity"),
             "state": str(state),
+            "clear_http2": " proto h2" if side.http2 else "",  # HAProxy's words
+            "tls_http2": " alpn h2" if side.http2 else "",
         }
         template = template_of(peer, side)
         text = re.sub(r"\{\{(\w+)\}\}", lambda match: values[match.group(1)], template.read_text())
@@ -123,9 +137,15 @@ class Peers:
 
 
 def template_of(peer: str, side: Side) -> pathlib.Path | None:
-    """The peer's configuration in the repository; the floor has none."""
-    return TEMPLATES / f"{peer}-{side.name}.{_SUFFIX[peer]}" if peer in _SUFFIX else None
+    """The peer's configuration in the repository; the floor has none.
+
+    One file serves both versions, but for nginx: only its module for gRPC speaks HTTP/2 to servers.
+    """
+    if peer not in _SUFFIX:
+        return None
+    version = "-h2" if side.http2 and peer == "nginx" else ""
+    return TEMPLATES / f"{peer}-{side.name}{version}.{_SUFFIX[peer]}"
 
 
 def _server_address(mode: str) -> str:
-    return PLAIN_ADDRESS if mode == PLAIN else PAIR_ADDRESS
+    return PAIR_ADDRESS if is_pair(mode) else PLAIN_ADDRESS

@@ -7,9 +7,14 @@ import pathlib
 import statistics
 
 from measure import Sample
-from proxies import PAIR, PEERS, PLAIN
+from proxies import PAIR, PAIR_H2, PEERS, PLAIN, PLAIN_H2
 
-MODES = {PLAIN: "Plain hop", PAIR: "Pair with mTLS, HTTP/1.1 between (both sidecars summed)"}
+MODES = {
+    PLAIN: "Plain hop",
+    PAIR: "Pair with mTLS, HTTP/1.1 between (both sidecars summed)",
+    PLAIN_H2: "Plain hop, HTTP/2",
+    PAIR_H2: "Pair with mTLS, HTTP/2 (both sidecars summed)",
+}
 BASES = ("floor", "haproxy", "nginx")
 NOISY = 0.05  # share of the proxy's core that others or the hypervisor took in a round
 

@@ -6,7 +6,7 @@ import unittest
 
 import report
 from measure import CoreTimes, Reading, Sample, sample_between
-from proxies import PAIR, PEERS, PLAIN, SIDES, template_of
+from proxies import MODES, PEERS, PLAIN, SIDES, template_of
 from run import broken_bounds, parse
 from topology import BenchError
 
@@ -158,7 +158,7 @@ class Arguments(unittest.TestCase):
 
     def test_every_peer_has_its_configuration_for_every_side(self):
         for peer in PEERS:
-            for mode in (PLAIN, PAIR):
+            for mode in MODES:
                 for side in SIDES[mode]:
                     path = template_of(peer, side)
                     self.assertTrue(path is None or path.is_file(), path)

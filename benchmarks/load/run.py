@@ -23,7 +23,17 @@ import certificates
 import environment
 import report
 from bench import CONNECTIONS, PLANS, SEED, Bench, run_rounds, say
-from proxies import PAIR, PEERS, PLAIN, SIDES, TEMPLATES, Peers, template_of
+from proxies import (
+    MODES,
+    PAIR,
+    PEERS,
+    PLAIN,
+    SIDES,
+    TEMPLATES,
+    Peers,
+    is_http2,
+    template_of,
+)
 from topology import (
     CLIENT_UID,
     PROXY_UID,
@@ -209,7 +219,11 @@ def parse(argv: list[str]) -> argparse.Namespace:
         help="measure what is there; absent peers stay in the table",
     )
     parser.add_argument(
-        "--only", type=one_of((PLAIN, PAIR)), default=[PLAIN, PAIR], metavar="MODES"
+        "--only",
+        type=one_of(MODES),
+        default=[PLAIN, PAIR],
+        metavar="MODES",
+        help="of %s; the first two unless told" % ", ".join(MODES),
     )
     parser.add_argument("--peers", type=one_of(PEERS), default=list(PEERS), metavar="PEERS")
     parser.add_argument("--rounds", type=int, choices=range(1, 101), metavar="N")
@@ -248,12 +262,14 @@ def main(argv: list[str]) -> int:
             raise MissingError(
                 "two cores are needed: one for the proxy, one for load generator and origin"
             )
-        missing = require_tools("ip", "nft", "nsenter", "setpriv", "taskset", "openssl", "wrk")
+        tools = ["ip", "nft", "nsenter", "setpriv", "taskset", "openssl", "wrk"]
+        tools += ["h2load"] if any(map(is_http2, arguments.only)) else []
+        missing = require_tools(*tools)
         if missing:
             raise MissingError(
                 "not on this machine: "
                 + ", ".join(missing)
-                + " (apt-get install iproute2 nftables util-linux openssl wrk)"
+                + " (apt-get install iproute2 nftables util-linux openssl wrk nghttp2-client)"
             )
         remove_leftovers()
         with only_one_at_a_time(), tempfile.TemporaryDirectory(
