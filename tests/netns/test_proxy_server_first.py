@@ -64,7 +64,7 @@ class FirstBytes:
                 if number >= 2:
                     seconds.append(spent)
         said = [
-            f"{way} median {statistics.median(seconds) * 1e3:.1f} ms, worst {max(seconds) * 1e3:.1f} ms"
+            f"{way} median {statistics.median(seconds) * 1e3:.1f}, worst {max(seconds) * 1e3:.1f} ms"
             for way, seconds in taken.items()
         ]
         print(f"# {self._name}: first byte of {SERIES} connections: {'; '.join(said)}", flush=True)
@@ -131,14 +131,14 @@ def test_a_database_greets_without_delay(lab, binaries):
     home = api2.pod.run_dir / "mysql"
     home.mkdir()
     home.chmod(0o777)
-    options = ["--no-defaults", "--datadir=/run/mysql", "--socket=/run/mysql/socket", "--innodb=OFF"]
-    options += ["--default-storage-engine=Aria", "--skip-grant-tables", "--skip-name-resolve"]
+    options = ["--no-defaults", "--datadir=/run/mysql", "--socket=/run/mysql/socket"]
+    options += ["--innodb=OFF", "--default-storage-engine=Aria", "--skip-grant-tables", "--skip-name-resolve"]
     argv = ["mariadbd", *options, f"--port={MYSQL_PORT}"]
     api2.pod.start(argv, uid=APP_UID, name="mariadb").wait_for_line("ready for connections")
     with api.call("mysql.default", MYSQL_PORT) as client:
         greeting = mysql_packet(client)
         assert greeting[0] == 10 and b"MariaDB" in greeting, greeting
-        # Protocol 4.1 with plugin authentication (0x00080200), 16 MiB, utf8, user root, no password.
+        # Protocol 4.1, plugin authentication (0x00080200), 16 MiB, utf8, user root, no password.
         login = struct.pack("<IIB23x", 0x00080200, 1 << 24, 33) + b"root\0\0mysql_native_password\0"
         mysql_send(client, 1, login)
         assert mysql_packet(client)[0] == 0, "an OK packet"
@@ -150,7 +150,7 @@ def test_a_database_greets_without_delay(lab, binaries):
     assert_encrypted(capture, api, api2)
 
 
-# --- the caller of an unknown protocol speaks first ---------------------------------------------------
+# --- the caller of an unknown protocol speaks first -----------------------------------------------
 
 UNKNOWN = (  # the last byte rules out HTTP/1, the HTTP/2 preface and TLS
     b"\0",
@@ -182,7 +182,7 @@ def test_opaque_within_one_read_of_the_byte_that_tells(lab, binaries):
             server.close()
 
 
-# --- no timing makes something else of HTTP -----------------------------------------------------------
+# --- no timing makes something else of HTTP -------------------------------------------------------
 
 GUARDED = """
 workload: { service: api2.default, ports: { 8080: { tls: strict } } }
