@@ -1,4 +1,5 @@
 #include "path/exchange.h"
+#include "path/h2c.h"
 #include "path/refuse.h"
 
 namespace epaulet::path {
@@ -62,6 +63,10 @@ Task<void> serve_http1(Connection& connection) {
                                        connection.snapshot().head_limits());
   Exchange exchange(connection, connection.scope, server, &server);
   while (co_await read_request(exchange)) {
+    if (auto settings = h2c_offer(exchange)) {
+      co_await serve_h2c(connection, std::move(exchange.request), std::move(*settings));
+      break;
+    }
     co_await serve_request(exchange);
     const bool kept = co_await settle_connection(exchange);
     if (!kept) break;

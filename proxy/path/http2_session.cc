@@ -2,7 +2,9 @@
 #include <optional>
 
 #include "http/http2/served_stream.h"
+#include "io/ops.h"
 #include "path/exchange.h"
+#include "path/h2c.h"
 #include "path/refuse.h"
 #include "runtime/event.h"
 #include "runtime/fork.h"
@@ -24,9 +26,20 @@ class Http2Session final : private h2::SessionEvents, private h2::Connection::Be
         mux_(h2::Role::server, limits_, *this, connection.stream(), connection.reader(),
              connection.scope) {}
 
+  /// The request that asked for HTTP/2 in HTTP/1.1 is the first stream. False: its settings are
+  /// none.
+  [[nodiscard]] bool adopt(http::RequestHead head, std::string_view settings) {
+    constexpr h2::StreamId kFirst = 1;
+    const bool bodiless_answer = head.method == http::Method::head;
+    auto& request = requests_.emplace_back(mux_, kFirst, requests_scope_, connection_.now());
+    request.stream.adopt(std::move(head));
+    return mux_.session().upgrade(as_bytes(settings), bodiless_answer, request.stream.events());
+  }
+
   Task<void> run() {
     watch_drain();
     rest();
+    after_input();
     (void)co_await mux_.run(this);
     if (const auto rule = mux_.session().violation(); !rule.empty()) {
       Error why(ErrorCode::http2_protocol_error, Side::downstream, Stage::parse);
@@ -183,6 +196,20 @@ class Http2Session final : private h2::SessionEvents, private h2::Connection::Be
 Task<void> serve_http2(Connection& connection) {
   Http2Session session(connection);
   co_await session.run();
+}
+
+Task<void> serve_h2c(Connection& connection, http::RequestHead request, std::string settings) {
+  Http2Session session(connection);
+  if (!session.adopt(std::move(request), settings)) {
+    co_await refuse_connection(connection,
+                               Error(ErrorCode::head_malformed, Side::downstream, Stage::parse));
+    co_return;
+  }
+  constexpr std::string_view kAgreed =
+      "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
+  const std::array<ConstBytes, 1> agreed{as_bytes(kAgreed)};
+  const auto sent = co_await write_all(connection.stream(), agreed, connection.scope);
+  if (sent) co_await session.run();
 }
 
 }  // namespace epaulet::path

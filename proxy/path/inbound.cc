@@ -1,5 +1,6 @@
 #include "path/access_trace.h"
 #include "path/exchange.h"
+#include "path/h2c.h"
 #include "path/reach.h"
 #include "path/refuse.h"
 #include "path/tunnel.h"
@@ -150,6 +151,10 @@ Task<void> serve_inbound(Connection& connection) {
     detected->upstream.emplace(std::move(*dialled));
   }
   co_await tunnel(connection, std::move(*detected->upstream));
+}
+
+bool is_asked_in_http2_inbound(const Connection& connection, const Snapshot& snapshot) {
+  return port_settings(connection, snapshot).http == HttpVersion::http2;
 }
 
 Result<Plan> admit_inbound(Exchange& exchange) {

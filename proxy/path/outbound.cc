@@ -1,4 +1,5 @@
 #include "path/exchange.h"
+#include "path/h2c.h"
 #include "path/reach.h"
 #include "path/refuse.h"
 #include "path/tunnel.h"
@@ -221,6 +222,15 @@ Task<void> serve_outbound(Connection& connection) {
   } else {
     co_await serve_service(connection, destination);
   }
+}
+
+bool is_asked_in_http2_outbound(const Connection& connection, const View& view) {
+  const auto destination = look_up(view, connection.destination);
+  if (destination.kind == Destination::Kind::endpoint) {
+    return view.snapshot().backends[destination.backend].settings->http == HttpVersion::http2;
+  }
+  return destination.service != Destination::kNone &&
+         view.snapshot().services[destination.service].asked_in_http2;
 }
 
 Result<Plan> admit_outbound(Exchange& exchange) {

@@ -25,8 +25,9 @@ BackendState backend_state(const BackendSettings& backend, const LimitSettings& 
 }
 
 ServiceState service_state(const ServiceSettings& service, RouteTable table,
+                           const std::vector<BackendState>& backends,
                            resilience::StateTable& states) {
-  ServiceState state{&service, telemetry::intern(service.name), std::move(table), {}, false};
+  ServiceState state{&service, telemetry::intern(service.name), std::move(table), {}, false, true};
   for (const Route& route : state.table.routes()) {
     const auto& retry = route.retry();
     RouteState of_route;
@@ -40,6 +41,10 @@ ServiceState service_state(const ServiceSettings& service, RouteTable table,
       return std::make_shared<resilience::RetryBudget>(retry.budget, retry.budget_floor);
     });
     state.routes.push_back(std::move(of_route));
+    for (const auto& target : route.targets()) {
+      const bool http2 = backends[target.backend_index].settings->http == HttpVersion::http2;
+      state.asked_in_http2 = state.asked_in_http2 && http2;
+    }
     state.has_l7_routes = state.has_l7_routes || !route.match().is_unconditional();
   }
   return state;
@@ -63,7 +68,7 @@ Snapshot::Snapshot(Settings taken, std::uint64_t number, std::map<std::string, J
   }
   auto tables = RouteTable::all(settings);
   for (auto table = tables.begin(); const auto& [name, service] : settings.services) {
-    services.push_back(service_state(service, std::move(*table++), states));
+    services.push_back(service_state(service, std::move(*table++), backends, states));
   }
   for (const auto& rule : access.rules()) {
     std::vector<std::string_view> allows;

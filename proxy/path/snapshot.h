@@ -43,6 +43,7 @@ struct ServiceState {
   RouteTable table;
   std::vector<RouteState> routes;  ///< Beside table.routes().
   bool has_l7_routes = false;      ///< Some route takes a request to match.
+  bool asked_in_http2 = false;     ///< Every backend of it is.
 
   [[nodiscard]] const RouteState& state_of(const Route& route) const {
     return routes[static_cast<std::size_t>(&route - table.routes().data())];

@@ -13,6 +13,12 @@ void ServedStream::on_head(HeadText& text, bool end) {
   head_done_ = true;
 }
 
+void ServedStream::adopt(RequestHead head) {
+  head_ = std::move(head);
+  head_done_ = true;
+  body_.end();
+}
+
 Result<void> ServedStream::take_head(RequestHead& head) {
   std::swap(head, head_);
   return head_result_;

@@ -16,6 +16,8 @@ class ServedStream final : public ServerStream, private StreamHalves {
   [[nodiscard]] StreamEvents& events() { return *this; }
   [[nodiscard]] StreamId id() const { return stream_id(); }
 
+  /// The request came before, in HTTP/1.1, and is complete.
+  void adopt(RequestHead head);
   /// The head has arrived, or what was wrong with it is known.
   [[nodiscard]] bool has_head() const { return head_done_; }
   /// Gives the head away, once. Errors: as http1::parse_request_head().

@@ -301,6 +301,14 @@ std::optional<StreamId> Session::request(std::span<const NameValue> fields, bool
   return id;
 }
 
+bool Session::upgrade(ConstBytes settings, bool head_request, StreamEvents& events) {
+  const auto status = nghttp2_session_upgrade2(
+      state_->session.get(), reinterpret_cast<const std::uint8_t*>(settings.data()),
+      settings.size(), head_request ? 1 : 0, nullptr);
+  if (status == 0) streams_.emplace(1, &events);
+  return status == 0;
+}
+
 void Session::respond(StreamId id, std::span<const NameValue> fields, bool end) {
   const auto pairs = pairs_of(fields);
   const auto provider = Callbacks::provider();

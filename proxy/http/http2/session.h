@@ -110,6 +110,10 @@ class Session {
   /// takes no more.
   [[nodiscard]] std::optional<StreamId> request(std::span<const NameValue> fields, bool end,
                                                 StreamEvents& events);
+  /// Of a server, before anything else: the peer has asked in HTTP/1.1 to go on in HTTP/2, with
+  /// these settings (RFC 7540 section 3.2). Stream 1 is its request, whose answer `events` gives.
+  /// False: these are no settings.
+  [[nodiscard]] bool upgrade(ConstBytes settings, bool head_request, StreamEvents& events);
   /// The final response, or with `informational` a 1xx.
   void respond(StreamId id, std::span<const NameValue> fields, bool end);
   void inform(StreamId id, std::span<const NameValue> fields);
