@@ -8,7 +8,8 @@ namespace {
 using telemetry::Counter;
 
 constexpr std::chrono::milliseconds kPauseWhenExhausted{20};
-constexpr unsigned kAcceptsPerTurn = 32;
+/// Then what is connected already has its turn, whether these were served or refused.
+constexpr unsigned kAcceptsPerTurn = 8;
 
 /// What waits in the queue when accepting ends: the kernel has promised these connections.
 class SweepOp final : public AcceptOp {
@@ -29,6 +30,7 @@ void sweep(Worker& worker, Listener& listener, Entry entry) {
 
 Task<void> accept_loop(Worker& worker, Listener& listener, Entry entry, Scope& scope) {
   for (unsigned accepted = 1;; ++accepted) {
+    if (accepted % kAcceptsPerTurn == 0) co_await next_turn(worker.loop);
     auto stream = co_await Accept(listener, scope);
     if (scope.cancelled()) {
       if (scope.cancelled()->code == ErrorCode::draining) sweep(worker, listener, entry);
@@ -49,7 +51,6 @@ Task<void> accept_loop(Worker& worker, Listener& listener, Entry entry, Scope& s
       continue;
     }
     worker.loop.spawn(serve_connection(worker, std::move(*stream), entry));
-    if (accepted % kAcceptsPerTurn == 0) co_await next_turn(worker.loop);
   }
 }
 
