@@ -4,12 +4,11 @@
 
 namespace epaulet::http {
 
-void ReplayBuffer::begin(BodySource& source, bool keep) {
+void ReplayBuffer::begin(BodySource& source) {
   source_ = &source;
   kept_.reset();
   kept_bytes_ = 0;
   trailers_.clear();
-  keep_ = keep;
   complete_record_ = true;
   ended_ = false;
   replaying_ = false;
@@ -29,7 +28,7 @@ Task<Result<Chunk>> ReplayBuffer::pull(Scope& scope) {
 }
 
 void ReplayBuffer::record(const Chunk& chunk) {
-  if (!keep_ || !complete_record_ || kept_bytes_ + chunk.bytes.size() > limits::kReplayBytesMax) {
+  if (!complete_record_ || kept_bytes_ + chunk.bytes.size() > limits::kReplayBytesMax) {
     if (!chunk.bytes.empty() || chunk.end) complete_record_ = false;
     kept_.reset();
     kept_bytes_ = 0;

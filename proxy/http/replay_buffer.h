@@ -12,8 +12,9 @@ namespace epaulet::http {
 /// no longer be given again.
 class ReplayBuffer final : public BodySource {
  public:
-  /// `keep`: whether another attempt may want it. `source` outlives this.
-  void begin(BodySource& source, bool keep);
+  /// `source` outlives this. Also where no retries are allowed another attempt may want it: on a
+  /// connection that was stale nothing has been tried.
+  void begin(BodySource& source);
 
   Task<Result<Chunk>> pull(Scope& scope) override;
   [[nodiscard]] bool ready() const override;
@@ -32,7 +33,6 @@ class ReplayBuffer final : public BodySource {
   Block kept_;
   std::size_t kept_bytes_ = 0;
   std::string trailers_;
-  bool keep_ = false;
   bool complete_record_ = true;  ///< Everything pulled so far is kept.
   bool ended_ = false;           ///< The source has given its end, and it is kept.
   bool replaying_ = false;

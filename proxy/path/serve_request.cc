@@ -118,8 +118,7 @@ Task<Error> serve_exchange(Exchange& exchange) {
     exchange.scope->set_deadline(exchange.record.start + *limit,
                                  {ErrorCode::request_timeout, Side::upstream, Stage::receive});
   }
-  const bool keep_body = plan->retry->max > 0 || plan->inbound;
-  exchange.body.begin(exchange.server.body(), keep_body);
+  exchange.body.begin(exchange.server.body());
   co_return co_await fulfil(exchange, *plan);
 }
 
