@@ -272,7 +272,10 @@ Task<Error> Attempt::copy_body() {
 /// any other is reset, so that half is not taken for whole.
 Task<void> Attempt::break_off(Error why) {
   auto& writer = exchange_.server.writer();
-  if (exchange_.is_grpc() && why.side != Side::downstream) {
+  // Where the answer has said how long it is, no end but the one that it announced is well-formed
+  // (RFC 9113 section 8.1.1).
+  const bool may_end = exchange_.response.find(http::FieldId::content_length) == nullptr;
+  if (exchange_.is_grpc() && may_end && why.side != Side::downstream) {
     Scope telling(exchange_.parent);  // This attempt's may be what has ended.
     telling.set_deadline(exchange_.now() + std::chrono::seconds(1),
                          {ErrorCode::idle_timeout, Side::downstream, Stage::send});
