@@ -106,15 +106,28 @@ bool is_cautious(const Exchange& exchange) {
          exchange.request.find(http::FieldId::idempotency_key) == nullptr;
 }
 
+/// Whether a stream failed for no fault of the endpoint's. Of a connection that others share its
+/// own end is a race, and one is enough. What the peer has promised not to have looked at meets the
+/// same once more, where it says GOAWAY time and again or has just lowered how many streams it
+/// takes.
+bool is_race(const Failure& failure, unsigned races) {
+  constexpr unsigned kUnprocessedRetriesMax = 3;
+  if (failure.error.retry == Retry::safe) return races < kUnprocessedRetriesMax;
+  return failure.reused && races == 0 && failure.error.code == ErrorCode::closed_before_response;
+}
+
 /// Not a coroutine: g++ 12 loses what a conditional operator awaits.
 Task<Result<upstream::LeasePtr>> reach(Exchange& exchange, const Plan& plan, const Hop& hop,
-                                       bool fresh) {
-  if (!exchange.request.upgrade.empty()) return obtain_for_upgrade(exchange, plan, hop, fresh);
+                                       std::optional<TimePoint> fresh_since) {
+  if (!exchange.request.upgrade.empty()) {
+    return obtain_for_upgrade(exchange, plan, hop, fresh_since);
+  }
   const auto connect = plan.timeouts->connect;
   if (asks_http2(exchange, plan)) {
-    return obtain_stream(exchange.worker(), *exchange.view, hop, connect, exchange.record.trace,
-                         *exchange.scope);
+    return obtain_stream(exchange.worker(), *exchange.view, hop, fresh_since.value_or(TimePoint()),
+                         connect, exchange.record.trace, *exchange.scope);
   }
+  const bool fresh = fresh_since.has_value();
   return obtain(exchange.worker(), *exchange.view, hop, is_cautious(exchange), fresh, connect,
                 exchange.record.trace, *exchange.scope);
 }
@@ -124,7 +137,8 @@ Task<Result<upstream::LeasePtr>> reach(Exchange& exchange, const Plan& plan, con
 Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
   Worker& worker = exchange.worker();
   TriedEndpoints tried;
-  bool fresh = false;
+  std::optional<TimePoint> fresh_since;
+  unsigned races = 0;
   if (plan.budget != nullptr) plan.budget->first_attempt(exchange.now());
   for (;;) {
     ++exchange.record.attempts;
@@ -139,7 +153,7 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
         exchange.trace(Stage::connect, Event::endpoint_picked, hop->endpoint_id,
                        exchange.record.attempts);
       }
-      auto obtained = co_await reach(exchange, plan, *hop, fresh);
+      auto obtained = co_await reach(exchange, plan, *hop, fresh_since);
       if (obtained) {
         upstream = std::move(*obtained);
       } else {
@@ -152,11 +166,7 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
       failure.reused = upstream->reused;
       attempt.emplace(exchange, plan, *upstream);
       failure.error = co_await attempt->until_head();
-      // Of a connection that others share only its own end is a race, not what becomes of a stream,
-      // and one is enough.
-      const bool lost = failure.error.code == ErrorCode::closed_before_response;
-      const bool shared = upstream->connection() == nullptr;
-      if (shared && (!lost || fresh)) failure.reused = false;
+      if (upstream->connection() == nullptr) failure.reused = is_race(failure, races);
       answered = failure.error.code == ErrorCode::none;
       failure.request_written = attempt->request_was_written();
       failure.status = exchange.response.status;
@@ -213,7 +223,8 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
     if (race) {
       worker.telemetry.count(Counter::reuse_race_saved);
       --exchange.record.attempts;  // The same attempt, on a connection that is alive.
-      fresh = true;
+      fresh_since = exchange.now();
+      ++races;
     } else if (backoff) {
       const auto waited = co_await wait_before_retry(exchange, *backoff);
       if (!waited) co_return waited.error();

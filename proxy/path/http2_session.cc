@@ -96,6 +96,7 @@ class Http2Session final : private h2::SessionEvents, private h2::Connection::Be
     return &requests_.emplace_back(mux_, id, requests_scope_, connection_.now()).stream.events();
   }
   void on_goaway() override {}
+  void on_settings() override {}
 
   void after_input() override {
     for (auto& request : requests_) {

@@ -134,35 +134,65 @@ Task<Result<upstream::LeasePtr>> obtain(Worker& worker, View& view, Hop hop, boo
   co_return lease;
 }
 
+namespace {
+
+/// The permit to dial, or nothing if a stream came free meanwhile.
+Task<Result<resilience::ConnectionLimit::Permit>> permit_or_stream(Worker& worker,
+                                                                   const Snapshot& snapshot,
+                                                                   const Hop& hop,
+                                                                   const upstream::PoolKey& key,
+                                                                   Scope& scope) {
+  upstream::SharedPool::Wait wait(worker.shared_pool, key, scope);
+  auto permit = co_await permit_for(worker, snapshot, hop, wait.scope);
+  if (!permit && wait.came_free && !scope.cancelled()) {
+    co_return resilience::ConnectionLimit::Permit();
+  }
+  co_return permit;
+}
+
+}  // namespace
+
 Task<Result<upstream::LeasePtr>> obtain_stream(Worker& worker, View& view, Hop hop,
-                                               Duration connect_timeout, telemetry::Trace& trace,
-                                               Scope& scope) {
+                                               TimePoint not_before, Duration connect_timeout,
+                                               telemetry::Trace& trace, Scope& scope) {
   const auto key = pool_key(worker, view.snapshot(), hop);
-  if (auto lease = worker.shared_pool.take(key, worker.loop.now())) {
-    trace.add(worker.loop.now(), Stage::connect, Event::connection_reused);
+  auto& pool = worker.shared_pool;
+  if (!pool.is_awaited(key)) {
+    if (auto lease = pool.take(key, worker.loop.now(), not_before)) {
+      trace.add(worker.loop.now(), Stage::connect, Event::connection_reused);
+      co_return lease;
+    }
+  }
+  for (;;) {
+    // Whoever waits for another's dial waits no longer than for its own; whoever waits for a stream
+    // or a permit does so under the request's deadline.
+    Scope connecting(scope);
+    if (!pool.is_full(key, not_before))
+      connecting.set_deadline(worker.loop.now() + connect_timeout, connect_timed_out());
+    const auto turn = co_await worker.shared_dial_gate.enter(key, connecting);
+    if (!turn && !scope.cancelled() && pool.is_full(key, not_before)) continue;
+    if (!turn) co_return turn.error();
+    if (auto lease = pool.take(key, worker.loop.now(), not_before)) co_return lease;
+    connecting.clear_deadline();
+    auto permit = co_await permit_or_stream(worker, view.snapshot(), hop, key, connecting);
+    if (!permit) co_return permit.error();
+    if (auto lease = pool.take(key, worker.loop.now(), not_before)) co_return lease;
+    if (!*permit && hop.backend != Destination::kNone) continue;
+    connecting.set_deadline(worker.loop.now() + connect_timeout, connect_timed_out());
+    trace.add(worker.loop.now(), Stage::connect, Event::dialling, hop.endpoint_id);
+    auto plan = plan_for(view.snapshot(), hop, detect::MeshProtocol::http2);
+    auto dialled = co_await upstream::dial(worker.dialer, worker.tls, worker.telemetry, trace,
+                                           std::move(plan), connecting);
+    if (!dialled) co_return dialled.error();
+    auto made = std::make_shared<upstream::SharedConnection>(
+        key, std::move(dialled->stream), view.snapshot().session_limits(), std::move(*permit),
+        worker.root, worker.telemetry);
+    made->peer = dialled->peer;
+    made->not_after = dialled->not_after;
+    upstream::LeasePtr lease = made->lease();
+    worker.shared_pool.add(std::move(made));
     co_return lease;
   }
-  // Whoever waits for another's dial waits no longer than for its own.
-  Scope connecting(scope);
-  connecting.set_deadline(worker.loop.now() + connect_timeout, connect_timed_out());
-  const auto turn = co_await worker.shared_dial_gate.enter(key, connecting);
-  if (!turn) co_return turn.error();
-  if (auto lease = worker.shared_pool.take(key, worker.loop.now())) co_return lease;
-  auto permit = co_await permit_for(worker, view.snapshot(), hop, connecting);
-  if (!permit) co_return permit.error();
-  trace.add(worker.loop.now(), Stage::connect, Event::dialling, hop.endpoint_id);
-  auto plan = plan_for(view.snapshot(), hop, detect::MeshProtocol::http2);
-  auto dialled = co_await upstream::dial(worker.dialer, worker.tls, worker.telemetry, trace,
-                                         std::move(plan), connecting);
-  if (!dialled) co_return dialled.error();
-  auto made = std::make_shared<upstream::SharedConnection>(
-      key, std::move(dialled->stream), view.snapshot().session_limits(), std::move(*permit),
-      worker.root, worker.telemetry);
-  made->peer = dialled->peer;
-  made->not_after = dialled->not_after;
-  upstream::LeasePtr lease = made->lease();
-  worker.shared_pool.add(std::move(made));
-  co_return lease;
 }
 
 }  // namespace epaulet::path

@@ -63,9 +63,10 @@ Task<Result<upstream::LeasePtr>> obtain(Worker& worker, View& view, Hop hop, boo
                                         bool fresh, Duration connect_timeout,
                                         telemetry::Trace& trace, Scope& scope);
 
-/// The same for one HTTP/2 exchange: a stream of a connection that others share.
+/// The same for one HTTP/2 exchange: a stream of a connection that others share. `not_before`: of
+/// one that was made then or later, since those before may all have ended like the last one.
 Task<Result<upstream::LeasePtr>> obtain_stream(Worker& worker, View& view, Hop hop,
-                                               Duration connect_timeout, telemetry::Trace& trace,
-                                               Scope& scope);
+                                               TimePoint not_before, Duration connect_timeout,
+                                               telemetry::Trace& trace, Scope& scope);
 
 }  // namespace epaulet::path

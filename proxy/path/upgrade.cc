@@ -52,14 +52,15 @@ void settle_handshake(Exchange& exchange) {
 }
 
 Task<Result<upstream::LeasePtr>> obtain_for_upgrade(Exchange& exchange, const Plan& plan, Hop hop,
-                                                    bool fresh) {
+                                                    std::optional<TimePoint> fresh_since) {
   Worker& worker = exchange.worker();
   const auto connect = plan.timeouts->connect;
   auto& trace = exchange.record.trace;
   const bool bodiless = exchange.request.framing.kind == http::Framing::Kind::none;
   if (asks_http2(exchange, plan) && bodiless) {
+    const auto since = fresh_since.value_or(TimePoint());
     auto lease =
-        co_await obtain_stream(worker, *exchange.view, hop, connect, trace, *exchange.scope);
+        co_await obtain_stream(worker, *exchange.view, hop, since, connect, trace, *exchange.scope);
     if (!lease) co_return lease.error();
     Scope hearing(*exchange.scope);
     hearing.set_deadline(exchange.now() + connect,
@@ -70,6 +71,7 @@ Task<Result<upstream::LeasePtr>> obtain_for_upgrade(Exchange& exchange, const Pl
   }
   if (plan.http == HttpVersion::http2)
     co_return Error(ErrorCode::upgrade_unsupported, Side::upstream, Stage::connect);
+  const bool fresh = fresh_since.has_value();
   co_return co_await obtain(worker, *exchange.view, hop, false, fresh, connect, trace,
                             *exchange.scope);
 }

@@ -12,9 +12,9 @@ void settle_handshake(Exchange& exchange);
 
 /// A way to the hop on which the upgrade can be asked for: a connection of HTTP/1.1, or a stream of
 /// one of HTTP/2 whose peer serves extended CONNECT. Errors: upgrade_unsupported if the app is to
-/// be asked in HTTP/2 and does not.
+/// be asked in HTTP/2 and does not. `fresh_since`: no connection that is older.
 Task<Result<upstream::LeasePtr>> obtain_for_upgrade(Exchange& exchange, const Plan& plan, Hop hop,
-                                                    bool fresh);
+                                                    std::optional<TimePoint> fresh_since);
 
 /// 101 Switching Protocols (RFC 9110 section 15.2.2), or what stands for it in HTTP/2: passes the
 /// response on and hands both ends to a tunnel, with what either side has sent already. Errors:

@@ -87,7 +87,8 @@ Worker::Worker(Loop& loop_, Dialer& dialer_, upstream::MeshTls& tls_,
       view(new View(std::move(snapshot), loop_.random())),
       pool(loop_, telemetry_),
       dial_gate(loop_, limits::kDialsAtOnceMax),
-      shared_dial_gate(loop_, 1) {}
+      shared_dial_gate(loop_, 1),
+      shared_pool(shared_dial_gate) {}
 
 void Worker::set_snapshot(SnapshotPtr snapshot) {
   ViewPtr next(new View(std::move(snapshot), loop.random()));

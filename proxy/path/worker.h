@@ -132,8 +132,8 @@ struct Worker {
   TokenCache tokens;
   upstream::Pool pool;
   upstream::DialGate dial_gate;
-  upstream::SharedPool shared_pool;     ///< HTTP/2.
   upstream::DialGate shared_dial_gate;  ///< One at a time: who waits will find its connection.
+  upstream::SharedPool shared_pool;     ///< HTTP/2.
 };
 
 }  // namespace epaulet::path

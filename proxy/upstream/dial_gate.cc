@@ -41,6 +41,11 @@ bool DialGate::is_waited_at(const PoolKey& key) const {
   return found != lanes_.end() && !found->second->waiting.empty();
 }
 
+bool DialGate::is_busy_at(const PoolKey& key) const {
+  const auto found = lanes_.find(key);
+  return found != lanes_.end() && (found->second->busy > 0 || !found->second->waiting.empty());
+}
+
 void DialGate::came_free(const PoolKey& key) {
   if (is_waited_at(key)) let_one_in(*lanes_.at(key));
 }

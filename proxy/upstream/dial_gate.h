@@ -35,6 +35,8 @@ class DialGate {
   /// First come, first served. Look into the pool again after it. Errors: the scope's.
   Task<Result<Turn>> enter(PoolKey key, Scope& scope);
   [[nodiscard]] bool is_waited_at(const PoolKey& key) const;
+  /// Somebody has a turn, or waits for one.
+  [[nodiscard]] bool is_busy_at(const PoolKey& key) const;
   /// A connection has come into the pool: the first who waits gets its turn.
   void came_free(const PoolKey& key);
 

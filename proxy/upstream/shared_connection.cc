@@ -35,6 +35,7 @@ SharedConnection::SharedConnection(const PoolKey& key, StreamPtr stream,
       stream_(std::move(stream)),
       reader_(*stream_),
       scope_(root),
+      made_at_(root.loop().now()),
       permit_(std::move(permit)),
       counted_(std::in_place, telemetry, telemetry::Gauge::upstream_active),
       mux_(http::http2::Role::client, limits, *this, *stream_, reader_, scope_),
@@ -57,7 +58,13 @@ Task<void> SharedConnection::run(std::shared_ptr<SharedConnection> self) {
 }
 
 bool SharedConnection::is_usable() const {
-  return !retired_ && !ended_ && !mux_.is_closing() && mux_.session().accepts_requests();
+  return !is_retired() && !mux_.is_closing() && mux_.session().accepts_requests() &&
+         leases_ < mux_.session().streams_max();
+}
+
+void SharedConnection::on_settings() {
+  settings_.set();
+  if (is_usable()) pool_->came_free(key_);
 }
 
 LeasePtr SharedConnection::lease() {
@@ -70,9 +77,11 @@ LeasePtr SharedConnection::lease() {
 }
 
 void SharedConnection::given_back() {
+  if (is_usable()) pool_->came_free(key_);
   if (leases_ > 0 || ended_) return;
   counted_->go_over_to(telemetry::Gauge::upstream_idle);
-  if (retired_) {
+  // Nobody here wants it: its permit is for who waits for one.
+  if (retired_ || (permit_.contended() && !pool_->is_awaited(key_))) {
     retire();
   } else {
     scope_.loop().timers().arm(*this, scope_.loop().now() + kIdleMax);
@@ -86,13 +95,37 @@ void SharedConnection::retire() {
   mux_.kick();
 }
 
-LeasePtr SharedPool::take(const PoolKey& key, TimePoint now) {
+bool SharedPool::is_awaited(const PoolKey& key) const {
+  return gate_.is_busy_at(key);
+}
+
+bool SharedPool::is_full(const PoolKey& key, TimePoint not_before) {
+  bool full = false;
+  waits_.for_each([&](const Wait& wait) { full = full || wait.key == key; });
+  const auto found = by_key_.find(key);
+  if (full || found == by_key_.end()) return full;
+  return std::any_of(found->second.begin(), found->second.end(), [&](const auto& one) {
+    return !one->is_retired() && one->made_at() >= not_before;
+  });
+}
+
+void SharedPool::came_free(const PoolKey& key) {
+  Wait* first = nullptr;
+  waits_.for_each([&](Wait& wait) {
+    if (first == nullptr && wait.key == key && !wait.came_free) first = &wait;
+  });
+  if (first == nullptr) return gate_.came_free(key);
+  first->came_free = true;
+  first->scope.cancel({ErrorCode::cancelled, Side::self, Stage::connect});
+}
+
+LeasePtr SharedPool::take(const PoolKey& key, TimePoint now, TimePoint not_before) {
   const auto found = by_key_.find(key);
   if (found == by_key_.end()) return nullptr;
   SharedConnection* best = nullptr;
   for (const auto& connection : found->second) {
     if (now >= connection->not_after) connection->retire();
-    if (!connection->is_usable()) continue;
+    if (!connection->is_usable() || connection->made_at() < not_before) continue;
     if (best == nullptr || connection->streams() < best->streams()) best = connection.get();
   }
   return best == nullptr ? nullptr : best->lease();
@@ -113,8 +146,9 @@ void SharedPool::forget(const SharedConnection& connection) {
 std::size_t SharedPool::idle() const {
   std::size_t sum = 0;
   for (const auto& [key, connections] : by_key_) {
-    sum += static_cast<std::size_t>(std::count_if(connections.begin(), connections.end(),
-                                                  [](const auto& one) { return one->is_idle(); }));
+    sum += static_cast<std::size_t>(
+        std::count_if(connections.begin(), connections.end(),
+                      [](const auto& one) { return one->streams() == 0; }));
   }
   return sum;
 }

@@ -5,6 +5,7 @@
 #include "http/http2/connection.h"
 #include "http/http2/opened_stream.h"
 #include "resilience/connection_limit.h"
+#include "upstream/dial_gate.h"
 #include "upstream/pool.h"
 
 namespace epaulet::upstream {
@@ -28,9 +29,10 @@ class SharedConnection final : private http::http2::SessionEvents,
   [[nodiscard]] const PoolKey& key() const { return key_; }
   /// Another exchange may begin on it.
   [[nodiscard]] bool is_usable() const;
-  /// It serves nobody now.
-  [[nodiscard]] bool is_idle() const { return leases_ == 0; }
-  [[nodiscard]] std::size_t streams() const { return mux_.session().open_streams(); }
+  [[nodiscard]] bool is_retired() const { return retired_ || ended_; }
+  [[nodiscard]] TimePoint made_at() const { return made_at_; }
+  /// Exchanges that run on it, those included whose stream is still to be opened.
+  [[nodiscard]] std::size_t streams() const { return leases_; }
   [[nodiscard]] LeasePtr lease();
   /// Takes no more exchanges; closes when the last has ended.
   void retire();
@@ -45,8 +47,8 @@ class SharedConnection final : private http::http2::SessionEvents,
   static Task<void> run(std::shared_ptr<SharedConnection> self);
   void given_back();
   http::http2::StreamEvents* on_request(http::http2::StreamId) override { return nullptr; }
-  void on_settings() override { settings_.set(); }
   void on_goaway() override { retired_ = true; }
+  void on_settings() override;
   void on_timer() override { retire(); }
 
   PoolKey key_;
@@ -54,6 +56,7 @@ class SharedConnection final : private http::http2::SessionEvents,
   StreamPtr stream_;
   StreamReader reader_;
   Scope scope_;
+  const TimePoint made_at_;
   resilience::ConnectionLimit::Permit permit_;
   std::optional<telemetry::Counted> counted_;  ///< Until it has ended.
   http::http2::Connection mux_;
@@ -68,8 +71,30 @@ using SharedConnectionPtr = std::shared_ptr<SharedConnection>;
 /// A worker's HTTP/2 connections to upstreams.
 class SharedPool {
  public:
+  /// `gate`: where callers queue for a connection; when a stream comes free one of them is let in.
+  explicit SharedPool(DialGate& gate) : gate_(gate) {}
+
   /// A stream of the connection that has the fewest, or nullptr if all are full or there is none.
-  [[nodiscard]] LeasePtr take(const PoolKey& key, TimePoint now);
+  /// `not_before`: of a connection that was made then or later.
+  [[nodiscard]] LeasePtr take(const PoolKey& key, TimePoint now, TimePoint not_before);
+  /// Somebody has a turn at the gate or waits there: who comes later stands behind.
+  [[nodiscard]] bool is_awaited(const PoolKey& key) const;
+  /// Not a dial is waited for, but a stream of a connection that is full, or a permit.
+  [[nodiscard]] bool is_full(const PoolKey& key, TimePoint not_before);
+
+  /// The wait of who has a turn and may dial no more: its scope ends when a stream comes free.
+  class Wait final : public ListNode {
+   public:
+    Wait(SharedPool& pool, const PoolKey& key_, Scope& parent) : scope(parent), key(key_) {
+      pool.waits_.push_back(*this);
+    }
+    Scope scope;
+    const PoolKey key;
+    bool came_free = false;
+  };
+  /// A stream of one of these connections can be had now.
+  void came_free(const PoolKey& key);
+
   /// A new connection, started.
   void add(SharedConnectionPtr connection);
   /// It has ended: nothing of it is kept.
@@ -92,7 +117,9 @@ class SharedPool {
   bool retire_idle(telemetry::StringId backend);
 
  private:
+  DialGate& gate_;
   std::unordered_map<PoolKey, std::vector<SharedConnectionPtr>, PoolKeyHash> by_key_;
+  IntrusiveList<Wait> waits_;
 };
 
 }  // namespace epaulet::upstream

@@ -74,6 +74,7 @@ class World final : public SessionEvents {
     return (served[id] = std::make_unique<Served>(session, id)).get();
   }
   void on_goaway() override {}
+  void on_settings() override {}
 
   void drain() {
     for (std::size_t frames = 0; frames < 1000; ++frames) {

@@ -52,6 +52,7 @@ struct Session::State {
   Role role = Role::server;
   StreamId reset_by_peer = 0;           ///< The close of it that follows is the peer's doing.
   StreamId last_processed = INT32_MAX;  ///< By the peer's GOAWAY.
+  StreamId last_served = INT32_MAX;     ///< By ours.
   int violation = 0;                    ///< The latest, nghttp2's number.
   bool broken = false;                  ///< It ended the connection.
   bool abandoned = false;
@@ -79,12 +80,14 @@ struct Session::Callbacks {
     const auto id = frame->hd.stream_id;
     auto kind = kind_of(*frame);
     if (kind == HeadText::Kind::request) {
-      StreamEvents* const served = self.events_.on_request(id);
+      // A GOAWAY that still waits to be sent is a promise already.
+      const bool promised = id > self.state_->last_served;
+      StreamEvents* const served = promised ? nullptr : self.events_.on_request(id);
       if (served == nullptr) {
         nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
       }
-      self.streams_.emplace(id, served);
+      self.streams_.emplace(id, Stream{served});
     }
     self.text_.begin(kind);
     return 0;
@@ -147,6 +150,14 @@ struct Session::Callbacks {
 
   static int on_violation(nghttp2_session*, const nghttp2_frame*, int number, void* user) {
     of(user).state_->violation = number;
+    return 0;
+  }
+
+  static int before_sending(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+    Session& self = of(user);
+    if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
+    const auto found = self.streams_.find(frame->hd.stream_id);
+    if (found != self.streams_.end()) found->second.begins_at = self.output_;
     return 0;
   }
 
@@ -218,6 +229,7 @@ struct Session::Callbacks {
       nghttp2_session_callbacks_set_on_data_chunk_recv_callback(made, on_data);
       nghttp2_session_callbacks_set_on_stream_close_callback(made, on_close);
       nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(made, on_violation);
+      nghttp2_session_callbacks_set_before_frame_send_callback(made, before_sending);
       nghttp2_session_callbacks_set_on_frame_send_callback(made, on_sent);
       return std::unique_ptr<nghttp2_session_callbacks, DeleteCallbacks>(made);
     }();
@@ -232,6 +244,7 @@ struct Session::Callbacks {
     nghttp2_option_set_max_settings(made, kSettingsMax);
     nghttp2_option_set_stream_reset_rate_limit(made, limits.resets_burst, limits.resets_per_second);
     nghttp2_option_set_max_continuations(made, kContinuationsMax);
+    nghttp2_option_set_peer_max_concurrent_streams(made, 1);
     nghttp2_option_set_max_send_header_block_length(made, 2 * limits.head.bytes);
     return std::unique_ptr<nghttp2_option, DeleteOptions>(made);
   }
@@ -281,6 +294,7 @@ ConstBytes Session::output() {
   const std::uint8_t* data = nullptr;
   const auto size = nghttp2_session_mem_send(state_->session.get(), &data);
   if (size <= 0) return {};
+  output_ += static_cast<std::uint64_t>(size);
   return {reinterpret_cast<const std::byte*>(data), static_cast<std::size_t>(size)};
 }
 
@@ -297,7 +311,7 @@ std::optional<StreamId> Session::request(std::span<const NameValue> fields, bool
   const auto id = nghttp2_submit_request(state_->session.get(), nullptr, pairs.data(), pairs.size(),
                                          end ? nullptr : &provider, nullptr);
   if (id < 0) return std::nullopt;
-  streams_.emplace(id, &events);
+  streams_.emplace(id, Stream{&events});
   return id;
 }
 
@@ -331,12 +345,17 @@ void Session::consume(StreamId id, std::size_t bytes) {
 }
 
 void Session::reset(StreamId id, ErrorNumber number) {
+  const auto found = streams_.find(id);
+  // Once: nghttp2 takes a request that still waits out of its queue, and sends a second reset of it
+  // all the same, which is a connection error at a peer that has never heard of the stream.
+  if (found == streams_.end() || std::exchange(found->second.was_reset, true)) return;
   nghttp2_submit_rst_stream(state_->session.get(), NGHTTP2_FLAG_NONE, id,
                             static_cast<std::uint32_t>(number));
 }
 
 void Session::detach(StreamId id, ErrorNumber number) {
-  if (streams_.erase(id) > 0) reset(id, number);
+  reset(id, number);
+  streams_.erase(id);
 }
 
 void Session::shut_down(bool final) {
@@ -345,18 +364,20 @@ void Session::shut_down(bool final) {
     nghttp2_submit_shutdown_notice(session);
     return;
   }
-  nghttp2_submit_goaway(session, NGHTTP2_FLAG_NONE,
-                        nghttp2_session_get_last_proc_stream_id(session), NGHTTP2_NO_ERROR, nullptr,
+  state_->last_served = nghttp2_session_get_last_proc_stream_id(session);
+  nghttp2_submit_goaway(session, NGHTTP2_FLAG_NONE, state_->last_served, NGHTTP2_NO_ERROR, nullptr,
                         0);
 }
 
 bool Session::accepts_requests() const {
   auto* const session = state_->session.get();
   if (state_->abandoned) return false;
-  if (nghttp2_session_check_request_allowed(session) == 0) return false;
-  const auto most =
-      nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-  return streams_.size() < most;
+  return nghttp2_session_check_request_allowed(session) != 0 && streams_.size() < streams_max();
+}
+
+std::size_t Session::streams_max() const {
+  return nghttp2_session_get_remote_settings(state_->session.get(),
+                                             NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 }
 
 bool Session::accepts_extended_connect() const {
@@ -366,14 +387,16 @@ bool Session::accepts_extended_connect() const {
 
 StreamEvents* Session::events_of(StreamId id) const {
   const auto found = streams_.find(id);
-  return found == streams_.end() ? nullptr : found->second;
+  return found == streams_.end() ? nullptr : found->second.events;
 }
 
 void Session::abandon_streams() {
   state_->abandoned = true;
   while (!streams_.empty()) {
-    StreamEvents* const events = streams_.begin()->second;
-    const bool unprocessed = streams_.begin()->first > state_->last_processed;
+    const auto [id, stream] = *streams_.begin();
+    StreamEvents* const events = stream.events;
+    const bool unprocessed = state_->role == Role::client &&
+                             (id > state_->last_processed || stream.begins_at >= handed_over_);
     streams_.erase(streams_.begin());
     events->on_closed(StreamEvents::kConnectionLost, true, unprocessed);
   }

@@ -41,7 +41,7 @@ class StreamEvents {
   /// The stream is gone; no further call. `number`: no_error if both halves were complete.
   /// kConnectionLost if it went with its connection, a GOAWAY before it included. `by_peer`: it
   /// sent RST_STREAM or left. `unprocessed`: the peer has promised that it did nothing of it
-  /// (REFUSED_STREAM, or that GOAWAY).
+  /// (REFUSED_STREAM, or that GOAWAY), or it was never sent.
   static constexpr std::uint32_t kConnectionLost = 0xffffffff;
   virtual void on_closed(std::uint32_t number, bool by_peer, bool unprocessed) = 0;
 
@@ -66,7 +66,7 @@ class SessionEvents {
  public:
   /// A peer's request begins: who serves it. Null refuses it (REFUSED_STREAM).
   [[nodiscard]] virtual StreamEvents* on_request(StreamId id) = 0;
-  /// The peer's settings have come, or changed.
+  /// The peer's settings have come, or changed: how many streams it takes at once, say.
   virtual void on_settings() {}
   /// The peer takes no new streams.
   virtual void on_goaway() = 0;
@@ -103,6 +103,9 @@ class Session {
   /// The next bytes to send, valid until the next call of anything here; empty if there are none
   /// now.
   [[nodiscard]] ConstBytes output();
+  /// Of what output() gave, so many bytes in all may have left us: a request behind them was never
+  /// seen by anybody, which its stream hears if the connection is lost.
+  void handed_over(std::uint64_t bytes) { handed_over_ = bytes; }
   /// Nothing to send, and nothing can come: close.
   [[nodiscard]] bool finished() const;
 
@@ -131,6 +134,9 @@ class Session {
   [[nodiscard]] bool accepts_requests() const;
   /// The peer serves extended CONNECT (RFC 8441); known after on_settings().
   [[nodiscard]] bool accepts_extended_connect() const;
+  /// So many streams of ours may be open at once: one until the peer has said how many, since what
+  /// it does not want it refuses.
+  [[nodiscard]] std::size_t streams_max() const;
   [[nodiscard]] std::size_t open_streams() const { return streams_.size(); }
 
   /// The connection is gone: every stream that is open hears of it, and no other begins.
@@ -146,7 +152,15 @@ class Session {
   std::unique_ptr<State> state_;
   SessionEvents& events_;
   HeadText text_;
-  std::unordered_map<StreamId, StreamEvents*> streams_;
+  struct Stream {
+    StreamEvents* events = nullptr;
+    /// How much of the output precedes our request. Beyond all while it waits.
+    std::uint64_t begins_at = UINT64_MAX;
+    bool was_reset = false;  ///< By us.
+  };
+  std::unordered_map<StreamId, Stream> streams_;
+  std::uint64_t output_ = 0;
+  std::uint64_t handed_over_ = 0;
 };
 
 }  // namespace epaulet::http::http2

@@ -132,6 +132,7 @@ class Pair : private Connection::Between {
       return &pair.served.back()->events();
     }
     void on_goaway() override { pair.goaway = true; }
+    void on_settings() override {}
     Pair& pair;
   };
   Events client_events;
