@@ -39,7 +39,13 @@ Task<void> App::serve(StreamPtr stream) {
   // Not `while (a && co_await b)`: g++ 12 does not look at a
   // (tests/unit/runtime/toolchain_test.cc).
   while (after == After::keep) {
-    if (!co_await await_request(peer, std::exchange(fresh, false))) break;
+    const bool first = std::exchange(fresh, false);
+    if (!co_await await_request(peer, first)) break;
+    if (first && !co_await peer.read_at_least(2)) break;
+    if (first && peer.reader.rest().starts_with("PR")) {  // PRI: no method that we know.
+      co_await serve_http2(peer.release(), peer.reader.take_rest());
+      break;
+    }
     if (!co_await peer.read_message(true)) break;
     const int id = id_of(peer.reader.message());
     if (!ledger_.contains(id)) {
@@ -55,6 +61,13 @@ Task<void> App::serve(StreamPtr stream) {
     peer.close();
   }
   --open_;
+}
+
+Task<void> App::serve_http2(StreamPtr stream, std::string heard) {
+  Http2Server server(ledger_, scope_, http2);
+  co_await server.serve(std::move(stream), std::move(heard));
+  strangers_ += server.strangers();
+  violations_.insert(violations_.end(), server.violations().begin(), server.violations().end());
 }
 
 void App::keep_request(Peer& peer, int id, std::size_t index) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "http2_app.h"
 #include "peer.h"
 #include "script.h"
 #include "support/memory_network.h"
@@ -7,8 +8,8 @@
 
 namespace epaulet::sim {
 
-/// The application behind an inbound sidecar: an HTTP/1.1 server that does with each request what
-/// its script says.
+/// The application behind an inbound sidecar: a server of HTTP/1.1, and of HTTP/2 by prior
+/// knowledge, that does with each request what its script says.
 class App {
  public:
   App(test::SimLoop& loop, test::MemoryNetwork& network, SocketAddress address, Ledger& ledger);
@@ -20,6 +21,10 @@ class App {
   std::chrono::nanoseconds keep_alive{0};
   /// Before it closes a connection that has never asked for anything, it answers 408, as node does.
   bool answers_silence = false;
+  /// Where it is spoken to in HTTP/2.
+  Http2Serving http2;
+  /// Rules of HTTP/2 that were broken towards it.
+  [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
   /// Ends everything.
   void stop() { scope_.cancel({ErrorCode::cancelled, Side::self, Stage::shutdown}); }
 
@@ -27,6 +32,7 @@ class App {
   enum class After { keep, close, reset };
 
   Task<void> serve(StreamPtr stream);
+  Task<void> serve_http2(StreamPtr stream, std::string heard);
   Task<bool> await_request(Peer& peer, bool fresh);
   Task<After> handle(Peer& peer, int id);
   Task<After> suffer(Peer& peer, AnswerScript::Fault fault);
@@ -38,6 +44,7 @@ class App {
   Scope scope_;
   std::size_t strangers_ = 0;
   std::size_t open_ = 0;
+  std::vector<std::string> violations_;
   Acceptor acceptor_;
 };
 

@@ -29,7 +29,8 @@ void draw_endpoints(Dice& dice, const Scenario& scenario, Mesh& mesh, Nanosecond
   mesh.after(at, [&mesh, addresses] { mesh.api.post_endpoints("api2.default", addresses); });
 }
 
-void draw_trust(Dice& dice, const Scenario& scenario, Mesh& mesh, Nanoseconds at) {
+void draw_trust(Dice& dice, Scenario& scenario, Mesh& mesh, Nanoseconds at) {
+  scenario.trust_changes = true;
   const bool root_leaves = !is_calm(scenario) && dice.chance(0.4);
   Sidecar& sidecar = dice.chance(0.5) ? mesh.api : mesh.api2;
   mesh.after(at, [&sidecar, root_leaves] { sidecar.change_trust(root_leaves); });

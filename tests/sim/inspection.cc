@@ -19,6 +19,7 @@ bool is_idempotent(const RequestScript& request) {
 void Inspection::inspect(const Conversation& conversation) {
   pipelined_ = conversation.manner.pipelined;
   outside_ = conversation.outside;
+  bare_ = false;
   id_ = 0;
   // Whoever says nothing while its server gives up has a second left, then it may be refused.
   const bool keeps_silent = conversation.manner.silence >= std::chrono::milliseconds(500);
@@ -66,6 +67,13 @@ void Inspection::inspect(const std::deque<Talk>& talks) {
 }
 
 void Inspection::inspect_all() {
+  const auto keeps_rules = [this](std::string_view who, const std::vector<std::string>& broken) {
+    for (const auto& rule : broken) problems.push_back(fmt::format("{} {}", who, rule));
+  };
+  keeps_rules("the caller", mesh_.http2_client.violations());
+  keeps_rules("the outsider", mesh_.http2_outsider.violations());
+  for (const App* app : {&mesh_.app, &mesh_.second_app, &mesh_.bare_app})
+    keeps_rules("the app", app->violations());
   for (const Sidecar* sidecar : {&mesh_.api, &mesh_.api2}) {
     for (const auto& record : sidecar->exchanges()) {
       if (record.error.code != ErrorCode::none) continue;
@@ -75,6 +83,12 @@ void Inspection::inspect_all() {
       if (!known) problems.push_back(fmt::format("{}: an outcome of no request", id));
     }
   }
+}
+
+/// How long an exchange may take; nothing: as long as it moves.
+std::optional<Nanoseconds> Inspection::time_of(const RequestScript& request) const {
+  if (request.grpc) return request.grpc_timeout;
+  return scenario_.request_timeout * (outside_ ? 2 : 1);
 }
 
 void Inspection::problem(std::string_view what) {
@@ -90,7 +104,10 @@ void Inspection::inspect_deliveries(const Exchanged& exchanged) {
     expect(got.method() == exchanged.request.method, "another method was delivered");
     if (delivery.whole) {
       expect(got.body == sent, "a complete request with another body was delivered");
-      const auto trailers = exchanged.request.body.trailers ? trailers_of(id_) : FieldList();
+      const auto& body = exchanged.request.body;
+      const auto trailers = exchanged.request.http2 ? http2_trailers(body, id_)
+                            : body.trailers         ? trailers_of(id_)
+                                                    : FieldList();
       expect(got.trailers == trailers, "other request trailers were delivered");
     } else {
       expect(std::string_view(sent).starts_with(got.body), "other bytes were delivered");
@@ -111,6 +128,7 @@ void Inspection::inspect_answer(const Exchanged& exchanged) {
   const auto whose = response.field("x-answers");
   if (!whose) {
     if (!exchanged.answered) return;
+    if (exchanged.request.grpc && response.status() == 200) return inspect_grpc_refusal(exchanged);
     expect(response.status() >= 400, "an answer of nobody");
     expect(response.field("x-request-id") == id_text(id_), "a refusal without its request id");
     return;
@@ -125,14 +143,21 @@ void Inspection::inspect_answer(const Exchanged& exchanged) {
   const bool bodiless =
       exchanged.request.method == "HEAD" || response.status() == 204 || response.status() == 304;
   const auto meant = bodiless ? std::string() : body_text(id_, false, script.body.bytes);
-  if (!exchanged.answered) {
+  const auto& last = response.trailers;
+  const bool ended_by_us = exchanged.request.grpc && !last.empty() &&
+                           last[0].first == "grpc-status" && last[0].second != "0";
+  if (!exchanged.answered || ended_by_us) {
     expect(std::string_view(meant).starts_with(response.body), "other bytes in the answer");
     return;
   }
   expect(response.body == meant, "a complete answer with another body");
-  const bool can_have_trailers = script.body.trailers && !exchanged.request.http10 && !bodiless;
-  expect(response.trailers == (can_have_trailers ? trailers_of(id_) : FieldList()),
-         "other trailers in the answer");
+  FieldList trailers;
+  if (exchanged.request.http2 && !bodiless) {
+    trailers = http2_trailers(script.body, id_, exchanged.request.grpc);
+  } else if (script.body.trailers && !exchanged.request.http10 && !bodiless) {
+    trailers = trailers_of(id_);
+  }
+  expect(response.trailers == trailers, "other trailers in the answer");
   if (!exchanged.request.http10) {
     // Those of an attempt whose final answer was not delivered came too.
     expect(exchanged.informational.size() >= script.informational,
@@ -145,8 +170,11 @@ void Inspection::inspect_answer(const Exchanged& exchanged) {
 }
 
 /// Simulated time is exact: whatever has a deadline ends when it comes, or before.
-void Inspection::inspect_times(const telemetry::ExchangeRecord& record) {
-  const auto limit = scenario_.request_timeout * (outside_ ? 2 : 1);
+void Inspection::inspect_times(const telemetry::ExchangeRecord& record,
+                               const Exchanged& exchanged) {
+  const auto time = time_of(exchanged.request);
+  if (!time) return;
+  const auto limit = *time;
   const auto took = record.end - record.start;
   // Our own answer may wait for a slow reader, for a time of its own.
   expect(took <= limit + (record.status_is_ours ? Nanoseconds(seconds(5)) : Nanoseconds(0)),
@@ -202,7 +230,7 @@ void Inspection::inspect_reports(const Exchanged& exchanged, bool closed) {
   for (const auto& record : first_sidecar().exchanges()) {
     if (record.request_id.view() != id_text(id_)) continue;
     ++reports;
-    inspect_times(record);
+    inspect_times(record, exchanged);
     inspect_bytes(record, exchanged);
     if (exchanged.answered) {
       expect(record.status == exchanged.response.status(), "another status was reported");
@@ -231,7 +259,7 @@ void Inspection::inspect_reports(const Exchanged& exchanged, bool closed) {
   if (exchanged.answered && !exchanged.response.field("x-answers")) {
     expect(ours, "nobody admits to have given this answer");
   }
-  expect(exchanged.deliveries.empty() || at_app > 0, "the app's sidecar did not report");
+  expect(exchanged.deliveries.empty() || at_app > 0 || bare_, "the app's sidecar did not report");
 }
 
 void Inspection::inspect_calm(const Exchanged& exchanged) {

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "http2_scenario.h"
 #include "scenario.h"
 
 namespace epaulet::sim {
@@ -14,6 +15,7 @@ class Inspection {
   Inspection(Mesh& mesh, const Scenario& scenario) : mesh_(mesh), scenario_(scenario) {}
 
   void inspect(const Conversation& conversation);
+  void inspect(const Http2Conversation& conversation);
   void inspect(const std::deque<Talk>& talks);
   /// What is not about one exchange: nothing was reported that nobody asked for.
   void inspect_all();
@@ -28,10 +30,14 @@ class Inspection {
   void inspect_deliveries(const Exchanged& exchanged);
   void inspect_answer(const Exchanged& exchanged);
   void inspect_reports(const Exchanged& exchanged, bool closed);
-  void inspect_times(const telemetry::ExchangeRecord& record);
+  void inspect_times(const telemetry::ExchangeRecord& record, const Exchanged& exchanged);
+  [[nodiscard]] std::optional<std::chrono::nanoseconds> time_of(const RequestScript& request) const;
   void inspect_bytes(const telemetry::ExchangeRecord& record, const Exchanged& exchanged);
   /// Nothing went wrong, so nothing may have failed.
   void inspect_calm(const Exchanged& exchanged);
+  void inspect_stream(const Exchanged& exchanged);
+  void inspect_calm_stream(const Http2Conversation& conversation, const Exchanged& exchanged);
+  void inspect_grpc_refusal(const Exchanged& exchanged);
   /// After an early answer that promised to read the rest: the app did not, or the caller took
   /// longer than the exchange had. Either costs the connection.
   [[nodiscard]] bool rest_was_left(const Exchanged& exchanged) const;
@@ -45,6 +51,7 @@ class Inspection {
   int before_ = 0;
   bool pipelined_ = false;
   bool outside_ = false;
+  bool bare_ = false;     ///< The app has no sidecar.
   bool aborted_ = false;  ///< The caller has reset the connection, at some exchange of it.
 };
 

@@ -30,8 +30,10 @@ const IpAddress Mesh::kOutsider = IpAddress::v4(0x0A000009);
 const SocketAddress Mesh::kService{IpAddress::v4(0xF0000001), 80};
 const SocketAddress Mesh::kApp{IpAddress::v4(0x0A000002), 8080};
 const SocketAddress Mesh::kMail{IpAddress::v4(0xF0000002), 25};
+const SocketAddress Mesh::kBare{IpAddress::v4(0xF0000003), 80};
 const SocketAddress Mesh::kGreeter{IpAddress::v4(0x0A000002), 2525};
 const SocketAddress Mesh::kSecondApp{IpAddress::v4(0x0A000002), 8081};
+const SocketAddress Mesh::kBareApp{IpAddress::v4(0x0A000003), 8080};
 
 Sidecar::MakeTls Mesh::tls_of(const char* identity) {
   return [identity] { return std::make_unique<FakeMeshTls>(identity); };
@@ -49,9 +51,12 @@ Mesh::Mesh(const MeshOptions& taken)
            tls_of("spiffe://cluster.local/ns/default/sa/api2")),
       app(app_loop, network, kApp, ledger),
       second_app(app_loop, network, kSecondApp, ledger),
+      bare_app(app_loop, network, kBareApp, ledger),
       greeter(app_loop, network, kGreeter),
       client(client_loop, network.dialer(client_loop, kCaller), ledger),
-      outsider(client_loop, network.dialer(client_loop, kOutsider), ledger) {
+      outsider(client_loop, network.dialer(client_loop, kOutsider), ledger),
+      http2_client(client_loop, network.dialer(client_loop, kCaller), ledger),
+      http2_outsider(client_loop, network.dialer(client_loop, kOutsider), ledger) {
   network.conditions = options.network;
   frames_at_rest_ = FramePool::in_use();
   streams_before_ = test::MemoryStream::in_use();
@@ -77,6 +82,14 @@ void Mesh::call_from_outside(std::vector<int> ids, Manner manner) {
   outsider.connect(kApp, std::move(ids), manner);
 }
 
+void Mesh::call_http2(SocketAddress to, std::vector<int> ids, Http2Calling calling) {
+  http2_client.connect(to, std::move(ids), calling);
+}
+
+void Mesh::call_http2_from_outside(std::vector<int> ids, Http2Calling calling) {
+  http2_outsider.connect(kApp, std::move(ids), calling);
+}
+
 void Mesh::after(std::chrono::nanoseconds time, std::function<void()> what) {
   client_loop.spawn(wait_and_do(client_loop, time, std::move(what)));
 }
@@ -93,7 +106,12 @@ void Mesh::drain(Sidecar& sidecar, std::chrono::nanoseconds begin, std::chrono::
 
 bool Mesh::run(std::chrono::nanoseconds limit) {
   return simulation.run_until(
-      [this] { return client.connections_open() + outsider.connections_open() == 0; }, limit);
+      [this] {
+        return client.connections_open() + outsider.connections_open() +
+                   http2_client.connections_open() + http2_outsider.connections_open() ==
+               0;
+      },
+      limit);
 }
 
 void Mesh::pass(std::chrono::nanoseconds time) {
@@ -119,11 +137,12 @@ std::vector<std::string> Mesh::end() {
   };
   if (!run()) leaks.emplace_back("a client waits for ever");
   if (!drains_end_) leaks.emplace_back("a drain has not ended in time");
-  // What a client has left behind ends by its own deadlines.
+  // What a client has left behind ends by its own deadlines, what was retired as it is told.
   (void)simulation.run_until(
       [this] {
         // What was dialled for a silent caller belongs to its connection, not to an exchange.
-        return api.connections_open() == 0 && api2.gauge(telemetry::Gauge::exchanges_active) == 0;
+        return api.connections_open() == 0 && api2.gauge(telemetry::Gauge::exchanges_active) == 0 &&
+               api.permits() <= api.pooled();
       },
       std::chrono::minutes(5));
   for (const Sidecar* sidecar : {&api, &api2}) {
@@ -159,6 +178,7 @@ std::vector<std::string> Mesh::end() {
   for (Sidecar* sidecar : {&api, &api2}) sidecar->stop_accepting();
   app.stop();
   second_app.stop();
+  bare_app.stop();
   greeter.stop();
   (void)simulation.run(std::chrono::minutes(1));
   expect_none(static_cast<std::int64_t>(api.spawned()), "tasks of the caller's sidecar");
@@ -196,6 +216,8 @@ std::string Mesh::story(int id) const {
   for (const auto& [name, value] : exchanged.response.fields) {
     text += fmt::format("  {}: {}\n", name, value);
   }
+  if (exchanged.reset_code) text += fmt::format("  reset with code {}\n", *exchanged.reset_code);
+  if (exchanged.connection_lost) text += "  its connection was lost\n";
   for (const Delivery& delivery : exchanged.deliveries) {
     text += fmt::format("  delivered at {:.3f} ms: {} bytes{}\n", ms(delivery.at),
                         delivery.request.body.size(), delivery.whole ? ", whole" : "");
@@ -206,6 +228,12 @@ std::string Mesh::story(int id) const {
       text += fmt::format("  {} reports at {:.3f} ms: status {}{}, {}, {} attempts\n", name,
                           ms(record.end), record.status, record.status_is_ours ? " (ours)" : "",
                           describe(record.error.code).name, record.attempts);
+      for (std::size_t i = 0; i < record.trace.size(); ++i) {
+        const auto& entry = record.trace[i];
+        text += fmt::format("    {:.3f} ms: event {} ({}, {})\n",
+                            ms(record.start + std::chrono::microseconds(entry.at_us)),
+                            static_cast<int>(entry.event), entry.a, entry.b);
+      }
     }
     for (const auto& record : sidecar->connections()) {
       text += fmt::format("  {} connection: {}\n", name, describe(record.error.code).name);

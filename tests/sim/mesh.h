@@ -9,6 +9,7 @@
 
 #include "app.h"
 #include "client.h"
+#include "http2_client.h"
 #include "sidecar.h"
 #include "support/memory_network.h"
 #include "support/sim_loop.h"
@@ -50,6 +51,9 @@ class Mesh {
   void call_port(std::uint16_t port, std::vector<int> ids, Manner manner);
   /// The same from outside, to the pod of the app.
   void call_from_outside(std::vector<int> ids, Manner manner = {});
+  /// The same in HTTP/2: all exchanges of a connection beside each other.
+  void call_http2(SocketAddress to, std::vector<int> ids, Http2Calling calling = {});
+  void call_http2_from_outside(std::vector<int> ids, Http2Calling calling = {});
   /// Does this after so long, beside the exchanges.
   void after(std::chrono::nanoseconds time, std::function<void()> what);
   /// Begins to drain one of the sidecars after so long.
@@ -78,8 +82,10 @@ class Mesh {
   static const SocketAddress kService;  ///< The virtual address of api2.default:80.
   static const SocketAddress kApp;
   static const SocketAddress kMail;       ///< The virtual address of mail.default:25.
+  static const SocketAddress kBare;       ///< The virtual address of bare.default:80.
   static const SocketAddress kGreeter;    ///< Which serves it, in the same pod as the app.
   static const SocketAddress kSecondApp;  ///< On the same pod.
+  static const SocketAddress kBareApp;    ///< In a pod of its own, without a sidecar.
 
   MeshOptions options;
   test::Simulation simulation;
@@ -91,9 +97,12 @@ class Mesh {
   Sidecar api2;
   App app;
   App second_app;
+  App bare_app;
   Greeter greeter;
   Client client;
   Client outsider;
+  Http2Client http2_client;
+  Http2Client http2_outsider;
 
  private:
   [[nodiscard]] Sidecar::MakeTls tls_of(const char* identity);

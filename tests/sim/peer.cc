@@ -19,6 +19,14 @@ Task<bool> Peer::read_more() {
   co_return true;
 }
 
+Task<bool> Peer::read_at_least(std::size_t bytes) {
+  while (reader.rest().size() < bytes) {
+    const bool more = co_await read_more();
+    if (!more) co_return false;
+  }
+  co_return true;
+}
+
 Task<bool> Peer::write(std::string bytes) {
   const std::array<ConstBytes, 1> buffers{as_bytes(bytes)};
   const auto written = co_await write_all(*stream_, buffers, scope_);

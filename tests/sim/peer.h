@@ -19,6 +19,8 @@ class Peer {
 
   /// False: the peer's FIN, or a failure. ended() and failed() say which.
   Task<bool> read_more();
+  /// Until so much was heard. False: there is less.
+  Task<bool> read_at_least(std::size_t bytes);
   Task<bool> write(std::string bytes);
   /// Our FIN.
   Task<bool> finish();
@@ -30,6 +32,9 @@ class Peer {
   }
   /// Reads until the message is complete (or, with `head_only`, its head). False: it never will be.
   Task<bool> read_message(bool head_only = false);
+
+  /// Nothing of it is used here any more.
+  [[nodiscard]] StreamPtr release() { return std::move(stream_); }
 
   [[nodiscard]] bool ended() const { return ended_; }
   [[nodiscard]] bool failed() const { return failed_; }

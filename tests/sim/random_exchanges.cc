@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "changes.h"
+#include "http2_scenario.h"
 #include "inspection.h"
 #include "io/block.h"
 #include "runtime/frame_pool.h"
@@ -23,11 +24,13 @@ std::vector<std::string> run(std::uint64_t seed) {
   mesh.second_app.answers_silence = mesh.app.answers_silence = scenario.answers_silence;
   mesh.client.think = scenario.client_think;
   const auto conversations = draw_conversations(dice, scenario, mesh);
+  const auto http2_conversations = draw_http2_conversations(dice, scenario, mesh);
   const auto talks = draw_talks(dice, mesh);
   draw_changes(dice, scenario, mesh);
   auto problems = mesh.end();
   Inspection inspection(mesh, scenario);
   for (const auto& conversation : conversations) inspection.inspect(conversation);
+  for (const auto& conversation : http2_conversations) inspection.inspect(conversation);
   inspection.inspect(talks);
   inspection.inspect_all();
   problems.insert(problems.end(), inspection.problems.begin(), inspection.problems.end());

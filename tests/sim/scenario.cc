@@ -22,6 +22,11 @@ constexpr std::string_view kMailService =
     "    ports: {{ 25: auto }}\n"
     "    endpoints: {{ addresses: [10.0.0.2:2525] }}\n"
     "    tls: {}\n";
+constexpr std::string_view kBareService =
+    "  bare.default:\n"
+    "    ports: {{ 80: http, 81: auto }}\n"
+    "    endpoints: {{ addresses: [10.0.0.3:8080] }}\n"
+    "    tls: {{ mode: none }}\n";
 constexpr std::string_view kPlain = "{ mode: none }";
 constexpr std::string_view kMesh =
     "{ mode: mesh, identities: [spiffe://cluster.local/ns/default/sa/api2] }";
@@ -65,6 +70,8 @@ BodyScript draw_body(Dice& dice, const Scenario& scenario,
   body.trailers = body.framing == Framing::chunked && dice.chance(0.3);
   return body;
 }
+
+}  // namespace
 
 RequestScript draw_request(Dice& dice, const Scenario& scenario) {
   RequestScript request;
@@ -117,8 +124,6 @@ AnswerScript draw_answer(Dice& dice, const Scenario& scenario) {
   return answer;
 }
 
-}  // namespace
-
 void draw_calling(Dice& dice, const Scenario& scenario, MeshOptions& options) {
   const bool calm = is_calm(scenario);
   options.mesh = dice.chance(0.7) ? MeshKind::fake_tls : MeshKind::plain;
@@ -139,6 +144,7 @@ void draw_calling(Dice& dice, const Scenario& scenario, MeshOptions& options) {
   options.endpoints =
       dice.one_of<const char*>({"10.0.0.2:8080", "10.0.0.2:8081", "10.0.0.2:8080, 10.0.0.2:8081"});
   options.services = fmt::format(kMailService, options.mesh == MeshKind::plain ? kPlain : kMesh);
+  options.services += fmt::format(kBareService) + options.service;
   options.calling.clear();
   // Before and behind ours by name: its position changes.
   for (const char* name : {"another", "zoo"}) {

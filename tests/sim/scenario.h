@@ -23,6 +23,7 @@ struct Scenario {
   std::chrono::nanoseconds client_think{0};
   std::size_t body_most = 0;
   bool drains = false;
+  bool trust_changes = false;
   bool idle_ends = false;  ///< Somebody may end an idle connection when a request is on its way.
 };
 
@@ -37,6 +38,9 @@ struct Conversation {
   bool outside = false;  ///< Not through the caller's sidecar.
 };
 
+/// What one exchange is made of.
+[[nodiscard]] RequestScript draw_request(Dice& dice, const Scenario& scenario);
+[[nodiscard]] AnswerScript draw_answer(Dice& dice, const Scenario& scenario);
 /// Draws connections whose server speaks first, and starts them.
 [[nodiscard]] std::deque<Talk> draw_talks(Dice& dice, Mesh& mesh);
 /// Draws the caller's sidecar's settings: where it dials, with which limits and retries.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 
 namespace epaulet::sim {
 
@@ -32,6 +33,17 @@ int id_of(const Message& request) {
 
 FieldList trailers_of(int id) {
   return {{"X-Checksum", fmt::format("sum{}", id)}, {"X-Last", "yes"}};
+}
+
+FieldList http2_trailers(const BodyScript& body, int id, bool answers_grpc) {
+  FieldList fields;
+  if (answers_grpc) fields.emplace_back("grpc-status", "0");
+  if (!body.trailers) return fields;
+  for (auto& [name, value] : trailers_of(id)) {
+    for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    fields.emplace_back(name, value);
+  }
+  return fields;
 }
 
 std::string framing_lines(const BodyScript& body) {

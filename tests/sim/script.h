@@ -33,6 +33,14 @@ struct RequestScript {
   enum class Abort { never, in_body, waiting, in_response } abort = Abort::never;
   std::size_t abort_after = 0;  ///< Bytes of the body, or of the response's body.
   std::chrono::nanoseconds abort_wait{0};
+
+  // HTTP/2 alone.
+  bool http2 = false;
+  std::chrono::nanoseconds start{0};  ///< Asked so long after its connection began.
+  std::chrono::nanoseconds stall{0};  ///< The caller reads nothing of the answer for so long.
+  std::uint32_t reset_code = 8;       ///< With an abort.
+  bool grpc = false;
+  std::optional<std::chrono::milliseconds> grpc_timeout{};
 };
 
 struct AnswerScript {
@@ -56,6 +64,12 @@ struct AnswerScript {
   int failing_status = 0;          ///< Instead of a fault: they are answered with this status.
   std::optional<std::size_t> early_after;  ///< Answers once so much of the body has come.
   bool reads_rest = true;                  ///< Of the request, after an early answer.
+
+  // HTTP/2 alone. There the faults that close are a connection's end, those that reset a stream's,
+  // and garbage is a malformed head.
+  unsigned refusals = 0;              ///< The first so many are refused (REFUSED_STREAM).
+  std::chrono::nanoseconds stall{0};  ///< The app reads nothing of the request for so long.
+  std::uint32_t reset_code = 2;
 };
 
 /// One request as the app saw it.
@@ -82,6 +96,12 @@ struct Exchanged {
   bool answered = false;     ///< A complete response was read.
   bool never_asked = false;  ///< The connection had ended before its turn.
 
+  // HTTP/2 alone.
+  std::optional<std::uint32_t> reset_code;  ///< Without a complete answer: its stream's end.
+  bool connection_lost = false;             ///< The same: its connection's.
+  bool upload_stuck = false;  ///< Nobody took the rest of the request, nor stopped it.
+  unsigned refused = 0;       ///< Times that the app did.
+
   // What the app saw.
   std::vector<Delivery> deliveries;
 };
@@ -96,6 +116,9 @@ using Ledger = std::map<int, Exchanged>;
 [[nodiscard]] int id_of(const Message& request);
 
 [[nodiscard]] FieldList trailers_of(int id);
+/// Those of a body as they go over HTTP/2; `answers_grpc`: with the status of a call that went
+/// well.
+[[nodiscard]] FieldList http2_trailers(const BodyScript& body, int id, bool answers_grpc = false);
 /// Head fields that frame the body.
 [[nodiscard]] std::string framing_lines(const BodyScript& body);
 /// A piece of a body as it goes on the wire; the last one ends a chunked body.

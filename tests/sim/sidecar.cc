@@ -79,7 +79,8 @@ path::SnapshotPtr Sidecar::build(const std::string& yaml) {
   if (!loaded.ok()) ADD_FAILURE() << loaded.format() << "\n" << yaml;
   EPAULET_ASSERT(loaded.ok());
   std::map<IpAddress, std::string> addresses{{Mesh::kService.ip, "api2.default"},
-                                             {Mesh::kMail.ip, "mail.default"}};
+                                             {Mesh::kMail.ip, "mail.default"},
+                                             {Mesh::kBare.ip, "bare.default"}};
   auto built =
       path::Snapshot::build(std::move(*loaded.settings), ++version_, {}, addresses, states_);
   for (const auto& backend : built->backends) limits_.insert(backend.limit);
@@ -207,7 +208,9 @@ std::uint32_t Sidecar::permits() const {
 
 std::size_t Sidecar::pooled() const {
   std::size_t sum = 0;
-  for (const auto& worker : workers) sum += worker->worker.pool.idle();
+  for (const auto& worker : workers) {
+    sum += worker->worker.pool.idle() + worker->worker.shared_pool.idle();
+  }
   return sum;
 }
 

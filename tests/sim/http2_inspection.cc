@@ -1,0 +1,75 @@
+#include <fmt/format.h>
+
+#include "inspection.h"
+
+// What must hold of an exchange over HTTP/2. inspection.cc has what holds for every version.
+namespace epaulet::sim {
+namespace {
+
+constexpr std::uint32_t kRefused = 7;
+
+}  // namespace
+
+void Inspection::inspect(const Http2Conversation& conversation) {
+  pipelined_ = false;
+  outside_ = conversation.outside;
+  bare_ = conversation.bare;
+  before_ = 0;
+  for (const int id : conversation.ids) {
+    id_ = id;
+    const Exchanged& exchanged = mesh_[id];
+    const bool broken = conversation.calling.manners.breaks_after.has_value();
+    aborted_ = exchanged.aborted || (broken && !exchanged.answered);
+    inspect_deliveries(exchanged);
+    inspect_answer(exchanged);
+    // It never came to anybody: its connection had ended, or its sidecar refused it.
+    const bool unheard =
+        exchanged.never_asked || exchanged.connection_lost || exchanged.reset_code == kRefused;
+    inspect_reports(exchanged, unheard);
+    inspect_stream(exchanged);
+    if (is_calm(scenario_)) inspect_calm_stream(conversation, exchanged);
+  }
+}
+
+/// Exactly one outcome, whatever happens.
+void Inspection::inspect_stream(const Exchanged& exchanged) {
+  const bool over = exchanged.never_asked || exchanged.answered || exchanged.reset_code ||
+                    exchanged.connection_lost;
+  expect(over, "nobody has ended this stream");
+  expect(!exchanged.upload_stuck, "nobody took the rest of a request, nor stopped it");
+  if (exchanged.reset_code == std::uint32_t{0} && !exchanged.aborted) {
+    problem("half an answer was ended without an error");
+  }
+}
+
+/// The call failed, in a head that says so in gRPC's words.
+void Inspection::inspect_grpc_refusal(const Exchanged& exchanged) {
+  const Message& response = exchanged.response;
+  const auto status = response.field("grpc-status");
+  expect(status && *status != "0", "a call of nobody went well");
+  expect(response.field("x-request-id") == id_text(id_), "a refusal without its request id");
+  expect(response.body.empty(), "a refusal with a body");
+}
+
+/// Nothing went wrong, so nothing may have failed: one stream more or less is no reason, and who
+/// does not read holds up nobody but himself.
+void Inspection::inspect_calm_stream(const Http2Conversation& conversation,
+                                     const Exchanged& exchanged) {
+  const bool leaves = conversation.calling.goodbye_at.has_value();
+  if (exchanged.never_asked) {
+    // Told to go: the rest of what it wanted to ask goes elsewhere.
+    const bool may_go = scenario_.drains || scenario_.trust_changes || leaves;
+    return expect(may_go, "never asked, though nothing went wrong");
+  }
+  if (scenario_.drains && exchanged.deliveries.empty()) return;
+  expect(exchanged.answered, "not answered, though nothing went wrong");
+  if (exchanged.answer.early_after) return;
+  expect(exchanged.response.field("x-answers").has_value(), "refused, though nothing went wrong");
+  expect(exchanged.deliveries.size() <= 1, "delivered more than once");
+  const bool stalls = exchanged.request.stall.count() > 0 || exchanged.answer.stall.count() > 0;
+  if (stalls) return;
+  expect(exchanged.ended_at - exchanged.sent_at < kStall,
+         "held up by somebody else, who does not read");
+}
+
+}  // namespace epaulet::sim
