@@ -54,7 +54,9 @@ struct Session::State {
   StreamId last_processed = INT32_MAX;  ///< By the peer's GOAWAY.
   StreamId last_served = INT32_MAX;     ///< By ours.
   int violation = 0;                    ///< The latest, nghttp2's number.
-  bool broken = false;                  ///< It ended the connection.
+  std::uint32_t offences = 0;           ///< Violations that cost a stream, less streams in order.
+  std::uint32_t offences_max = 0;
+  bool broken = false;  ///< It ended the connection.
   bool abandoned = false;
 };
 
@@ -101,7 +103,8 @@ struct Session::Callbacks {
 
   /// nghttp2 would leave such a field out; then sender and receiver would disagree on the message.
   static int on_invalid_header(nghttp2_session* session, const nghttp2_frame* frame, nghttp2_rcbuf*,
-                               nghttp2_rcbuf*, std::uint8_t, void*) {
+                               nghttp2_rcbuf*, std::uint8_t, void* user) {
+    ++of(user).state_->offences;
     nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
                               NGHTTP2_PROTOCOL_ERROR);
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -149,7 +152,10 @@ struct Session::Callbacks {
   }
 
   static int on_violation(nghttp2_session*, const nghttp2_frame*, int number, void* user) {
-    of(user).state_->violation = number;
+    State& state = *of(user).state_;
+    state.violation = number;
+    // One stream too many is a race with our SETTINGS, and costs nothing.
+    if (number != NGHTTP2_ERR_REFUSED_STREAM) ++state.offences;
     return 0;
   }
 
@@ -181,6 +187,7 @@ struct Session::Callbacks {
     StreamEvents* const events = self.events_of(id);
     if (events == nullptr) return 0;
     self.streams_.erase(id);
+    if (number == NGHTTP2_NO_ERROR && self.state_->offences > 0) --self.state_->offences;
     const bool ours = self.state_->role == Role::client;
     const bool beyond = ours && id > self.state_->last_processed;
     const bool refused = ours && number == NGHTTP2_REFUSED_STREAM;
@@ -261,6 +268,7 @@ Session::Session(Role role, const SessionLimits& limits, SessionEvents& events)
   EPAULET_ASSERT(status == 0);
   state_->session.reset(made);
   state_->role = role;
+  state_->offences_max = limits.resets_burst;
   std::vector<nghttp2_settings_entry> settings{
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits.stream_window},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(limits.head.bytes)}};
@@ -280,9 +288,12 @@ Session::~Session() = default;
 Result<void> Session::receive(ConstBytes bytes) {
   const auto taken = nghttp2_session_mem_recv(
       state_->session.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
-  // What we say about it must not pile up while it reads nothing.
+  // What we say about it must not pile up while it reads nothing. And who makes us reset its
+  // streams gets by what it may have at once as well as who resets them itself.
   const auto waiting = nghttp2_session_get_outbound_queue_size(state_->session.get());
-  if (taken < 0 || waiting > kWaitingFramesMax) {
+  const bool offends = state_->offences > state_->offences_max;
+  if (offends) nghttp2_session_terminate_session(state_->session.get(), NGHTTP2_ENHANCE_YOUR_CALM);
+  if (taken < 0 || offends || waiting > kWaitingFramesMax) {
     state_->violation = taken < 0 ? static_cast<int>(taken) : NGHTTP2_ERR_FLOODED;
     state_->broken = true;
     return Error(ErrorCode::http2_protocol_error, Side::downstream, Stage::parse);

@@ -83,7 +83,7 @@ struct SessionLimits {
   http1::HeadLimits head;
   std::chrono::nanoseconds stall_max =
       std::chrono::minutes(5);           ///< A write that makes no progress; 0: for ever.
-  std::uint32_t resets_burst = 200;      ///< RST_STREAMs of the peer at once, and
+  std::uint32_t resets_burst = 200;      ///< RST_STREAMs of the peer (or by its fault) at once, and
   std::uint32_t resets_per_second = 50;  ///< in the long run; more end the connection.
 };
 
