@@ -54,6 +54,7 @@ struct Script {
   std::vector<Steps> app;              ///< By connection; at least one.
   std::chrono::nanoseconds pauses{0};  ///< Of the caller.
   std::size_t said_bytes = 0;          ///< By the caller.
+  bool http2 = false;                  ///< Pieces are frames: http2_script.h.
 };
 
 inline constexpr std::array<std::chrono::milliseconds, 8> kPauses{

@@ -115,6 +115,7 @@ class World {
     for (const auto& backend : snapshot_->backends) {
       if (backend.limit->in_use() != 0) return "a permit is kept";
     }
+    if (sidecar_.worker.shared_pool.idle() != 0) return "a shared connection is kept";
     if (sidecar_.worker.pool.idle() != 0) return "a pooled connection is kept";
     if (simulation_.timers() != 0) return "a timer is kept";
     if (telemetry.gauge(telemetry::Gauge::exchanges_active) != 0)
@@ -159,8 +160,9 @@ class World {
       std::function<std::size_t()> answers = [this] { return final_answers(); };
       Actor actor(std::move(*dialled), caller, hold_, std::move(answers));
       if (script_.way == Way::inbound_mesh) {
-        const auto told = (script_.configuration & 1) != 0 ? detect::MeshProtocol::http1
-                                                           : detect::MeshProtocol::any;
+        const auto spoken =
+            script_.http2 ? detect::MeshProtocol::http2 : detect::MeshProtocol::http1;
+        const auto told = (script_.configuration & 1) != 0 ? spoken : detect::MeshProtocol::any;
         std::string hello = sim::client_hello("api2.default", detect::token_of(told));
         hello += std::string(kCallerIdentity) + "\n";
         co_await actor.say(std::move(hello));
