@@ -1,6 +1,6 @@
 #pragma once
 
-#include <deque>
+#include <list>
 #include <optional>
 #include <string>
 
@@ -55,9 +55,9 @@ class ArrivedBody final : public MessageReader {
   void tell();
 
   WindowOpener& window_;
-  Event news_;  ///< Set while pull() would not wait.
-  std::deque<Piece> pieces_;
-  bool lent_ = false;  ///< The first piece is in the reader's hands.
+  Event news_;               ///< Set while pull() would not wait.
+  std::list<Piece> pieces_;  ///< Not a deque, which allocates twice before it holds anything.
+  bool lent_ = false;        ///< The first piece is in the reader's hands.
   std::string trailers_;
   std::uint64_t bytes_ = 0;
   bool ended_ = false;

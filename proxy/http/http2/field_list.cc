@@ -1,5 +1,7 @@
 #include "http/http2/field_list.h"
 
+#include <algorithm>
+
 #include "base/ascii.h"
 #include "base/assert.h"
 #include "http/http1/field_lines.h"
@@ -30,14 +32,18 @@ std::size_t name_bytes(const Head& head) {
 
 }  // namespace
 
-void FieldList::begin(std::size_t names) {
+void FieldList::begin(const Head& head) {
+  constexpr std::size_t kPseudoFields = 4;
+  const auto added = head.added.lines();
   fields_.clear();
+  fields_.reserve(kPseudoFields + head.fields.size() +
+                  static_cast<std::size_t>(std::count(added.begin(), added.end(), '\n')));
   names_.clear();
-  names_.reserve(names);  // Views into it must not move.
+  names_.reserve(name_bytes(head));  // Views into it must not move.
 }
 
 void FieldList::request(const RequestHead& head, std::string_view scheme) {
-  begin(name_bytes(head));
+  begin(head);
   const auto target = http1::forwarded_target(head);
   path_.assign(target.first).append(target.second);
   const bool connect = head.method == Method::connect;
@@ -55,7 +61,7 @@ void FieldList::request(const RequestHead& head, std::string_view scheme) {
 }
 
 void FieldList::response(const ResponseHead& head) {
-  begin(name_bytes(head));
+  begin(head);
   upgrades_ = head.status == 101;
   status_ = upgrades_ ? "200" : std::to_string(head.status);
   fields_.push_back({":status", status_});
@@ -63,7 +69,9 @@ void FieldList::response(const ResponseHead& head) {
 }
 
 void FieldList::trailers(std::string_view lines) {
-  begin(lines.size());
+  fields_.clear();
+  names_.clear();
+  names_.reserve(lines.size());
   upgrades_ = false;
   while (!lines.empty()) {
     const auto end = lines.find("\r\n");

@@ -30,7 +30,7 @@ class FieldList {
   [[nodiscard]] std::span<const NameValue> fields() const { return fields_; }
 
  private:
-  void begin(std::size_t names);
+  void begin(const Head& head);
   void put_head(const Head& head);
   void put_line(std::string_view line);
   void put(std::string_view name, std::string_view value);

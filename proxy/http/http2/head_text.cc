@@ -90,6 +90,7 @@ Result<void> HeadText::to_request(RequestHead& head, bool end) {
   using http1::MessageKind;
   if (too_large_) return http1::too_large(MessageKind::request, Fault::too_many_bytes);
   if (malformed_) return http1::malformed(MessageKind::request, Fault::field_value);
+  head.fields.reserve(fields_);
   const auto parsed = http1::parse_request_head(assemble(protocol_), limits_, head);
   if (!parsed) return parsed;
   if (asks_for_upgrade()) {
@@ -116,6 +117,7 @@ Result<void> HeadText::to_response(ResponseHead& head, Method request_method, bo
   using http1::MessageKind;
   if (too_large_) return http1::too_large(MessageKind::response, Fault::too_many_bytes);
   if (malformed_) return http1::malformed(MessageKind::response, Fault::field_value);
+  head.fields.reserve(fields_);
   const bool agrees = !upgrade.empty() && status_.starts_with('2');
   const auto parsed = http1::parse_response_head(assemble(agrees ? upgrade : std::string_view()),
                                                  limits_, request_method, head);

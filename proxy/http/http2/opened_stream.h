@@ -1,6 +1,6 @@
 #pragma once
 
-#include <deque>
+#include <list>
 
 #include "http/http2/stream_halves.h"
 
@@ -36,7 +36,7 @@ class OpenedStream final : public ClientStream, private StreamHalves {
   Method method_ = Method::other;
   std::string upgrade_;  ///< Asked for.
   bool final_head_ = false;
-  std::deque<Arrived> heads_;
+  std::list<Arrived> heads_;
   Event news_;  ///< Set while read_head() would not wait.
   std::optional<Error> failed_;
 };
