@@ -108,12 +108,14 @@ bool is_cautious(const Exchange& exchange) {
 
 /// Whether a stream failed for no fault of the endpoint's. Of a connection that others share its
 /// own end is a race, and one is enough. What the peer has promised not to have looked at meets the
-/// same once more, where it says GOAWAY time and again or has just lowered how many streams it
-/// takes.
+/// same once more, where it says GOAWAY time and again or takes fewer streams than before. What
+/// else it refuses (REFUSED_STREAM) is no race: that may be too much for it, and a retry of it is
+/// of the budget.
 bool is_race(const Failure& failure, unsigned races) {
   constexpr unsigned kUnprocessedRetriesMax = 3;
+  if (failure.error.code != ErrorCode::closed_before_response) return false;
   if (failure.error.retry == Retry::safe) return races < kUnprocessedRetriesMax;
-  return failure.reused && races == 0 && failure.error.code == ErrorCode::closed_before_response;
+  return failure.reused && races == 0;
 }
 
 /// Not a coroutine: g++ 12 loses what a conditional operator awaits.

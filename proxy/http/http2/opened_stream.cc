@@ -21,6 +21,7 @@ Result<void> OpenedStream::send_head(std::span<const NameValue> fields, bool end
   }
   opened(*id);
   opened_at_ = connection_.loop().now();
+  opened_among_ = connection_.session().streams_max();
   connection_.kick();
   return {};
 }
@@ -67,7 +68,9 @@ void OpenedStream::abandon(const Error& why) {
 
 void OpenedStream::on_closed(std::uint32_t number, bool, bool unprocessed) {
   const auto retry = final_head_ ? Retry::never : unprocessed ? Retry::safe : Retry::if_idempotent;
-  const bool lost = number == kConnectionLost;
+  // Refused, and the peer takes fewer than when we asked: this one and its settings have crossed.
+  const bool crossed = unprocessed && connection_.session().streams_max() < opened_among_;
+  const bool lost = number == kConnectionLost || crossed;
   const auto code = final_head_ ? ErrorCode::upstream_reset
                     : lost      ? ErrorCode::closed_before_response
                                 : ErrorCode::reset_before_response;

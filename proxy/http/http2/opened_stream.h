@@ -33,6 +33,7 @@ class OpenedStream final : public ClientStream, private StreamHalves {
 
   std::string_view scheme_;
   TimePoint opened_at_{};
+  std::size_t opened_among_ = 0;  ///< So many streams the peer took at once then.
   Method method_ = Method::other;
   std::string upgrade_;  ///< Asked for.
   bool final_head_ = false;
