@@ -141,6 +141,11 @@ void draw_calling(Dice& dice, const Scenario& scenario, MeshOptions& options) {
     options.service += fmt::format("    limits: {{ connections: {}, pending: {} }}\n",
                                    dice.number(1, 4), calm ? 1'000 : dice.one_of({1'000, 2}));
   }
+  if (dice.chance(0.3)) {
+    options.service += fmt::format(
+        "    balance: {{ policy: sticky, by: {{ {} }} }}\n",
+        dice.one_of<const char*>({"cookie: at", "header: x-request-id", "source: true"}));
+  }
   options.endpoints =
       dice.one_of<const char*>({"10.0.0.2:8080", "10.0.0.2:8081", "10.0.0.2:8080, 10.0.0.2:8081"});
   options.services = fmt::format(kMailService, options.mesh == MeshKind::plain ? kPlain : kMesh);
