@@ -65,9 +65,7 @@ Task<Result<resilience::ConnectionLimit::Permit>> permit_for(Worker& worker,
   const BackendState& backend = snapshot.backends[hop.backend];
   if (Permit permit = backend.limit->try_acquire()) co_return permit;
   // Idle connections hold no exclusive permit: the longest idle one makes room.
-  const bool made_room =
-      worker.pool.close_one(backend.name) || worker.shared_pool.retire_idle(backend.name);
-  if (!made_room && worker.shared.release_idle) {
+  if (!worker.make_room(backend.name) && worker.shared.release_idle) {
     worker.shared.release_idle(&worker, backend.name);
   }
   co_return co_await backend.limit->acquire(scope);

@@ -110,6 +110,11 @@ struct Worker {
   /// most.
   void trust_changed();
 
+  /// Closes an idle connection of this backend, of either version; false if there is none here.
+  bool make_room(telemetry::StringId backend) {
+    return pool.close_one(backend) || shared_pool.retire_idle(backend);
+  }
+
   /// Inbound responses say close from now on. Outbound goes on for as long as the app.
   void begin_drain() { draining = true; }
   /// Inbound connections between requests end.

@@ -114,7 +114,7 @@ void Process::start_workers() {
   if (const auto pod = pod_address()) shared_.pod_key = balance::session_hash(pod->to_string());
   shared_.release_idle = [this](const path::Worker* asker, telemetry::StringId backend) {
     on_every_worker([asker, backend](path::Worker& worker, WorkerTls&) {
-      if (&worker != asker) worker.pool.close_one(backend);
+      if (&worker != asker) (void)worker.make_room(backend);
     });
   };
   for (std::size_t i = 0; i + 1 < shards_.size(); ++i) {

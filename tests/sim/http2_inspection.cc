@@ -67,7 +67,10 @@ void Inspection::inspect_calm_stream(const Http2Conversation& conversation,
   expect(exchanged.response.field("x-answers").has_value(), "refused, though nothing went wrong");
   expect(exchanged.deliveries.size() <= 1, "delivered more than once");
   const bool stalls = exchanged.request.stall.count() > 0 || exchanged.answer.stall.count() > 0;
-  if (stalls) return;
+  // Where few connections are allowed, one that was told to go and still serves somebody has its
+  // permit for as long.
+  const bool few = scenario_.options.service.find("limits") != std::string::npos;
+  if (stalls || few) return;
   expect(exchanged.ended_at - exchanged.sent_at < kStall,
          "held up by somebody else, who does not read");
 }

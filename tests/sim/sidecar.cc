@@ -61,7 +61,7 @@ Sidecar::Sidecar(test::Simulation& simulation, test::MemoryNetwork& network, IpA
     for (auto& other : workers) {
       if (&other->worker == asker) continue;
       path::Worker& worker = other->worker;
-      other->loop.post([&worker, backend] { (void)worker.pool.close_one(backend); });
+      other->loop.post([&worker, backend] { (void)worker.make_room(backend); });
     }
   };
   snapshot_ = build(yaml);
