@@ -46,6 +46,8 @@ inline constexpr std::size_t kEmptyLinesBeforeRequestMax = 4;  ///< RFC 9112 sec
 inline constexpr std::size_t kClientHelloBytesMax = 16 * kKiB;
 inline constexpr std::size_t kDetectBytesMax = 32;  ///< Enough to rule out every known protocol.
 inline constexpr std::chrono::milliseconds kSpeculativeDialAfter{10};
+/// Where a sidecar has waited for that already: what it has of the caller comes with its handshake.
+inline constexpr std::chrono::milliseconds kSpeculativeDialAfterPeer{1};
 inline constexpr std::size_t kPemBytesMax = 1 * kMiB;       ///< One PEM file.
 inline constexpr std::size_t kChainCertificatesMax = 10;    ///< Leaf and intermediates.
 inline constexpr std::size_t kBundleCertificatesMax = 256;  ///< Roots trusted at once.

@@ -61,8 +61,11 @@ Spoken spoken(detect::Verdict verdict) {
 /// begin.
 Task<Result<bool>> caller_speaks(Connection& connection) {
   const Error silence{ErrorCode::detect_timeout, Side::self, Stage::detect};
+  const bool peer_has_waited = connection.mesh_protocol == detect::MeshProtocol::any;
+  const auto patience =
+      peer_has_waited ? limits::kSpeculativeDialAfterPeer : limits::kSpeculativeDialAfter;
   Scope silent(connection.scope);
-  silent.set_deadline(connection.now() + limits::kSpeculativeDialAfter, silence);
+  silent.set_deadline(connection.now() + patience, silence);
   const auto filled = co_await connection.reader().fill(silent);
   if (!filled && filled.error() == silence) co_return false;
   if (!filled) co_return filled.error();

@@ -54,9 +54,9 @@ struct Detected {
 };
 
 /// Finds out what the caller speaks (design section 6). If it is silent for
-/// limits::kSpeculativeDialAfter and `early` is given, dials, and whoever speaks first decides;
-/// server bytes that begin an HTTP response never make it opaque. Errors: end_of_stream if the
-/// caller left, detect_timeout, the early dial's.
+/// limits::kSpeculativeDialAfter (behind a sidecar kSpeculativeDialAfterPeer) and `early` is given,
+/// dials, and whoever speaks first decides; server bytes that begin an HTTP response never make it
+/// opaque. Errors: end_of_stream if the caller left, detect_timeout, the early dial's.
 Task<Result<Detected>> find_protocol(Connection& connection, EarlyDial* early);
 
 /// The whole ClientHello that the caller's first bytes begin; it stays buffered. Errors:

@@ -50,5 +50,45 @@ TEST(BothSpeak,
   EXPECT_EQ(records[0].error.code, ErrorCode::detect_timeout);
 }
 
+/// Waits for the greeting, and says when it came.
+Task<void> be_greeted(Mesh& mesh, std::optional<TimePoint>& greeted) {
+  Scope scope(mesh.client_loop);
+  const auto dialer = mesh.network.dialer(mesh.client_loop, Mesh::kCaller);
+  auto dialled = co_await dialer->dial(Mesh::kMail, scope);
+  if (!dialled) co_return;
+  Peer peer(std::move(*dialled), scope, MessageReader::Kind::response);
+  if (co_await peer.read_more()) greeted = mesh.client_loop.now();
+  (void)co_await peer.finish();
+  bool more = true;
+  while (more) more = co_await peer.read_more();
+}
+
+Task<void> greet_at_once(Mesh& mesh, StreamPtr stream) {
+  Scope scope(mesh.app_loop);
+  Peer peer(std::move(stream), scope, MessageReader::Kind::request);
+  (void)co_await peer.write("220 welcome\r\n");
+  bool more = true;
+  while (more) more = co_await peer.read_more();
+  (void)co_await peer.finish();
+}
+
+TEST(BothSpeak, a_greeting_through_two_sidecars_waits_for_one_silence_not_for_two) {
+  MeshOptions options;
+  options.services =
+      "  mail.default:\n    ports: { 25: auto }\n    endpoints: { addresses: ['10.0.0.2:7000'] }\n"
+      "    tls: { identities: [spiffe://cluster.local/ns/default/sa/api2] }\n";
+  options.port = "8080: {}, 7000: {}";
+  Mesh mesh(options);
+  Acceptor server(mesh.network.listen(mesh.app_loop, {Mesh::kServer, 7000}),
+                  [&mesh](StreamPtr s) { mesh.app_loop.spawn(greet_at_once(mesh, std::move(s))); });
+  std::optional<TimePoint> greeted;
+  const auto begin = mesh.client_loop.now();
+  mesh.client_loop.spawn(be_greeted(mesh, greeted));
+  mesh.pass(seconds(1));
+  ASSERT_TRUE(greeted.has_value());
+  EXPECT_GE(*greeted - begin, limits::kSpeculativeDialAfter);
+  EXPECT_LT(*greeted - begin, 2 * limits::kSpeculativeDialAfter);
+}
+
 }  // namespace
 }  // namespace epaulet::sim
