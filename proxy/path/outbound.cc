@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "path/exchange.h"
 #include "path/h2c.h"
 #include "path/reach.h"
@@ -35,43 +37,89 @@ const EffectiveTimeouts& default_timeouts(const Snapshot& snapshot) {
   return snapshot.inbound_timeouts;
 }
 
-/// Where bytes that nobody understands go: the endpoint that was dialled, or where the first route
-/// leads that asks for no more than a server's name, which TLS of the app may give.
-Result<Hop> opaque_hop(Connection& connection, const Destination& destination,
-                       std::string_view server_name) {
-  View& view = *connection.view;
-  TriedEndpoints tried;
-  if (destination.kind == Destination::Kind::endpoint) {
-    Hop hop;
-    hop.backend = destination.backend;
-    hop.endpoint = connection.destination;
-    hop.endpoint_id = view.id_of(hop.endpoint);
-    return hop;
+/// Where bytes that nobody understands go.
+struct OpaqueWay {
+  std::uint32_t backend = Destination::kNone;
+  std::optional<SocketAddress> pinned;  ///< The endpoint that was dialled.
+  balance::SessionKey session;
+  Duration connect{};
+  const RouteState* route = nullptr;  ///< None: its endpoint was dialled.
+};
+
+/// To the endpoint that was dialled, or where the first route leads that asks for no more than a
+/// server's name, which TLS of the app may give.
+Result<OpaqueWay> opaque_way(Connection& connection, const Destination& destination,
+                             std::string_view server_name) {
+  const Snapshot& snapshot = connection.snapshot();
+  const Route* route = nullptr;
+  OpaqueWay way;
+  way.connect = default_timeouts(snapshot).connect;
+  if (destination.service != Destination::kNone) {
+    route = snapshot.services[destination.service].table.opaque(server_name);
+    if (route != nullptr) way.connect = route->timeouts().connect;
   }
-  const ServiceState& service = view.snapshot().services[destination.service];
-  const Route* route = service.table.opaque(server_name);
+  if (destination.kind == Destination::Kind::endpoint) {
+    way.backend = destination.backend;
+    way.pinned = connection.destination;
+    return way;
+  }
   if (route == nullptr) return Error(ErrorCode::no_route, Side::self, Stage::route);
-  const auto& target = route->pick(connection.worker.loop.random().next());
-  connection.trace(Stage::route, Event::routed, service.state_of(*route).name,
-                   view.snapshot().backends[target.backend_index].name);
-  const auto& balance = view.snapshot().backends[target.backend_index].settings->balance;
-  const auto session = session_of(connection.worker.shared, balance);
-  return pick_endpoint(view, target.backend_index, tried, session.key);
+  way.route = &snapshot.services[destination.service].state_of(*route);
+  way.backend = route->pick(connection.worker.loop.random().next()).backend_index;
+  const auto& backend = snapshot.backends[way.backend];
+  connection.trace(Stage::route, Event::routed, way.route->name, backend.name);
+  way.session = session_of(connection.worker.shared, backend.settings->balance).key;
+  return way;
+}
+
+Result<Hop> next_hop(Connection& connection, const OpaqueWay& way, TriedEndpoints& tried) {
+  View& view = *connection.view;
+  if (!way.pinned) return pick_endpoint(view, way.backend, tried, way.session);
+  Hop hop;
+  hop.backend = way.backend;
+  hop.endpoint = *way.pinned;
+  hop.endpoint_id = view.id_of(hop.endpoint);
+  return hop;
+}
+
+/// Nothing was said yet, so another endpoint may do as well: within the route's retries and budget,
+/// each endpoint once.
+bool may_try_another(Connection& connection, const OpaqueWay& way, const TriedEndpoints& tried,
+                     const Error& error) {
+  if (way.route == nullptr || error.retry != Retry::safe) return false;
+  const EndpointSet* const set = connection.view->endpoints(way.backend);
+  const auto most = std::min<std::size_t>(set == nullptr ? 0 : set->endpoints.size(),
+                                          std::size_t{way.route->retry.max} + 1);
+  if (tried.all().size() >= most) return false;
+  auto& telemetry = connection.worker.telemetry;
+  if (way.route->budget != nullptr && !way.route->budget->try_spend(connection.now())) {
+    telemetry.count(telemetry::Counter::retries_over_budget);
+    return false;
+  }
+  telemetry.count(telemetry::Counter::retries);
+  return true;
 }
 
 Task<Result<RawUpstream>> dial_opaque(Connection& connection, Destination destination,
                                       detect::MeshProtocol protocol, std::string server_name) {
-  auto hop = opaque_hop(connection, destination, server_name);
-  if (!hop) co_return hop.error();
-  const auto& backend = *connection.snapshot().backends[hop->backend].settings;
-  hop->unwrapped = connection.app_tls && !backend.tls.wrap_tls;
-  connection.record.endpoint = hop->endpoint_id;
-  Duration connect = default_timeouts(connection.snapshot()).connect;
-  if (destination.service != Destination::kNone) {
-    const auto& table = connection.snapshot().services[destination.service].table;
-    if (const Route* route = table.opaque(server_name)) connect = route->timeouts().connect;
+  const auto way = opaque_way(connection, destination, server_name);
+  if (!way) co_return way.error();
+  if (way->route != nullptr && way->route->budget != nullptr)
+    way->route->budget->first_attempt(connection.now());
+  const auto& backend = *connection.snapshot().backends[way->backend].settings;
+  TriedEndpoints tried;
+  for (;;) {
+    auto hop = next_hop(connection, *way, tried);
+    if (!hop) co_return hop.error();
+    hop->unwrapped = connection.app_tls && !backend.tls.wrap_tls;
+    connection.record.endpoint = hop->endpoint_id;
+    auto raw = co_await dial_raw(connection, *connection.view, *hop, protocol, way->connect);
+    if (raw || connection.scope.cancelled()) co_return raw;
+    connection.trace(raw.error().stage, Event::attempt_failed,
+                     static_cast<std::uint32_t>(raw.error().code),
+                     static_cast<std::uint32_t>(raw.error().detail));
+    if (!may_try_another(connection, *way, tried, raw.error())) co_return raw;
   }
-  co_return co_await dial_raw(connection, *connection.view, *hop, protocol, connect);
 }
 
 class ServiceDial final : public EarlyDial {

@@ -5,7 +5,7 @@ import threading
 import time
 
 from lab import Capture
-from mesh import APP_PORT, APP_UID, CALLEE, Mesh, Wire, dial
+from mesh import APP_PORT, APP_UID, CALLEE, CALLER, Mesh, Wire, dial
 
 MEGABYTE = bytes(range(256)) * 4096
 GREETING = b"220 mail.example ESMTP\r\n"
@@ -212,3 +212,16 @@ def test_the_apps_own_tls_travels_inside_the_meshs(lab, binaries):
     assert record["tls"] and record["peer"].endswith("/sa/api"), record
     crossed = capture.between(api.pod, api2.pod)
     assert crossed.tls_records > 5 and crossed.plaintext_segments == 0, crossed
+
+
+def test_a_tunnel_takes_another_endpoint_if_one_cannot_be_reached(lab, binaries):
+    spread = CALLER.replace('["10.88.0.12:8080"]', '["10.88.0.12:9", "10.88.0.12:8080"]')
+    api, api2 = Mesh(lab, binaries).pair(spread + "retries: { budget: 100% }\n", CALLEE)
+    app = api2.app()
+    for port in (81, 82):
+        for _ in range(6):
+            with api.call("api2.default", port) as client:
+                client.send(b"\0\1\2hello")
+                with app.take() as server:
+                    assert server.take(8) == b"\0\1\2hello"
+    assert api.counter("epaulet_retries_total") >= 5, "every second one met the dead endpoint first"
