@@ -105,7 +105,9 @@ struct Framing {
     until_close,  ///< A response without either.
   };
   Kind kind = Kind::none;
-  std::uint64_t length = 0;  ///< With Kind::length; at least 1 (a zero length is Kind::none).
+  /// With Kind::length; at least 1 (a zero length is Kind::none), but of an HTTP/2 request whose
+  /// stream goes on behind `Content-Length: 0`.
+  std::uint64_t length = 0;
 };
 
 /// What requests and responses share. Reused from exchange to exchange: clear() keeps capacity.

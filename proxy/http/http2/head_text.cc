@@ -107,6 +107,10 @@ Result<void> HeadText::to_request(RequestHead& head, bool end) {
              head.find(FieldId::content_length) == nullptr) {
     head.framing.kind = Framing::Kind::chunked;
     head.added.add("Transfer-Encoding", "chunked");
+  } else if (head.framing.kind == Framing::Kind::none) {
+    // `Content-Length: 0`, but the stream goes on: what follows must be seen before the request is
+    // complete, since DATA would make it malformed (RFC 9113 section 8.1.1).
+    head.framing.kind = Framing::Kind::length;
   }
   return {};
 }
