@@ -27,7 +27,9 @@ REPOSITORY = HERE.parents[1]
 TESTS = REPOSITORY / "tests"
 sys.path[:0] = [str(HERE), str(TESTS / "support"), str(TESTS / "netns")]
 
+import http2  # noqa: E402
 from drive import Seen, drive, share_out  # noqa: E402  (the path above first)
+from http2_rows import ROWS as HTTP2_ROWS, Http2Row  # noqa: E402
 from judge import SUCCESS, TWO_READINGS, Records, judge  # noqa: E402
 from lab import Lab, LabError, find_binaries, wait_until  # noqa: E402
 from naive import HARMLESS, SMUGGLERS, Naive, admitted_paths  # noqa: E402
@@ -51,8 +53,16 @@ def table(kind: str) -> list:
 class Run:
     """A lab in which the table is sent, and what is wrong with it by row: nothing if it holds."""
 
-    def __init__(self, lab: Lab, binaries, requests: list[Row], responses: list[ResponseRow]):
-        self.world = World(lab, binaries, requests)
+    def __init__(
+        self,
+        lab: Lab,
+        binaries,
+        requests: list[Row],
+        responses: list[ResponseRow],
+        http2_rows: list[Http2Row],
+    ):
+        self.world = World(lab, binaries, requests, http2_rows)
+        self._http2_rows = http2_rows
         self._requests, self._responses = requests, responses
         self._inside = ScriptedApp(self.world.apps.pod, PORTS["scripted"], responses)
         self._outside = ScriptedApp(self.world.out, OUTSIDE_SERVER_PORT, responses)
@@ -68,6 +78,20 @@ class Run:
             ),
         ]
         return self._send(world.routes(), answers, self._requests, self._responses)
+
+    def http2_through_sidecars(self) -> dict[str, list[str]]:
+        problems: dict[str, list[str]] = {row.name: [] for row in self._http2_rows}
+        log = self.world.logs["http2"]
+        for route in self.world.routes() if self._http2_rows else ():
+            before = len(log.records())
+            came = [http2.send(route, "http2", row) for row in self._http2_rows]
+            last = came[-1].canary if not came[-1].lost else ""
+            _wait(lambda: any(one.get("target") == last for one in log.records()), "the app's log")
+            records = log.records()[before:]
+            for one in came:
+                found = http2.judge(one, records)
+                problems[one.row.name] += [f"{route.name}: {line}" for line in found]
+        return problems
 
     def through_naive(self, names: tuple[str, ...]) -> dict[str, list[str]]:
         """Row by row, so that none fails for what another has left behind."""
@@ -226,7 +250,8 @@ def main() -> int:
 
     requests = [row for row in table("requests") if is_wanted(row)]
     responses = [row for row in table("responses") if is_wanted(row)]
-    rows = [*requests, *responses]
+    http2_rows = [row for row in HTTP2_ROWS if is_wanted(row) and not arguments.naive]
+    rows = [*requests, *responses, *http2_rows]
     if not rows:
         print("no row has such a name", file=sys.stderr)
         return 2
@@ -237,11 +262,12 @@ def main() -> int:
     started = time.monotonic()
     try:
         with Lab(logs=arguments.logs) as lab:
-            run = Run(lab, find_binaries(arguments.bin, REPOSITORY), requests, responses)
+            run = Run(lab, find_binaries(arguments.bin, REPOSITORY), requests, responses,
+                http2_rows)
             if arguments.naive:
                 problems = run.through_naive(tuple(row.name for row in rows))
             else:
-                problems = run.through_sidecars()
+                problems = run.through_sidecars() | run.http2_through_sidecars()
             proven = misjudged(run.through_naive(HARMLESS + SMUGGLERS)) if proof else {}
     except LabError as error:
         print(error, file=sys.stderr)

@@ -20,11 +20,13 @@ from pathlib import Path
 
 from lab import Binaries, Lab, LabError
 from mesh import APP_UID, Mesh, Wire
+from http2_rows import Http2Row
 from rows import APPS, Row
 
 HERE = Path(__file__).resolve().parent
 PORTS = {"node": 8081, "python": 8082, "nginx": 8083, "scripted": 8084}
 OUTSIDE_SERVER_PORT = 8085
+HTTP2_PORT = 8086  # node's http2
 START_SECONDS = 30.0
 PATIENCE = 4.0  # what must come, comes within milliseconds
 NGINX_MODULES = Path("/usr/lib/nginx/modules")
@@ -32,7 +34,7 @@ NGINX_MODULES = Path("/usr/lib/nginx/modules")
 _source_ports = itertools.count(20000)  # each used once, so that it names a connection in a log
 
 
-def access_rules(rows: list[Row]) -> str:
+def access_rules(rows: list[Row], http2_rows: list[Http2Row]) -> str:
     """One rule for each row, and one for canaries: its name in a record tells the path."""
     rules = ['  - { name: canary, paths: ["/canary/*"], methods: [GET], allow: [anyone] }']
     rules += [
@@ -41,17 +43,23 @@ def access_rules(rows: list[Row]) -> str:
         if not row.rule
     ]
     rules.append('  - { name: asterisk, paths: ["/**"], methods: [OPTIONS], allow: [anyone] }')
+    rules += [
+        f'  - {{ name: http2-{row.name}, paths: ["{row.path}"], ports: [{HTTP2_PORT}],'
+        " allow: [anyone] }"
+        for row in http2_rows
+    ]
     port = PORTS["scripted"]
     rules.append(f'  - {{ name: scripted, paths: ["/**"], ports: [{port}], allow: [anyone] }}')
     return "\n".join(rules)
 
 
-def callee(rows: list[Row]) -> str:
-    ports = ", ".join(f"{port}: {{ tls: permissive }}" for port in PORTS.values())
+def callee(rows: list[Row], http2_rows: list[Http2Row]) -> str:
+    all_ports = (*PORTS.values(), HTTP2_PORT)
+    ports = ", ".join(f"{port}: {{ tls: permissive }}" for port in all_ports)
     return (
         f"workload: {{ service: apps.default, ports: {{ {ports} }} }}\n"
         f"identity: {{ dir: /var/run/epaulet/identity }}\n"
-        f"access:\n{access_rules(rows)}\n"
+        f"access:\n{access_rules(rows, http2_rows)}\n"
     )
 
 
@@ -65,6 +73,10 @@ def caller(apps: str, out: str) -> str:
             "    tls: { identities: [spiffe://cluster.local/ns/default/sa/apps] }",
         ]
     lines += [
+        "  http2.default:",
+        f"    ports: {{ {HTTP2_PORT}: http }}",
+        f'    endpoints: {{ addresses: ["{apps}:{HTTP2_PORT}"] }}',
+        "    tls: { identities: [spiffe://cluster.local/ns/default/sa/apps] }",
         "  outside.default:",
         f"    ports: {{ {OUTSIDE_SERVER_PORT}: http }}",
         f'    endpoints: {{ addresses: ["{out}:{OUTSIDE_SERVER_PORT}"] }}',
@@ -114,14 +126,16 @@ class Route:
 
 
 class World:
-    def __init__(self, lab: Lab, binaries: Binaries, rows: list[Row]):
+    def __init__(
+        self, lab: Lab, binaries: Binaries, rows: list[Row], http2_rows: list[Http2Row]
+    ):
         self.lab = lab
         self.out = lab.pod("out")
         mesh = Mesh(lab, binaries)
         api, apps = lab.pod("api"), lab.pod("apps")
         config = caller(apps.ipv4, self.out.ipv4)
         self.api = mesh.member("api", config, pod=api, start=False)
-        self.apps = mesh.member("apps", callee(rows), pod=apps, start=False)
+        self.apps = mesh.member("apps", callee(rows, http2_rows), pod=apps, start=False)
         self.logs = self._start_apps()
         for member in (self.api, self.apps):
             member.sidecar.start()
@@ -134,6 +148,7 @@ class World:
         started = {
             "node": ["node", f"{programs}/node_app.js", str(PORTS["node"])],
             "python": [sys.executable, "-I", f"{programs}/python_app.py", str(PORTS["python"])],
+            "http2": ["node", f"{programs}/node_http2_app.js", str(HTTP2_PORT)],
             "nginx": ["nginx", "-c", f"/run/nginx/{self._nginx_files().name}"],
         }
         logs, processes = {}, {}
@@ -143,7 +158,7 @@ class World:
             processes[name] = process = pod.start(argv, uid=uid, name=name)
             logs[name] = AppLog(process.text)
         for name, process in processes.items():
-            port = PORTS[name]
+            port = PORTS.get(name, HTTP2_PORT)
             process.wait_for(lambda at=port: self._listens(at), f"port {port}", START_SECONDS)
         understood = pod.run_dir / "nginx" / "understood.log"
         logs["nginx"] = AppLog(lambda: understood.read_text("latin-1"), _of_nginx)
@@ -185,10 +200,11 @@ class World:
         target = self.apps.pod.ipv4
         inbound = self.apps.sidecar.log_records
         return [
-            Route("plain", lambda app: self.dial(self.out, target, PORTS[app]), inbound, None),
+            Route("plain", lambda app: self.dial(self.out, target, PORTS.get(app, HTTP2_PORT)),
+                inbound, None),
             Route(
                 "mesh",
-                lambda app: self.dial(self.api.pod, target, PORTS[app]),
+                lambda app: self.dial(self.api.pod, target, PORTS.get(app, HTTP2_PORT)),
                 self.api.sidecar.log_records,
                 inbound,
             ),
