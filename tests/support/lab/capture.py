@@ -36,6 +36,9 @@ class Count:
     def __sub__(self, other: "Count") -> "Count":
         return Count(*(mine - theirs for mine, theirs in zip(self._values(), other._values())))
 
+    def __add__(self, other: "Count") -> "Count":
+        return Count(*(mine + theirs for mine, theirs in zip(self._values(), other._values())))
+
     def _values(self) -> tuple[int, ...]:
         return self.tls_records, self.plaintext_segments, self.dropped_frames
 
@@ -156,6 +159,7 @@ class Capture:
     """
 
     def __init__(self, pod, ports: set[int] | None = None):
+        self.pod = pod
         netns, interface = pod.lab.port_of(pod)
         self._classifier = Classifier(ports)
         self._dropped = 0
