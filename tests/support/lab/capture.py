@@ -32,12 +32,15 @@ class Count:
     tls_records: int = 0
     plaintext_segments: int = 0
     dropped_frames: int = 0  # that the kernel could not keep for us: a count with any is no proof
+    first_plaintext: str = ""  # whose, and how it began
 
     def __sub__(self, other: "Count") -> "Count":
-        return Count(*(mine - theirs for mine, theirs in zip(self._values(), other._values())))
+        numbers = (mine - theirs for mine, theirs in zip(self._values(), other._values()))
+        return Count(*numbers, "" if other.first_plaintext else self.first_plaintext)
 
     def __add__(self, other: "Count") -> "Count":
-        return Count(*(mine + theirs for mine, theirs in zip(self._values(), other._values())))
+        numbers = (mine + theirs for mine, theirs in zip(self._values(), other._values()))
+        return Count(*numbers, self.first_plaintext or other.first_plaintext)
 
     def _values(self) -> tuple[int, ...]:
         return self.tls_records, self.plaintext_segments, self.dropped_frames
@@ -49,7 +52,8 @@ class Count:
 class Flow:
     """One direction of one TCP connection."""
 
-    def __init__(self, next_sequence: int):
+    def __init__(self, name: str, next_sequence: int):
+        self._name = name
         self._next = next_sequence
         self._early: dict[int, bytes] = {}  # segments that overtook others
         self._header = b""
@@ -95,6 +99,7 @@ class Flow:
                 count.tls_records += 1
         if not self._is_tls:
             count.plaintext_segments += 1
+            count.first_plaintext = count.first_plaintext or f"{self._name}: {data[:64]!r}"
 
     def _may_be_header(self) -> bool:
         header = self._header
@@ -133,22 +138,30 @@ class Classifier:
         payload = frame[start + (frame[start + 12] >> 4) * 4 : end]
         key = (source, source_port, target, target_port)
         if frame[start + 13] & TCP_SYN:
-            self._flows[key] = Flow((sequence + 1) & 0xFFFFFFFF)
+            self._flows[key] = Flow(self._name_of(key), (sequence + 1) & 0xFFFFFFFF)
             return
         if not payload:
             return
         if key not in self._flows and len(self._flows) < MAX_FLOWS:
-            self._flows[key] = Flow(sequence)  # it began before we looked
+            # It began before we looked.
+            self._flows[key] = Flow(self._name_of(key) + ", begin unseen", sequence)
         if key in self._flows:
             pair = frozenset(str(ipaddress.ip_address(address)) for address in (source, target))
             self._flows[key].add(sequence, payload, self._counts.setdefault(pair, Count()))
+
+    @staticmethod
+    def _name_of(key: tuple) -> str:
+        source, source_port, target, target_port = key
+        return (
+            f"{ipaddress.ip_address(source)} {source_port} to "
+            f"{ipaddress.ip_address(target)} {target_port}"
+        )
 
     def between(self, some: tuple[str, ...], others: tuple[str, ...]) -> Count:
         total = Count()
         for pair, count in self._counts.items():
             if any(pair == frozenset((one, other)) for one in some for other in others):
-                total.tls_records += count.tls_records
-                total.plaintext_segments += count.plaintext_segments
+                total += count
         return total
 
 
