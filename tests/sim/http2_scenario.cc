@@ -93,6 +93,7 @@ std::vector<Http2Conversation> draw_http2_conversations(Dice& dice, Scenario& sc
   const auto small = with_small_bodies(scenario);
   for (App* app : {&mesh.app, &mesh.second_app, &mesh.bare_app}) {
     app->http2 = draw_serving_http2(dice, scenario);
+    scenario.goodbyes = scenario.goodbyes || app->http2.goodbye_after != SIZE_MAX;
   }
   mesh.bare_app.keep_alive = scenario.app_keep_alive;
   std::vector<Http2Conversation> conversations(dice.chance(0.5) ? 0 : dice.number(1, 3));

@@ -24,6 +24,7 @@ struct Scenario {
   std::size_t body_most = 0;
   bool drains = false;
   bool trust_changes = false;
+  bool goodbyes = false;   ///< Apps say GOAWAY behind a few requests, perhaps again and again.
   bool idle_ends = false;  ///< Somebody may end an idle connection when a request is on its way.
 };
 
