@@ -134,6 +134,8 @@ Task<Result<upstream::LeasePtr>> obtain(Worker& worker, View& view, Hop hop, boo
 
 namespace {
 
+constexpr std::chrono::milliseconds kSettlingMax{200};
+
 /// The permit to dial, or nothing if a stream came free meanwhile.
 Task<Result<resilience::ConnectionLimit::Permit>> permit_or_stream(Worker& worker,
                                                                    const Snapshot& snapshot,
@@ -170,6 +172,12 @@ Task<Result<upstream::LeasePtr>> obtain_stream(Worker& worker, View& view, Hop h
     const auto turn = co_await worker.shared_dial_gate.enter(key, connecting);
     if (!turn && !scope.cancelled() && pool.is_full(key, not_before)) continue;
     if (!turn) co_return turn.error();
+    if (auto lease = pool.take(key, worker.loop.now(), not_before)) co_return lease;
+    if (pool.is_settling(key)) {
+      // Not another connection for the sake of one round trip.
+      upstream::SharedPool::Wait settling(pool, key, connecting);
+      (void)co_await sleep_until(settling.scope, worker.loop.now() + kSettlingMax);
+    }
     if (auto lease = pool.take(key, worker.loop.now(), not_before)) co_return lease;
     connecting.clear_deadline();
     auto permit = co_await permit_or_stream(worker, view.snapshot(), hop, key, connecting);

@@ -99,6 +99,12 @@ bool SharedPool::is_awaited(const PoolKey& key) const {
   return gate_.is_busy_at(key);
 }
 
+bool SharedPool::is_settling(const PoolKey& key) const {
+  const auto found = by_key_.find(key);
+  return found != by_key_.end() && std::any_of(found->second.begin(), found->second.end(),
+                                               [](const auto& one) { return one->is_settling(); });
+}
+
 bool SharedPool::is_full(const PoolKey& key, TimePoint not_before) {
   bool full = false;
   waits_.for_each([&](const Wait& wait) { full = full || wait.key == key; });

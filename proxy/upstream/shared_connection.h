@@ -29,6 +29,8 @@ class SharedConnection final : private http::http2::SessionEvents,
   [[nodiscard]] const PoolKey& key() const { return key_; }
   /// Another exchange may begin on it.
   [[nodiscard]] bool is_usable() const;
+  /// Its peer has not said yet how many streams it takes: a moment more, and it may be many.
+  [[nodiscard]] bool is_settling() const { return !settings_.is_set() && !is_retired(); }
   [[nodiscard]] bool is_retired() const { return retired_ || ended_; }
   [[nodiscard]] TimePoint made_at() const { return made_at_; }
   /// Exchanges that run on it, those included whose stream is still to be opened.
@@ -79,6 +81,8 @@ class SharedPool {
   [[nodiscard]] LeasePtr take(const PoolKey& key, TimePoint now, TimePoint not_before);
   /// Somebody has a turn at the gate or waits there: who comes later stands behind.
   [[nodiscard]] bool is_awaited(const PoolKey& key) const;
+  /// One of them was just made, and its peer will say how many streams it takes.
+  [[nodiscard]] bool is_settling(const PoolKey& key) const;
   /// Not a dial is waited for, but a stream of a connection that is full, or a permit.
   [[nodiscard]] bool is_full(const PoolKey& key, TimePoint not_before);
 

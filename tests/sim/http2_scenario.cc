@@ -38,7 +38,8 @@ Http2Serving draw_serving_http2(Dice& dice, const Scenario& scenario) {
   serving.manners.streams_max = dice.one_of<std::uint32_t>({1, 2, 3, 10, 100, 1'000});
   serving.keep_alive = scenario.app_keep_alive;
   if (dice.chance(0.2)) serving.goodbye_after = dice.number(1, 12);
-  if (dice.chance(0.2)) {
+  // Streams that are on their way when fewer are allowed are refused.
+  if (!is_calm(scenario) && dice.chance(0.2)) {
     serving.squeezes_at = milliseconds(dice.number(0, 400));
     serving.squeezes_for = milliseconds(dice.number(1, 400));
   }
