@@ -9,7 +9,7 @@ using telemetry::Counter;
 
 constexpr std::chrono::milliseconds kPauseWhenExhausted{20};
 /// Then what is connected already has its turn, whether these were served or refused.
-constexpr unsigned kAcceptsPerTurn = 8;
+constexpr unsigned kAcceptsPerTurn = 2;
 
 /// What waits in the queue when accepting ends: the kernel has promised these connections.
 class SweepOp final : public AcceptOp {
