@@ -15,6 +15,7 @@ from table import Check, Control, Dropped, Row
 from world import CLOSED, OPEN, World
 
 UDPLITE, SCTP, DCCP = 136, 132, 33
+NOBODYS = 20_000  # a port that no caller is given, so that tracking knows no connection of it
 SYN, RESET, ACK, FIN_ACK, DATA = 0x02, 0x04, 0x10, 0x11, 0x18
 
 
@@ -59,7 +60,7 @@ def segment(port: int, flags: int, data: bytes = b""):
 
     def send(world: World) -> None:
         source, target = world.outside.ipv4, world.api2.pod.ipv4
-        plain = struct.pack("!HHIIBBHHH", 40000, port, 1000, 2000, 5 << 4, flags, 8192, 0, 0) + data
+        plain = struct.pack("!HHIIBBHHH", NOBODYS, port, 1000, 2000, 5 << 4, flags, 8192, 0, 0) + data
         pseudo = socket.inet_aton(source) + socket.inet_aton(target)
         pseudo += struct.pack("!BBH", 0, socket.IPPROTO_TCP, len(plain))
         total = checksum(pseudo + plain)
