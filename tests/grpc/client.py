@@ -128,13 +128,14 @@ class Cases:
         return {**await status_of(call), "count": answered, "in_order": in_order}
 
     async def crowd(self, count, pause_ms):
-        """`count` calls of Wait at once: how often each code, and who answered how often."""
+        """`count` calls of Wait at once: how often each code and why, and who answered how often."""
         request = MESSAGES.Message(pause_ms=pause_ms)
         calls = [self.echo.Wait(request) for _ in range(count)]
         answers = await asyncio.gather(*calls, return_exceptions=True)
         codes = Counter([(await call.code()).value[0] for call in calls])
+        why = Counter([await call.details() for call in calls]).most_common(3)
         by = Counter(one.by for one in answers if not isinstance(one, BaseException))
-        return {"codes": codes, "by": by}
+        return {"codes": codes, "why": why, "by": by}
 
     async def _drain(self, call, cancel_at):
         began = time.monotonic()
