@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <charconv>
 
 #include "base/ascii.h"
+#include "http/each_line.h"
 
 namespace epaulet::http {
 namespace {
@@ -80,15 +80,14 @@ std::optional<std::uint8_t> grpc_status(const ResponseHead& head) {
 }
 
 std::optional<std::uint8_t> grpc_status(std::string_view trailers) {
-  while (!trailers.empty()) {
-    const auto line = trailers.substr(0, trailers.find("\r\n"));
-    trailers.remove_prefix(std::min(line.size() + 2, trailers.size()));
+  std::optional<std::uint8_t> first;
+  for_each_line(trailers, [&first](std::string_view line) {
     const auto colon = line.find(':');
-    if (colon == std::string_view::npos || !equals_ignore_case(line.substr(0, colon), kStatus))
-      continue;
-    return status_in(trim(line.substr(colon + 1)));
-  }
-  return std::nullopt;
+    if (first || colon == std::string_view::npos) return;
+    if (equals_ignore_case(line.substr(0, colon), kStatus))
+      first = status_in(trim(line.substr(colon + 1)));
+  });
+  return first;
 }
 
 std::string grpc_message(std::string_view text) {

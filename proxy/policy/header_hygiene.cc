@@ -5,6 +5,7 @@
 
 #include "base/ascii.h"
 #include "http/cgi_name.h"
+#include "http/each_line.h"
 #include "http/hop_by_hop.h"
 
 namespace epaulet {
@@ -86,14 +87,11 @@ void clean_outbound_request(http::RequestHead& head) {
 
 std::string clean_request_trailers(const http::RequestHead& head, std::string_view lines) {
   std::string kept;
-  while (!lines.empty()) {
-    const auto end = lines.find("\r\n");
-    const auto line = lines.substr(0, end == std::string_view::npos ? end : end + 2);
-    lines.remove_prefix(line.size());
+  http::for_each_line(lines, [&](std::string_view line) {
     const auto name = line.substr(0, line.find(':'));
     if (!is_identity_field(name) && !is_origin_field(name) && !http::is_nominated(head, name))
-      kept.append(line);
-  }
+      kept.append(line).append("\r\n");
+  });
   return kept;
 }
 

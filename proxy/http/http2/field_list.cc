@@ -4,6 +4,7 @@
 
 #include "base/ascii.h"
 #include "base/assert.h"
+#include "http/each_line.h"
 #include "http/http1/field_lines.h"
 #include "http/http1/target.h"
 
@@ -73,11 +74,7 @@ void FieldList::trailers(std::string_view lines) {
   names_.clear();
   names_.reserve(lines.size());
   upgrades_ = false;
-  while (!lines.empty()) {
-    const auto end = lines.find("\r\n");
-    put_line(lines.substr(0, end));
-    lines.remove_prefix(end == std::string_view::npos ? lines.size() : end + 2);
-  }
+  for_each_line(lines, [this](std::string_view line) { put_line(line); });
 }
 
 void FieldList::put_head(const Head& head) {
@@ -85,12 +82,7 @@ void FieldList::put_head(const Head& head) {
     if (field.removed || field.id == FieldId::host) continue;
     if (!is_connection_specific(field.id, field.value)) put(field.name, field.value);
   }
-  auto lines = head.added.lines();
-  while (!lines.empty()) {
-    const auto end = lines.find("\r\n");
-    put_line(lines.substr(0, end));
-    lines.remove_prefix(end == std::string_view::npos ? lines.size() : end + 2);
-  }
+  for_each_line(head.added.lines(), [this](std::string_view line) { put_line(line); });
 }
 
 void FieldList::put_line(std::string_view line) {

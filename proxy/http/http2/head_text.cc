@@ -1,6 +1,7 @@
 #include "http/http2/head_text.h"
 
 #include "base/ascii.h"
+#include "http/each_line.h"
 #include "http/http1/field_lines.h"
 #include "http/http1/head_parser.h"
 #include "http/http1/trailers.h"
@@ -139,15 +140,12 @@ Result<void> HeadText::to_response(ResponseHead& head, Method request_method, bo
 
 std::string_view HeadText::to_trailers() {
   text_.clear();
-  std::string_view rest = malformed_ || too_large_ ? std::string_view() : lines_;
-  while (!rest.empty()) {
-    const auto line_end = rest.find("\r\n");
-    const auto line = rest.substr(0, line_end);
-    rest.remove_prefix(line_end + 2);
+  if (malformed_ || too_large_) return text_;
+  for_each_line(lines_, [this](std::string_view line) {
     Field field;
     if (http1::parse_field_line(line, field) == http1::Fault::none && http1::may_be_trailer(field))
       text_.append(line).append("\r\n");
-  }
+  });
   return text_;
 }
 
