@@ -1,25 +1,11 @@
 #include "http/http2/arrived_body.h"
 
-#include <algorithm>
-#include <cstring>
-
 #include "http/http2/stream_bytes.h"
 
 namespace epaulet::http::http2 {
 
 void ArrivedBody::add(ConstBytes data) {
-  while (!data.empty()) {
-    // Small frames share a block, unless the reader looks at it.
-    const bool shared = !pieces_.empty() && !(lent_ && pieces_.size() == 1) &&
-                        pieces_.back().size < pieces_.back().block.size();
-    if (!shared)
-      pieces_.push_back({Block::allocate(std::min(data.size(), limits::kBlockBytes)), 0});
-    auto& [block, size] = pieces_.back();
-    const auto part = std::min(data.size(), block.size() - size);
-    std::memcpy(block.data() + size, data.data(), part);
-    size += part;
-    data = data.subspan(part);
-  }
+  pieces_.add(data, lent_);
   tell();
 }
 
@@ -36,8 +22,7 @@ void ArrivedBody::fail(const Error& why) {
 
 void ArrivedBody::move_to(StreamBytes& bytes) {
   release();
-  for (const auto& [block, size] : pieces_) bytes.add(ConstBytes(block.data(), size));
-  pieces_.clear();
+  bytes.begin_with(std::move(pieces_));
   if (ended_) bytes.end();
 }
 
@@ -53,7 +38,7 @@ void ArrivedBody::tell() {
 void ArrivedBody::release() {
   if (!lent_) return;
   lent_ = false;
-  const auto size = pieces_.front().size;
+  const auto size = pieces_.front().bytes().size();
   pieces_.pop_front();
   window_.open_window(size);
 }
@@ -67,13 +52,12 @@ Task<Result<Chunk>> ArrivedBody::pull(Scope& scope) {
   }
   if (!pieces_.empty()) {
     lent_ = true;
-    const auto& piece = pieces_.front();
-    bytes_ += piece.size;
+    const auto bytes = pieces_.front().bytes();
+    bytes_ += bytes.size();
     // With the last piece the end: a small message goes on in one write.
     complete_ = ended_ && pieces_.size() == 1;
     tell();
-    co_return Chunk(ConstBytes(piece.block.data(), piece.size), complete_,
-                    complete_ ? std::string_view(trailers_) : std::string_view());
+    co_return Chunk(bytes, complete_, complete_ ? std::string_view(trailers_) : std::string_view());
   }
   if (error_) co_return *error_;
   complete_ = true;

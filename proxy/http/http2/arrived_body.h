@@ -1,12 +1,11 @@
 #pragma once
 
-#include <list>
 #include <optional>
 #include <string>
 
+#include "http/http2/arrived_pieces.h"
 #include "http/http2/session.h"
 #include "http/stream.h"
-#include "io/block.h"
 #include "runtime/event.h"
 
 namespace epaulet::http::http2 {
@@ -47,17 +46,13 @@ class ArrivedBody final : public MessageReader {
   void move_to(StreamBytes& bytes);
 
  private:
-  struct Piece {
-    Block block;
-    std::size_t size = 0;
-  };
   void release();
   void tell();
 
   WindowOpener& window_;
-  Event news_;               ///< Set while pull() would not wait.
-  std::list<Piece> pieces_;  ///< Not a deque, which allocates twice before it holds anything.
-  bool lent_ = false;        ///< The first piece is in the reader's hands.
+  Event news_;  ///< Set while pull() would not wait.
+  ArrivedPieces pieces_;
+  bool lent_ = false;  ///< The first piece is in the reader's hands.
   std::string trailers_;
   std::uint64_t bytes_ = 0;
   bool ended_ = false;

@@ -54,8 +54,7 @@ Task<Error> Connection::write_frames() {
     output_.reset();
     for (std::size_t size = collect(); size > 0; size = collect()) {
       const std::array<ConstBytes, 1> buffers{ConstBytes(out_.span().first(size))};
-      handed_over_ += size;
-      session_.handed_over(handed_over_);
+      session_.handed_over();
       Scope writing(writing_);
       if (stall_max_.count() > 0) {
         writing.set_deadline(loop().now() + stall_max_,

@@ -58,7 +58,6 @@ class Connection {
   Scope writing_;
   Event output_;
   Block out_;
-  std::uint64_t handed_over_ = 0;
   Fork<Error> writer_;
   TimePoint last_input_{};
   bool closing_ = false;

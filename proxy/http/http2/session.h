@@ -103,9 +103,9 @@ class Session {
   /// The next bytes to send, valid until the next call of anything here; empty if there are none
   /// now.
   [[nodiscard]] ConstBytes output();
-  /// Of what output() gave, so many bytes in all may have left us: a request behind them was never
-  /// seen by anybody, which its stream hears if the connection is lost.
-  void handed_over(std::uint64_t bytes) { handed_over_ = bytes; }
+  /// All that output() gave may have left us: a request behind it was never seen by anybody, which
+  /// its stream hears if the connection is lost.
+  void handed_over() { handed_over_ = output_; }
   /// Nothing to send, and nothing can come: close.
   [[nodiscard]] bool finished() const;
 

@@ -12,8 +12,8 @@ bool StreamBytes::read_into(ReadOp& op) {
   if (!pieces_.empty()) {
     auto& piece = pieces_.front();
     const Bytes room = op.prepare();
-    const auto size = std::min(room.size(), piece.end - piece.begin);
-    std::memcpy(room.data(), piece.block.data() + piece.begin, size);
+    const auto size = std::min(room.size(), piece.bytes().size());
+    std::memcpy(room.data(), piece.bytes().data(), size);
     piece.begin += size;
     if (piece.begin == piece.end) pieces_.pop_front();
     op.result = size;
@@ -55,17 +55,7 @@ void StreamBytes::run() {
 }
 
 void StreamBytes::add(ConstBytes data) {
-  while (!data.empty()) {
-    const bool shared = !pieces_.empty() && pieces_.back().end < pieces_.back().block.size();
-    if (!shared) {
-      pieces_.push_back({Block::allocate(std::min(data.size(), limits::kBlockBytes)), 0, 0});
-    }
-    auto& piece = pieces_.back();
-    const auto part = std::min(data.size(), piece.block.size() - piece.end);
-    std::memcpy(piece.block.data() + piece.end, data.data(), part);
-    piece.end += part;
-    data = data.subspan(part);
-  }
+  pieces_.add(data);
   tell_reader();
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <deque>
 #include <optional>
 
+#include "http/http2/arrived_pieces.h"
 #include "http/http2/connection.h"
 #include "http/http2/leaving_message.h"
 
@@ -31,6 +31,8 @@ class StreamBytes final : public ByteStream, private ReadyItem {
 
   // For the stream.
 
+  /// What came before anybody switched.
+  void begin_with(ArrivedPieces pieces) { pieces_ = std::move(pieces); }
   void add(ConstBytes data);
   void end();
   void fail(const Error& why);
@@ -39,11 +41,6 @@ class StreamBytes final : public ByteStream, private ReadyItem {
   void end_sent();
 
  private:
-  struct Piece {
-    Block block;
-    std::size_t begin = 0;
-    std::size_t end = 0;
-  };
   [[nodiscard]] bool read_into(ReadOp& op);
   void tell_reader();
   void finish_write(const Result<void>& result);
@@ -52,7 +49,7 @@ class StreamBytes final : public ByteStream, private ReadyItem {
   Connection& connection_;
   WindowOpener& window_;
   MessageSender& sender_;
-  std::deque<Piece> pieces_;  ///< What has arrived and was not read: at most a window.
+  ArrivedPieces pieces_;
   bool ended_ = false;
   std::optional<Error> failed_;
   ReadOp* read_ = nullptr;
