@@ -104,6 +104,11 @@ inline constexpr std::size_t kIdleConnectionsPerEndpointMax = 256;
 inline constexpr std::size_t kIdleConnectionsMax = 4096;  ///< Per worker.
 inline constexpr std::size_t kDialsAtOnceMax = 128;       ///< To one endpoint, per worker.
 inline constexpr std::uint32_t kRetriesMax = 10;
+/// A stream that its peer has provably not looked at is asked again so often at once, outside the
+/// budget.
+inline constexpr unsigned kUnprocessedRetriesMax = 3;
+/// For so long a new HTTP/2 connection's SETTINGS are awaited, rather than dial another.
+inline constexpr std::chrono::milliseconds kSettlingMax{200};
 inline constexpr std::size_t kConfigBytesMax = 64 * kMiB;
 inline constexpr std::size_t kConfigErrorsMax = 100;
 inline constexpr std::size_t kAdminConnectionsMax = 64;  ///< Per surface: admin, metrics, health.

@@ -49,17 +49,6 @@ resilience::AttemptFacts facts_of(const Exchange& exchange, const Failure& failu
   return facts;
 }
 
-Result<Hop> next_hop(Exchange& exchange, const Plan& plan, TriedEndpoints& tried) {
-  Hop hop;
-  if (plan.pinned) {
-    hop.backend = plan.backend;
-    hop.endpoint = *plan.pinned;
-    hop.endpoint_id = exchange.view->id_of(hop.endpoint);
-    return hop;
-  }
-  return pick_endpoint(*exchange.view, plan.backend, tried, plan.session.key);
-}
-
 /// A retry that is allowed must also fit: the deadline, then the budget. The time to wait before
 /// it, or nothing.
 std::optional<Duration> room_for_retry(Exchange& exchange, const Plan& plan) {
@@ -72,8 +61,7 @@ std::optional<Duration> room_for_retry(Exchange& exchange, const Plan& plan) {
                    telemetry::intern("the deadline comes before the backoff ends"));
     return std::nullopt;
   }
-  if (plan.budget != nullptr && !plan.budget->try_spend(exchange.now())) {
-    worker.telemetry.count(Counter::retries_over_budget);
+  if (!spend_retry(worker, plan.budget)) {
     exchange.trace(Stage::limit, Event::retry_refused,
                    telemetry::intern("the retry budget is spent"));
     return std::nullopt;
@@ -112,9 +100,8 @@ bool is_cautious(const Exchange& exchange) {
 /// else it refuses (REFUSED_STREAM) is no race: that may be too much for it, and a retry of it is
 /// of the budget.
 bool is_race(const Failure& failure, unsigned races) {
-  constexpr unsigned kUnprocessedRetriesMax = 3;
   if (failure.error.code != ErrorCode::closed_before_response) return false;
-  if (failure.error.retry == Retry::safe) return races < kUnprocessedRetriesMax;
+  if (failure.error.retry == Retry::safe) return races < limits::kUnprocessedRetriesMax;
   return failure.reused && races == 0;
 }
 
@@ -145,7 +132,7 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
   for (;;) {
     ++exchange.record.attempts;
     Failure failure;
-    const auto hop = next_hop(exchange, plan, tried);
+    const auto hop = next_hop(*exchange.view, plan.backend, plan.pinned, tried, plan.session.key);
     upstream::LeasePtr upstream;
     if (!hop) {
       failure.error = hop.error();

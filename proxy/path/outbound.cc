@@ -72,16 +72,6 @@ Result<OpaqueWay> opaque_way(Connection& connection, const Destination& destinat
   return way;
 }
 
-Result<Hop> next_hop(Connection& connection, const OpaqueWay& way, TriedEndpoints& tried) {
-  View& view = *connection.view;
-  if (!way.pinned) return pick_endpoint(view, way.backend, tried, way.session);
-  Hop hop;
-  hop.backend = way.backend;
-  hop.endpoint = *way.pinned;
-  hop.endpoint_id = view.id_of(hop.endpoint);
-  return hop;
-}
-
 /// Nothing was said yet, so another endpoint may do as well: within the route's retries and budget,
 /// each endpoint once.
 bool may_try_another(Connection& connection, const OpaqueWay& way, const TriedEndpoints& tried,
@@ -91,12 +81,8 @@ bool may_try_another(Connection& connection, const OpaqueWay& way, const TriedEn
   const auto most = std::min<std::size_t>(set == nullptr ? 0 : set->endpoints.size(),
                                           std::size_t{way.route->retry.max} + 1);
   if (tried.all().size() >= most) return false;
-  auto& telemetry = connection.worker.telemetry;
-  if (way.route->budget != nullptr && !way.route->budget->try_spend(connection.now())) {
-    telemetry.count(telemetry::Counter::retries_over_budget);
-    return false;
-  }
-  telemetry.count(telemetry::Counter::retries);
+  if (!spend_retry(connection.worker, way.route->budget.get())) return false;
+  connection.worker.telemetry.count(telemetry::Counter::retries);
   return true;
 }
 
@@ -109,7 +95,7 @@ Task<Result<RawUpstream>> dial_opaque(Connection& connection, Destination destin
   const auto& backend = *connection.snapshot().backends[way->backend].settings;
   TriedEndpoints tried;
   for (;;) {
-    auto hop = next_hop(connection, *way, tried);
+    auto hop = next_hop(*connection.view, way->backend, way->pinned, tried, way->session);
     if (!hop) co_return hop.error();
     hop->unwrapped = connection.app_tls && !backend.tls.wrap_tls;
     connection.record.endpoint = hop->endpoint_id;

@@ -13,8 +13,9 @@ Error connect_timed_out() {
 
 }  // namespace
 
-Result<Hop> pick_endpoint(View& view, std::uint32_t backend, TriedEndpoints& tried,
-                          balance::SessionKey key) {
+Result<Hop> next_hop(View& view, std::uint32_t backend, const std::optional<SocketAddress>& pinned,
+                     TriedEndpoints& tried, balance::SessionKey key) {
+  if (pinned) return Hop{backend, *pinned, view.id_of(*pinned), false};
   const EndpointSet* set = view.endpoints(backend);
   if (set == nullptr || set->endpoints.empty()) {
     const bool ever = set != nullptr && set->ever_had_endpoint;
@@ -26,6 +27,12 @@ Result<Hop> pick_endpoint(View& view, std::uint32_t backend, TriedEndpoints& tri
   tried.add(*index);
   const SocketAddress& address = set->endpoints[*index].address;
   return Hop{backend, address, view.id_of(address), false};
+}
+
+bool spend_retry(Worker& worker, resilience::RetryBudget* budget) {
+  if (budget == nullptr || budget->try_spend(worker.loop.now())) return true;
+  worker.telemetry.count(telemetry::Counter::retries_over_budget);
+  return false;
 }
 
 upstream::DialPlan plan_for(const Snapshot& snapshot, const Hop& hop,
@@ -134,8 +141,6 @@ Task<Result<upstream::LeasePtr>> obtain(Worker& worker, View& view, Hop hop, boo
 
 namespace {
 
-constexpr std::chrono::milliseconds kSettlingMax{200};
-
 /// The permit to dial, or nothing if a stream came free meanwhile.
 Task<Result<resilience::ConnectionLimit::Permit>> permit_or_stream(Worker& worker,
                                                                    const Snapshot& snapshot,
@@ -176,7 +181,7 @@ Task<Result<upstream::LeasePtr>> obtain_stream(Worker& worker, View& view, Hop h
     if (pool.is_settling(key)) {
       // Not another connection for the sake of one round trip.
       upstream::SharedPool::Wait settling(pool, key, connecting);
-      (void)co_await sleep_until(settling.scope, worker.loop.now() + kSettlingMax);
+      (void)co_await sleep_until(settling.scope, worker.loop.now() + limits::kSettlingMax);
     }
     if (auto lease = pool.take(key, worker.loop.now(), not_before)) co_return lease;
     connecting.clear_deadline();

@@ -35,10 +35,14 @@ class TriedEndpoints {
   std::size_t count_ = 0;
 };
 
-/// Picks an endpoint of the backend, one not tried yet if possible. Errors: never_had_endpoint,
-/// no_endpoint.
-[[nodiscard]] Result<Hop> pick_endpoint(View& view, std::uint32_t backend, TriedEndpoints& tried,
-                                        balance::SessionKey key);
+/// The endpoint that is `pinned`, or one of the backend's, one not tried yet if possible. Errors:
+/// never_had_endpoint, no_endpoint.
+[[nodiscard]] Result<Hop> next_hop(View& view, std::uint32_t backend,
+                                   const std::optional<SocketAddress>& pinned,
+                                   TriedEndpoints& tried, balance::SessionKey key);
+
+/// Whether the budget (if there is one) has another retry; spent, or counted as refused.
+[[nodiscard]] bool spend_retry(Worker& worker, resilience::RetryBudget* budget);
 
 /// The plan for a hop, speaking `protocol` if it is in the mesh.
 [[nodiscard]] upstream::DialPlan plan_for(const Snapshot& snapshot, const Hop& hop,
