@@ -276,6 +276,7 @@ Task<void> Attempt::break_off(Error why) {
   // (RFC 9113 section 8.1.1).
   const bool may_end = exchange_.response.find(http::FieldId::content_length) == nullptr;
   if (exchange_.is_grpc() && may_end && why.side != Side::downstream) {
+    co_await stop(why);               // The app works no longer, however late its caller hears.
     Scope telling(exchange_.parent);  // This attempt's may be what has ended.
     telling.set_deadline(exchange_.now() + std::chrono::seconds(1),
                          {ErrorCode::idle_timeout, Side::downstream, Stage::send});

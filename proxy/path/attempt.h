@@ -23,7 +23,7 @@ class Attempt final {
   /// After deliver() or discard(): lets both connections settle, so that they can serve the next
   /// exchange where that is possible.
   Task<void> finish();
-  /// Gives the attempt up: the upstream connection is of no more use.
+  /// Gives the attempt up: the upstream connection is of no more use. Again is nothing.
   Task<void> stop(Error why);
 
   [[nodiscard]] bool request_was_written() const {

@@ -139,5 +139,34 @@ TEST(Abort, of_the_sidecar_itself_cuts_everything_and_leaks_nothing) {
   mesh.wind_down();
 }
 
+// Seed 324646: the reset that ends a drain overtakes an answer, if its caller has asked for more.
+TEST(Abort, the_end_of_a_drain_gives_each_request_of_a_pipeline_one_outcome) {
+  unsigned overtaken = 0;
+  for (int timeout = 1; timeout < 60; ++timeout) {
+    MeshOptions options;
+    options.network.delay_max = milliseconds(10);
+    options.seed = static_cast<std::uint64_t>(timeout);
+    Mesh mesh(options);
+    std::vector<int> ids;
+    for (int i = 0; i < 4; ++i) ids.push_back(mesh.add(request()));
+    mesh.call(ids, true);
+    mesh.drain(mesh.api, milliseconds(0), milliseconds(0), milliseconds(timeout));
+    mesh.wind_down();
+    for (const int id : ids) {
+      SCOPED_TRACE(mesh.story(id));
+      EXPECT_TRUE(body_text(id, false, 10).starts_with(mesh[id].response.body));
+      std::size_t reports = 0;
+      for (const auto& record : mesh.api.exchanges()) {
+        if (record.request_id.view() != id_text(id)) continue;
+        ++reports;
+        overtaken += record.error.code == ErrorCode::none && !mesh[id].answered ? 1 : 0;
+      }
+      EXPECT_LE(reports, 1u);
+      EXPECT_TRUE(reports == 1 || (mesh[id].deliveries.empty() && !mesh[id].answered));
+    }
+  }
+  EXPECT_GT(overtaken, 0u) << "none of them was of the kind that this is about";
+}
+
 }  // namespace
 }  // namespace epaulet::sim

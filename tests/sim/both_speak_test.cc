@@ -90,5 +90,23 @@ TEST(BothSpeak, a_greeting_through_two_sidecars_waits_for_one_silence_not_for_tw
   EXPECT_LT(*greeted - begin, 2 * limits::kSpeculativeDialAfter);
 }
 
+// Seed 319992: what was dialled for a silent caller is cut, and so is he, before he has asked.
+TEST(BothSpeak, a_caller_who_is_silent_while_its_server_goes_has_one_outcome_a_connections) {
+  Mesh mesh;
+  const int id = mesh.add(request());
+  Manner manner;
+  manner.silence = milliseconds(1'500);
+  mesh.call_port(81, {id}, manner);
+  mesh.drain(mesh.api2, milliseconds(50), milliseconds(0), milliseconds(100));
+  mesh.wind_down();
+  SCOPED_TRACE(mesh.story(id));
+  EXPECT_FALSE(mesh[id].answered);
+  EXPECT_TRUE(mesh[id].deliveries.empty());
+  EXPECT_TRUE(mesh.api.exchanges().empty());
+  const auto records = mesh.api.connections();
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_EQ(records[0].error.code, ErrorCode::detect_timeout);
+}
+
 }  // namespace
 }  // namespace epaulet::sim

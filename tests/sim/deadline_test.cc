@@ -159,6 +159,33 @@ TEST(Deadline, idle_lets_a_slow_body_that_moves_pass) {
   expect_delivered_once(mesh, id);
 }
 
+// Seed 302482: the call's end waited for room on the caller's connection, and the app worked on.
+TEST(Deadline, idle_of_a_grpc_call_ends_the_apps_work_however_late_its_caller_hears) {
+  auto options = with("    timeouts: { idle: 100ms }\n");
+  options.network.capacity = 20;
+  Mesh mesh(options);
+  RequestScript call = request("POST", body(Framing::chunked, 10));
+  call.http2 = call.grpc = true;
+  auto stalling = answer(body(Framing::chunked, 4'000, 2'000));
+  stalling.body.pause = milliseconds(150);
+  stalling.think = milliseconds(20);
+  stalling.informational = 3;  // More than the connection of a caller holds who does not read.
+  const int id = mesh.add(call, stalling);
+  Http2Calling calling;
+  calling.manners.stops_reading_at = milliseconds(10);
+  calling.manners.stops_reading_for = milliseconds(500);
+  mesh.call_http2(Mesh::kService, {id}, calling);
+  mesh.pass(milliseconds(300));
+  SCOPED_TRACE(mesh.story(id));
+  EXPECT_EQ(mesh.api2.gauge(Gauge::exchanges_active), 0) << "the app works for nobody";
+  EXPECT_EQ(mesh.api.gauge(Gauge::exchanges_active), 1) << "its caller has not read its end";
+  mesh.wind_down();
+  EXPECT_EQ(outcome(mesh.api, id), ErrorCode::idle_timeout);
+  const FieldList& trailers = mesh[id].response.trailers;
+  ASSERT_FALSE(trailers.empty());
+  EXPECT_EQ(trailers[0].first, "grpc-status");
+}
+
 /// Sends these bytes and no more, and keeps what comes back.
 Task<void> half_a_head(Dialer& dialer, Scope& scope, std::string& received, bool& over) {
   auto stream = co_await dialer.dial(Mesh::kService, scope);

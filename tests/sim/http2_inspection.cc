@@ -11,7 +11,7 @@ constexpr std::uint32_t kRefused = 7;
 }  // namespace
 
 void Inspection::inspect(const Http2Conversation& conversation) {
-  pipelined_ = false;
+  pipelined_ = keeps_silent_ = false;
   outside_ = conversation.outside;
   bare_ = conversation.bare;
   before_ = 0;

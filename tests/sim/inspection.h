@@ -42,16 +42,25 @@ class Inspection {
   /// longer than the exchange had. Either costs the connection.
   [[nodiscard]] bool rest_was_left(const Exchanged& exchanged) const;
 
+  /// A drain has ended while it was under way.
+  [[nodiscard]] bool was_cut(const Exchanged& exchanged) const;
+  /// Its connection was refused before anybody had read a request, and was reported as that.
+  [[nodiscard]] bool refused_unheard();
+
   /// The one that the caller's connection came to.
   [[nodiscard]] const Sidecar& first_sidecar() const { return outside_ ? mesh_.api2 : mesh_.api; }
 
   Mesh& mesh_;
   const Scenario& scenario_;
+  std::size_t refused_unheard_ = 0;
   int id_ = 0;
   int before_ = 0;
   bool pipelined_ = false;
   bool outside_ = false;
-  bool bare_ = false;     ///< The app has no sidecar.
+  bool bare_ = false;  ///< The app has no sidecar.
+  /// It says nothing for so long that it may be refused first: whoever keeps silent while its
+  /// server gives up has a second left.
+  bool keeps_silent_ = false;
   bool aborted_ = false;  ///< The caller has reset the connection, at some exchange of it.
 };
 

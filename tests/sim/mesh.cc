@@ -235,6 +235,8 @@ std::string Mesh::story(int id) const {
                             static_cast<int>(entry.event), entry.a, entry.b);
       }
     }
+    if (const auto drained = sidecar->drained_at())
+      text += fmt::format("  {} had drained at {:.3f} ms\n", name, ms(*drained));
     for (const auto& record : sidecar->connections()) {
       text += fmt::format("  {} connection: {}\n", name, describe(record.error.code).name);
     }
