@@ -2,12 +2,15 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <boost/json/serialize.hpp>
 
 #include "certs-tool/init.h"
 #include "certs-tool/inspect.h"
 #include "certs-tool/issue.h"
 #include "certs-tool/lifetime.h"
+#include "certs-tool/rotate.h"
+#include "certs-tool/verify.h"
 
 namespace epaulet::certs {
 namespace {
@@ -38,13 +41,13 @@ int show(const Checked<Report>& report, bool json, std::ostream& out, std::ostre
 
 /// A CLI11 option that holds a lifetime.
 void add_lifetime(CLI::App& command, std::chrono::seconds& target, const std::string& shown,
-                  const std::string& help) {
+                  const std::string& help, const std::string& name = "--valid") {
   command
       .add_option_function<std::string>(
-          "--valid",
-          [&target](const std::string& text) {
+          name,
+          [&target, name](const std::string& text) {
             const auto lifetime = parse_lifetime(text);
-            if (!lifetime) throw CLI::ValidationError("--valid", lifetime.error().to_string());
+            if (!lifetime) throw CLI::ValidationError(name, lifetime.error().to_string());
             target = *lifetime;
           },
           help)
@@ -52,18 +55,31 @@ void add_lifetime(CLI::App& command, std::chrono::seconds& target, const std::st
       ->default_str(shown);
 }
 
+void add_key_type(CLI::App& command, KeyType& target) {
+  command.add_option("--key", target, "p256 or ed25519")
+      ->transform(CLI::CheckedTransformer(kKeyTypes, CLI::ignore_case).description(""))
+      ->type_name("KIND")
+      ->default_str("p256");
+}
+
+void add_ca(CLI::App& command, std::string& target) {
+  command.add_option("--ca", target, "Folder made by init")->required()->type_name("DIR");
+}
+
 }  // namespace
 
 int run(const std::vector<std::string>& arguments, WallTime now, std::ostream& out,
         std::ostream& errors) {
   CLI::App app(
-      "Certificates for the mesh: a CA for one trust domain, and an identity for each workload.",
+      "Certificates for the mesh: a CA for one trust domain, and an "
+      "identity for each workload.",
       "epaulet-certs");
   app.require_subcommand(1);
   app.footer(
       "A mesh in two commands:\n"
       "  epaulet-certs init  --dir ca --trust-domain cluster.local\n"
-      "  epaulet-certs issue --ca ca --identity spiffe://cluster.local/ns/default/sa/api --out "
+      "  epaulet-certs issue --ca ca --identity "
+      "spiffe://cluster.local/ns/default/sa/api --out "
       "api");
   bool json = false;
 
@@ -79,19 +95,21 @@ int run(const std::vector<std::string>& arguments, WallTime now, std::ostream& o
       ->required()
       ->type_name("DOMAIN");
   add_lifetime(*init_command, init_options.lifetime, "3650d", "How long the root is valid");
-  init_command->add_option("--key", init_options.key_type, "p256 or ed25519")
-      ->transform(CLI::CheckedTransformer(kKeyTypes, CLI::ignore_case).description(""))
-      ->type_name("KIND")
-      ->default_str("p256");
+  add_key_type(*init_command, init_options.key_type);
+  bool with_issuer = false;
+  std::chrono::seconds issuer_lifetime = kIssuerLifetime;
+  init_command->add_flag("--issuer", with_issuer,
+                         "Also make an issuer, DIR/issuer.pem and DIR/issuer.key, that signs "
+                         "instead of the root");
+  add_lifetime(*init_command, issuer_lifetime, "365d", "How long the issuer is valid",
+               "--issuer-valid");
   init_command->add_flag("--force", init_options.force,
                          "Replace an existing CA: its certificates stop working");
 
   IssueOptions issue_options;
   auto* issue_command =
       app.add_subcommand("issue", "Issue cert.pem, key.pem and ca.pem for one workload");
-  issue_command->add_option("--ca", issue_options.ca_folder, "Folder made by init")
-      ->required()
-      ->type_name("DIR");
+  add_ca(*issue_command, issue_options.ca_folder);
   issue_command
       ->add_option("--identity", issue_options.identity,
                    "spiffe://DOMAIN/ns/NAMESPACE/sa/SERVICE-ACCOUNT")
@@ -102,10 +120,7 @@ int run(const std::vector<std::string>& arguments, WallTime now, std::ostream& o
       ->required()
       ->type_name("DIR");
   add_lifetime(*issue_command, issue_options.lifetime, "24h", "How long it is valid");
-  issue_command->add_option("--key", issue_options.key_type, "p256 or ed25519")
-      ->transform(CLI::CheckedTransformer(kKeyTypes, CLI::ignore_case).description(""))
-      ->type_name("KIND")
-      ->default_str("p256");
+  add_key_type(*issue_command, issue_options.key_type);
   issue_command
       ->add_option_function<uid_t>(
           "--owner", [&](const uid_t& owner) { issue_options.owner = owner; },
@@ -115,13 +130,71 @@ int run(const std::vector<std::string>& arguments, WallTime now, std::ostream& o
                           "Replace what is there, as a renewal does");
 
   InspectOptions inspect_options;
-  auto* inspect_command = app.add_subcommand(
-      "inspect", "Show a PEM file, an identity folder or a CA folder, and what is wrong with it");
+  auto* inspect_command = app.add_subcommand("inspect",
+                                             "Show a PEM file, an identity folder or a "
+                                             "CA folder, and what is wrong with it");
   inspect_command->add_option("path", inspect_options.path, "File or folder")
       ->required()
       ->type_name("FILE|DIR");
 
-  for (auto* command : {init_command, issue_command, inspect_command}) {
+  VerifyOptions verify_options;
+  auto* verify_command =
+      app.add_subcommand("verify", "Judge an identity folder claim by claim, as a peer would");
+  verify_command->add_option("path", verify_options.folder, "Folder with cert.pem, key.pem, ca.pem")
+      ->required()
+      ->type_name("DIR");
+  verify_command->add_option("--ca", verify_options.bundle, "Roots to trust instead of its ca.pem")
+      ->type_name("FILE");
+  verify_command->add_option("--identity", verify_options.identity, "Whose it must be")
+      ->type_name("ID");
+  verify_command
+      ->add_option("--trust-domain", verify_options.trust_domain, "That it must belong to")
+      ->type_name("DOMAIN");
+
+  auto* rotate_command = app.add_subcommand("rotate", "Replace the issuer or the root");
+  rotate_command->require_subcommand(1);
+  RotateIssuerOptions rotate_issuer_options;
+  auto* rotate_issuer_command = rotate_command->add_subcommand(
+      "issuer", "A new issuer below the same root (the first one, if the root signed)");
+  add_ca(*rotate_issuer_command, rotate_issuer_options.ca_folder);
+  add_lifetime(*rotate_issuer_command, rotate_issuer_options.lifetime, "365d",
+               "How long it is valid");
+  add_key_type(*rotate_issuer_command, rotate_issuer_options.key_type);
+
+  RotateRootOptions rotate_root_options;
+  auto* rotate_root_command = rotate_command->add_subcommand(
+      "root",
+      "A new root, in three steps: --begin, --switch, --finish. None "
+      "of them: say what is "
+      "next");
+  add_ca(*rotate_root_command, rotate_root_options.ca_folder);
+  std::array<CLI::Option*, 3> steps{};
+  const auto add_step = [&](std::size_t at, const char* name, RotateRootOptions::Step step,
+                            const char* help) {
+    const auto take = [&, step](std::int64_t) { rotate_root_options.step = step; };
+    steps[at] = rotate_root_command->add_flag_function(name, take, help);
+  };
+  add_step(0, "--begin", RotateRootOptions::Step::announce,
+           "Make the new root: both are trusted, the old one signs");
+  add_step(1, "--switch", RotateRootOptions::Step::switch_over,
+           "The new root signs. Refused while leaves live that do not know it");
+  add_step(2, "--finish", RotateRootOptions::Step::finish,
+           "Trust the old root no more. Refused while leaves of it live");
+  for (auto* step : steps) {
+    for (auto* other : steps) {
+      if (step != other) step->excludes(other);
+    }
+  }
+  add_lifetime(*rotate_root_command, rotate_root_options.lifetime, "3650d",
+               "--begin: how long the new root is valid");
+  add_lifetime(*rotate_root_command, rotate_root_options.issuer_lifetime, "365d",
+               "--switch: how long its issuer is valid", "--issuer-valid");
+  add_key_type(*rotate_root_command, rotate_root_options.key_type);
+  rotate_root_command->add_flag("--force", rotate_root_options.force,
+                                "Do not wait: cuts off whoever does not know of the step before");
+
+  for (auto* command : {init_command, issue_command, inspect_command, verify_command,
+                        rotate_issuer_command, rotate_root_command}) {
     command->add_flag("--json", json, "Print one JSON object");
   }
 
@@ -132,8 +205,13 @@ int run(const std::vector<std::string>& arguments, WallTime now, std::ostream& o
   } catch (const CLI::ParseError& error) {
     return app.exit(error, out, errors) == 0 ? kDone : kUsage;
   }
+  if (with_issuer) init_options.issuer_lifetime = issuer_lifetime;
   if (*init_command) return show(init(init_options, now), json, out, errors);
   if (*issue_command) return show(issue(issue_options, now), json, out, errors);
+  if (*verify_command) return show(verify(verify_options, now), json, out, errors);
+  if (*rotate_issuer_command)
+    return show(rotate_issuer(rotate_issuer_options, now), json, out, errors);
+  if (*rotate_root_command) return show(rotate_root(rotate_root_options, now), json, out, errors);
   return show(inspect(inspect_options, now), json, out, errors);
 }
 

@@ -7,7 +7,7 @@
 #include <filesystem>
 
 #include "base/limits.h"
-#include "crypto/ca.h"
+#include "certs-tool/ca_folder.h"
 #include "crypto/identity.h"
 #include "crypto/pem_file.h"
 
@@ -43,6 +43,8 @@ class Inspection {
     }
     problems_.push_back(reason);
   }
+
+  void note(const std::string& sentence) { text_ += sentence + "\n"; }
 
   Report finish(const std::string& verdict) {
     Report report;
@@ -123,19 +125,28 @@ Report inspect_identity(const std::string& folder, WallTime now) {
                                        id ? id->trust_domain() : std::string_view()));
 }
 
-Report inspect_ca(const std::string& folder, WallTime now) {
+Report inspect_ca(const std::string& path, WallTime now) {
   Inspection inspection(now);
-  const auto certificate = inspection.file(folder + "/ca.pem");
-  const auto key = inspection.file(folder + "/ca.key");
+  const CaFolder folder(path);
+  std::error_code error;
+  for (const char* name :
+       {"ca.pem", "ca.key", "issuer.pem", "issuer.key", "next.pem", "next.key"}) {
+    // ca.pem must be there, and ca.key unless an issuer signs.
+    const bool is_needed = name == std::string_view("ca.pem") ||
+                           (name == std::string_view("ca.key") && !folder.has_issuer());
+    if (is_needed || std::filesystem::exists(folder.file(name), error))
+      inspection.file(folder.file(name));
+  }
   std::string domain;
-  if (!certificate.empty() && !key.empty()) {
-    const auto ca =
-        CertificateAuthority::load(certificate, folder + "/ca.pem", key, folder + "/ca.key", now);
-    if (ca) {
-      domain = ca->trust_domain();
-    } else {
-      inspection.problem(ca.error());
-    }
+  if (const auto ca = folder.load(now)) {
+    domain = ca->signer.trust_domain();
+  } else {
+    inspection.problem(ca.error());
+  }
+  if (const auto ledger = folder.ledger(); !ledger) {
+    inspection.problem(ledger.error());
+  } else if (ledger->rotation) {
+    inspection.note("A rotation of the root is under way: `epaulet-certs rotate root` says more.");
   }
   return inspection.finish(fmt::format("The CA can issue for {}.", domain));
 }
@@ -154,7 +165,8 @@ Checked<Report> inspect(const InspectOptions& options, WallTime now) {
     inspection.file(options.path);
     return inspection.finish("Nothing is wrong with it by itself.");
   }
-  if (std::filesystem::exists(options.path + "/ca.key", error))
+  if (std::filesystem::exists(options.path + "/ca.key", error) ||
+      std::filesystem::exists(options.path + "/issuer.key", error))
     return inspect_ca(options.path, now);
   if (std::filesystem::exists(options.path + "/cert.pem", error))
     return inspect_identity(options.path, now);

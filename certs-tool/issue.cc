@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "certs-tool/ca_folder.h"
 #include "certs-tool/init.h"
 #include "crypto/pem_file.h"
 
@@ -20,21 +21,14 @@ bool same_folder(const std::string& a, const std::string& b) {
 Checked<Report> issue(const IssueOptions& options, WallTime now) {
   const auto id = SpiffeId::parse(options.identity);
   if (!id) return id.error();
-  const std::string ca_path = options.ca_folder + "/ca.pem";
-  const std::string ca_key_path = options.ca_folder + "/ca.key";
-  const auto bundle = read_pem_file(ca_path);
-  if (!bundle) {
-    return Reason(bundle.error().what,
-                  fmt::format("make a CA with `epaulet-certs init --dir {} --trust-domain {}`",
-                              options.ca_folder, id->trust_domain()));
-  }
-  const auto ca_key = read_pem_file(ca_key_path);
-  if (!ca_key) return Reason(ca_key.error().what, "issue where the CA's key is kept");
-  const auto ca = CertificateAuthority::load(*bundle, ca_path, *ca_key, ca_key_path, now);
+  const CaFolder folder(options.ca_folder);
+  const auto lock = folder.lock();
+  if (!lock) return lock.error();
+  const auto ca = folder.load(now);
   if (!ca) return ca.error();
 
   const auto key = PrivateKey::generate(options.key_type);
-  const auto chain = ca->issue(key.public_key(), *id, now, options.lifetime);
+  const auto chain = ca->signer.issue(key.public_key(), *id, now, options.lifetime);
   if (!chain) return chain.error();
 
   if (auto made = make_folder(options.folder); !made) return made.error();
@@ -47,9 +41,10 @@ Checked<Report> issue(const IssueOptions& options, WallTime now) {
   const std::string key_path = options.folder + "/key.pem";
   const std::string certificate_path = options.folder + "/cert.pem";
   const std::string bundle_path = options.folder + "/ca.pem";
+  if (auto noted = folder.note_leaf(ca->root, now + options.lifetime); !noted) return noted.error();
   const auto written = write_pem_files({{key_path, key.to_pem(), 0600},
                                         {certificate_path, chain_pem, 0644},
-                                        {bundle_path, *bundle, 0644}},
+                                        {bundle_path, ca->bundle_pem, 0644}},
                                        {.overwrite = options.force, .owner = options.owner});
   if (!written) return written.error();
 

@@ -32,6 +32,20 @@ Checked<std::string> trust_domain_of(const Certificate& certificate, std::string
   return std::string(id->trust_domain());
 }
 
+/// What a root and an issuer have in common. `path_length`: how many authorities may follow.
+void make_authority(CertificateBuilder& builder, std::string_view role, const PublicKey& key,
+                    const std::string& domain, int path_length) {
+  // A name of its own for each: two that are trusted at once must be told apart.
+  const auto tag = hex(key.digest()).substr(0, 8);
+  builder.subject("O", "epaulet").subject("CN", fmt::format("epaulet {} {}", role, tag));
+  builder.extension(NID_subject_key_identifier, "hash")
+      .extension(NID_basic_constraints, fmt::format("critical,CA:TRUE,pathlen:{}", path_length))
+      .extension(NID_key_usage, "critical,keyCertSign,cRLSign")
+      .extension(NID_subject_alt_name, "URI:spiffe://" + domain)
+      // RFC 5280 section 4.2.1.10: of a URI, the host is compared, which is the trust domain.
+      .extension(NID_name_constraints, "critical,permitted;URI:" + domain);
+}
+
 }  // namespace
 
 CertificateAuthority CertificateAuthority::create(std::string_view trust_domain, KeyType type,
@@ -42,18 +56,34 @@ CertificateAuthority CertificateAuthority::create(std::string_view trust_domain,
   const auto public_key = key.public_key();
   const std::string domain(trust_domain);
   CertificateBuilder builder(public_key);
-  // A name of its own for each root: two roots that are trusted at once must be told apart.
-  const auto tag = hex(public_key.digest()).substr(0, 8);
-  builder.subject("O", "epaulet")
-      .subject("CN", "epaulet root " + tag)
-      .validity(now - kBackdate, now + lifetime);
-  builder.extension(NID_subject_key_identifier, "hash")
-      .extension(NID_basic_constraints, "critical,CA:TRUE,pathlen:1")
-      .extension(NID_key_usage, "critical,keyCertSign,cRLSign")
-      .extension(NID_subject_alt_name, "URI:spiffe://" + domain)
-      .extension(NID_name_constraints, "critical,permitted;URI:" + domain);
+  builder.validity(now - kBackdate, now + lifetime);
+  make_authority(builder, "root", public_key, domain, 1);
   auto certificate = builder.sign(key);
   return {std::move(certificate), std::move(key), domain};
+}
+
+Checked<CertificateAuthority> CertificateAuthority::create_issuer(
+    KeyType type, WallTime now, std::chrono::seconds lifetime) const {
+  if (!is_root()) {
+    return Reason(
+        fmt::format("{} is an issuer, and issuers make no issuers", short_name(certificate_)),
+        "use the root's certificate and key");
+  }
+  if (now + lifetime > certificate_.not_after()) {
+    return Reason(
+        fmt::format("the issuer would outlive its root, which ends at {} (in {})",
+                    rfc3339(certificate_.not_after()), span_text(certificate_.not_after() - now)),
+        "ask for a shorter lifetime, or rotate the root first");
+  }
+  auto key = PrivateKey::generate(type);
+  const auto public_key = key.public_key();
+  CertificateBuilder builder(public_key);
+  builder.issuer(certificate_)
+      .validity(std::max(now - kBackdate, certificate_.not_before()), now + lifetime)
+      .extension(NID_authority_key_identifier, "keyid:always");
+  make_authority(builder, "issuer", public_key, trust_domain_, 0);
+  auto certificate = builder.sign(key_);
+  return CertificateAuthority(std::move(certificate), std::move(key), trust_domain_);
 }
 
 Checked<CertificateAuthority> CertificateAuthority::load(std::string_view certificate_pem,
@@ -78,6 +108,9 @@ Checked<CertificateAuthority> CertificateAuthority::load(std::string_view certif
   }
   if (!found->is_ca())
     return Reason(fmt::format("{} is no CA certificate", certificate_name), kMakeOne);
+  if (auto weakness = found->signature_weakness()) {
+    return Reason(fmt::format("{}: {}", certificate_name, *weakness), kMakeOne);
+  }
   auto trust_domain = trust_domain_of(*found, certificate_name);
   if (!trust_domain) return trust_domain.error();
   if (!found->is_valid_at(now)) {
@@ -127,6 +160,7 @@ Checked<std::vector<Certificate>> CertificateAuthority::issue(const PublicKey& k
       .extension(NID_subject_alt_name, critical + "URI:" + id.text());
   std::vector<Certificate> chain;
   chain.push_back(builder.sign(key_));
+  if (!is_root()) chain.push_back(certificate_);
   return chain;
 }
 

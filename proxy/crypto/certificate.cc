@@ -30,6 +30,15 @@ std::string name_text(const X509_NAME* name) {
   return text.empty() ? "(no name)" : text;
 }
 
+/// Of the digest alone, as OpenSSL's security level 2 asks for: SHA-224 and better.
+constexpr int kSignatureBitsMin = 112;
+
+std::string key_id_text(const ASN1_OCTET_STRING* id) {
+  if (id == nullptr) return "";
+  const auto size = std::min<std::size_t>(static_cast<std::size_t>(ASN1_STRING_length(id)), 20);
+  return hex({ASN1_STRING_get0_data(id), size});
+}
+
 struct FreeNames {
   void operator()(GENERAL_NAMES* names) const { GENERAL_NAMES_free(names); }
 };
@@ -133,6 +142,25 @@ Checked<PublicKey> Certificate::public_key() const {
   auto key = PublicKey::from(X509_get0_pubkey(get()));
   if (!key) (void)drain_openssl_errors();
   return key;
+}
+
+std::optional<std::string> Certificate::signature_weakness() const {
+  int digest = NID_undef;
+  int bits = 0;
+  if (X509_get_signature_info(get(), &digest, nullptr, &bits, nullptr) != 1) {
+    (void)drain_openssl_errors();
+    return "its signature is of a kind that OpenSSL does not know";
+  }
+  if (bits >= kSignatureBitsMin) return std::nullopt;
+  return fmt::format("it is signed with {}, which is too weak",
+                     digest == NID_undef ? "a weak digest" : OBJ_nid2ln(digest));
+}
+
+std::string Certificate::subject_key_id() const {
+  return key_id_text(X509_get0_subject_key_id(get()));
+}
+std::string Certificate::authority_key_id() const {
+  return key_id_text(X509_get0_authority_key_id(get()));
 }
 
 std::string Certificate::to_pem() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,6 +55,11 @@ class Certificate {
   [[nodiscard]] bool is_ca() const;
   [[nodiscard]] bool is_self_issued() const;
   [[nodiscard]] Checked<PublicKey> public_key() const;
+  /// Why nobody should rely on the signature (SHA-1, MD5), or nothing.
+  [[nodiscard]] std::optional<std::string> signature_weakness() const;
+  /// In hexadecimal, at most 20 bytes; "" if absent: which key is this, and whose key signed it.
+  [[nodiscard]] std::string subject_key_id() const;
+  [[nodiscard]] std::string authority_key_id() const;
   [[nodiscard]] std::string to_pem() const;
 
   /// The identity by the X.509-SVID standard: exactly one URI SAN, a SPIFFE ID with a path, and the

@@ -75,6 +75,12 @@ std::optional<std::string> fault_of_chain(const std::vector<Certificate>& chain,
   return std::nullopt;
 }
 
+std::optional<std::string> fault_of_authority(const Certificate& authority,
+                                              const std::vector<Certificate>& roots, WallTime now) {
+  const auto store = make_trust_store(roots);
+  return fault_for_purpose({authority}, store.get(), X509_PURPOSE_ANY, now);
+}
+
 Identity::Loaded Identity::from(const IdentityText& text, std::string_view trust_domain,
                                 WallTime now) {
   Reasons reasons;

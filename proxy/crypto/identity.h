@@ -24,6 +24,12 @@ struct IdentityText {
   std::string bundle_name;
 };
 
+/// Whom one believes: the roots, and the one trust domain that they may speak for.
+struct Trust {
+  std::string trust_domain;
+  std::vector<Certificate> bundle;
+};
+
 /// Who this sidecar is and whom it trusts. Immutable and consistent: the key matches the leaf, the
 /// leaf chains to the bundle for both TLS roles, carries exactly one SPIFFE ID of the trust domain,
 /// and was valid when loaded.
@@ -63,6 +69,11 @@ class Identity {
 [[nodiscard]] std::optional<std::string> fault_of_chain(const std::vector<Certificate>& chain,
                                                         const std::vector<Certificate>& bundle,
                                                         WallTime now);
+
+/// Why `authority` is not below one of `roots` at `now` (or one of them); nothing if it is.
+[[nodiscard]] std::optional<std::string> fault_of_authority(const Certificate& authority,
+                                                            const std::vector<Certificate>& roots,
+                                                            WallTime now);
 
 /// A store that trusts exactly these roots.
 [[nodiscard]] Owned<x509_store_st> make_trust_store(const std::vector<Certificate>& bundle);
