@@ -73,13 +73,43 @@ class Edit:
 
 
 @dataclass(frozen=True)
+class Stage:
+    """What `--break` switches off. `fails`: the rows that must then fail, and no others."""
+
+    fails: frozenset[int]
+    what: str
+    edits: tuple[Edit, ...] = ()
+    redirects: bool = True
+    probe: str = "/ready"  # what says that a sidecar is up, as far as it can be
+    foreign: frozenset[str] = frozenset()  # pods whose certificates a foreign authority has issued
+
+    def authority_of(self, pod: str) -> str:
+        return "foreign-ca" if pod in self.foreign else "ca"
+
+    def configuration(self, file: Path) -> str:
+        """What a pod's configuration says at this stage."""
+        text = file.read_text()
+        for edit in self.edits:
+            if edit.file == file.name:
+                text = edit.apply(text)
+        return text
+
+
+NOTHING_BROKEN = Stage(frozenset(), "nothing is broken")
+
+
+def without_redirect(fails: frozenset[int]) -> Stage:
+    what = "`epaulet redirect install` is left out"
+    return Stage(fails, what, redirects=False, probe="/live")
+
+
+@dataclass(frozen=True)
 class Scenario:
     number: int
     what: str
     directory: Path  # with package.json
     rows: tuple[tuple[str, Callable], ...]  # (title, fill(row, world))
-    stages: dict  # name -> stage with `what` and `fails`, the rows that must then fail
-    nothing_broken: object
+    stages: dict[str, Stage]
     make_world: Callable  # (lab, binaries, modules, stage)
     introduce: Callable  # (world) -> its pods, in a line
     to_try: Callable  # (world) -> (command, what it shows) for --keep
@@ -128,7 +158,7 @@ class Scenario:
 
     def _run(self, arguments: argparse.Namespace, report: Report) -> set[int]:
         """Shows all rows; returns the numbers of those that failed."""
-        stage = self.stages[arguments.stage] if arguments.stage else self.nothing_broken
+        stage = self.stages[arguments.stage] if arguments.stage else NOTHING_BROKEN
         binaries: Binaries = find_binaries(arguments.bin, REPOSITORY)
         started = time.monotonic()
         report.heading(f"epaulet, scenario {self.number}: {self.what}")

@@ -10,7 +10,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1] / "support")]
 import rows_mesh  # noqa: E402  (the paths above first)
 import rows_outside  # noqa: E402
 from scenario import Scenario  # noqa: E402
-from stages import NOTHING_BROKEN, STAGES  # noqa: E402
+from stages import STAGES  # noqa: E402
 from world import APP_PORT, World  # noqa: E402
 
 ROWS = (
@@ -56,7 +56,6 @@ SCENARIO = Scenario(
     directory=HERE,
     rows=ROWS,
     stages=STAGES,
-    nothing_broken=NOTHING_BROKEN,
     make_world=World,
     introduce=introduce,
     to_try=to_try,

@@ -1,23 +1,8 @@
 """The stages that `--break` switches off, how, and which rows must then fail."""
 
-from dataclasses import dataclass
-
-from scenario import Edit
+from scenario import Edit, Stage, without_redirect
 
 ALL_ROWS = frozenset(range(1, 7))
-
-
-@dataclass(frozen=True)
-class Stage:
-    """`fails`: the rows that must fail, and no others, as the scenario's description names them."""
-
-    fails: frozenset[int]
-    what: str
-    edits: tuple[Edit, ...] = ()
-    redirects: bool = True
-    probe: str = "/ready"  # what says that a sidecar is up, as far as it can be
-    api_in_mesh: bool = True  # False: its certificate comes from a foreign authority
-
 
 STAGES = {
     "dns": Stage(
@@ -26,13 +11,11 @@ STAGES = {
         probe="/live",
         edits=(Edit("api.yaml", "state:", "listen: { dns: 15054 }\nstate:"),),
     ),
-    "redirect": Stage(
-        ALL_ROWS, "`epaulet redirect install` is left out", redirects=False, probe="/live"
-    ),
+    "redirect": without_redirect(ALL_ROWS),
     "mtls": Stage(
         frozenset({2, 6}),
         "api's certificate comes from a foreign authority",
-        api_in_mesh=False,
+        foreign=frozenset({"api"}),
     ),
     "access": Stage(
         frozenset({3, 4, 5}),
@@ -52,4 +35,3 @@ STAGES = {
         ),
     ),
 }
-NOTHING_BROKEN = Stage(frozenset(), "nothing is broken")

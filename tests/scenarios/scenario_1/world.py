@@ -17,7 +17,7 @@ from lab import (
     Sidecar,
     request,
 )
-from stages import Stage
+from scenario import Stage
 
 HERE = Path(__file__).resolve().parent
 APP_UID = 1000
@@ -71,9 +71,7 @@ class World:
                 for key_id in ("portal-1", "not-the-portals")
             ]
             list(pool.map(self._init_authority, self._authorities.values()))
-            self.api_sidecar = self._make_sidecar(
-                self.api, "ca" if stage.api_in_mesh else "foreign-ca"
-            )
+            self.api_sidecar = self._make_sidecar(self.api)
             self._launch(self.api_sidecar)
             self.portal, self.forger = (issuer.result() for issuer in issuers)
         self.nameserver.wait_ready()
@@ -82,7 +80,7 @@ class World:
     def deploy_api2(self) -> None:
         """Everything but its DNS record: the name has no endpoint until `publish_api2`."""
         self.api2_app = App(self.api2, self._modules)
-        self.api2_sidecar = self._make_sidecar(self.api2, "ca")
+        self.api2_sidecar = self._make_sidecar(self.api2)
         self.api2_sidecar.add_config_file("portal.jwks.json", self.portal.jwks())
         self._launch(self.api2_sidecar)
         self.api2_app.wait_ready()
@@ -114,16 +112,12 @@ class World:
     def _init_authority(self, directory: Path) -> None:
         self._certs("init", "--dir", str(directory), "--trust-domain", TRUST_DOMAIN)
 
-    def _make_sidecar(self, pod: Pod, authority: str) -> Sidecar:
+    def _make_sidecar(self, pod: Pod) -> Sidecar:
         identity = self.lab.directory / f"identity-{pod.name}"
         name = f"spiffe://{TRUST_DOMAIN}/ns/default/sa/{pod.name}"
-        ca = str(self._authorities[authority])
+        ca = str(self._authorities[self._stage.authority_of(pod.name)])
         self._certs("issue", "--ca", ca, "--identity", name, "--out", str(identity))
-        config_file = HERE / f"{pod.name}.yaml"
-        config = config_file.read_text()
-        for edit in self._stage.edits:
-            if edit.file == config_file.name:
-                config = edit.apply(config)
+        config = self._stage.configuration(HERE / f"{pod.name}.yaml")
         return Sidecar(pod, self.binaries, config, identity)
 
     def _launch(self, sidecar: Sidecar) -> None:

@@ -11,7 +11,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent), str(TESTS / "support"), str(TESTS /
 import rows_browser  # noqa: E402  (the paths above first)
 import rows_rest  # noqa: E402
 from scenario import Scenario  # noqa: E402
-from stages import NOTHING_BROKEN, STAGES  # noqa: E402
+from stages import STAGES  # noqa: E402
 from world import APP_PORT, World  # noqa: E402
 
 ROWS = (
@@ -45,7 +45,6 @@ SCENARIO = Scenario(
     directory=HERE,
     rows=ROWS,
     stages=STAGES,
-    nothing_broken=NOTHING_BROKEN,
     make_world=World,
     introduce=introduce,
     to_try=to_try,

@@ -1,23 +1,9 @@
 """The stages that `--break` switches off, how, and which rows must then fail."""
 
-from dataclasses import dataclass
-
-from scenario import Edit
+from scenario import Edit, Stage, without_redirect
 
 ALL_ROWS = frozenset({1, 2, 3, 4})
-
-
-@dataclass(frozen=True)
-class Stage:
-    """`fails`: the rows that must fail, and no others."""
-
-    fails: frozenset[int]
-    what: str
-    edits: tuple[Edit, ...] = ()
-    redirects: bool = True
-    probe: str = "/ready"  # what says that a sidecar is up, as far as it can be
-    gateways_in_mesh: bool = True  # False: their certificates come from a foreign authority
-
+GATEWAYS = frozenset({"gateway-1", "gateway-2"})
 
 STAGES = {
     "dns": Stage(
@@ -26,11 +12,9 @@ STAGES = {
         probe="/live",
         edits=(Edit("gateway.yaml", "state:", "listen: { dns: 15054 }\nstate:"),),
     ),
-    "redirect": Stage(
-        ALL_ROWS, "`epaulet redirect install` is left out", redirects=False, probe="/live"
-    ),
+    "redirect": without_redirect(ALL_ROWS),
     "mtls": Stage(
-        ALL_ROWS, "the gateways' certificates come from a foreign authority", gateways_in_mesh=False
+        ALL_ROWS, "the gateways' certificates come from a foreign authority", foreign=GATEWAYS
     ),
     "sticky": Stage(
         frozenset({2}),
@@ -48,4 +32,3 @@ STAGES = {
         edits=(Edit("gateway.yaml", "timeout: 4s", "timeout: 100ms"),),
     ),
 }
-NOTHING_BROKEN = Stage(frozenset(), "nothing is broken")

@@ -6,8 +6,7 @@ from browser import Browser, install
 from lab import Binaries, Capture, Count, Lab, Nameserver, Pod, Process, Response, Sidecar, query
 from lab import request
 from mesh import APP_UID, Member, Mesh
-from scenario import REPOSITORY
-from stages import Stage
+from scenario import REPOSITORY, Stage
 
 HERE = Path(__file__).resolve().parent
 APP_PORT = 8080
@@ -47,9 +46,8 @@ class World:
         pods = [lab.pod(name) for name in ("web", "gateway-1", "gateway-2", "events")]
         self.capture = Capture(pods[0])  # between the browser and the gateways
         self.capture_events = Capture(pods[3])
-        authority = "ca" if stage.gateways_in_mesh else "foreign-ca"
         self.web = self._member(pods[0], "web")
-        self.gateways = [self._member(pod, "gateway", authority) for pod in pods[1:3]]
+        self.gateways = [self._member(pod, "gateway") for pod in pods[1:3]]
         self.events = self._member(pods[3], "my-event-server")
         self.members = [self.web, *self.gateways, self.events]
 
@@ -67,12 +65,10 @@ class World:
             member.sidecar.wait_ready(stage.probe)
         self.browser = Browser(pods[0], install(REPOSITORY))
 
-    def _member(self, pod: Pod, account: str, authority: str = "ca") -> Member:
-        config = (HERE / f"{account}.yaml").read_text()
-        for edit in self._stage.edits:
-            if edit.file == f"{account}.yaml":
-                config = edit.apply(config)
-        sidecar = Sidecar(pod, self.binaries, config, self.mesh.issue(account, authority))
+    def _member(self, pod: Pod, account: str) -> Member:
+        config = self._stage.configuration(HERE / f"{account}.yaml")
+        identity = self.mesh.issue(account, self._stage.authority_of(pod.name))
+        sidecar = Sidecar(pod, self.binaries, config, identity)
         if self._stage.redirects:
             sidecar.install_redirect()
         return Member(self.mesh, pod, sidecar)

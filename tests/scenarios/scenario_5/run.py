@@ -10,7 +10,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent), str(TESTS / "support"), str(TESTS /
 
 import rows  # noqa: E402  (the paths above first)
 from scenario import Scenario  # noqa: E402
-from stages import NOTHING_BROKEN, STAGES  # noqa: E402
+from stages import STAGES  # noqa: E402
 from world import API_PORT, NATS_PORT, World  # noqa: E402
 
 
@@ -35,7 +35,6 @@ SCENARIO = Scenario(
     directory=HERE,
     rows=rows.ROWS,
     stages=STAGES,
-    nothing_broken=NOTHING_BROKEN,
     make_world=World,
     introduce=introduce,
     to_try=to_try,

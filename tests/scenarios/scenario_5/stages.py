@@ -1,23 +1,8 @@
 """The stages that `--break` switches off, how, and which rows must then fail."""
 
-from dataclasses import dataclass
-
-from scenario import Edit
+from scenario import Edit, Stage, without_redirect
 
 ALL_ROWS = frozenset(range(1, 6))
-
-
-@dataclass(frozen=True)
-class Stage:
-    """`fails`: the rows that must fail, and no others."""
-
-    fails: frozenset[int]
-    what: str
-    edits: tuple[Edit, ...] = ()
-    redirects: bool = True
-    probe: str = "/ready"  # what says that a sidecar is up, as far as it can be
-    foreign: str = ""  # the pod whose certificate comes from a foreign authority
-
 
 STAGES = {
     "dns": Stage(
@@ -26,13 +11,11 @@ STAGES = {
         probe="/live",
         edits=(Edit("client.yaml", "state:", "listen: { dns: 15054 }\nstate:"),),
     ),
-    "redirect": Stage(
-        ALL_ROWS, "`epaulet redirect install` is left out", redirects=False, probe="/live"
-    ),
+    "redirect": without_redirect(ALL_ROWS),
     "mtls": Stage(
         frozenset({3, 4}),  # row 3 wants it refused by a rule, not at the handshake
         "the browser's certificate comes from a foreign authority",
-        foreign="browser",
+        foreign=frozenset({"browser"}),
     ),
     "access": Stage(
         frozenset({3}),
@@ -50,4 +33,3 @@ STAGES = {
         edits=(Edit("client.yaml", "dns: http-api.default", "dns: api-1.default"),),
     ),
 }
-NOTHING_BROKEN = Stage(frozenset(), "nothing is broken")

@@ -8,8 +8,7 @@ from pathlib import Path
 from browser import Browser, install
 from lab import Binaries, Capture, Count, Lab, Nameserver, Pod, Process, Sidecar, pip
 from mesh import APP_UID, Member, Mesh
-from scenario import REPOSITORY
-from stages import Stage
+from scenario import REPOSITORY, Stage
 
 HERE = Path(__file__).resolve().parent
 PYTHON_CACHE = REPOSITORY / "build" / "pip" / "scenario-5"
@@ -107,13 +106,8 @@ class World:
             self.nameserver.add(f"{service}.{ZONE}", *(pods[name].ipv4 for name in names))
 
     def _member(self, pod: Pod) -> Member:
-        file = HERE / f"{account(pod.name)}.yaml"
-        config = file.read_text()
-        for edit in self._stage.edits:
-            if edit.file == file.name:
-                config = edit.apply(config)
-        authority = "foreign-ca" if pod.name == self._stage.foreign else "ca"
-        identity = self._mesh.issue(account(pod.name), authority)
+        config = self._stage.configuration(HERE / f"{account(pod.name)}.yaml")
+        identity = self._mesh.issue(account(pod.name), self._stage.authority_of(pod.name))
         sidecar = Sidecar(pod, self.binaries, config, identity)
         if self._stage.redirects:
             sidecar.install_redirect()

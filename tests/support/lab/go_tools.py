@@ -1,13 +1,11 @@
 """Programs written in Go, built once and kept under build/."""
 
-import hashlib
 import os
 import re
-import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
+from .kept import kept
 from .process import LabError
 
 
@@ -28,23 +26,11 @@ def build(source: Path, cache: Path) -> Path:
     fetch another one.
     """
     module = (source / "go.mod").read_text()
-    digest = hashlib.sha256(module.encode() + (source / "go.sum").read_bytes())
-    target = cache / digest.hexdigest()[:16]
-    if target.is_dir():
-        return target
     environment = {**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly"}
-    wanted = re.search(r"(?m)^go (\S+)$", module)[1]
-    try:
-        asked = subprocess.run(["go", "version"], env=environment, capture_output=True, text=True)
-    except FileNotFoundError:
-        raise TooOld(f"go is not installed; {wanted} or newer is needed") from None
-    has = re.sub(r"^go version go(\S+).*$", r"\1", asked.stdout.strip())
-    if _version(has) < _version(wanted):
-        raise TooOld(f"go is {has}; {wanted} or newer is needed")
-    tools = re.findall(r"(?m)^(?:tool |\t)([^\s/]+\.[^\s]+)$", module)
-    cache.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix="building-", dir=cache))
-    try:
+
+    def fill(work: Path) -> None:
+        _refuse_old(module, environment)
+        tools = re.findall(r"(?m)^(?:tool |\t)([^\s/]+\.[^\s]+)$", module)
         done = subprocess.run(
             ["go", "build", "-o", f"{work}/", *tools],
             cwd=source,
@@ -54,12 +40,16 @@ def build(source: Path, cache: Path) -> Path:
         )
         if done.returncode != 0:
             raise LabError(f"go build in {source} failed:\n{done.stdout}{done.stderr}")
-        work.chmod(0o755)
-        try:
-            work.rename(target)
-        except OSError:
-            if not target.is_dir():  # else another run was quicker
-                raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    return target
+
+    return kept(cache, module.encode() + (source / "go.sum").read_bytes(), fill)
+
+
+def _refuse_old(module: str, environment: dict[str, str]) -> None:
+    wanted = re.search(r"(?m)^go (\S+)$", module)[1]
+    try:
+        asked = subprocess.run(["go", "version"], env=environment, capture_output=True, text=True)
+    except FileNotFoundError:
+        raise TooOld(f"go is not installed; {wanted} or newer is needed") from None
+    has = re.sub(r"^go version go(\S+).*$", r"\1", asked.stdout.strip())
+    if _version(has) < _version(wanted):
+        raise TooOld(f"go is {has}; {wanted} or newer is needed")

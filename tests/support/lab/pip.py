@@ -1,12 +1,10 @@
 """Python packages of a suite, installed once into a venv and kept under build/."""
 
-import hashlib
 import os
-import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
+from .kept import kept
 from .process import LabError
 
 # That of Debian: pods' processes cannot read one in somebody's home.
@@ -19,25 +17,13 @@ def install(requirements: Path, cache: Path) -> Path:
     Keyed by the text of the file and by the interpreter, so a second call costs nothing. Which index
     pip asks is the machine's configuration.
     """
-    digest = hashlib.sha256(requirements.read_bytes() + INTERPRETER.resolve().name.encode())
-    target = cache / digest.hexdigest()[:16]
-    if target.is_dir():
-        return target
-    cache.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix="installing-", dir=cache))
-    try:
+
+    def fill(work: Path) -> None:
         _run(str(INTERPRETER), "-m", "venv", str(work))
         pip = (str(work / "bin" / "python"), "-m", "pip", "install", "--quiet")
         _run(*pip, "--no-deps", "--only-binary=:all:", "-r", str(requirements))
-        work.chmod(0o755)
-        try:
-            work.rename(target)
-        except OSError:
-            if not target.is_dir():  # else another run was quicker
-                raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    return target
+
+    return kept(cache, requirements.read_bytes() + INTERPRETER.resolve().name.encode(), fill)
 
 
 def _run(*command: str) -> None:
