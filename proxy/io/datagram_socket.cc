@@ -3,18 +3,16 @@
 
 #include <cerrno>
 
-#include "io/readiness.h"
 #include "io/socket_errors.h"
 #include "io/tcp.h"
 
 namespace epaulet {
 namespace {
 
-class UdpSocket final : public DatagramSocket {
+class UdpSocket final : public DatagramSocket, private Readiness::Owner {
  public:
-  UdpSocket(AsioLoop& loop, OwnedFd socket)
-      : loop_(loop), readiness_(new Readiness<UdpSocket>(loop, socket.release())) {
-    readiness_->attach(this);
+  UdpSocket(IoLoop& loop, OwnedFd socket)
+      : loop_(loop), readiness_(loop.watch(socket.release(), *this)) {
     sockaddr_storage storage{};
     socklen_t length = sizeof storage;
     auto* address = reinterpret_cast<sockaddr*>(&storage);
@@ -25,7 +23,6 @@ class UdpSocket final : public DatagramSocket {
   ~UdpSocket() override {
     EPAULET_ASSERT(receiving_ == nullptr);
     readiness_->close();
-    readiness_->release();
   }
 
   bool start_receive(ReceiveOp& op) override {
@@ -52,12 +49,12 @@ class UdpSocket final : public DatagramSocket {
   }
   SocketAddress local() const override { return local_; }
 
-  void on_readable() {
+  void on_readable() override {
     if (receiving_ == nullptr) return;
     if (!try_receive(*receiving_)) return readiness_->await_readable();
     loop_.ready(*std::exchange(receiving_, nullptr));
   }
-  void on_writable() {}
+  void on_writable() override {}
 
  private:
   bool try_receive(ReceiveOp& op) {
@@ -82,15 +79,15 @@ class UdpSocket final : public DatagramSocket {
     }
   }
 
-  AsioLoop& loop_;
-  Readiness<UdpSocket>* readiness_;
+  IoLoop& loop_;
+  Readiness* readiness_;
   ReceiveOp* receiving_ = nullptr;
   SocketAddress local_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<DatagramSocket>> open_datagram_socket(AsioLoop& loop,
+Result<std::unique_ptr<DatagramSocket>> open_datagram_socket(IoLoop& loop,
                                                              const SocketAddress& address) {
   sockaddr_storage storage;
   const unsigned length = address.to_sockaddr(storage);

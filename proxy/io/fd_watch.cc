@@ -2,8 +2,6 @@
 
 #include <map>
 
-#include "io/readiness.h"
-
 namespace epaulet {
 namespace {
 
@@ -24,26 +22,21 @@ class AsioFdWatch final : public FdWatch {
   }
 
  private:
-  class Watched final : private ReadyItem {
+  class Watched final : private ReadyItem, private Readiness::Owner {
    public:
-    Watched(AsioLoop& loop, int fd) : loop_(loop), readiness_(new Readiness<Watched>(loop, fd)) {
-      readiness_->attach(this);
-    }
-    ~Watched() {
-      readiness_->give_back();
-      readiness_->release();
-    }
+    Watched(AsioLoop& loop, int fd) : loop_(loop), readiness_(loop.watch(fd, *this)) {}
+    ~Watched() { readiness_->give_back(); }
     void set(bool readable, bool writable, std::function<void(bool, bool)> on_ready) {
       want_read_ = readable;
       want_write_ = writable;
       on_ready_ = std::move(on_ready);
       arm();
     }
-    void on_readable() {
+    void on_readable() override {
       is_readable_ = want_read_;
       announce();
     }
-    void on_writable() {
+    void on_writable() override {
       is_writable_ = want_write_;
       announce();
     }
@@ -68,7 +61,7 @@ class AsioFdWatch final : public FdWatch {
     }
 
     AsioLoop& loop_;
-    Readiness<Watched>* readiness_;
+    Readiness* readiness_;
     std::function<void(bool, bool)> on_ready_;
     bool want_read_ = false;
     bool want_write_ = false;

@@ -6,9 +6,9 @@
 #include "io/dialer.h"
 #include "io/listener.h"
 #include "io/stream.h"
-#include "runtime/asio_loop.h"
+#include "runtime/io_loop.h"
 
-/// Real sockets on an AsioLoop.
+/// Real sockets on a loop that can wait for them.
 namespace epaulet {
 
 /// A closed-on-destruction descriptor.
@@ -32,7 +32,7 @@ class OwnedFd {
 };
 
 /// Takes a connected, non-blocking TCP socket.
-[[nodiscard]] StreamPtr make_tcp_stream(AsioLoop& loop, OwnedFd socket);
+[[nodiscard]] StreamPtr make_tcp_stream(IoLoop& loop, OwnedFd socket);
 
 /// Listens, with SO_REUSEPORT so that each worker has its own queue. An IPv6 any-address takes IPv4
 /// too unless `v6_only`. Errors: io_failed with errno.
@@ -41,13 +41,13 @@ class OwnedFd {
 
 /// Accepts from a listening socket that somebody else owns and closes. Accepted streams run on
 /// `loop`, with the socket options of the dialled ones: they inherit them.
-[[nodiscard]] std::unique_ptr<Listener> make_tcp_listener(AsioLoop& loop, int listening_socket);
+[[nodiscard]] std::unique_ptr<Listener> make_tcp_listener(IoLoop& loop, int listening_socket);
 
 /// Dials over TCP; TCP_NODELAY and keepalive set.
-[[nodiscard]] std::unique_ptr<Dialer> make_tcp_dialer(AsioLoop& loop);
+[[nodiscard]] std::unique_ptr<Dialer> make_tcp_dialer(IoLoop& loop);
 
 /// Binds a UDP socket; port 0 asks the kernel for one.
 [[nodiscard]] Result<std::unique_ptr<DatagramSocket>> open_datagram_socket(
-    AsioLoop& loop, const SocketAddress& address);
+    IoLoop& loop, const SocketAddress& address);
 
 }  // namespace epaulet

@@ -2,7 +2,6 @@
 
 #include <cerrno>
 
-#include "io/readiness.h"
 #include "io/socket_errors.h"
 #include "io/socket_options.h"
 #include "io/tcp.h"
@@ -12,16 +11,11 @@ namespace {
 
 /// One connection in the making: `co_await Connecting(...)` yields 0 or errno, or the scope's
 /// error.
-class Connecting final : private Cancellable, private ReadyItem {
+class Connecting final : private Cancellable, private ReadyItem, private Readiness::Owner {
  public:
-  Connecting(AsioLoop& loop, OwnedFd& socket, Scope& scope)
-      : loop_(loop), scope_(scope), readiness_(new Readiness<Connecting>(loop, socket.get())) {
-    readiness_->attach(this);
-  }
-  ~Connecting() {
-    readiness_->give_back();
-    readiness_->release();
-  }
+  Connecting(IoLoop& loop, OwnedFd& socket, Scope& scope)
+      : loop_(loop), scope_(scope), readiness_(loop.watch(socket.get(), *this)) {}
+  ~Connecting() { readiness_->give_back(); }
   bool await_ready() {
     if (scope_.cancelled()) result_ = *scope_.cancelled();
     return scope_.cancelled().has_value();
@@ -33,8 +27,8 @@ class Connecting final : private Cancellable, private ReadyItem {
   }
   Result<void> await_resume() { return result_; }
 
-  void on_readable() {}
-  void on_writable() {
+  void on_readable() override {}
+  void on_writable() override {
     if (!Cancellable::linked()) return;  // Cancelled already.
     Cancellable::unlink();
     int error = 0;
@@ -51,16 +45,16 @@ class Connecting final : private Cancellable, private ReadyItem {
   }
   void run() override { waiter_.resume(); }
 
-  AsioLoop& loop_;
+  IoLoop& loop_;
   Scope& scope_;
-  Readiness<Connecting>* readiness_;
+  Readiness* readiness_;
   std::coroutine_handle<> waiter_;
   Result<void> result_;
 };
 
 class TcpDialer final : public Dialer {
  public:
-  explicit TcpDialer(AsioLoop& loop) : loop_(loop) {}
+  explicit TcpDialer(IoLoop& loop) : loop_(loop) {}
 
   Task<Result<StreamPtr>> dial(SocketAddress to, Scope& scope) override {
     sockaddr_storage storage;
@@ -77,12 +71,12 @@ class TcpDialer final : public Dialer {
   }
 
  private:
-  AsioLoop& loop_;
+  IoLoop& loop_;
 };
 
 }  // namespace
 
-std::unique_ptr<Dialer> make_tcp_dialer(AsioLoop& loop) {
+std::unique_ptr<Dialer> make_tcp_dialer(IoLoop& loop) {
   return std::make_unique<TcpDialer>(loop);
 }
 

@@ -3,7 +3,6 @@
 
 #include <cerrno>
 
-#include "io/readiness.h"
 #include "io/socket_errors.h"
 #include "io/socket_options.h"
 #include "io/tcp.h"
@@ -11,11 +10,10 @@
 namespace epaulet {
 namespace {
 
-class TcpListener final : public Listener {
+class TcpListener final : public Listener, private Readiness::Owner {
  public:
-  TcpListener(AsioLoop& loop, int listening_socket)
-      : loop_(loop), readiness_(new Readiness<TcpListener>(loop, listening_socket)) {
-    readiness_->attach(this);
+  TcpListener(IoLoop& loop, int listening_socket)
+      : loop_(loop), readiness_(loop.watch(listening_socket, *this)) {
     set_tcp_options(listening_socket);
     sockaddr_storage storage{};
     socklen_t length = sizeof storage;
@@ -26,9 +24,8 @@ class TcpListener final : public Listener {
   }
   ~TcpListener() override {
     EPAULET_ASSERT(accepting_ == nullptr);
-    readiness_
-        ->give_back();  // ListenerSet closes it: closing an SO_REUSEPORT listener resets its queue.
-    readiness_->release();
+    // ListenerSet closes it: closing an SO_REUSEPORT listener resets its queue.
+    readiness_->give_back();
   }
 
   bool start_accept(AcceptOp& op) override {
@@ -46,12 +43,12 @@ class TcpListener final : public Listener {
   }
   SocketAddress local() const override { return local_; }
 
-  void on_readable() {
+  void on_readable() override {
     if (accepting_ == nullptr) return;
     if (!try_accept(*accepting_)) return readiness_->await_readable();
     loop_.ready(*std::exchange(accepting_, nullptr));
   }
-  void on_writable() {}
+  void on_writable() override {}
 
  private:
   bool try_accept(AcceptOp& op) {
@@ -73,15 +70,15 @@ class TcpListener final : public Listener {
     }
   }
 
-  AsioLoop& loop_;
-  Readiness<TcpListener>* readiness_;
+  IoLoop& loop_;
+  Readiness* readiness_;
   AcceptOp* accepting_ = nullptr;
   SocketAddress local_;
 };
 
 }  // namespace
 
-std::unique_ptr<Listener> make_tcp_listener(AsioLoop& loop, int listening_socket) {
+std::unique_ptr<Listener> make_tcp_listener(IoLoop& loop, int listening_socket) {
   return std::make_unique<TcpListener>(loop, listening_socket);
 }
 

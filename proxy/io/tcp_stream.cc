@@ -6,24 +6,21 @@
 #include <array>
 #include <cerrno>
 
-#include "io/readiness.h"
 #include "io/socket_errors.h"
 #include "io/tcp.h"
 
 namespace epaulet {
 namespace {
 
-class TcpStream final : public ByteStream {
+class TcpStream final : public ByteStream, private Readiness::Owner {
  public:
-  TcpStream(AsioLoop& loop, OwnedFd socket)
-      : loop_(loop), readiness_(new Readiness<TcpStream>(loop, socket.release())) {
-    readiness_->attach(this);
+  TcpStream(IoLoop& loop, OwnedFd socket)
+      : loop_(loop), readiness_(loop.watch(socket.release(), *this)) {
     read_addresses();
   }
   ~TcpStream() override {
     EPAULET_ASSERT(reading_ == nullptr && writing_ == nullptr);
     readiness_->close();
-    readiness_->release();
   }
 
   bool start_read(ReadOp& op) override {
@@ -79,14 +76,14 @@ class TcpStream final : public ByteStream {
   Loop& loop() const override { return loop_; }
   int raw_socket() const override { return readiness_->fd(); }
 
-  void on_readable() {
+  void on_readable() override {
     maybe_readable_ = true;
     if (reading_ == nullptr) return;
     if (!try_read(*reading_)) return readiness_->await_readable();
     loop_.ready(*std::exchange(reading_, nullptr));
   }
 
-  void on_writable() {
+  void on_writable() override {
     if (writing_ == nullptr) return;
     if (!try_write(*writing_)) return readiness_->await_writable();
     loop_.ready(*std::exchange(writing_, nullptr));
@@ -124,7 +121,8 @@ class TcpStream final : public ByteStream {
       op.result = transfer_error(errno, Stage::receive);
     } else {
       op.result = static_cast<std::size_t>(got);
-      maybe_readable_ = got == 0 || static_cast<std::size_t>(got) == buffer.size();
+      maybe_readable_ =
+          got == 0 || static_cast<std::size_t>(got) == buffer.size() || readiness_->may_have_more();
     }
     return true;
   }
@@ -175,8 +173,8 @@ class TcpStream final : public ByteStream {
     }
   }
 
-  AsioLoop& loop_;
-  Readiness<TcpStream>* readiness_;
+  IoLoop& loop_;
+  Readiness* readiness_;
   Info info_;
   ReadOp* reading_ = nullptr;
   WriteOp* writing_ = nullptr;
@@ -199,7 +197,7 @@ OwnedFd::~OwnedFd() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-StreamPtr make_tcp_stream(AsioLoop& loop, OwnedFd socket) {
+StreamPtr make_tcp_stream(IoLoop& loop, OwnedFd socket) {
   return std::make_unique<TcpStream>(loop, std::move(socket));
 }
 

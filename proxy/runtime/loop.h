@@ -14,7 +14,7 @@
 namespace epaulet {
 
 /// What a worker runs on: a queue of ready items, timers, one time per turn, randomness.
-/// Knows no sockets: AsioLoop drives it from the reactor, the simulator from a seed.
+/// Knows no sockets: an IoLoop drives it from a reactor, the simulator from a seed.
 /// Everything but post() belongs to the loop's own thread.
 class Loop {
  public:

@@ -9,7 +9,7 @@
 #include "io/listener.h"
 #include "path/accept_loop.h"
 #include "path/worker.h"
-#include "runtime/asio_loop.h"
+#include "runtime/epoll_loop.h"
 #include "server/worker_tls.h"
 
 namespace epaulet::server {
@@ -61,7 +61,7 @@ class WorkerThread {
   };
   Task<void> accept_from(Accepting& accepting, Scope& scope);
 
-  AsioLoop loop_;
+  EpollLoop loop_;
   std::unique_ptr<Dialer> dialer_;
   WorkerTls tls_;
   path::Worker worker_;

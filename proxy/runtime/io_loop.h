@@ -1,0 +1,62 @@
+#pragma once
+
+#include "runtime/loop.h"
+
+namespace epaulet {
+
+/// A descriptor in a loop's reactor, from IoLoop::watch() until close() or give_back().
+class Readiness {
+ public:
+  /// Told through the reactor, never from inside a call of ours. It may be told more than it asked
+  /// for: a reactor may report every change.
+  class Owner {
+   public:
+    virtual void on_readable() = 0;
+    virtual void on_writable() = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  [[nodiscard]] virtual int fd() const = 0;
+
+  /// Owner::on_readable() will be called. For whoever has read until EAGAIN, or less than there was
+  /// room for while may_have_more() was false.
+  virtual void await_readable() = 0;
+  /// The same for writing, after EAGAIN or connect(2).
+  virtual void await_writable() = 0;
+  /// A short read does not mean that nothing is left: a FIN, a reset or urgent data came, of which
+  /// the reactor does not tell again.
+  [[nodiscard]] virtual bool may_have_more() const = 0;
+
+  /// Closes the descriptor. The owner hears nothing more, and this object is no more to be used.
+  virtual void close() = 0;
+  /// The same for a descriptor that lives on.
+  virtual void give_back() = 0;
+
+ protected:
+  ~Readiness() = default;
+};
+
+/// A loop that can wait for descriptors: EpollLoop for workers, AsioLoop for the control thread.
+class IoLoop : public Loop {
+ public:
+  using Loop::Loop;
+
+  /// Turns until stop(). Runs on the loop's thread; may run again.
+  virtual void run() = 0;
+  /// From any thread.
+  virtual void stop() = 0;
+
+  /// `fd`: non-blocking, not watched by anybody else. The owner outlives the handle.
+  [[nodiscard]] virtual Readiness* watch(int fd, Readiness::Owner& owner) = 0;
+
+  /// The real clocks, read now: for use before the loop runs.
+  [[nodiscard]] static TimePoint read_clock();
+  [[nodiscard]] static WallTime read_wall_clock();
+
+ protected:
+  void read_time() { set_time(read_clock(), read_wall_clock()); }
+};
+
+}  // namespace epaulet
