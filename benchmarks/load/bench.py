@@ -1,7 +1,9 @@
 """A run: every peer in every mode, one at a time, sample by sample and round by round."""
 
+import base64
 import contextlib
 import dataclasses
+import json
 import os
 import pathlib
 import random
@@ -16,17 +18,19 @@ from measure import (
     Sample,
     family,
     load_result,
+    load_result_of_grpc,
     load_result_of_http2,
     memory_kib,
     read_now,
     sample_between,
 )
-from proxies import SIDES, Peers, is_http2, is_pair
+from proxies import SIDES, Peers, is_grpc, is_http2, is_pair
 from topology import APP_PORT, CLIENT_UID, PLAIN_ADDRESS, PROXY_UID, BenchError, Program, Topology
 
 HERE = pathlib.Path(__file__).resolve().parent
 CONNECTIONS = 64  # of HTTP/1.1, each with one request at a time
 HTTP2_CONNECTIONS, HTTP2_STREAMS = 8, 8  # as many requests at a time
+GRPC_TEXT_BYTES = 121  # of a message that is 128 bytes long with its prefixes, as the answer is
 SEED = 20
 # For the peers; epaulet's own DNS says which address its service has.
 VIRTUAL_ADDRESS, VIRTUAL_PORT = "240.0.0.1", 80
@@ -70,8 +74,10 @@ class Bench:
         counter_path: pathlib.Path,
         proxy_core: int,
         load_cores: set[int],
+        ghz: pathlib.Path | None = None,
     ):
         self.topology = topology
+        self._ghz = ghz
         self.peers = peers
         self.proxy_core = proxy_core
         self.load_cores = load_cores
@@ -130,6 +136,8 @@ class Bench:
         return sample
 
     def _load(self, peer: str, mode: str, target: Target, seconds: int) -> "Load":
+        if is_grpc(mode):
+            return self._load_grpc(peer, mode, target, seconds)
         if is_http2(mode):
             return self._load_http2(peer, mode, target, seconds)
         argv = [
@@ -165,6 +173,26 @@ class Bench:
         return Load(
             self.topology, h2load, lambda: load_result_of_http2(h2load, log, seconds + 10)
         )
+
+    def _load_grpc(self, peer: str, mode: str, target: Target, seconds: int) -> "Load":
+        text = base64.b64encode(b"." * GRPC_TEXT_BYTES).decode()
+        argv = [
+            str(self._ghz),
+            "--insecure",
+            f"--proto={HERE / 'call.proto'}",
+            "--call=bench.Bench.Call",
+            f"--authority={checks.SERVICE}",
+            f"--data={json.dumps({'text': text})}",
+            f"--concurrency={HTTP2_CONNECTIONS * HTTP2_STREAMS}",
+            f"--connections={HTTP2_CONNECTIONS}",
+            f"--duration={seconds}s",
+            "--duration-stop=wait",
+            "--format=json",
+            f"{target.address}:{target.port}",
+        ]
+        ghz = self.topology.start("ghz", target.role, CLIENT_UID, self.load_cores, argv)
+        self._remember(f"load on {peer}, {mode}", ghz)
+        return Load(self.topology, ghz, lambda: load_result_of_grpc(ghz, seconds + 10))
 
     @contextlib.contextmanager
     def _running(self, peer: str, mode: str):

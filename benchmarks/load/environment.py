@@ -42,10 +42,11 @@ def load_average() -> float:
     return round(os.getloadavg()[0], 2)
 
 
-def tool_versions() -> dict[str, str]:
+def tool_versions(ghz: pathlib.Path | None) -> dict[str, str]:
     return {
         "wrk": _output("wrk", "-v", any_status=True).splitlines()[0],
         "h2load": _output("h2load", "--version") or "absent",
+        "ghz": _output(str(ghz), "--version") if ghz else "not used",
         "nft": _output("nft", "--version"),
         "openssl": _output("openssl", "version"),
     }

@@ -187,6 +187,16 @@ def load_result_of_http2(h2load: Program, log: pathlib.Path, seconds: float) -> 
     }
 
 
+def load_result_of_grpc(ghz: Program, seconds: float) -> dict:
+    """The same of ghz, which times each call in nanoseconds."""
+    told = json.loads(ghz.wait(seconds))
+    statuses = told["statusCodeDistribution"]
+    if set(statuses) != {"OK"}:
+        raise BenchError(f"ghz saw {statuses}: {told.get('errorDistribution')}")
+    took = {one["percentage"]: one["latency"] / 1000 for one in told["latencyDistribution"]}
+    return {"requests": told["count"], "p50_us": took[50], "p99_us": took[99]}
+
+
 def load_result(wrk: Program, seconds: float) -> dict:
     """What report.lua printed. Any error makes the round worthless, so it is one."""
     output = wrk.wait(seconds)

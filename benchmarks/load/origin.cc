@@ -2,12 +2,12 @@
 //
 //   bench_origin HOST:PORT [COUNT_FILE]
 //
-// HTTP/1.1 with keep-alive and pipelining, or HTTP/2 if a connection begins with its preface, on
-// one level-triggered epoll. Any path answers 200 with 128 bytes; /size/N, of HTTP/1.1, answers N
-// bytes. A request body with Content-Length is read and dropped; a transfer coding is refused with
-// 501. COUNT_FILE, if given, is a file of eight bytes that holds the number of requests answered
-// since the start as a native 64-bit integer: the harness maps it and so counts the requests of a
-// window without asking.
+// HTTP/1.1 with keep-alive and pipelining, or HTTP/2 and gRPC if a connection begins with its
+// preface, on one level-triggered epoll. Any path answers 200 with 128 bytes; /size/N, of HTTP/1.1,
+// answers N bytes. A request body with Content-Length is read and dropped; a transfer coding is
+// refused with 501. COUNT_FILE, if given, is a file of eight bytes that holds the number of
+// requests answered since the start as a native 64-bit integer: the harness maps it and so counts
+// the requests of a window without asking.
 
 #include <sys/epoll.h>
 #include <sys/mman.h>

@@ -12,7 +12,8 @@ namespace epaulet::bench {
 
 /// The origin's HTTP/2 (RFC 9113), without its socket: what a trusted caller's small requests need
 /// and nothing else. Every request, whatever it asks for, is answered with the same head and body,
-/// so no field section is read.
+/// so no field section is read; one with a body is taken for a call of gRPC, and its answer is a
+/// message of the same size (benchmarks/load/call.proto) with trailers.
 class Http2Answers {
  public:
   static constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -24,8 +25,15 @@ class Http2Answers {
     std::string fields("\x88", 1);
     add_literal(fields, "\x0f\x10", "text/plain");
     add_literal(fields, "\x0f\x0d", std::to_string(body.size()));
-    answer_ = frame(kHeaders, kEndHeaders, 0, fields) + frame(kData, kEndStream, 0, body);
-    data_at_ = kFrameHead + fields.size();
+    plain_.add(frame(kHeaders, kEndHeaders, 0, fields));
+    plain_.add(frame(kData, kEndStream, 0, body));
+    fields.assign("\x88", 1);
+    add_literal(fields, "\x0f\x10", "application/grpc");
+    grpc_.add(frame(kHeaders, kEndHeaders, 0, fields));
+    grpc_.add(frame(kData, 0, 0, grpc_message(body)));
+    fields.assign("\x00\x0bgrpc-status", 13);
+    add_literal(fields, "", "0");
+    grpc_.add(frame(kHeaders, kEndHeaders | kEndStream, 0, fields));
   }
 
   /// Takes whole frames from the front of `input` and appends what is to be sent to `out`. Returns
@@ -83,6 +91,16 @@ class Http2Answers {
     put(bytes.data() + 5, stream, 4);
     return bytes.append(payload);
   }
+  /// Length-prefixed, uncompressed, with one field of so many bytes that the whole is as long as
+  /// the body.
+  static std::string grpc_message(std::string_view body) {
+    constexpr std::size_t kPrefixes = 7;
+    std::string text(5, '\0');
+    put(text.data() + 1, static_cast<std::uint32_t>(body.size() - 5), 4);
+    text += '\x0a';
+    text += static_cast<char>(body.size() - kPrefixes);
+    return text.append(body.substr(0, body.size() - kPrefixes));
+  }
   static void add_literal(std::string& fields, std::string_view name, std::string_view value) {
     fields += name;
     fields += static_cast<char>(value.size());
@@ -103,7 +121,7 @@ class Http2Answers {
         put(increment.data(), static_cast<std::uint32_t>(payload.size()), 4);
         out += frame(kWindowUpdate, 0, 0, increment);
       }
-      if ((flags & kEndStream) != 0) waiting_.push_back(stream);
+      if ((flags & kEndStream) != 0) waiting_.push_back({stream, type == kData});
     }
   }
 
@@ -112,20 +130,34 @@ class Http2Answers {
     const auto room = static_cast<std::size_t>(std::max<std::int64_t>(window_ / body_size_, 0));
     const std::size_t count = std::min(waiting_.size(), room);
     for (std::size_t i = 0; i < count; ++i) {
-      put(answer_.data() + 5, waiting_[i], 4);
-      put(answer_.data() + data_at_ + 5, waiting_[i], 4);
-      out += answer_;
+      Frames& answer = waiting_[i].has_body ? grpc_ : plain_;
+      for (const std::size_t at : answer.begins)
+        put(answer.bytes.data() + at + 5, waiting_[i].stream, 4);
+      out += answer.bytes;
     }
     waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(count));
     window_ -= static_cast<std::int64_t>(count) * body_size_;
     return count;
   }
 
-  std::string answer_;
-  std::size_t data_at_ = 0;
+  struct Frames {
+    void add(std::string_view frame) {
+      begins.push_back(bytes.size());
+      bytes += frame;
+    }
+    std::string bytes;
+    std::vector<std::size_t> begins;
+  };
+  struct Waiting {
+    std::uint32_t stream;
+    bool has_body;
+  };
+
+  Frames plain_;
+  Frames grpc_;
   std::int64_t body_size_;
   std::int64_t window_ = 65535;  ///< Of the connection, for what we send.
-  std::vector<std::uint32_t> waiting_;
+  std::vector<Waiting> waiting_;
   bool greeted_ = false;
 };
 

@@ -10,6 +10,8 @@ import re
 import shutil
 import subprocess
 
+import extras
+from extras import LabError
 from topology import (
     APP_PORT,
     CLI_ADDRESS,
@@ -22,9 +24,11 @@ from topology import (
 
 TEMPLATES = pathlib.Path(__file__).parent / "peers"
 PLAIN, PAIR, PLAIN_H2, PAIR_H2 = "plain", "pair_h1", "plain_h2", "pair_h2"
-MODES = (PLAIN, PAIR, PLAIN_H2, PAIR_H2)
-PEERS = ("floor", "epaulet", "haproxy", "nginx")
-_SUFFIX = {"haproxy": "cfg", "nginx": "conf", "epaulet": "yaml"}
+PLAIN_GRPC, PAIR_GRPC = "plain_grpc", "pair_grpc"
+MODES = (PLAIN, PAIR, PLAIN_H2, PAIR_H2, PLAIN_GRPC, PAIR_GRPC)
+PEERS = ("floor", "epaulet", "haproxy", "nginx", "envoy")
+OPTIONAL_PEERS = ("envoy",)  # measured where it can be had
+_SUFFIX = {"haproxy": "cfg", "nginx": "conf", "epaulet": "yaml", "envoy": "yaml"}
 # Where CMake leaves programs under a build directory.
 _BUILD_FOLDERS = ("", "bin", "proxy", "benchmarks", "benchmarks/load")
 
@@ -45,14 +49,19 @@ SIDES = {
     PLAIN_H2: [Side("srv", "plain", True)],
     PAIR_H2: [Side("srv", "pair-server", True), Side("cli", "pair-client", True)],
 }
+SIDES |= {PLAIN_GRPC: SIDES[PLAIN_H2], PAIR_GRPC: SIDES[PAIR_H2]}
 
 
 def is_pair(mode: str) -> bool:
-    return mode in (PAIR, PAIR_H2)
+    return mode in (PAIR, PAIR_H2, PAIR_GRPC)
 
 
 def is_http2(mode: str) -> bool:
-    return mode in (PLAIN_H2, PAIR_H2)
+    return all(side.http2 for side in SIDES[mode])
+
+
+def is_grpc(mode: str) -> bool:
+    return mode in (PLAIN_GRPC, PAIR_GRPC)
 
 
 def find_program(bin_dir: pathlib.Path, name: str) -> pathlib.Path | None:
@@ -66,7 +75,7 @@ def find_program(bin_dir: pathlib.Path, name: str) -> pathlib.Path | None:
 class Peers:
     """Finds the programs, keeps private copies of ours (a build may go on), writes their files."""
 
-    def __init__(self, bin_dir: pathlib.Path, run_dir: pathlib.Path):
+    def __init__(self, bin_dir: pathlib.Path, run_dir: pathlib.Path, wanted: list[str]):
         self.run_dir = run_dir
         self.programs: dict[str, pathlib.Path] = {}
         self.missing: dict[str, str] = {}
@@ -88,11 +97,16 @@ class Peers:
                 self.programs[peer] = pathlib.Path(found)
             else:
                 self.missing[peer] = f"no {peer} on this machine (apt-get install {peer})"
+        if "envoy" in wanted:
+            try:  # a copy: its uid may not read where it was installed
+                self.programs["envoy"] = pathlib.Path(shutil.copy(extras.envoy(), programs_dir))
+            except LabError as error:
+                self.missing["envoy"] = str(error).splitlines()[0]
 
     def version(self, peer: str) -> str:
         if peer == "floor":
             return "raw epoll forwarder, one thread"
-        flag = {"epaulet": "version", "haproxy": "-v", "nginx": "-v"}[peer]
+        flag = {"epaulet": "version", "haproxy": "-v", "nginx": "-v", "envoy": "--version"}[peer]
         done = subprocess.run(
             [self.programs[peer], flag], text=True, capture_output=True, timeout=10
         )
@@ -110,6 +124,9 @@ class Peers:
             return [program, "-db", "-f", str(file)]
         if peer == "nginx":
             return [program, "-e", "stderr", "-c", str(file)]
+        if peer == "envoy":
+            quiet = ["--disable-hot-restart", "--log-level", "error"]
+            return [program, "-c", str(file), "--concurrency", "1", *quiet]
         return [program, "run", "--config", str(file)]
 
     def _write(self, peer: str, mode: str, side: Side) -> pathlib.Path:
@@ -127,7 +144,12 @@ class Peers:
             "state": str(state),
             "clear_http2": " proto h2" if side.http2 else "",  # HAProxy's words
             "tls_http2": " alpn h2" if side.http2 else "",
+            "envoy_http": "http2_protocol_options" if side.http2 else "http_protocol_options",
+            "envoy_alpn": "h2" if side.http2 else "http/1.1",
         }
+        for name in ("inbound_listen", "outbound_listen", "app", "server"):
+            place = name.removesuffix("_listen")
+            values[f"{place}_host"], _, values[f"{place}_port"] = values[name].rpartition(":")
         template = template_of(peer, side)
         text = re.sub(r"\{\{(\w+)\}\}", lambda match: values[match.group(1)], template.read_text())
         file = self.run_dir / "config" / template.name

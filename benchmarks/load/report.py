@@ -7,15 +7,17 @@ import pathlib
 import statistics
 
 from measure import Sample
-from proxies import PAIR, PAIR_H2, PEERS, PLAIN, PLAIN_H2
+from proxies import PAIR, PAIR_GRPC, PAIR_H2, PEERS, PLAIN, PLAIN_GRPC, PLAIN_H2
 
 MODES = {
     PLAIN: "Plain hop",
     PAIR: "Pair with mTLS, HTTP/1.1 between (both sidecars summed)",
     PLAIN_H2: "Plain hop, HTTP/2",
     PAIR_H2: "Pair with mTLS, HTTP/2 (both sidecars summed)",
+    PLAIN_GRPC: "Plain hop, gRPC unary",
+    PAIR_GRPC: "Pair with mTLS, gRPC unary (both sidecars summed)",
 }
-BASES = ("floor", "haproxy", "nginx")
+BASES = ("floor", "haproxy", "nginx", "envoy")
 NOISY = 0.05  # share of the proxy's core that others or the hypervisor took in a round
 
 
@@ -112,7 +114,8 @@ def table(report: dict) -> str:
     for mode, rows in report["rows"].items():
         lines += ["", MODES[mode]]
         lines.append(
-            f"  {'':9}{'CPU us/request':>26}{'over floor':>22}{'over haproxy':>22}{'req/s':>9}"
+            f"  {'':9}{'CPU us/request':>26}{'over floor':>22}{'over haproxy':>22}{'over envoy':>22}"
+            f"{'req/s':>9}"
             f"{'p50 ms':>8}{'p99 ms':>8}{'core':>6}{'MiB idle':>10}{'loaded':>8}"
         )
         for peer, row in rows.items():
@@ -127,6 +130,7 @@ def table(report: dict) -> str:
                 f"  {peer:9}{_range(row['cpu_us_per_request'], 1):>26}"
                 f"{_range(ratio.get('over_floor'), 2):>22}"
                 f"{_range(ratio.get('over_haproxy'), 2):>22}"
+                f"{_range(ratio.get('over_envoy'), 2):>22}"
                 f"{row['requests_per_second']['median']:>9.0f}"
                 f"{row['p50_us']['median'] / 1000:>8.2f}{row['p99_us']['median'] / 1000:>8.2f}"
                 f"{row['core_share']['median']:>6.0%}{row['rss_idle_kib']['median'] / 1024:>10.1f}"
@@ -198,11 +202,11 @@ def _markdown(report: dict, configurations: dict[str, str]) -> str:
     for mode, rows in report["rows"].items():
         lines += ["", f"## {MODES[mode]}", ""]
         lines.append(
-            "| | CPU us/request | over floor | over HAProxy | over nginx | requests/s "
+            "| | CPU us/request | over floor | over HAProxy | over nginx | over Envoy | requests/s "
             "| p50 ms | p99 ms | "
             "core used | RSS MiB idle, loaded | PSS MiB idle, loaded | noisy rounds |"
         )
-        lines.append("|---|---|---|---|---|---|---|---|---|---|---|---|")
+        lines.append("|---|---|---|---|---|---|---|---|---|---|---|---|---|")
         for peer, row in rows.items():
             lines.append(f"| {peer} | " + " | ".join(_cells(report, mode, peer, row)) + " |")
         if any("failed" in row for row in rows.values()):
@@ -253,9 +257,9 @@ def _markdown(report: dict, configurations: dict[str, str]) -> str:
 
 def _cells(report: dict, mode: str, peer: str, row: dict) -> list[str]:
     if "absent" in row:
-        return ["absent", *["-"] * 10]
+        return ["absent", *["-"] * 11]
     if not row["cpu_us_per_request"]:
-        return ["failed", *["-"] * 10]
+        return ["failed", *["-"] * 11]
 
     def full(value: dict | None, digits: int) -> str:
         if not value:

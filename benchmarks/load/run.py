@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures epaulet beside a raw forwarder, HAProxy and nginx, in one run. See ../README.md.
+"""Measures epaulet beside a raw forwarder, HAProxy, nginx and Envoy, in one run. See ../README.md.
 
     run.py [quick|full|smoke] --bin BUILD_DIR [--json] [--save] [--allow-missing]
 
@@ -21,16 +21,19 @@ import tempfile
 
 import certificates
 import environment
+import extras
 import report
 from bench import CONNECTIONS, PLANS, SEED, Bench, run_rounds, say
 from proxies import (
     MODES,
+    OPTIONAL_PEERS,
     PAIR,
     PEERS,
     PLAIN,
     SIDES,
     TEMPLATES,
     Peers,
+    is_grpc,
     is_http2,
     template_of,
 )
@@ -79,7 +82,8 @@ def measure_all(arguments: argparse.Namespace, run_dir: pathlib.Path) -> int:
         rounds=arguments.rounds or plan.rounds,
         load_seconds=arguments.seconds or plan.load_seconds,
     )
-    peers = Peers(arguments.bin.resolve(), run_dir)
+    peers = Peers(arguments.bin.resolve(), run_dir, arguments.peers)
+    ghz = find_ghz(arguments.only, run_dir)
     absent = refuse_or_list_missing(peers, arguments)
     present = [peer for peer in arguments.peers if peer not in absent]
 
@@ -95,7 +99,8 @@ def measure_all(arguments: argparse.Namespace, run_dir: pathlib.Path) -> int:
         topology.open()
         epaulet = peers.programs["epaulet"] if "epaulet" in present else None
         topology.redirect(epaulet, TEMPLATES / "redirect.nft")
-        bench = Bench(topology, peers, run_dir / "counter" / "requests", proxy_core, load_cores)
+        counter = run_dir / "counter" / "requests"
+        bench = Bench(topology, peers, counter, proxy_core, load_cores, ghz)
         bench.check_paths(arguments.only)
         rows = rows_that_work(bench, present, arguments.only, failed)
         samples, rounds_done = run_rounds(bench, plan, rows, arguments.only, failed)
@@ -111,7 +116,7 @@ def measure_all(arguments: argparse.Namespace, run_dir: pathlib.Path) -> int:
         "connections": CONNECTIONS,
         "seed": SEED,
         "redirect": "epaulet redirect install" if epaulet else "peers/redirect.nft",
-        "version": {peer: peers.version(peer) for peer in present} | environment.tool_versions(),
+        "version": {peer: peers.version(peer) for peer in present} | environment.tool_versions(ghz),
         "commands": bench.commands,
     }
     summary = report.to_object(report.Results(samples, absent, failed, bench.tls, about))
@@ -133,12 +138,22 @@ def refuse_or_list_missing(peers: Peers, arguments: argparse.Namespace) -> dict[
     absent = {peer: why for peer, why in peers.missing.items() if peer in arguments.peers}
     for peer, why in absent.items():
         say(f"{peer}: absent: {why}")
-    if absent and not arguments.allow_missing:
-        names = ", ".join(absent)
+    needed = [peer for peer in absent if peer not in OPTIONAL_PEERS]
+    if needed and not arguments.allow_missing:
+        names = ", ".join(needed)
         raise MissingError(
             f"refusing to compare without {names} (--allow-missing measures the rest)"
         )
     return absent
+
+
+def find_ghz(modes: list[str], run_dir: pathlib.Path) -> pathlib.Path | None:
+    if not any(map(is_grpc, modes)):
+        return None
+    try:  # a copy: the load's uid may not read where it was built
+        return pathlib.Path(shutil.copy(extras.ghz(), run_dir / "bin"))
+    except extras.LabError as error:
+        raise MissingError(f"the gRPC modes need ghz: {error}") from None
 
 
 def make_files(run_dir: pathlib.Path) -> None:
@@ -225,7 +240,12 @@ def parse(argv: list[str]) -> argparse.Namespace:
         metavar="MODES",
         help="of %s; the first two unless told" % ", ".join(MODES),
     )
-    parser.add_argument("--peers", type=one_of(PEERS), default=list(PEERS), metavar="PEERS")
+    parser.add_argument(
+        "--peers",
+        type=one_of(PEERS),
+        metavar="PEERS",
+        help="of %s; all of them in a full run, else all but the last" % ", ".join(PEERS),
+    )
     parser.add_argument("--rounds", type=int, choices=range(1, 101), metavar="N")
     parser.add_argument(
         "--seconds", type=int, choices=range(1, 61), metavar="N", help="of load for one sample"
@@ -238,7 +258,11 @@ def parse(argv: list[str]) -> argparse.Namespace:
         metavar="NAME=NUMBER",
         help="exit 1 if this ratio's median is larger, for example plain_over_floor=1.5",
     )
-    return parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
+    if arguments.peers is None:
+        left_out = OPTIONAL_PEERS if arguments.mode != "full" else ()
+        arguments.peers = [peer for peer in PEERS if peer not in left_out]
+    return arguments
 
 
 @contextlib.contextmanager
