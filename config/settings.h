@@ -164,7 +164,7 @@ struct BackoffSettings {
   Duration initial = std::chrono::milliseconds(25);
   Duration max = std::chrono::seconds(10);
   double factor = 2.0;
-  enum class Jitter : std::uint8_t { full, none } jitter = Jitter::full;
+  enum class Jitter : std::uint8_t { full, decorrelated, none } jitter = Jitter::full;
 };
 
 /// How a gRPC call may end (https://grpc.github.io/grpc/core/md_doc_statuscodes.html), 0 aside.
@@ -204,6 +204,48 @@ struct LimitSettings {
   Origin origin;
   std::optional<std::uint32_t> connections;  ///< To one backend, over all workers. Default 1024.
   std::optional<std::uint32_t> pending;      ///< Requests that wait for a connection. Default 1024.
+};
+
+/// Which ends of an exchange count against who was asked. What we refuse ourselves never does.
+struct FailureSettings {
+  std::vector<std::uint16_t> statuses;  ///< 400 to 599, or a class by its digit: 5 is 5xx.
+  std::vector<GrpcStatus> grpc_statuses;
+};
+
+struct BreakerSlowSettings {
+  Origin origin;
+  Duration over{};     ///< Until the head of the response.
+  double ratio = 0.5;  ///< Of the window's exchanges.
+};
+
+/// `breaker`: refuses what would most likely fail. Without error_ratio, consecutive and slow it
+/// opens at half of the window's exchanges.
+struct BreakerSettings {
+  Origin origin;
+  std::optional<double> error_ratio;
+  std::uint32_t min_requests = 10;  ///< Fewer say nothing of ratios.
+  Duration window = std::chrono::seconds(10);
+  std::optional<std::uint32_t> consecutive;
+  std::optional<BreakerSlowSettings> slow;
+  Duration open_for = std::chrono::seconds(30);
+  Duration max_open_for = std::chrono::minutes(5);  ///< It doubles with each probe that fails.
+  std::uint32_t probes = 1;  ///< At once while half open; so many must succeed in a row.
+  FailureSettings failures;  ///< Empty: 5xx; those of gRPC that blame the server.
+};
+
+/// `outliers`: endpoints that fail alone are left out for a while.
+struct OutlierSettings {
+  Origin origin;
+  bool enabled = true;
+  std::uint32_t consecutive = 5;               ///< Failures in a row.
+  std::uint32_t connect_failures = 3;          ///< In a row; nothing was sent, so fewer say enough.
+  std::optional<double> error_ratio;           ///< Nothing: only rows count.
+  std::uint32_t min_requests = 10;             ///< For the ratio.
+  Duration window = std::chrono::seconds(10);  ///< For the ratio.
+  Duration eject_for = std::chrono::seconds(10);
+  Duration max_eject_for = std::chrono::minutes(5);  ///< It doubles with each time.
+  double max_ejected = 0.5;  ///< Of the endpoints at once; one at least, never the last one.
+  FailureSettings failures;  ///< Empty: 502, 503, 504; unavailable.
 };
 
 enum class UpstreamTls : std::uint8_t { mesh, none };
@@ -251,6 +293,8 @@ struct BackendSettings {
   HttpVersion http = HttpVersion::same;
   BalanceSettings balance;
   LimitSettings limits;
+  std::optional<BreakerSettings> breaker;
+  OutlierSettings outliers;
 };
 
 struct RouteTargetSettings {
@@ -268,7 +312,8 @@ struct RouteSettings {
   std::vector<HeaderMatchSettings> headers;
   TimeoutSettings timeouts;
   RetrySettings retries;
-  std::vector<RouteTargetSettings> to;  ///< Empty: the service's default backend.
+  std::optional<BreakerSettings> breaker;  ///< Its own, instead of its backends'.
+  std::vector<RouteTargetSettings> to;     ///< Empty: the service's default backend.
 };
 
 struct ServiceSettings {

@@ -92,6 +92,7 @@ enum class ErrorCode : std::uint16_t {
   forbidden,
   // limit
   limit_pending,
+  breaker_open,
   // resolve
   never_had_endpoint,
   no_endpoint,
@@ -117,6 +118,7 @@ enum class ErrorCode : std::uint16_t {
   connect_timeout,
   attempt_timeout,
   request_timeout,
+  deadline_exceeded,
   idle_timeout,
   drain_timeout,
   // life

@@ -1,0 +1,343 @@
+#include "resilience/outliers.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace epaulet::resilience {
+namespace {
+
+/// Endpoints that have left and are remembered, should they come back: at least so many.
+constexpr std::size_t kRemembered = 16;
+
+constexpr std::int64_t kIn = 0;
+
+std::int64_t count_of(TimePoint time) {
+  return time.time_since_epoch().count();
+}
+
+}  // namespace
+
+struct Outliers::Place {
+  // Any thread.
+  std::atomic<std::uint32_t> generation{0};
+  std::atomic<std::int64_t> until{kIn};  ///< Not kIn: out until then, then due.
+  std::atomic<std::int64_t> spared_until{INT64_MIN};
+  std::atomic<std::uint32_t> consecutive{0};
+  std::atomic<std::uint32_t> connect_failures{0};
+  std::optional<CallWindow> window;  ///< If the rules have a ratio.
+
+  // Under mutex_.
+  SocketAddress address;
+  bool is_member = false;
+  std::uint64_t left = 0;  ///< Which adoption it left at.
+  unsigned level = 0;      ///< How often the time was doubled.
+  TimePoint since{};
+  std::optional<TimePoint> restored;
+  Change last;
+  Blame blame;
+  std::uint64_t ejections = 0;
+};
+
+Outliers::Outliers(const Rules& rules) : rules_(rules) {}
+Outliers::~Outliers() = default;
+
+Outliers::Rules::Rules(const OutlierSettings& settings)
+    : enabled(settings.enabled),
+      consecutive(settings.consecutive),
+      connect_failures(settings.connect_failures),
+      error_ratio(settings.error_ratio),
+      min_requests(settings.min_requests),
+      window(settings.window),
+      eject_for(settings.eject_for),
+      max_eject_for(settings.max_eject_for),
+      max_ejected(settings.max_ejected),
+      failures(FailureRules::of_outliers(settings.failures)) {}
+
+std::string_view name_of(Outliers::Standing standing) {
+  switch (standing) {
+    case Outliers::Standing::in:
+      return "in";
+    case Outliers::Standing::spared:
+      return "spared";
+    case Outliers::Standing::due:
+      return "due";
+    case Outliers::Standing::out:
+      return "out";
+  }
+  return "in";
+}
+
+std::string_view name_of(Outliers::Reason reason) {
+  switch (reason) {
+    case Outliers::Reason::consecutive:
+      return "consecutive";
+    case Outliers::Reason::connect_failures:
+      return "connect_failures";
+    case Outliers::Reason::error_ratio:
+      return "error_ratio";
+    case Outliers::Reason::try_failed:
+      return "try_failed";
+    case Outliers::Reason::try_succeeded:
+      return "try_succeeded";
+    case Outliers::Reason::none:
+    case Outliers::Reason::count_:
+      break;
+  }
+  return "none";
+}
+
+std::vector<Outliers::Handle> Outliers::adopt(std::span<const SocketAddress> endpoints,
+                                              std::uint64_t version) {
+  const std::lock_guard lock(mutex_);
+  if (version >= version_) {
+    version_ = version;
+    ++adoptions_;
+    for (const auto& place : places_) {
+      if (std::exchange(place->is_member, false)) place->left = adoptions_;
+    }
+    for (const auto& address : endpoints) {
+      if (const auto known = by_address_.find(address); known != by_address_.end())
+        known->second->is_member = true;
+    }
+  }
+  std::vector<Handle> handles;
+  handles.reserve(endpoints.size());
+  for (const auto& address : endpoints) {
+    Place& place = place_for(address);
+    if (version == version_) place.is_member = true;
+    Handle handle;
+    handle.place_ = &place;
+    handle.generation_ = place.generation.load(std::memory_order_relaxed);
+    handles.push_back(handle);
+  }
+  return handles;
+}
+
+Outliers::Place& Outliers::place_for(const SocketAddress& address) {
+  if (const auto known = by_address_.find(address); known != by_address_.end())
+    return *known->second;
+  std::size_t departed = 0;
+  Place* oldest = nullptr;
+  for (const auto& place : places_) {
+    if (place->is_member) continue;
+    ++departed;
+    if (oldest == nullptr || place->left < oldest->left) oldest = place.get();
+  }
+  if (departed <= std::max(kRemembered, places_.size() - departed)) {
+    oldest = places_.emplace_back(std::make_unique<Place>()).get();
+    if (rules_.error_ratio) oldest->window.emplace(rules_.window);
+  } else {
+    by_address_.erase(oldest->address);
+    oldest->generation.fetch_add(1, std::memory_order_relaxed);
+    if (oldest->until.exchange(kIn, std::memory_order_relaxed) != kIn)
+      out_.fetch_sub(1, std::memory_order_relaxed);
+    oldest->spared_until.store(INT64_MIN, std::memory_order_relaxed);
+    oldest->consecutive.store(0, std::memory_order_relaxed);
+    oldest->connect_failures.store(0, std::memory_order_relaxed);
+    if (oldest->window) oldest->window->clear();
+    oldest->left = 0;
+    oldest->level = 0;
+    oldest->restored.reset();
+    oldest->last = {};
+    oldest->blame = {};
+    oldest->ejections = 0;
+  }
+  oldest->address = address;
+  by_address_.emplace(address, oldest);
+  return *oldest;
+}
+
+Outliers::Standing Outliers::standing(Handle handle, TimePoint now) const {
+  const Place& place = *handle.place_;
+  if (place.generation.load(std::memory_order_relaxed) != handle.generation_) return Standing::in;
+  const auto until = place.until.load(std::memory_order_relaxed);
+  if (until != kIn) return count_of(now) < until ? Standing::out : Standing::due;
+  return count_of(now) < place.spared_until.load(std::memory_order_relaxed) ? Standing::spared
+                                                                            : Standing::in;
+}
+
+bool Outliers::claim(Handle handle, TimePoint now) {
+  Place& place = *handle.place_;
+  auto until = place.until.load(std::memory_order_relaxed);
+  if (until == kIn || place.generation.load(std::memory_order_relaxed) != handle.generation_)
+    return false;
+  return place.until.compare_exchange_strong(until, count_of(now + rules_.eject_for),
+                                             std::memory_order_relaxed);
+}
+
+std::optional<Outliers::Change> Outliers::settle(Handle handle, bool is_try, TimePoint now,
+                                                 Judgement judgement, bool unsent,
+                                                 const Blame& blame) {
+  if (handle.place_ == nullptr || !rules_.enabled) return std::nullopt;
+  if (is_try) return settle_try(handle, now, judgement, blame);
+  Place& place = *handle.place_;
+  // Begun before it was left out, and settled since.
+  if (judgement == Judgement::no_evidence || place.until.load(std::memory_order_relaxed) != kIn)
+    return std::nullopt;
+  const bool failed = judgement == Judgement::failure;
+  if (place.window) place.window->add(now, failed, false);
+  if (!failed) {
+    if (place.consecutive.load(std::memory_order_relaxed) != 0)
+      place.consecutive.store(0, std::memory_order_relaxed);
+    if (place.connect_failures.load(std::memory_order_relaxed) != 0)
+      place.connect_failures.store(0, std::memory_order_relaxed);
+    return std::nullopt;
+  }
+  place.consecutive.fetch_add(1, std::memory_order_relaxed);
+  if (unsent) place.connect_failures.fetch_add(1, std::memory_order_relaxed);
+  const auto change = reached(place, now, unsent);
+  if (!change) return std::nullopt;
+  const std::lock_guard lock(mutex_);
+  if (place.generation.load(std::memory_order_relaxed) != handle.generation_ ||
+      place.until.load(std::memory_order_relaxed) != kIn) {
+    return std::nullopt;  // Another was first.
+  }
+  return eject(place, now, *change, blame);
+}
+
+/// Why it is to be left out, if it is.
+std::optional<Outliers::Change> Outliers::reached(Place& place, TimePoint now, bool unsent) const {
+  Change change;
+  change.consecutive = place.consecutive.load(std::memory_order_relaxed);
+  if (unsent && place.connect_failures.load(std::memory_order_relaxed) >= rules_.connect_failures) {
+    change.reason = Reason::connect_failures;
+    return change;
+  }
+  if (change.consecutive >= rules_.consecutive) {
+    change.reason = Reason::consecutive;
+    return change;
+  }
+  if (!place.window) return std::nullopt;
+  change.sums = place.window->sums(now);
+  const auto& sums = change.sums;
+  if (sums.calls < rules_.min_requests ||
+      static_cast<double>(sums.failures) < *rules_.error_ratio * static_cast<double>(sums.calls))
+    return std::nullopt;
+  change.reason = Reason::error_ratio;
+  return change;
+}
+
+/// Whether one more may be left out: within the share, but always one; never the last.
+bool Outliers::may_eject() const {
+  std::size_t members = 0;
+  std::size_t out = 0;
+  for (const auto& place : places_) {
+    if (!place->is_member) continue;
+    ++members;
+    if (place->until.load(std::memory_order_relaxed) != kIn) ++out;
+  }
+  const auto share =
+      static_cast<std::size_t>(std::floor(rules_.max_ejected * static_cast<double>(members)));
+  return out + 1 <= std::max<std::size_t>(share, 1) && out + 1 < members;
+}
+
+std::optional<Outliers::Change> Outliers::eject(Place& place, TimePoint now, Change change,
+                                                const Blame& blame) {
+  const bool is_out = place.until.load(std::memory_order_relaxed) != kIn;
+  place.consecutive.store(0, std::memory_order_relaxed);
+  place.connect_failures.store(0, std::memory_order_relaxed);
+  if (!is_out && (!place.is_member || !may_eject())) {
+    ++withheld_;
+    return std::nullopt;
+  }
+  const bool is_again = is_out || (place.restored && now - *place.restored < rules_.max_eject_for);
+  place.level = is_again ? place.level + 1 : 0;
+  auto out_for = rules_.eject_for;
+  for (unsigned i = 0; i < place.level && out_for < rules_.max_eject_for; ++i) out_for *= 2;
+  change.ejected = true;
+  change.out_for = std::min(out_for, rules_.max_eject_for);
+  if (!is_out) {
+    place.since = now;
+    out_.fetch_add(1, std::memory_order_relaxed);
+  }
+  place.until.store(count_of(now + change.out_for), std::memory_order_relaxed);
+  place.last = change;
+  place.blame = blame;
+  ++place.ejections;
+  ++changes_[static_cast<std::size_t>(change.reason)];
+  return change;
+}
+
+Outliers::Change Outliers::restore(Place& place, TimePoint now) {
+  Change change;
+  change.reason = Reason::try_succeeded;
+  place.until.store(kIn, std::memory_order_relaxed);
+  out_.fetch_sub(1, std::memory_order_relaxed);
+  place.consecutive.store(0, std::memory_order_relaxed);
+  place.connect_failures.store(0, std::memory_order_relaxed);
+  if (place.window) place.window->clear();
+  place.restored = now;
+  place.last = change;
+  ++changes_[static_cast<std::size_t>(change.reason)];
+  return change;
+}
+
+std::optional<Outliers::Change> Outliers::settle_try(Handle handle, TimePoint now,
+                                                     Judgement judgement, const Blame& blame) {
+  const std::lock_guard lock(mutex_);
+  Place& place = *handle.place_;
+  if (place.generation.load(std::memory_order_relaxed) != handle.generation_ ||
+      place.until.load(std::memory_order_relaxed) == kIn) {
+    return std::nullopt;
+  }
+  switch (judgement) {
+    case Judgement::success:
+      return restore(place, now);
+    case Judgement::failure: {
+      Change change;
+      change.reason = Reason::try_failed;
+      return eject(place, now, change, blame);
+    }
+    case Judgement::no_evidence:
+      place.until.store(count_of(now), std::memory_order_relaxed);  // The next one tries.
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+void Outliers::spare(Handle handle, TimePoint until) {
+  if (handle.place_ == nullptr) return;
+  handle.place_->spared_until.store(count_of(until), std::memory_order_relaxed);
+  auto latest = spared_until_.load(std::memory_order_relaxed);
+  while (latest < count_of(until) &&
+         !spared_until_.compare_exchange_weak(latest, count_of(until), std::memory_order_relaxed)) {
+  }
+}
+
+std::vector<Outliers::Entry> Outliers::entries(TimePoint now) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Entry> entries;
+  for (const auto& [address, place] : by_address_) {
+    Handle handle;
+    handle.place_ = place;
+    handle.generation_ = place->generation.load(std::memory_order_relaxed);
+    Entry entry;
+    entry.address = address;
+    entry.is_member = place->is_member;
+    entry.standing = standing(handle, now);
+    const auto until = entry.standing == Standing::spared
+                           ? place->spared_until.load(std::memory_order_relaxed)
+                           : place->until.load(std::memory_order_relaxed);
+    entry.until = TimePoint(TimePoint::duration(until));
+    entry.since = place->since;
+    entry.last = place->last;
+    entry.blame = place->blame;
+    entry.consecutive = place->consecutive.load(std::memory_order_relaxed);
+    entry.ejections = place->ejections;
+    entries.push_back(entry);
+  }
+  return entries;
+}
+
+Outliers::Totals Outliers::totals() const {
+  const std::lock_guard lock(mutex_);
+  Totals totals;
+  for (const auto& place : places_) {
+    if (place->is_member && place->until.load(std::memory_order_relaxed) != kIn) ++totals.ejected;
+  }
+  totals.withheld = withheld_;
+  totals.changes = changes_;
+  return totals;
+}
+
+}  // namespace epaulet::resilience

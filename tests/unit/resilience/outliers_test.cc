@@ -1,0 +1,340 @@
+#include "resilience/outliers.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "runtime/random.h"
+
+namespace epaulet::resilience {
+namespace {
+
+using namespace std::chrono_literals;
+using Standing = Outliers::Standing;
+using Reason = Outliers::Reason;
+
+constexpr TimePoint kStart{1000h};
+
+SocketAddress address(unsigned number) {
+  return {IpAddress::v4(0x0A000000u + number), 8080};
+}
+std::vector<SocketAddress> addresses(unsigned count, unsigned from = 1) {
+  std::vector<SocketAddress> all;
+  for (unsigned i = 0; i < count; ++i) all.push_back(address(from + i));
+  return all;
+}
+
+struct Fixture {
+  explicit Fixture(unsigned count, const OutlierSettings& settings = {})
+      : outliers(Outliers::Rules(settings)), endpoints(outliers.adopt(addresses(count), 1)) {}
+
+  std::optional<Outliers::Change> fail(std::size_t i, TimePoint now = kStart) {
+    return outliers.settle(endpoints[i], false, now, Judgement::failure, false, {});
+  }
+  std::optional<Outliers::Change> refuse(std::size_t i, TimePoint now = kStart) {
+    return outliers.settle(endpoints[i], false, now, Judgement::failure, true, {});
+  }
+  void succeed(std::size_t i, TimePoint now = kStart) {
+    EXPECT_FALSE(outliers.settle(endpoints[i], false, now, Judgement::success, false, {}));
+  }
+  std::optional<Outliers::Change> eject(std::size_t i, TimePoint now = kStart) {
+    std::optional<Outliers::Change> change;
+    for (int k = 0; k < 5 && !change; ++k) change = fail(i, now);
+    return change;
+  }
+  std::optional<Outliers::Change> settle_try(std::size_t i, TimePoint now, Judgement judgement) {
+    return outliers.settle(endpoints[i], true, now, judgement, false, {});
+  }
+  Standing at(std::size_t i, TimePoint now = kStart) const {
+    return outliers.standing(endpoints[i], now);
+  }
+
+  Outliers outliers;
+  std::vector<Outliers::Handle> endpoints;
+};
+
+TEST(Outliers, a_row_of_failures_ejects) {
+  Fixture f(4);
+  for (int i = 0; i < 4; ++i) EXPECT_FALSE(f.fail(1));
+  EXPECT_FALSE(f.outliers.any_to_avoid(kStart));
+  const auto change = f.fail(1);
+  ASSERT_TRUE(change);
+  EXPECT_TRUE(change->ejected);
+  EXPECT_EQ(change->reason, Reason::consecutive);
+  EXPECT_EQ(change->out_for, 10s);
+  EXPECT_TRUE(f.outliers.any_to_avoid(kStart));
+  EXPECT_EQ(f.at(1), Standing::out);
+  EXPECT_EQ(f.at(0), Standing::in);
+}
+
+TEST(Outliers, a_success_ends_the_row_and_no_evidence_does_not) {
+  Fixture f(4);
+  for (int i = 0; i < 4; ++i) (void)f.fail(1);
+  f.succeed(1);
+  for (int i = 0; i < 4; ++i) EXPECT_FALSE(f.fail(1));
+  EXPECT_FALSE(f.outliers.settle(f.endpoints[1], false, kStart, Judgement::no_evidence, false, {}));
+  EXPECT_TRUE(f.fail(1));
+}
+
+TEST(Outliers, connections_that_cannot_be_made_eject_sooner) {
+  Fixture f(2);
+  EXPECT_FALSE(f.refuse(0));
+  EXPECT_FALSE(f.refuse(0));
+  EXPECT_EQ(f.refuse(0)->reason, Reason::connect_failures);
+}
+
+TEST(Outliers, a_ratio_of_failures_ejects_where_one_is_written) {
+  OutlierSettings settings;
+  settings.error_ratio = 0.5;
+  Fixture f(4, settings);
+  for (int i = 0; i < 9; ++i) {
+    if (i % 2 == 0) {
+      EXPECT_FALSE(f.fail(2));
+    } else {
+      f.succeed(2);
+    }
+  }
+  EXPECT_EQ(f.fail(2)->reason, Reason::error_ratio);
+}
+
+TEST(Outliers, never_the_last_one) {
+  Fixture one(1);
+  for (int i = 0; i < 100; ++i) EXPECT_FALSE(one.fail(0));
+  Fixture two(2);
+  EXPECT_TRUE(two.eject(0));
+  for (int i = 0; i < 100; ++i) EXPECT_FALSE(two.fail(1));
+  EXPECT_EQ(two.outliers.totals().ejected, 1u);
+  EXPECT_EQ(two.outliers.totals().withheld, 20u);
+}
+
+TEST(Outliers, no_more_than_the_share_but_always_one) {
+  OutlierSettings settings;
+  settings.max_ejected = 0.3;
+  Fixture ten(10, settings);
+  std::size_t ejected = 0;
+  for (std::size_t i = 0; i < 10; ++i) ejected += ten.eject(i) ? 1 : 0;
+  EXPECT_EQ(ejected, 3u);
+  Fixture three(3, settings);
+  EXPECT_TRUE(three.eject(0));
+  EXPECT_FALSE(three.eject(1));
+}
+
+TEST(Outliers, a_share_of_all_still_leaves_one) {
+  OutlierSettings settings;
+  settings.max_ejected = 1;
+  Fixture f(3, settings);
+  EXPECT_TRUE(f.eject(0));
+  EXPECT_TRUE(f.eject(1));
+  EXPECT_FALSE(f.eject(2));
+}
+
+TEST(Outliers, one_caller_tries_when_its_time_is_up) {
+  Fixture f(2);
+  (void)f.eject(0);
+  EXPECT_EQ(f.at(0, kStart + 10s - 1ns), Standing::out);
+  const TimePoint then = kStart + 10s;
+  EXPECT_EQ(f.at(0, then), Standing::due);
+  EXPECT_TRUE(f.outliers.claim(f.endpoints[0], then));
+  EXPECT_EQ(f.at(0, then), Standing::out);  // For everybody else.
+  const auto back = f.settle_try(0, then, Judgement::success);
+  ASSERT_TRUE(back);
+  EXPECT_FALSE(back->ejected);
+  EXPECT_EQ(f.at(0, then), Standing::in);
+  EXPECT_FALSE(f.outliers.any_to_avoid(then));
+}
+
+TEST(Outliers, a_try_that_fails_ejects_for_twice_as_long_up_to_the_most) {
+  OutlierSettings settings;
+  settings.max_eject_for = 35s;
+  Fixture f(2, settings);
+  (void)f.eject(0);
+  TimePoint now = kStart;
+  for (const auto& [waits, then] : {std::pair{10s, 20s}, {20s, 35s}, {35s, 35s}}) {
+    now += waits;
+    ASSERT_TRUE(f.outliers.claim(f.endpoints[0], now));
+    const auto change = f.settle_try(0, now, Judgement::failure);
+    ASSERT_TRUE(change);
+    EXPECT_EQ(change->reason, Reason::try_failed);
+    EXPECT_EQ(change->out_for, then);
+  }
+}
+
+TEST(Outliers, who_fails_again_soon_is_out_for_longer_and_who_held_long_is_not) {
+  Fixture f(2);
+  (void)f.eject(0);
+  TimePoint now = kStart + 10s;
+  ASSERT_TRUE(f.outliers.claim(f.endpoints[0], now));
+  (void)f.settle_try(0, now, Judgement::success);
+  EXPECT_EQ(f.eject(0, now + 1min)->out_for, 20s);
+  now += 1min + 20s;
+  ASSERT_TRUE(f.outliers.claim(f.endpoints[0], now));
+  (void)f.settle_try(0, now, Judgement::success);
+  EXPECT_EQ(f.eject(0, now + 5min)->out_for, 10s);
+}
+
+TEST(Outliers, a_try_without_evidence_leaves_it_to_the_next) {
+  Fixture f(2);
+  (void)f.eject(0);
+  const TimePoint then = kStart + 10s;
+  ASSERT_TRUE(f.outliers.claim(f.endpoints[0], then));
+  EXPECT_FALSE(f.settle_try(0, then, Judgement::no_evidence));
+  EXPECT_EQ(f.at(0, then), Standing::due);
+}
+
+TEST(Outliers, a_try_that_never_ends_blocks_others_for_one_ejection_only) {
+  Fixture f(2);
+  (void)f.eject(0);
+  ASSERT_TRUE(f.outliers.claim(f.endpoints[0], kStart + 10s));
+  EXPECT_EQ(f.at(0, kStart + 20s), Standing::due);
+}
+
+TEST(Outliers, what_began_before_an_ejection_does_not_end_it) {
+  Fixture f(2);
+  (void)f.eject(0);
+  f.succeed(0);
+  EXPECT_FALSE(f.fail(0));
+  EXPECT_EQ(f.at(0), Standing::out);
+}
+
+TEST(Outliers, state_survives_sets_that_the_endpoint_is_in_and_those_it_is_not_in) {
+  Fixture f(3);
+  (void)f.eject(1);
+  f.endpoints = f.outliers.adopt(addresses(4), 2);
+  EXPECT_EQ(f.at(1), Standing::out);
+  (void)f.outliers.adopt(addresses(1), 3);
+  f.endpoints = f.outliers.adopt(addresses(3), 4);
+  EXPECT_EQ(f.at(1), Standing::out);
+  EXPECT_EQ(f.at(0), Standing::in);
+}
+
+TEST(Outliers, only_members_count_for_the_share) {
+  Fixture f(4);
+  (void)f.eject(0);
+  (void)f.eject(1);
+  EXPECT_FALSE(f.eject(2));
+  f.endpoints = f.outliers.adopt(addresses(2, 3), 2);  // Those that were ejected have left.
+  EXPECT_EQ(f.outliers.totals().ejected, 0u);
+  EXPECT_TRUE(f.eject(0));
+}
+
+TEST(Outliers, a_late_worker_with_an_older_set_does_not_bring_it_back) {
+  Fixture f(4);
+  f.endpoints = f.outliers.adopt(addresses(2), 3);
+  (void)f.outliers.adopt(addresses(4), 2);
+  EXPECT_TRUE(f.eject(0));
+  EXPECT_FALSE(f.eject(1));  // The last of two.
+}
+
+TEST(Outliers, memory_is_bounded_and_a_new_tenant_begins_anew) {
+  Fixture f(2);
+  const auto old = f.endpoints[0];
+  (void)f.eject(0);
+  for (unsigned i = 1; i < 200; ++i) (void)f.outliers.adopt(addresses(2, 10 * i), 1 + i);
+  EXPECT_LE(f.outliers.entries(kStart).size(), 20u);
+  EXPECT_FALSE(f.outliers.any_to_avoid(kStart));
+  EXPECT_EQ(f.outliers.standing(old, kStart), Standing::in);
+  EXPECT_FALSE(f.outliers.claim(old, kStart + 1h));
+  for (int i = 0; i < 10; ++i)
+    EXPECT_FALSE(f.outliers.settle(old, false, kStart, Judgement::failure, true, {}));
+}
+
+TEST(Outliers, who_asks_to_be_spared_is_for_that_time) {
+  Fixture f(2);
+  f.outliers.spare(f.endpoints[0], kStart + 3s);
+  EXPECT_TRUE(f.outliers.any_to_avoid(kStart));
+  EXPECT_EQ(f.at(0, kStart + 2s), Standing::spared);
+  EXPECT_EQ(f.at(1, kStart + 2s), Standing::in);
+  EXPECT_EQ(f.at(0, kStart + 3s), Standing::in);
+  EXPECT_FALSE(f.outliers.any_to_avoid(kStart + 3s));
+}
+
+TEST(Outliers, switched_off_ejects_nobody) {
+  OutlierSettings settings;
+  settings.enabled = false;
+  Fixture f(4, settings);
+  for (int i = 0; i < 100; ++i) EXPECT_FALSE(f.refuse(0));
+}
+
+TEST(Outliers, keeps_a_ledger) {
+  Fixture f(2);
+  for (int i = 0; i < 2; ++i) (void)f.refuse(0);
+  (void)f.outliers.settle(f.endpoints[0], false, kStart, Judgement::failure, true,
+                          {ErrorCode::connect_refused, 0, {}, 9});
+  const auto entries = f.outliers.entries(kStart + 1s);
+  const auto entry = std::find_if(entries.begin(), entries.end(),
+                                  [](const auto& one) { return one.address == address(1); });
+  ASSERT_NE(entry, entries.end());
+  EXPECT_EQ(entry->standing, Standing::out);
+  EXPECT_EQ(entry->since, kStart);
+  EXPECT_EQ(entry->until, kStart + 10s);
+  EXPECT_EQ(entry->blame.code, ErrorCode::connect_refused);
+  EXPECT_EQ(entry->blame.endpoint, 9u);
+  EXPECT_EQ(entry->ejections, 1u);
+}
+
+/// What must hold whatever happens: rules of the share, of time, of who may return.
+TEST(Outliers, keep_their_rules_in_random_sequences) {
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    SCOPED_TRACE(seed);
+    Random random(seed);
+    OutlierSettings settings;
+    settings.max_ejected = random.unit();
+    settings.consecutive = 1 + static_cast<std::uint32_t>(random.below(5));
+    settings.connect_failures = 1 + static_cast<std::uint32_t>(random.below(5));
+    if (random.unit() < 0.5) settings.error_ratio = 0.3 + 0.5 * random.unit();
+    const auto count = 1 + static_cast<unsigned>(random.below(8));
+    Fixture f(count, settings);
+    std::vector<TimePoint> out_until(count);  // The model: TimePoint() is in.
+    std::vector<bool> trying(count, false);
+    std::vector<std::uint32_t> row(count, 0);
+    TimePoint now = kStart;
+    for (int step = 0; step < 2000; ++step) {
+      now += std::chrono::milliseconds(random.below(2000));
+      const auto i = static_cast<std::size_t>(random.below(count));
+      const bool is_out = out_until[i] != TimePoint();
+      ASSERT_EQ(f.at(i, now), !is_out               ? Standing::in
+                              : now >= out_until[i] ? Standing::due
+                                                    : Standing::out);
+      if (is_out && now >= out_until[i] && !trying[i]) {
+        ASSERT_TRUE(f.outliers.claim(f.endpoints[i], now));
+        out_until[i] = now + 10s;
+        trying[i] = true;
+        continue;
+      }
+      const auto judgement = random.unit() < 0.5 ? Judgement::failure : Judgement::success;
+      const bool unsent = random.unit() < 0.3;
+      const auto [before, withheld, changes] = f.outliers.totals();
+      const auto change = f.outliers.settle(f.endpoints[i], trying[i], now, judgement, unsent, {});
+      if (trying[i]) {
+        trying[i] = false;
+        ASSERT_TRUE(change);
+        ASSERT_EQ(change->ejected, judgement == Judgement::failure);
+        out_until[i] = change->ejected ? now + change->out_for : TimePoint();
+        row[i] = 0;
+        continue;
+      }
+      if (is_out) {
+        ASSERT_FALSE(change);
+        continue;
+      }
+      row[i] = judgement == Judgement::failure ? row[i] + 1 : 0;
+      const auto share = static_cast<std::size_t>(settings.max_ejected * count);
+      const bool may = before + 1 <= std::max<std::size_t>(share, 1) && before + 1 < count;
+      if (change) {
+        ASSERT_TRUE(change->ejected && may && judgement == Judgement::failure);
+        ASSERT_GE(change->out_for, 10s);
+        ASSERT_LE(change->out_for, 5min);
+        out_until[i] = now + change->out_for;
+      } else {
+        ASSERT_TRUE(row[i] < settings.consecutive || !may);
+      }
+      // An ejection that is withheld begins the row anew, whatever the reason was.
+      const bool was_withheld = f.outliers.totals().withheld > withheld;
+      ASSERT_FALSE(was_withheld && may);
+      if (was_withheld || change) row[i] = 0;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace epaulet::resilience
