@@ -117,6 +117,10 @@ class SchemaWriter {
                   {{"type", "number"}, {"minimum", 0}, {"maximum", 1}}}}};
       case ScalarKind::size:
         return {{"type", "string"}, {"pattern", kSizeRegex}};
+      case ScalarKind::status:
+        return {{"anyOf",
+                 {{{"type", "integer"}, {"minimum", type.min}, {"maximum", type.max}},
+                  {{"type", "string"}, {"pattern", "^[45](xx|[0-9]{2})$"}}}}};
       case ScalarKind::choice: {
         json::array words;
         for (const Choice& choice : type.choices) words.push_back(as_json(type, choice.word));

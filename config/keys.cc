@@ -56,8 +56,6 @@ struct FutureKey {
 
 /// What the design promises for later versions.
 constexpr FutureKey kFutureKeys[] = {
-    {"", "breaker"},
-    {"", "outlier"},
     {"", "fallback"},
     {"", "hedge"},
     {"", "hedging"},

@@ -30,10 +30,14 @@ extern const Scalar kPortProtocol;
 extern const Scalar kHttpVersion;
 // keys_balance.cc
 extern const Object kBalance;
+// keys_health.cc
+extern const Object kBreaker;
+extern const Object kOutliers;
 // keys_traffic.cc
 extern const Object kTimeouts;         ///< Top level.
 extern const Object kServiceTimeouts;  ///< Of a service or a route.
 extern const Object kRetries;
+extern const Scalar kGrpcStatus;
 extern const Object kLimits;         ///< Top level; reads into Settings.
 extern const Object kBackendLimits;  ///< Of a backend.
 // keys_process.cc

@@ -132,12 +132,18 @@ constexpr std::string_view kBackendHttpDoc =
     "The HTTP version in which it is asked: same as the app's, or one that the sidecar turns all "
     "requests into.";
 constexpr std::string_view kBackendLimitsDoc = "How much at once to this backend.";
+constexpr std::string_view kBackendBreakerDoc =
+    "When this backend is not asked for a while, whatever leads to it; absent: never.";
+constexpr std::string_view kOutliersDoc =
+    "When a single endpoint of this backend is left out for a while.";
 constexpr Key kBackendKeys[] = {
     required(key<&BackendSettings::endpoints>("endpoints", kEndpoints, "", "Where it is.")),
     key<&BackendSettings::tls>("tls", kUpstreamTlsObject, "", "How it is secured."),
     key<&BackendSettings::http>("http", kHttpVersion, "same", kBackendHttpDoc),
     key<&BackendSettings::balance>("balance", kBalance, "", kBalanceDoc),
     key<&BackendSettings::limits>("limits", kBackendLimits, "", kBackendLimitsDoc),
+    key<&BackendSettings::breaker>("breaker", kBreaker, "", kBackendBreakerDoc),
+    key<&BackendSettings::outliers>("outliers", kOutliers, "", kOutliersDoc),
 };
 constexpr Object kBackend{"backend", "What serves: endpoints and how they are dialled.",
                           kBackendKeys, origin_of<BackendSettings>, close_backend};
@@ -188,6 +194,10 @@ constexpr Key kRouteKeys[] = {
                                   "How long things may take, key by key over the service's."),
     key<&RouteSettings::retries>("retries", kRetries, "",
                                  "What is tried again, key by key over the service's."),
+    key<&RouteSettings::breaker>("breaker", kBreaker, "",
+                                 "When a backend is not asked for a while by this route, whose "
+                                 "requests then count here and not in the backend's own breaker; "
+                                 "absent: the backend's."),
     key<&RouteSettings::to>("to", kRouteTargets, "",
                             "Backends that serve the route, by weight; absent: the service's "
                             "default backend."),
@@ -212,7 +222,7 @@ constexpr Key of_inline_backend(std::string_view name, Shape shape, std::string_
   Key row{name, shape, {}, doc};
   row.binding = binding_if_scalar<typename MemberTypes<decltype(Member)>::Field>();
   row.open = [](void* service, Draft& draft) -> void* {
-    return &(inline_backend(service, draft).*Member);
+    return open_field(inline_backend(service, draft).*Member);
   };
   row.peek = [](const void*) -> const void* { return nullptr; };
   return row;
@@ -226,7 +236,7 @@ bool only_tcp(const ServiceSettings& service) {
 }
 
 void check_backends_of(const ServiceSettings& service, Context& context) {
-  for (const auto* name : {"tls", "http", "balance", "limits"}) {
+  for (const auto* name : {"tls", "http", "balance", "limits", "breaker", "outliers"}) {
     if (!context.has(name) || context.has("endpoints")) continue;
     context.complain(name, std::string(name) + " belongs to endpoints, which this service lacks",
                      "add endpoints, or move " + std::string(name) + " to backends.NAME");
@@ -295,6 +305,8 @@ constexpr Key kServiceKeys[] = {
     of_inline_backend<&BackendSettings::http>("http", kHttpVersion, kBackendHttpDoc),
     of_inline_backend<&BackendSettings::balance>("balance", kBalance, kBalanceDoc),
     of_inline_backend<&BackendSettings::limits>("limits", kBackendLimits, kBackendLimitsDoc),
+    of_inline_backend<&BackendSettings::breaker>("breaker", kBreaker, kBackendBreakerDoc),
+    of_inline_backend<&BackendSettings::outliers>("outliers", kOutliers, kOutliersDoc),
     key<&ServiceSettings::default_backend>("default_backend", kBackendMention, "",
                                            "What serves connections that are not HTTP and requests "
                                            "that no route matches; absent: the backend of the same "

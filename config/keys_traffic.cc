@@ -62,9 +62,11 @@ constexpr Scalar make_factor() {
   return type;
 }
 constexpr Scalar kFactor = make_factor();
-constexpr Choice kJitterChoices[] = {{"full", static_cast<int>(BackoffSettings::Jitter::full)},
-                                     {"none", static_cast<int>(BackoffSettings::Jitter::none)}};
-constexpr Scalar kJitter = types::choice("full or none", "full", kJitterChoices);
+constexpr Choice kJitterChoices[] = {
+    {"full", static_cast<int>(BackoffSettings::Jitter::full)},
+    {"decorrelated", static_cast<int>(BackoffSettings::Jitter::decorrelated)},
+    {"none", static_cast<int>(BackoffSettings::Jitter::none)}};
+constexpr Scalar kJitter = types::choice("full, decorrelated or none", "full", kJitterChoices);
 
 void close_backoff(void* object, Context& context) {
   const auto& backoff = *static_cast<const BackoffSettings*>(object);
@@ -109,9 +111,10 @@ constexpr Choice kGrpcStatusChoices[] = {
     {"data_loss", static_cast<int>(GrpcStatus::data_loss)},
     {"unauthenticated", static_cast<int>(GrpcStatus::unauthenticated)},
 };
-constexpr Scalar kGrpcStatus =
+constexpr Scalar kRetryGrpcStatus =
     types::choice("a gRPC status other than ok", "unavailable", kGrpcStatusChoices);
-constexpr List kGrpcStatuses = list_of<GrpcStatus>(kGrpcStatus, 1, std::size(kGrpcStatusChoices));
+constexpr List kGrpcStatuses =
+    list_of<GrpcStatus>(kRetryGrpcStatus, 1, std::size(kGrpcStatusChoices));
 constexpr Key kRetryKeys[] = {
     key<&RetrySettings::max>("max", kRetriesMaximum, "2",
                              "Retries after the first attempt, 0 to 10."),
@@ -164,6 +167,7 @@ constexpr Key kBackendLimitKeys[] = {
 
 }  // namespace
 
+const Scalar kGrpcStatus = kRetryGrpcStatus;
 const Object kTimeouts{"timeouts", "How long things may take, for all services.", kTimeoutKeys,
                        origin_of<TimeoutSettings>, close_timeouts};
 const Object kServiceTimeouts{"service_timeouts",

@@ -109,6 +109,13 @@ Read read_choice(const Scalar& type, std::string_view text) {
   return complaint;
 }
 
+Read read_status(const Scalar& type, std::string_view text) {
+  for (auto digit = type.min / 100; digit <= type.max / 100; ++digit) {
+    if (text == std::to_string(digit) + "xx") return ScalarValue(digit);
+  }
+  return read_integer(type, text, false);
+}
+
 Read read_address(const Scalar& type, std::string_view text) {
   if (const auto address = SocketAddress::parse(text)) {
     if (address->port == 0) return Complaint{"port 0 in " + in_quotes(text), {}, {}};
@@ -161,6 +168,8 @@ Read read_scalar(const Scalar& type, std::string_view text, bool quoted) {
     }
     case ScalarKind::size:
       return in_range(type, read_size(text), text);
+    case ScalarKind::status:
+      return read_status(type, text);
     case ScalarKind::choice:
       return read_choice(type, text);
     case ScalarKind::address:
@@ -187,6 +196,10 @@ std::string write_scalar(const Scalar& type, const ScalarValue& value) {
       return write_duration(std::get<std::int64_t>(value));
     case ScalarKind::size:
       return write_size(std::get<std::int64_t>(value));
+    case ScalarKind::status: {
+      const auto status = std::get<std::int64_t>(value);
+      return std::to_string(status) + (status < 10 ? "xx" : "");
+    }
     case ScalarKind::choice:
       for (const auto& choice : type.choices) {
         if (choice.value == std::get<std::int64_t>(value)) return std::string(choice.word);
@@ -206,6 +219,7 @@ std::string range_of(const Scalar& type) {
   switch (type.kind) {
     case ScalarKind::integer:
     case ScalarKind::number:
+    case ScalarKind::status:
       return std::to_string(type.min) + " to " + std::to_string(type.max);
     case ScalarKind::duration:
       return write_duration(type.min) + " to " + write_duration(type.max);
@@ -236,6 +250,7 @@ bool is_bare_in_json(const Scalar& type) {
     case ScalarKind::text:
     case ScalarKind::duration:
     case ScalarKind::size:
+    case ScalarKind::status:
     case ScalarKind::address:
     case ScalarKind::network_v4:
     case ScalarKind::network_v6:

@@ -27,6 +27,7 @@ enum class ScalarKind : std::uint8_t {
   duration,  ///< With a unit: 10s, 250ms, 1m30s. Held in nanoseconds.
   share,     ///< 20% or 0.2. Held as 0..1.
   size,      ///< 64KiB. Held in bytes.
+  status,    ///< A response status, or a class of them: 503, 5xx. Held as 503, or as 5.
   choice,    ///< One of a few words.
   address,   ///< IP address with port.
   network_v4,

@@ -24,6 +24,18 @@ std::string_view challenge(std::uint16_t status, const Error& error) {
              : "WWW-Authenticate: Bearer\r\n";
 }
 
+/// RFC 9110 section 10.2.3: when to come back, where that is known.
+std::string retry_after(const Error& error) {
+  if (error.code != ErrorCode::breaker_open) return {};
+  return fmt::format("Retry-After: {}\r\n", (error.detail + 999) / 1000);
+}
+
+/// Which breaker, why, and until when, for whoever runs the app beside us.
+std::string more_about(const Error& error) {
+  if (error.code != ErrorCode::breaker_open) return {};
+  return fmt::format(" ({}; asked again in {} ms)", telemetry::text_of(error.note), error.detail);
+}
+
 bool reader_may_know(const Exchange& exchange) {
   const Connection& connection = exchange.connection;
   if (!connection.inbound()) return false;
@@ -39,8 +51,8 @@ std::string sentence(const Exchange& exchange, const Error& error) {
   const auto id = exchange.record.request_id.view();
   if (exchange.connection.inbound())
     return fmt::format("Refused by the service mesh. Request id: {}", id);
-  return fmt::format("epaulet: {}. `epaulet explain {}` tells more.", describe(error.code).summary,
-                     id);
+  return fmt::format("epaulet: {}{}. `epaulet explain {}` tells more.",
+                     describe(error.code).summary, more_about(error), id);
 }
 
 /// A gRPC client reads its status from a head that ends the stream ("Trailers-Only").
@@ -74,6 +86,7 @@ Task<Result<void>> answer(Exchange& exchange, const Error& error, bool may_keep)
   const auto id = exchange.record.request_id.view();
   std::string lines(challenge(status, error));
   lines += fmt::format("X-Request-Id: {}\r\n", id);
+  lines += retry_after(error);
   if (reader_may_know(exchange)) {
     lines += fmt::format("Proxy-Status: {}\r\n",
                          proxy_status_text(error.code, telemetry::text_of(exchange.record.rule),

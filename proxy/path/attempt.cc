@@ -8,6 +8,7 @@
 #include "http/hop_by_hop.h"
 #include "path/proxy_status.h"
 #include "path/upgrade.h"
+#include "path/witness.h"
 #include "policy/header_hygiene.h"
 
 namespace epaulet::path {
@@ -39,10 +40,11 @@ std::optional<std::chrono::seconds> keep_alive_timeout(const http::ResponseHead&
 
 }  // namespace
 
-Attempt::Attempt(Exchange& exchange, const Plan& plan, upstream::Lease& upstream)
+Attempt::Attempt(Exchange& exchange, const Plan& plan, upstream::Lease& upstream, Witness& witness)
     : exchange_(exchange),
       plan_(plan),
       upstream_(upstream),
+      witness_(witness),
       scope_(*exchange.scope),
       upload_scope_(scope_),
       idle_(scope_) {
@@ -81,8 +83,9 @@ Error Attempt::reason(const Error& error) const {
 
 /// When time is up, whoever was waited for is at fault: a body that does not come is the caller's.
 Error Attempt::blamed(const Error& error) const {
-  const bool time_is_up =
-      error.code == ErrorCode::request_timeout || error.code == ErrorCode::idle_timeout;
+  const bool time_is_up = error.code == ErrorCode::request_timeout ||
+                          error.code == ErrorCode::deadline_exceeded ||
+                          error.code == ErrorCode::idle_timeout;
   if (!time_is_up || !awaits_caller_ || !may_continue_) return error;
   return {ErrorCode::body_timeout, Side::downstream, Stage::receive};
 }
@@ -256,6 +259,7 @@ Task<Error> Attempt::copy_body() {
       co_return why;
     }
     idle_.touch();
+    if (!chunk->bytes.empty()) witness_.message_came();
     if (!chunk->trailers.empty() && exchange_.is_grpc())
       exchange_.record.grpc_status = http::grpc_status(chunk->trailers);
     const auto sent = co_await writer.push(*chunk, scope_);

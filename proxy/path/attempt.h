@@ -5,12 +5,14 @@
 
 namespace epaulet::path {
 
+class Witness;
+
 /// One try of a request on one upstream connection: two half-pumps. The upload runs as a fork
 /// beside the response, so that early responses, aborts of either side and long uploads are the
 /// ordinary case. The first terminal event wins and cancels the other half with its reason.
 class Attempt final {
  public:
-  Attempt(Exchange& exchange, const Plan& plan, upstream::Lease& upstream);
+  Attempt(Exchange& exchange, const Plan& plan, upstream::Lease& upstream, Witness& witness);
 
   /// Sends, and reads up to the head of the final response (informational ones are passed on). code
   /// none: the head is in exchange.response and nothing of it was sent downstream.
@@ -51,6 +53,7 @@ class Attempt final {
   Exchange& exchange_;
   const Plan& plan_;
   upstream::Lease& upstream_;
+  Witness& witness_;
   Scope scope_;  ///< Of this attempt: its deadline until the head.
   Scope upload_scope_;
   bool awaits_caller_ = false;  ///< The upload waits for more of the request's body.

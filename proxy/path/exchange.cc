@@ -12,7 +12,7 @@ void Exchange::begin() {
   record.downstream = connection.peer_address;
   record.peer = connection.peer_id;
   record.mesh_tls = connection.mesh_tls;
-  committed = untimed = false;
+  committed = untimed = hurried = false;
 }
 
 void Exchange::end() {

@@ -42,6 +42,8 @@ class Exchange final : private http::CallerWatcher {
   /// A gRPC call without a deadline of its own may be a stream of the caller's: its time counts
   /// from the end of its request.
   bool untimed = false;
+  /// The caller gives less time than `timeouts.request`: no fault of whoever is asked.
+  bool hurried = false;
 
   /// A call of gRPC, which HTTP/2 alone carries: it has deadlines and statuses of its own.
   [[nodiscard]] bool is_grpc() const;
@@ -71,6 +73,7 @@ struct Plan {
   const EffectiveTimeouts* timeouts = nullptr;
   const resilience::RetryRules* retry = nullptr;
   resilience::RetryBudget* budget = nullptr;
+  const BreakerState* breaker = nullptr;
   std::uint32_t backend = Destination::kNone;  ///< kNone: the app beside us.
   std::optional<SocketAddress> pinned;         ///< This endpoint and no other.
   HttpVersion http = HttpVersion::same;        ///< What the next hop is asked in.

@@ -4,9 +4,11 @@
 #include "base/error_table.h"
 #include "http/grpc.h"
 #include "http/hop_by_hop.h"
+#include "http/retry_after.h"
 #include "path/attempt.h"
 #include "path/reach.h"
 #include "path/upgrade.h"
+#include "path/witness.h"
 
 namespace epaulet::path {
 namespace {
@@ -19,6 +21,7 @@ using telemetry::Event;
 struct Failure {
   Error error;
   std::uint16_t status = 0;
+  bool was_sent = false;  ///< On a connection, at least begun.
   bool request_written = false;
   bool reused = false;
   bool exhausted_upstream = false;
@@ -49,16 +52,41 @@ resilience::AttemptFacts facts_of(const Exchange& exchange, const Failure& failu
   return facts;
 }
 
-/// A retry that is allowed must also fit: the deadline, then the budget. The time to wait before
-/// it, or nothing.
-std::optional<Duration> room_for_retry(Exchange& exchange, const Plan& plan) {
+/// The same for whoever watches health. `answered`: by a head, whatever it says.
+resilience::CallEnd end_of(const Exchange& exchange, const Failure& failure, bool answered) {
+  resilience::CallEnd end;
+  if (answered) {
+    end.status = failure.status;
+    if (exchange.is_grpc()) end.grpc_status = http::grpc_status(exchange.response);
+  } else {
+    end.error = failure.error;
+  }
+  end.was_sent = failure.was_sent;
+  end.on_reused_connection = failure.reused;
+  end.was_hurried = exchange.hurried;
+  return end;
+}
+
+/// A retry that is allowed must also fit: the breaker, the deadline, then the budget. The time to
+/// wait before it, or nothing. `previous`: the wait before this attempt; `asked`: the least that
+/// the answer asks for.
+std::optional<Duration> room_for_retry(Exchange& exchange, const Plan& plan, const Witness& witness,
+                                       Duration previous, Duration asked) {
   Worker& worker = exchange.worker();
-  const auto backoff = resilience::backoff_before(plan.retry->backoff, exchange.record.attempts,
-                                                  worker.loop.random());
+  if (!witness.may_retry()) {
+    exchange.trace(Stage::limit, Event::retry_refused, telemetry::intern("the breaker is open"));
+    return std::nullopt;
+  }
+  // Who asked for a pause gets it in full, and not all callers back at its end.
+  const auto backoff =
+      asked + resilience::backoff_before(plan.retry->backoff, exchange.record.attempts, previous,
+                                         worker.loop.random());
   const auto deadline = exchange.scope->deadline();
   if (deadline && exchange.now() + backoff >= *deadline) {
-    exchange.trace(Stage::limit, Event::retry_refused,
-                   telemetry::intern("the deadline comes before the backoff ends"));
+    exchange.trace(
+        Stage::limit, Event::retry_refused,
+        telemetry::intern(asked.count() > 0 ? "the deadline comes before Retry-After lets us"
+                                            : "the deadline comes before the backoff ends"));
     return std::nullopt;
   }
   if (!spend_retry(worker, plan.budget)) {
@@ -79,6 +107,18 @@ Task<Result<void>> wait_before_retry(Exchange& exchange, Duration backoff) {
   const auto slept = co_await sleep_until(*exchange.scope, exchange.now() + backoff);
   exchange.unwatch_downstream();
   co_return slept;
+}
+
+/// Retry-After: the endpoint is spared for so long, and if there is nobody else to ask, the retry
+/// waits for it.
+Duration pause_asked_for(Exchange& exchange, const Plan& plan, const Hop& hop,
+                         const TriedEndpoints& tried) {
+  const auto asked = http::retry_after(exchange.response, exchange.worker().loop.wall_now());
+  if (!asked || asked->count() == 0 || plan.backend == Destination::kNone) return {};
+  exchange.snapshot().backends[plan.backend].outliers->spare(hop.health, exchange.now() + *asked);
+  const bool has_another =
+      !plan.pinned && has_untried(*exchange.view, plan.backend, tried, exchange.now());
+  return has_another ? Duration::zero() : *asked;
 }
 
 /// Whether what the next sidecar told is given to our app in our own words.
@@ -127,16 +167,21 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
   Worker& worker = exchange.worker();
   TriedEndpoints tried;
   std::optional<TimePoint> fresh_since;
+  Duration waited_before{};
   unsigned races = 0;
+  Witness witness(exchange, plan);
+  if (const auto entered = witness.enter(); !entered) co_return entered.error();
   if (plan.budget != nullptr) plan.budget->first_attempt(exchange.now());
   for (;;) {
     ++exchange.record.attempts;
     Failure failure;
-    const auto hop = next_hop(*exchange.view, plan.backend, plan.pinned, tried, plan.session.key);
+    const auto hop = next_hop(*exchange.view, plan.backend, plan.pinned, tried, plan.session.key,
+                              exchange.now());
     upstream::LeasePtr upstream;
     if (!hop) {
       failure.error = hop.error();
     } else {
+      witness.begin_attempt(*hop);
       exchange.record.upstream = hop->endpoint;
       if (hop->endpoint_id != 0) {
         exchange.trace(Stage::connect, Event::endpoint_picked, hop->endpoint_id,
@@ -150,10 +195,12 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
       }
     }
     bool answered = false;
+    std::optional<Error> told;
     std::optional<Attempt> attempt;
     if (upstream) {
+      failure.was_sent = true;
       failure.reused = upstream->reused;
-      attempt.emplace(exchange, plan, *upstream);
+      attempt.emplace(exchange, plan, *upstream, witness);
       failure.error = co_await attempt->until_head();
       if (upstream->connection() == nullptr) failure.reused = is_race(failure, races);
       answered = failure.error.code == ErrorCode::none;
@@ -161,27 +208,34 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
       failure.status = exchange.response.status;
       failure.exhausted_upstream = answered && attempt->retries_exhausted_upstream();
       if (answered) {
-        if (const auto told = attempt->told_failure()) {
+        told = attempt->told_failure();
+        if (told) {
           failure.error = *told;
           failure.reused = false;
         }
       }
     }
+    const auto end = end_of(exchange, failure, answered);
+    witness.attempt_ended(end, told);
     const auto verdict =
         resilience::decide_retry(*plan.retry, facts_of(exchange, failure), plan.inbound);
     const bool race = verdict == RetryVerdict::retry_reuse_race;
+    const Duration asked =
+        answered && hop ? pause_asked_for(exchange, plan, *hop, tried) : Duration::zero();
     std::optional<Duration> backoff;
     if (verdict == RetryVerdict::retry && !exchange.scope->cancelled())
-      backoff = room_for_retry(exchange, plan);
+      backoff = room_for_retry(exchange, plan, witness, waited_before, asked);
     if (answered && !race && !backoff) {
       const bool in_our_words =
           failure.error.code != ErrorCode::none && says_the_same(exchange, failure.error);
       Error ended = failure.error;
       bool broke_off = false;
+      witness.answering();
       if (in_our_words) {
         co_await attempt->discard();
       } else {
         ended = co_await attempt->deliver();
+        witness.delivered(ended);
         broke_off = ended.code != ErrorCode::none;
       }
       if (broke_off) {
@@ -205,16 +259,21 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
                    static_cast<std::uint32_t>(failure.error.detail));
     if (exchange.scope->cancelled()) {
       const bool callers_fault = failure.error.code == ErrorCode::body_timeout;
+      witness.failed(end);
       co_return callers_fault ? failure.error : *exchange.scope->cancelled();
     }
     // Half an informational answer went out: another attempt's would stand behind it.
-    if (exchange.server.writer().broken()) co_return failure.error;
+    if (exchange.server.writer().broken()) {
+      witness.failed(end);
+      co_return failure.error;
+    }
     if (race) {
       worker.telemetry.count(Counter::reuse_race_saved);
       --exchange.record.attempts;  // The same attempt, on a connection that is alive.
       fresh_since = exchange.now();
       ++races;
     } else if (backoff) {
+      waited_before = *backoff - asked;
       const auto waited = co_await wait_before_retry(exchange, *backoff);
       if (!waited) co_return waited.error();
     } else {
@@ -222,6 +281,7 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
         exchange.trace(Stage::send, Event::retry_refused,
                        telemetry::intern(resilience::name_of(verdict)));
       }
+      witness.failed(end);
       co_return failure.error;
     }
     if (exchange.body.replayable()) exchange.body.rewind();

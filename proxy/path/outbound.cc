@@ -5,6 +5,7 @@
 #include "path/reach.h"
 #include "path/refuse.h"
 #include "path/tunnel.h"
+#include "path/witness.h"
 #include "policy/header_hygiene.h"
 
 namespace epaulet::path {
@@ -92,18 +93,24 @@ Task<Result<RawUpstream>> dial_opaque(Connection& connection, Destination destin
   if (!way) co_return way.error();
   if (way->route != nullptr && way->route->budget != nullptr)
     way->route->budget->first_attempt(connection.now());
-  const auto& backend = *connection.snapshot().backends[way->backend].settings;
+  const BackendState& state = connection.snapshot().backends[way->backend];
+  TunnelWitness witness(connection, state,
+                        connection.snapshot().breaker_of(way->route, way->backend));
+  if (const auto entered = witness.enter(); !entered) co_return entered.error();
   TriedEndpoints tried;
   for (;;) {
-    auto hop = next_hop(*connection.view, way->backend, way->pinned, tried, way->session);
+    auto hop = next_hop(*connection.view, way->backend, way->pinned, tried, way->session,
+                        connection.now());
     if (!hop) co_return hop.error();
-    hop->unwrapped = connection.app_tls && !backend.tls.wrap_tls;
+    hop->unwrapped = connection.app_tls && !state.settings->tls.wrap_tls;
     connection.record.endpoint = hop->endpoint_id;
     auto raw = co_await dial_raw(connection, *connection.view, *hop, protocol, way->connect);
+    witness.dialled(*hop, raw ? Error() : raw.error());
     if (raw || connection.scope.cancelled()) co_return raw;
     connection.trace(raw.error().stage, Event::attempt_failed,
                      static_cast<std::uint32_t>(raw.error().code),
                      static_cast<std::uint32_t>(raw.error().detail));
+    if (!witness.may_retry()) co_return raw;
     if (!may_try_another(connection, *way, tried, raw.error())) co_return raw;
   }
 }
@@ -289,6 +296,7 @@ Result<Plan> admit_outbound(Exchange& exchange) {
   } else {
     plan.backend = route->pick(exchange.worker().loop.random().next()).backend_index;
   }
+  plan.breaker = snapshot.breaker_of(&state, plan.backend);
   plan.http = snapshot.backends[plan.backend].settings->http;
   const auto& balance = snapshot.backends[plan.backend].settings->balance;
   Worker& worker = exchange.worker();

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace epaulet::path {
 namespace {
 
@@ -11,22 +13,78 @@ Error connect_timed_out() {
   return {ErrorCode::connect_timeout, Side::upstream, Stage::connect, Retry::safe};
 }
 
+using resilience::Outliers;
+
+bool contains(std::span<const std::size_t> indices, std::size_t index) {
+  return std::find(indices.begin(), indices.end(), index) != indices.end();
+}
+
+/// The picker's choice among those that may be asked: not tried before, or else tried, or else any.
+/// An endpoint that may be asked again has its turn with a first attempt only: a retry is no time
+/// for experiments.
+std::size_t pick_healthy(View& view, std::uint32_t backend, const TriedEndpoints& tried,
+                         balance::SessionKey key, TimePoint now) {
+  const auto health = view.health(backend);
+  const Outliers& outliers = *view.snapshot().backends[backend].outliers;
+  auto& avoided = view.scratch();
+  avoided.clear();
+  for (std::size_t i = 0; i < health.size(); ++i) {
+    const auto standing = outliers.standing(health[i], now);
+    const bool may_try = standing == Outliers::Standing::due && tried.all().empty();
+    if (standing != Outliers::Standing::in && !may_try) avoided.push_back(i);
+  }
+  const auto left_out = avoided.size();
+  for (const auto index : tried.all()) avoided.push_back(index);
+  auto& picker = view.picker(backend);
+  const auto first = *picker.pick(health.size(), avoided, key);
+  if (!contains(avoided, first)) return first;
+  const auto out = std::span<const std::size_t>(avoided).first(left_out);
+  const auto again = *picker.pick(health.size(), out, key);
+  if (!contains(out, again)) return again;
+  return *picker.pick(health.size(), tried.all(), key);
+}
+
 }  // namespace
 
 Result<Hop> next_hop(View& view, std::uint32_t backend, const std::optional<SocketAddress>& pinned,
-                     TriedEndpoints& tried, balance::SessionKey key) {
-  if (pinned) return Hop{backend, *pinned, view.id_of(*pinned), false};
+                     TriedEndpoints& tried, balance::SessionKey key, TimePoint now) {
+  if (pinned) return Hop{backend, *pinned, view.id_of(*pinned), false, {}, false};
   const EndpointSet* set = view.endpoints(backend);
   if (set == nullptr || set->endpoints.empty()) {
     const bool ever = set != nullptr && set->ever_had_endpoint;
     return Error(ever ? ErrorCode::no_endpoint : ErrorCode::never_had_endpoint, Side::upstream,
                  Stage::resolve, Retry::safe);
   }
-  const auto index = view.picker(backend).pick(set->endpoints.size(), tried.all(), key);
-  EPAULET_ASSERT(index.has_value());
-  tried.add(*index);
-  const SocketAddress& address = set->endpoints[*index].address;
-  return Hop{backend, address, view.id_of(address), false};
+  auto& outliers = *view.snapshot().backends[backend].outliers;
+  Hop hop;
+  std::size_t index = 0;
+  if (!outliers.any_to_avoid(now)) {
+    index = *view.picker(backend).pick(set->endpoints.size(), tried.all(), key);
+  } else {
+    index = pick_healthy(view, backend, tried, key, now);
+    hop.is_try = outliers.claim(view.health(backend)[index], now);
+    // Another worker was a moment faster, and finds out for all of us.
+    if (!hop.is_try &&
+        outliers.standing(view.health(backend)[index], now) == Outliers::Standing::out)
+      index = pick_healthy(view, backend, tried, key, now);
+  }
+  tried.add(index);
+  hop.backend = backend;
+  hop.endpoint = set->endpoints[index].address;
+  hop.endpoint_id = view.id_of(hop.endpoint);
+  hop.health = view.health(backend)[index];
+  return hop;
+}
+
+bool has_untried(const View& view, std::uint32_t backend, const TriedEndpoints& tried,
+                 TimePoint now) {
+  const auto health = view.health(backend);
+  const Outliers& outliers = *view.snapshot().backends[backend].outliers;
+  for (std::size_t i = 0; i < health.size(); ++i) {
+    if (!contains(tried.all(), i) && outliers.standing(health[i], now) == Outliers::Standing::in)
+      return true;
+  }
+  return false;
 }
 
 bool spend_retry(Worker& worker, resilience::RetryBudget* budget) {

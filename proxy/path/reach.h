@@ -16,6 +16,8 @@ struct Hop {
   SocketAddress endpoint;
   telemetry::StringId endpoint_id = 0;  ///< 0: not an endpoint (the app's own address).
   bool unwrapped = false;               ///< TLS of the app goes as it is: `wrap_tls: false`.
+  resilience::Outliers::Handle health;  ///< Of a backend's endpoint that was picked.
+  bool is_try = false;                  ///< It was left out, and this call finds out how it is.
 };
 
 /// The endpoints of a backend that one exchange has tried, by index. On the exchange's frame: the
@@ -35,11 +37,16 @@ class TriedEndpoints {
   std::size_t count_ = 0;
 };
 
-/// The endpoint that is `pinned`, or one of the backend's, one not tried yet if possible. Errors:
-/// never_had_endpoint, no_endpoint.
+/// The endpoint that is `pinned`, or one of the backend's: if possible one that is neither tried
+/// yet nor left out nor to be spared. One that was left out for long enough may be picked, by one
+/// caller, which is told by `is_try`. Errors: never_had_endpoint, no_endpoint.
 [[nodiscard]] Result<Hop> next_hop(View& view, std::uint32_t backend,
                                    const std::optional<SocketAddress>& pinned,
-                                   TriedEndpoints& tried, balance::SessionKey key);
+                                   TriedEndpoints& tried, balance::SessionKey key, TimePoint now);
+
+/// Whether the backend has an endpoint that next_hop() would take and that was not tried.
+[[nodiscard]] bool has_untried(const View& view, std::uint32_t backend, const TriedEndpoints& tried,
+                               TimePoint now);
 
 /// Whether the budget (if there is one) has another retry; spent, or counted as refused.
 [[nodiscard]] bool spend_retry(Worker& worker, resilience::RetryBudget* budget);

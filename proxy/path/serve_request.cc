@@ -90,15 +90,21 @@ Result<Plan> admit(Exchange& exchange) {
   return exchange.connection.inbound() ? admit_inbound(exchange) : admit_outbound(exchange);
 }
 
-/// How long the exchange may take, if there is a limit. A gRPC client says so itself, or its time
-/// begins later.
-std::optional<Duration> time_for(const Exchange& exchange, const Plan& plan) {
-  if (exchange.untimed) return std::nullopt;
-  if (exchange.is_grpc()) {
-    if (const auto own = http::grpc_timeout(exchange.request)) return *own;
-  }
-  if (plan.timeouts->request.count() == 0) return std::nullopt;
-  return plan.timeouts->request;
+constexpr Duration kNoTime = Duration::min();
+
+/// How long the exchange may take, if there is a limit, and what it ends with. A gRPC client says
+/// so itself, or its time begins later.
+void start_time(Exchange& exchange, const Plan& plan) {
+  const Duration ours = plan.timeouts->request;
+  const bool is_grpc = exchange.is_grpc();
+  const Duration own = is_grpc ? http::grpc_timeout(exchange.request).value_or(kNoTime) : kNoTime;
+  const bool has_own = own != kNoTime;
+  exchange.untimed = is_grpc && !has_own;
+  exchange.hurried = has_own && (ours.count() == 0 || own < ours);
+  if (exchange.untimed || (!has_own && ours.count() == 0)) return;
+  const auto code = has_own ? ErrorCode::deadline_exceeded : ErrorCode::request_timeout;
+  exchange.scope->set_deadline(exchange.record.start + (has_own ? own : ours),
+                               {code, Side::upstream, Stage::receive});
 }
 
 /// Everything between the request's head and the end of its response.
@@ -113,11 +119,7 @@ Task<Error> serve_exchange(Exchange& exchange) {
   settle_trace(exchange);
   settle_authority(exchange, authority);
   if (upgrading) settle_handshake(exchange);
-  exchange.untimed = exchange.is_grpc() && !http::grpc_timeout(exchange.request);
-  if (const auto limit = time_for(exchange, *plan)) {
-    exchange.scope->set_deadline(exchange.record.start + *limit,
-                                 {ErrorCode::request_timeout, Side::upstream, Stage::receive});
-  }
+  start_time(exchange, *plan);
   exchange.body.begin(exchange.server.body());
   co_return co_await fulfil(exchange, *plan);
 }

@@ -5,6 +5,46 @@
 namespace epaulet::path {
 namespace {
 
+std::string shape_of(const FailureSettings& failures) {
+  std::string shape = fmt::format("{} /", fmt::join(failures.statuses, " "));
+  for (const auto status : failures.grpc_statuses)
+    shape += fmt::format(" {}", static_cast<int>(status));
+  return shape;
+}
+
+BreakerState breaker_state(const BreakerSettings& settings, std::string_view service,
+                           std::string_view route, std::string_view backend,
+                           resilience::StateTable& states) {
+  const auto shape =
+      fmt::format("{} {} {} {} {} {} {} {} {} {}", settings.error_ratio.value_or(-1),
+                  settings.min_requests, settings.window.count(), settings.consecutive.value_or(0),
+                  settings.slow ? settings.slow->over.count() : 0,
+                  settings.slow ? settings.slow->ratio : 0, settings.open_for.count(),
+                  settings.max_open_for.count(), settings.probes, shape_of(settings.failures));
+  BreakerState state;
+  state.breaker = states.get<resilience::Breaker>(
+      fmt::format("{} {} {}", service, route, backend), shape,
+      [&] { return std::make_shared<resilience::Breaker>(resilience::Breaker::Rules(settings)); });
+  state.service = telemetry::intern(service);
+  state.route = telemetry::intern(route);
+  state.backend = telemetry::intern(backend);
+  state.source = telemetry::intern(settings.origin.to_string());
+  return state;
+}
+
+std::shared_ptr<resilience::Outliers> outliers_of(const BackendSettings& backend,
+                                                  resilience::StateTable& states) {
+  const auto& settings = backend.outliers;
+  const auto shape = fmt::format(
+      "{} {} {} {} {} {} {} {} {} {}", settings.enabled, settings.consecutive,
+      settings.connect_failures, settings.error_ratio.value_or(-1), settings.min_requests,
+      settings.window.count(), settings.eject_for.count(), settings.max_eject_for.count(),
+      settings.max_ejected, shape_of(settings.failures));
+  return states.get<resilience::Outliers>(backend.name, shape, [&] {
+    return std::make_shared<resilience::Outliers>(resilience::Outliers::Rules(settings));
+  });
+}
+
 BackendState backend_state(const BackendSettings& backend, const LimitSettings& defaults,
                            resilience::StateTable& states) {
   constexpr std::uint32_t kConnections = 1024;
@@ -21,6 +61,9 @@ BackendState backend_state(const BackendSettings& backend, const LimitSettings& 
   state.limit = states.get<resilience::ConnectionLimit>(
       backend.name, fmt::format("{}/{}", connections, pending),
       [&] { return std::make_shared<resilience::ConnectionLimit>(connections, pending); });
+  state.outliers = outliers_of(backend, states);
+  if (backend.breaker)
+    state.breaker = breaker_state(*backend.breaker, "", "", backend.name, states);
   return state;
 }
 
@@ -40,6 +83,12 @@ ServiceState service_state(const ServiceSettings& service, RouteTable table,
     of_route.budget = states.get<resilience::RetryBudget>(service.name + " " + shape, shape, [&] {
       return std::make_shared<resilience::RetryBudget>(retry.budget, retry.budget_floor);
     });
+    for (const auto& target : route.targets()) {
+      if (!route.breaker()) break;
+      of_route.breakers.push_back(
+          {target.backend_index,
+           breaker_state(*route.breaker(), service.name, route.name(), target.backend, states)});
+    }
     state.routes.push_back(std::move(of_route));
     for (const auto& target : route.targets()) {
       const bool http2 = backends[target.backend_index].settings->http == HttpVersion::http2;
@@ -76,6 +125,16 @@ Snapshot::Snapshot(Settings taken, std::uint64_t number, std::map<std::string, J
     rules.push_back({telemetry::intern(rule.name), telemetry::intern(rule.origin.to_string()),
                      telemetry::intern(fmt::format("{}", fmt::join(allows, ", ")))});
   }
+}
+
+const BreakerState* Snapshot::breaker_of(const RouteState* route, std::uint32_t backend) const {
+  if (route != nullptr) {
+    for (const auto& own : route->breakers) {
+      if (own.backend == backend) return &own.state;
+    }
+  }
+  const auto& state = backends[backend].breaker;
+  return state.breaker == nullptr ? nullptr : &state;
 }
 
 SnapshotPtr Snapshot::build(Settings settings, std::uint64_t version,

@@ -11,7 +11,9 @@
 #include "policy/authenticate.h"
 #include "policy/authorize.h"
 #include "policy/roles.h"
+#include "resilience/breaker.h"
 #include "resilience/connection_limit.h"
+#include "resilience/outliers.h"
 #include "resilience/retry.h"
 #include "resilience/retry_budget.h"
 #include "resilience/state_table.h"
@@ -21,6 +23,15 @@
 
 namespace epaulet::path {
 
+/// A breaker and how it is called: a backend's, or a route's own for a backend.
+struct BreakerState {
+  std::shared_ptr<resilience::Breaker> breaker;
+  telemetry::StringId service = 0;  ///< 0: the backend's.
+  telemetry::StringId route = 0;
+  telemetry::StringId backend = 0;
+  telemetry::StringId source = 0;  ///< "file:line:column" of the key.
+};
+
 /// What the data path needs of one backend, beside its endpoints.
 struct BackendState {
   const BackendSettings* settings = nullptr;
@@ -28,6 +39,8 @@ struct BackendState {
   std::uint64_t shape =
       0;  ///< Changes when pooled connections no longer fit: mode, identities, tunnel.
   std::shared_ptr<resilience::ConnectionLimit> limit;
+  std::shared_ptr<resilience::Outliers> outliers;
+  BreakerState breaker;  ///< May be none.
 };
 
 /// One route with the state that outlives snapshots.
@@ -35,6 +48,11 @@ struct RouteState {
   telemetry::StringId name = 0;
   resilience::RetryRules retry;
   std::shared_ptr<resilience::RetryBudget> budget;
+  struct OwnBreaker {
+    std::uint32_t backend = 0;
+    BreakerState state;
+  };
+  std::vector<OwnBreaker> breakers;  ///< One for each target; none: the backends' own.
 };
 
 struct ServiceState {
@@ -73,6 +91,24 @@ struct Snapshot {
   [[nodiscard]] RuleIds ids_of(const AccessRule* rule) const {
     if (rule == nullptr) return {};
     return rules[static_cast<std::size_t>(rule - access.rules().data())];
+  }
+
+  /// What watches over requests of this route to this backend, if anything does. `route` may be
+  /// none.
+  [[nodiscard]] const BreakerState* breaker_of(const RouteState* route,
+                                               std::uint32_t backend) const;
+
+  /// Those of backends, then those of routes.
+  template <class Visit>
+  void for_each_breaker(const Visit& visit) const {
+    for (const auto& backend : backends) {
+      if (backend.breaker.breaker) visit(backend.breaker);
+    }
+    for (const auto& service : services) {
+      for (const auto& route : service.routes) {
+        for (const auto& own : route.breakers) visit(own.state);
+      }
+    }
   }
 
   /// Of messages, whichever side they come from.

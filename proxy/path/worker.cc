@@ -18,7 +18,7 @@ View::View(SnapshotPtr snapshot, Random& random) : snapshot_(std::move(snapshot)
   pickers_.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint64_t start = random.next();
-    pickers_.push_back({balance::make_round_robin(start), start, {}});
+    pickers_.push_back({balance::make_round_robin(start), start, {}, {}});
   }
 }
 
@@ -65,6 +65,9 @@ void View::set_endpoints(const std::string& backend, EndpointSetPtr set) {
   }
   for (const auto& endpoint : set->endpoints) by_endpoint_[endpoint.address] = {index, 0};
   make_picker(index, *set);
+  std::vector<SocketAddress> addresses;
+  for (const auto& endpoint : set->endpoints) addresses.push_back(endpoint.address);
+  pickers_[index].health = snapshot_->backends[index].outliers->adopt(addresses, set->version);
   endpoints_[index] = std::move(set);
 }
 

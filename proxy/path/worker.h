@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -32,6 +33,12 @@ class View {
     return endpoints_[backend].get();
   }
   [[nodiscard]] balance::Picker& picker(std::uint32_t backend) { return *pickers_[backend].picker; }
+  /// What is known of the health of endpoints(backend), in its order.
+  [[nodiscard]] std::span<const resilience::Outliers::Handle> health(std::uint32_t backend) const {
+    return pickers_[backend].health;
+  }
+  /// For whoever picks: kept, so that it allocates rarely.
+  [[nodiscard]] std::vector<std::size_t>& scratch() { return scratch_; }
   /// The backend that has this endpoint by discovery, or Destination::kNone.
   [[nodiscard]] std::uint32_t backend_of(const SocketAddress& endpoint) const;
   /// The endpoint's address for traces, interned when it is first asked for; 0 for other addresses.
@@ -52,6 +59,7 @@ class View {
     std::unique_ptr<balance::Picker> picker;
     std::uint64_t start = 0;
     std::vector<std::uint32_t> weights;  ///< Empty: all the same.
+    std::vector<resilience::Outliers::Handle> health;
   };
   std::vector<Picking> pickers_;
   struct Known {
@@ -59,6 +67,7 @@ class View {
     telemetry::StringId id = 0;  ///< 0: not interned yet.
   };
   std::unordered_map<SocketAddress, Known, SocketAddressHash> by_endpoint_;
+  std::vector<std::size_t> scratch_;
   std::size_t references_ = 0;
 };
 

@@ -68,7 +68,23 @@ RetryVerdict decide_retry(const RetryRules& rules, const AttemptFacts& facts, bo
   return RetryVerdict::retry;
 }
 
-Duration backoff_before(const BackoffSettings& settings, std::uint32_t retry, Random& random) {
+namespace {
+
+/// Callers that failed together do not come back together, and drift further apart each time.
+Duration decorrelated(const BackoffSettings& settings, Duration previous, Random& random) {
+  const auto least = static_cast<double>(settings.initial.count());
+  const double most = std::max(least, static_cast<double>(previous.count()) * settings.factor);
+  const double drawn = least + (most - least) * random.unit();
+  return std::min(Duration(static_cast<std::int64_t>(drawn)), settings.max);
+}
+
+}  // namespace
+
+Duration backoff_before(const BackoffSettings& settings, std::uint32_t retry, Duration previous,
+                        Random& random) {
+  if (settings.jitter == BackoffSettings::Jitter::decorrelated) {
+    return decorrelated(settings, std::max(previous, settings.initial), random);
+  }
   const double grown = static_cast<double>(settings.initial.count()) *
                        std::pow(settings.factor, static_cast<double>(std::max(retry, 1u) - 1));
   const double longest = std::min(grown, static_cast<double>(settings.max.count()));

@@ -60,8 +60,9 @@ enum class RetryVerdict : std::uint8_t {
                                         bool inbound);
 
 /// Before the `retry`-th retry (from 1): min(max, initial x factor^(retry-1)), with full jitter
-/// uniform in [0, that].
+/// uniform in [0, that]. Decorrelated: uniform in [initial, factor x `previous`], at most max;
+/// `previous` is what was waited before the retry before, 0 if there was none.
 [[nodiscard]] Duration backoff_before(const BackoffSettings& settings, std::uint32_t retry,
-                                      Random& random);
+                                      Duration previous, Random& random);
 
 }  // namespace epaulet::resilience

@@ -53,6 +53,7 @@ RouteTable::RouteTable(const ServiceSettings& service, const Settings& settings,
     route.match_ = RequestMatch(from);
     route.timeouts_ = effective_timeouts({&from.timeouts, &service.timeouts, &settings.timeouts});
     route.retry_ = effective_retry({&from.retries, &service.retries, &settings.retries});
+    route.breaker_ = from.breaker;
     for (const RouteTargetSettings& to : from.to) {
       if (to.weight > 0) route.targets_.push_back(target_of(to.backend, to.weight, backends));
     }

@@ -32,6 +32,8 @@ class Route {
   [[nodiscard]] const Origin& origin() const { return origin_; }
   [[nodiscard]] const EffectiveTimeouts& timeouts() const { return timeouts_; }
   [[nodiscard]] const EffectiveRetry& retry() const { return retry_; }
+  /// Its own, if it has one.
+  [[nodiscard]] const std::optional<BreakerSettings>& breaker() const { return breaker_; }
   /// At least one, each with a weight above zero.
   [[nodiscard]] std::span<const RouteTarget> targets() const { return targets_; }
   [[nodiscard]] const RequestMatch& match() const { return match_; }
@@ -48,6 +50,7 @@ class Route {
   RequestMatch match_;
   EffectiveTimeouts timeouts_;
   EffectiveRetry retry_;
+  std::optional<BreakerSettings> breaker_;
   std::vector<RouteTarget> targets_;
   std::uint64_t weights_ = 0;
 };

@@ -6,6 +6,36 @@
 #include "server/status.h"
 
 namespace epaulet::server {
+namespace {
+
+/// The numbers above zero of an array that is indexed by reasons.
+template <class Reason, class Counts>
+std::vector<telemetry::ControlMetrics::Reason> reasons_of(const Counts& counts) {
+  std::vector<telemetry::ControlMetrics::Reason> reasons;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    if (counts[i] > 0) reasons.push_back({name_of(static_cast<Reason>(i)), counts[i]});
+  }
+  return reasons;
+}
+
+void add_health(telemetry::ControlMetrics& metrics, const path::Snapshot& snapshot) {
+  snapshot.for_each_breaker([&](const path::BreakerState& state) {
+    const auto ledger = state.breaker->ledger();
+    metrics.breakers.push_back({telemetry::text_of(state.service), telemetry::text_of(state.route),
+                                telemetry::text_of(state.backend), name_of(ledger.state),
+                                ledger.refused,
+                                reasons_of<resilience::Breaker::Reason>(ledger.transitions)});
+  });
+  for (const auto& backend : snapshot.backends) {
+    auto totals = backend.outliers->totals();
+    // A return to service is no ejection.
+    totals.changes[static_cast<std::size_t>(resilience::Outliers::Reason::try_succeeded)] = 0;
+    metrics.outliers.push_back({telemetry::text_of(backend.name), totals.ejected, totals.withheld,
+                                reasons_of<resilience::Outliers::Reason>(totals.changes)});
+  }
+}
+
+}  // namespace
 
 /// Empty: whoever asks may send traffic. A sentence each, without principals.
 std::vector<std::string> Process::unready_reasons() const {
@@ -60,6 +90,7 @@ telemetry::ControlMetrics Process::control_metrics() const {
   for (const auto& status : endpoints_->snapshot()) {
     metrics.endpoints.push_back({status.set->backend, status.set->endpoints.size()});
   }
+  add_health(metrics, *snapshot_);
   return metrics;
 }
 
@@ -87,7 +118,9 @@ void Process::start_admin() {
   admin::AdminSources sources;
   sources.config = [this] { return config_json(*snapshot_, configured_at_, rejection_); };
   sources.services = [this] { return services_json(*snapshot_, *addresses_); };
-  sources.endpoints = [this] { return endpoints_json(*snapshot_, *endpoints_); };
+  sources.endpoints = [this] {
+    return endpoints_json(*snapshot_, *endpoints_, {loop_.now(), wall_now()});
+  };
   sources.certs = [this] { return certs_json(*identity_); };
   sources.explain = [this] { return explain_->all(); };
   sources.explain_one = [this](std::string_view id) { return explain_->find(id); };

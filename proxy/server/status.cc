@@ -50,6 +50,87 @@ json::array certificates(const std::vector<Certificate>& all) {
   return list;
 }
 
+std::string at(const Clocks& clocks, TimePoint time) {
+  return rfc3339(clocks.wall_now + (time - clocks.now));
+}
+
+void add_number(json::object& out, std::string_view name, std::uint64_t value) {
+  if (value != 0) out[name] = value;
+}
+
+/// The last failure before a change.
+void add_blame(json::object& out, const resilience::Blame& blame) {
+  if (blame.endpoint != 0) out["endpoint"] = telemetry::text_of(blame.endpoint);
+  if (blame.code != ErrorCode::none) out["outcome"] = describe(blame.code).name;
+  add_number(out, "status", blame.status);
+  if (blame.grpc_status) out["grpc_status"] = *blame.grpc_status;
+}
+
+json::object evidence(const resilience::CallWindow::Sums& sums, std::uint32_t consecutive,
+                      const resilience::Blame& blame) {
+  json::object out;
+  add_number(out, "calls", sums.calls);
+  add_number(out, "failures", sums.failures);
+  add_number(out, "slow", sums.slow);
+  add_number(out, "consecutive", consecutive);
+  json::object last;
+  add_blame(last, blame);
+  if (!last.empty()) out["last_failure"] = std::move(last);
+  return out;
+}
+
+json::object breaker_json(const path::BreakerState& state, const Clocks& clocks) {
+  using State = resilience::Breaker::State;
+  const auto ledger = state.breaker->ledger();
+  json::object out{{"backend", telemetry::text_of(state.backend)}};
+  if (state.route != 0) {
+    out["service"] = telemetry::text_of(state.service);
+    out["route"] = telemetry::text_of(state.route);
+  }
+  out["source"] = telemetry::text_of(state.source);
+  out["state"] = name_of(ledger.state);
+  const auto sums = state.breaker->sums(clocks.now);
+  out["window"] =
+      json::object{{"calls", sums.calls}, {"failures", sums.failures}, {"slow", sums.slow}};
+  add_number(out, "refused", ledger.refused);
+  if (ledger.last.reason == resilience::Breaker::Reason::none) return out;
+  out["since"] = at(clocks, ledger.since);
+  out["reason"] = name_of(ledger.last.reason);
+  if (ledger.state == State::closed) return out;
+  if (ledger.state == State::open) out["until"] = at(clocks, ledger.until);
+  out["evidence"] = evidence(ledger.last.sums, ledger.last.consecutive, ledger.blame);
+  return out;
+}
+
+json::array breakers_json(const path::Snapshot& snapshot, const Clocks& clocks) {
+  json::array out;
+  snapshot.for_each_breaker(
+      [&](const path::BreakerState& state) { out.push_back(breaker_json(state, clocks)); });
+  return out;
+}
+
+/// Only those of which there is something to say.
+json::array outliers_json(const resilience::Outliers& outliers, const Clocks& clocks) {
+  using Standing = resilience::Outliers::Standing;
+  json::array out;
+  for (const auto& entry : outliers.entries(clocks.now)) {
+    if (entry.standing == Standing::in && entry.ejections == 0 && entry.consecutive == 0) continue;
+    json::object one{{"address", entry.address.to_string()}, {"state", name_of(entry.standing)}};
+    if (!entry.is_member) one["departed"] = true;
+    add_number(one, "consecutive_failures", entry.consecutive);
+    add_number(one, "ejections", entry.ejections);
+    if (entry.standing != Standing::in) one["until"] = at(clocks, entry.until);
+    const bool is_ejected = entry.standing == Standing::out || entry.standing == Standing::due;
+    if (is_ejected) {
+      one["since"] = at(clocks, entry.since);
+      one["reason"] = name_of(entry.last.reason);
+      one["evidence"] = evidence(entry.last.sums, entry.last.consecutive, entry.blame);
+    }
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string config_json(const path::Snapshot& snapshot, WallTime loaded_at,
@@ -83,7 +164,8 @@ std::string services_json(const path::Snapshot& snapshot, const VirtualAddressTa
       json::object{{"version", snapshot.version}, {"services", std::move(list)}});
 }
 
-std::string endpoints_json(const path::Snapshot& snapshot, const Endpoints& endpoints) {
+std::string endpoints_json(const path::Snapshot& snapshot, const Endpoints& endpoints,
+                           const Clocks& clocks) {
   json::array list;
   for (const auto& status : endpoints.snapshot()) {
     json::array addresses;
@@ -99,10 +181,15 @@ std::string endpoints_json(const path::Snapshot& snapshot, const Endpoints& endp
       entry["connections"] = json::object{{"in_use", backend.limit->in_use()},
                                           {"max", backend.limit->connections_max()},
                                           {"waiting", backend.limit->waiting()}};
+      const auto totals = backend.outliers->totals();
+      entry["outliers"] = json::object{{"ejected", totals.ejected},
+                                       {"withheld", totals.withheld},
+                                       {"endpoints", outliers_json(*backend.outliers, clocks)}};
     }
     list.push_back(std::move(entry));
   }
-  return json::serialize(json::object{{"backends", std::move(list)}});
+  return json::serialize(
+      json::object{{"backends", std::move(list)}, {"breakers", breakers_json(snapshot, clocks)}});
 }
 
 std::string certs_json(const IdentityKeeper& keeper) {

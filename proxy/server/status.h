@@ -17,10 +17,15 @@ namespace epaulet::server {
 /// GET /services: names, ports, virtual addresses, routes with their backends.
 [[nodiscard]] std::string services_json(const path::Snapshot& snapshot,
                                         const VirtualAddressTable& addresses);
+/// Monotonic times as people read them.
+struct Clocks {
+  TimePoint now{};
+  WallTime wall_now{};
+};
 /// GET /endpoints: each backend's endpoints, where they come from, the last error, connections in
-/// use.
-[[nodiscard]] std::string endpoints_json(const path::Snapshot& snapshot,
-                                         const Endpoints& endpoints);
+/// use; who is left out or was, and all breakers: why, on which evidence, until when.
+[[nodiscard]] std::string endpoints_json(const path::Snapshot& snapshot, const Endpoints& endpoints,
+                                         const Clocks& clocks);
 /// GET /certs: our identity, the chain and the bundle with their validity; why newer files were
 /// refused.
 [[nodiscard]] std::string certs_json(const IdentityKeeper& identity);

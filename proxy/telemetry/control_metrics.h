@@ -58,6 +58,28 @@ struct ControlMetrics {
     std::size_t count = 0;
   };
   std::vector<Endpoints> endpoints;
+
+  struct Reason {
+    std::string_view name;  ///< snake_case.
+    std::uint64_t count = 0;
+  };
+  struct Breaker {
+    std::string_view service;  ///< Of a route's own, with its name.
+    std::string_view route;
+    std::string_view backend;
+    std::string_view state;
+    std::uint64_t refused = 0;
+    std::vector<Reason> transitions;
+  };
+  std::vector<Breaker> breakers;
+
+  struct Outliers {
+    std::string_view backend;
+    std::size_t ejected = 0;  ///< Now.
+    std::uint64_t withheld = 0;
+    std::vector<Reason> ejections;
+  };
+  std::vector<Outliers> outliers;
 };
 
 }  // namespace epaulet::telemetry

@@ -52,6 +52,10 @@ constexpr std::array<EventRow, kEvents> kRows{{
     {Event::answered_by_us, "answered_by_us", "status", Means::number},
     {Event::upstream_reason, "upstream_reason", "reason", Means::text},
     {Event::ended, "ended", "outcome", Means::error},
+    {Event::breaker_refused, "breaker_refused", "reason", Means::text, "left_ms", Means::number},
+    {Event::breaker_changed, "breaker_changed", "change", Means::text, "open_ms", Means::number},
+    {Event::endpoint_ejected, "endpoint_ejected", "endpoint", Means::text, "for_ms", Means::number},
+    {Event::endpoint_restored, "endpoint_restored", "endpoint", Means::text},
     {Event::roles_compared, "roles_compared", "allowed", Means::text, "held", Means::text},
 }};
 

@@ -64,6 +64,8 @@ std::string fact(const Error& error, StringId note) {
     text += fmt::format(": {}", error.detail);
   }
   if (note != 0) text += fmt::format(": {}", text_of(note));
+  if (error.code == ErrorCode::breaker_open)
+    text += fmt::format("; asked again {} ms later", error.detail);
   return text;
 }
 

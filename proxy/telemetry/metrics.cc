@@ -169,6 +169,44 @@ void add_discovery(MetricFamilies& out, const ControlMetrics& control) {
   }
 }
 
+void add_breakers(MetricFamilies& out, const ControlMetrics& control) {
+  for (const auto& each : control.breakers) {
+    for (const std::string_view state : {"closed", "half_open", "open"}) {
+      out.gauge("epaulet_breaker_state", "1 for the state that a breaker is in",
+                {{"backend", each.backend},
+                 {"service", each.service},
+                 {"route", each.route},
+                 {"state", state}},
+                each.state == state ? 1 : 0);
+    }
+    out.counter("epaulet_breaker_refused_total", "Exchanges that a breaker refused",
+                {{"backend", each.backend}, {"service", each.service}, {"route", each.route}},
+                as_double(each.refused));
+    for (const auto& reason : each.transitions) {
+      out.counter("epaulet_breaker_transitions_total", "Changes of a breaker's state, by why",
+                  {{"backend", each.backend},
+                   {"service", each.service},
+                   {"route", each.route},
+                   {"reason", reason.name}},
+                  as_double(reason.count));
+    }
+  }
+}
+
+void add_outliers(MetricFamilies& out, const ControlMetrics& control) {
+  for (const auto& each : control.outliers) {
+    out.gauge("epaulet_backend_endpoints_ejected", "Endpoints that are left out now",
+              {{"backend", each.backend}}, as_double(each.ejected));
+    out.counter("epaulet_backend_ejections_withheld_total",
+                "Ejections not made, for the sake of outliers.max_ejected or of the last endpoint",
+                {{"backend", each.backend}}, as_double(each.withheld));
+    for (const auto& reason : each.ejections) {
+      out.counter("epaulet_backend_ejections_total", "Endpoints left out for a while, by why",
+                  {{"backend", each.backend}, {"reason", reason.name}}, as_double(reason.count));
+    }
+  }
+}
+
 void add_control(MetricFamilies& out, const ControlMetrics& control) {
   out.gauge("epaulet_ready", "What /ready says", {}, control.ready ? 1 : 0);
   out.gauge("epaulet_workers", "Threads that serve connections", {}, as_double(control.workers));
@@ -182,6 +220,8 @@ void add_control(MetricFamilies& out, const ControlMetrics& control) {
                 {{"result", each.result}}, as_double(each.count));
   }
   add_discovery(out, control);
+  add_breakers(out, control);
+  add_outliers(out, control);
   for (const auto& each : control.pages) {
     out.counter("epaulet_page_connections_refused_total",
                 "Connections reset because the port of our own pages had as many as it may",

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -98,6 +99,28 @@ struct DnsRecord {
   ErrorCode cause = ErrorCode::none;  ///< Why `error` is so, where there is more to say.
   std::string_view summary;  ///< One sentence without a full stop; empty: the error table's.
   SocketAddress client;
+};
+
+/// A breaker or an endpoint is trusted less, or more, from now on. Views are valid during the
+/// report only.
+struct HealthRecord {
+  std::string_view event;    ///< snake_case: breaker_open, endpoint_ejected...
+  std::string_view message;  ///< One sentence.
+  std::string_view reason;   ///< snake_case.
+  bool is_bad_news = false;
+  StringId service = 0;  ///< Of a route's breaker.
+  StringId route = 0;    ///< Of a route's breaker.
+  StringId backend = 0;
+  StringId source = 0;                ///< Where its key stands: "file:line:column".
+  StringId endpoint = 0;              ///< Whose failure was the last one.
+  std::chrono::nanoseconds lasts{0};  ///< For how long, if that is known.
+  std::uint64_t calls = 0;            ///< The evidence: so many in the window,
+  std::uint64_t failures = 0;
+  std::uint64_t slow = 0;
+  std::uint32_t consecutive = 0;
+  ErrorCode outcome = ErrorCode::none;  ///< Of the last failure.
+  std::uint16_t status = 0;
+  std::optional<std::uint8_t> grpc_status;
 };
 
 }  // namespace epaulet::telemetry

@@ -58,6 +58,8 @@ class Telemetry {
   virtual void report(const ExchangeRecord& record, WallTime wall_now) = 0;
   virtual void report(const ConnectionRecord& record, WallTime wall_now) = 0;
   virtual void report(const DnsRecord& record, TimePoint now, WallTime wall_now) = 0;
+  /// A log line.
+  virtual void report(const HealthRecord& record, WallTime wall_now) = 0;
 };
 
 }  // namespace epaulet::telemetry

@@ -37,6 +37,10 @@ enum class Event : std::uint8_t {
   answered_by_us,       ///< a: status
   upstream_reason,      ///< a: Proxy-Status that a mesh sidecar sent (string id)
   ended,                ///< a: ErrorCode
+  breaker_refused,      ///< a: which and why (string id); b: milliseconds until it may be asked
+  breaker_changed,      ///< a: which, to what and why (string id); b: milliseconds that it is open
+  endpoint_ejected,     ///< a: endpoint (string id); b: milliseconds that it is left out
+  endpoint_restored,    ///< a: endpoint (string id)
   roles_compared,       ///< a: roles that the rule allows, 0 if it denies; b: the caller's (both
                         ///< string ids of names with commas)
   count_,

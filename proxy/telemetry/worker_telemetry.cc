@@ -3,6 +3,7 @@
 #include "telemetry/access_log.h"
 #include "telemetry/json_line.h"
 #include "telemetry/outcome.h"
+#include "telemetry/plain_text.h"
 #include "telemetry/trace_context.h"
 
 namespace epaulet::telemetry {
@@ -74,6 +75,35 @@ void WorkerTelemetry::report(const DnsRecord& record, TimePoint, WallTime wall_n
   if (!process_log_.enabled(LogLevel::warning)) return;
   JsonLine line;
   write_line(kept, line);
+  push(line.finish());
+}
+
+void WorkerTelemetry::report(const HealthRecord& record, WallTime wall_now) {
+  const auto level = record.is_bad_news ? LogLevel::warning : LogLevel::info;
+  if (!process_log_.enabled(level)) return;
+  JsonLine line;
+  line.text("time", TimeText(wall_now).view()).text("level", name_of(level));
+  line.text("kind", "process").text("event", record.event).text("message", record.message);
+  const auto text = [&line](std::string_view name, StringId id) {
+    if (id != 0) line.text(name, text_of(id));
+  };
+  text("service", record.service);
+  text("route", record.route);
+  text("backend", record.backend);
+  text("source", record.source);
+  text("endpoint", record.endpoint);
+  line.text("reason", record.reason);
+  if (record.lasts.count() > 0) line.number("for_ms", record.lasts / std::chrono::milliseconds(1));
+  const auto number = [&line](std::string_view name, std::uint64_t value) {
+    if (value != 0) line.number(name, static_cast<std::int64_t>(value));
+  };
+  number("calls", record.calls);
+  number("failures", record.failures);
+  number("slow", record.slow);
+  number("consecutive", record.consecutive);
+  if (record.outcome != ErrorCode::none) line.text("outcome", outcome_name(record.outcome));
+  number("status", record.status);
+  if (record.grpc_status) number("grpc_status", *record.grpc_status);
   push(line.finish());
 }
 

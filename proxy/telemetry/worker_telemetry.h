@@ -30,6 +30,7 @@ class WorkerTelemetry final : public Telemetry {
   void report(const ExchangeRecord& record, WallTime wall_now) override;
   void report(const ConnectionRecord& record, WallTime wall_now) override;
   void report(const DnsRecord& record, TimePoint now, WallTime wall_now) override;
+  void report(const HealthRecord& record, WallTime wall_now) override;
   [[nodiscard]] ProcessLog& log() { return process_log_; }
 
   // Any thread.

@@ -4,7 +4,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from world import AUTO, ONE, PATIENCE, REQUEST_TIMEOUT, TWO, World, resident_bytes
+from world import AUTO, GUARDED, ONE, PATIENCE, REQUEST_TIMEOUT, TWO, World, resident_bytes
 
 OK, CANCELLED, DEADLINE_EXCEEDED, NOT_FOUND, PERMISSION_DENIED, UNAVAILABLE = 0, 1, 4, 5, 7, 14
 MEBIBYTE = 1 << 20
@@ -139,6 +139,21 @@ def refusals(world: World) -> None:
     assert world.api2.wait_logged(outcome="forbidden")["rule"]["name"] == "nobody"
     told = world.call("Gone")
     assert told["code"] == UNAVAILABLE and "epaulet explain" in told["details"], told
+
+
+@row
+def breaker(world: World) -> None:
+    """calls that end with a listed status open a breaker, which refuses with 14 and closes again"""
+    assert [world.call("Fail", GUARDED)["code"] for _ in range(3)] == [NOT_FOUND] * 3
+    before = len(world.seen(world.api2, "call"))
+    told = world.call("Unary", GUARDED)
+    assert told["code"] == UNAVAILABLE and "the breaker is open" in told["details"], told
+    assert len(world.seen(world.api2, "call")) == before, "it reached the app"
+    assert world.call("Unary")["code"] == OK, "another backend's calls"
+    time.sleep(2.1)
+    assert world.call("Unary", GUARDED)["code"] == OK, "a probe"
+    told = [world.call("Fail", GUARDED)["code"] for _ in range(2)]
+    assert told == [NOT_FOUND] * 2 and world.call("Unary", GUARDED)["code"] == OK, told
 
 
 @row

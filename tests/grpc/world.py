@@ -59,6 +59,11 @@ services:
       backoff: {{ initial: 5ms }}
       budget: 100%
       budget_floor: 100
+  guarded.default:
+    ports: {{ 80: http }}
+    endpoints: {{ addresses: ["10.88.0.12:8080"] }}
+    {TLS}
+    breaker: {{ consecutive: 3, open_for: 2s, grpc_statuses: [not_found, unavailable] }}
 backends:
   gone:
     endpoints: {{ dns: gone.default.svc.cluster.local, port: 8080 }}
@@ -66,6 +71,7 @@ backends:
 """
 ONE, AUTO, TWO = "one.default:80", "one.default:81", "two.default:80"
 PYTHON, PYTHON_AUTO, MIXED = "python.default:80", "python.default:81", "mixed.default:80"
+GUARDED = "guarded.default:80"  # the server of ONE
 AGAIN = "again.default:80"  # the servers of MIXED
 
 

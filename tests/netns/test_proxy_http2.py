@@ -203,7 +203,7 @@ def test_a_deadline_of_grpc_is_kept_and_answered_in_its_words(lab, binaries):
     limited = {**GRPC, "grpc-timeout": "300m"}
     (answer,) = ask(api, {"path": "/slow/5000", "method": "POST", "headers": limited})
     assert answer["status"] == 200 and answer["headers"]["grpc-status"] == "4", answer
-    assert api.wait_logged(outcome="request_timeout")
+    assert api.wait_logged(outcome="deadline_exceeded")
 
 
 class Abuse:

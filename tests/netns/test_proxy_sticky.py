@@ -17,6 +17,7 @@ services:
     tls: {{ mode: mesh, identities: [spiffe://cluster.local/ns/default/sa/api2] }}
     balance: {{ policy: sticky, by: {} }}
     retries: {{ budget: 100% }}  # an endpoint that is dead and listed takes one for each request
+    outliers: {{ enabled: false }}  # and is asked again as soon as it is back
 """
 BOTH = '"10.88.0.12:8080", "10.88.0.13:8080"'
 SESSIONS = 16

@@ -139,7 +139,8 @@ Task<bool> App::answer(Peer& peer, int id, std::size_t index) {
     if (!co_await peer.write("HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"))
       co_return false;
   }
-  const int status = faulty && script.failing_status != 0 ? script.failing_status : script.status;
+  const int scripted = faulty && script.failing_status != 0 ? script.failing_status : script.status;
+  const int status = failing_status != 0 ? failing_status : scripted;
   const bool bodiless = exchanged.request.method == "HEAD" || status == 204 || status == 304;
   std::string head = fmt::format("HTTP/1.{} {} Whatever\r\nX-Answers: {}\r\n",
                                  script.http10 ? 0 : 1, status, id_text(id));

@@ -21,6 +21,8 @@ class App {
   std::chrono::nanoseconds keep_alive{0};
   /// Before it closes a connection that has never asked for anything, it answers 408, as node does.
   bool answers_silence = false;
+  /// Answers every request of HTTP/1.1 with this status, whatever the script says; 0: no.
+  int failing_status = 0;
   /// Where it is spoken to in HTTP/2.
   Http2Serving http2;
   /// Rules of HTTP/2 that were broken towards it.

@@ -251,6 +251,8 @@ void Inspection::inspect_reports(const Exchanged& exchanged, bool closed) {
     if (record.request_id.view() != id_text(id_)) continue;
     ++reports;
     inspect_times(record, exchanged);
+    if (record.error.code == ErrorCode::breaker_open)
+      expect(exchanged.deliveries.empty(), "an open breaker let a request pass");
     inspect_bytes(record, exchanged);
     if (exchanged.answered) {
       expect(record.status == exchanged.response.status(), "another status was reported");

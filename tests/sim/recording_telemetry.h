@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -24,6 +25,9 @@ class RecordingTelemetry final : public telemetry::Telemetry {
     if (keeps_) connections.push_back(record);
   }
   void report(const telemetry::DnsRecord&, TimePoint, WallTime) override {}
+  void report(const telemetry::HealthRecord& record, WallTime) override {
+    health.emplace_back(record.event);
+  }
 
   /// For tests that count allocations.
   void keep_nothing() { keeps_ = false; }
@@ -37,6 +41,7 @@ class RecordingTelemetry final : public telemetry::Telemetry {
 
   std::vector<telemetry::ExchangeRecord> exchanges;
   std::vector<telemetry::ConnectionRecord> connections;
+  std::vector<std::string> health;  ///< Events.
 
  private:
   std::array<std::uint64_t, static_cast<std::size_t>(telemetry::Counter::count_)> counters_{};

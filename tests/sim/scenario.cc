@@ -146,6 +146,19 @@ void draw_calling(Dice& dice, const Scenario& scenario, MeshOptions& options) {
         "    balance: {{ policy: sticky, by: {{ {} }} }}\n",
         dice.one_of<const char*>({"cookie: at", "header: x-request-id", "source: true"}));
   }
+  if (dice.chance(0.3)) {
+    // Apps may answer 500 and mean it; when all is calm, nothing else may count.
+    options.service += fmt::format(
+        "    breaker: {{ {}, open_for: {}, probes: {}{} }}\n",
+        dice.one_of<const char*>({"consecutive: 2", "error_ratio: 50%, min_requests: 2"}),
+        dice.one_of<const char*>({"100ms", "1s", "30s"}), dice.number(1, 3),
+        calm ? ", statuses: [599]" : "");
+  }
+  if (dice.chance(0.3)) {
+    options.service +=
+        fmt::format("    outliers: {{ consecutive: {}, connect_failures: 1, eject_for: {} }}\n",
+                    dice.number(1, 3), dice.one_of<const char*>({"100ms", "10s"}));
+  }
   options.endpoints =
       dice.one_of<const char*>({"10.0.0.2:8080", "10.0.0.2:8081", "10.0.0.2:8080, 10.0.0.2:8081"});
   options.services = fmt::format(kMailService, options.mesh == MeshKind::plain ? kPlain : kMesh);

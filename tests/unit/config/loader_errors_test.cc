@@ -89,11 +89,11 @@ MISTAKES(
             "", "stands at the top level"},
     Mistake{"colon_without_blank", "log: { @@level:info: x }\n", "log: unknown key \"level:info\"",
             "", "blank after the colon"},
-    Mistake{"of_a_later_version_breaker",
+    Mistake{"of_a_later_version_mirror",
             "backends:\n  a: { endpoints: { addresses: ['1.2.3.4:5'] }, tls: { mode: none }, "
-            "@@breaker: "
+            "@@mirror: "
             "{ window: 10s } }\n",
-            "backends.a: the key \"breaker\" is not in this version of epaulet", "", "remove it"},
+            "backends.a: the key \"mirror\" is not in this version of epaulet", "", "remove it"},
     Mistake{"of_a_later_version_keys_url",
             "issuers:\n  p: { issuer: i, audiences: [a], keys: { file: k, @@url: https://x } }\n",
             "issuers.p.keys: the key \"url\" is not in this version of epaulet", "", "remove it"},

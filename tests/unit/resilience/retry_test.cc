@@ -275,11 +275,11 @@ TEST(Backoff, grows_by_its_factor_up_to_its_maximum) {
   settings.max = 1s;
   settings.jitter = BackoffSettings::Jitter::none;
   Random random(1);
-  EXPECT_EQ(backoff_before(settings, 1, random), 100ms);
-  EXPECT_EQ(backoff_before(settings, 2, random), 300ms);
-  EXPECT_EQ(backoff_before(settings, 3, random), 900ms);
-  EXPECT_EQ(backoff_before(settings, 4, random), 1s);
-  EXPECT_EQ(backoff_before(settings, 4'000'000'000, random), 1s);  // No overflow.
+  EXPECT_EQ(backoff_before(settings, 1, {}, random), 100ms);
+  EXPECT_EQ(backoff_before(settings, 2, {}, random), 300ms);
+  EXPECT_EQ(backoff_before(settings, 3, {}, random), 900ms);
+  EXPECT_EQ(backoff_before(settings, 4, {}, random), 1s);
+  EXPECT_EQ(backoff_before(settings, 4'000'000'000, {}, random), 1s);  // No overflow.
 }
 
 TEST(Backoff, full_jitter_spreads_over_all_of_it) {
@@ -291,7 +291,7 @@ TEST(Backoff, full_jitter_spreads_over_all_of_it) {
   Duration least = Duration::max();
   Duration most = Duration::zero();
   for (int i = 0; i < 1000; ++i) {
-    const auto backoff = backoff_before(settings, 2, random);
+    const auto backoff = backoff_before(settings, 2, {}, random);
     least = std::min(least, backoff);
     most = std::max(most, backoff);
   }
@@ -299,6 +299,28 @@ TEST(Backoff, full_jitter_spreads_over_all_of_it) {
   EXPECT_LT(least, 10ms);
   EXPECT_GT(most, 190ms);
   EXPECT_LT(most, 200ms);
+}
+
+TEST(Backoff, decorrelated_is_drawn_between_the_first_wait_and_a_multiple_of_the_last) {
+  BackoffSettings settings;
+  settings.initial = 100ms;
+  settings.max = 1s;
+  settings.factor = 3;
+  settings.jitter = BackoffSettings::Jitter::decorrelated;
+  Random random(3);
+  Duration longest{0};
+  Duration shortest = 1h;
+  for (int i = 0; i < 1000; ++i) {
+    const auto first = backoff_before(settings, 1, {}, random);
+    EXPECT_TRUE(first >= 100ms && first <= 300ms);
+    const auto next = backoff_before(settings, 2, 200ms, random);
+    EXPECT_TRUE(next >= 100ms && next <= 600ms);
+    shortest = std::min(shortest, next);
+    longest = std::max(longest, next);
+    EXPECT_LE(backoff_before(settings, 3, 900ms, random), Duration(1s));
+  }
+  EXPECT_LT(shortest, Duration(110ms));
+  EXPECT_GT(longest, Duration(590ms));
 }
 
 }  // namespace

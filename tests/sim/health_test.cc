@@ -1,0 +1,299 @@
+// What fails is left alone for a while: breakers, endpoints that are left out, Retry-After.
+
+#include <algorithm>
+
+#include "scripts.h"
+
+namespace epaulet::sim {
+namespace {
+
+const SocketAddress kDead = *SocketAddress::parse("10.0.0.77:1");
+
+MeshOptions with(std::string service) {
+  MeshOptions options;
+  options.mesh = MeshKind::fake_tls;
+  options.port = "8080: { tls: permissive }, 8081: { tls: permissive }";
+  options.service = std::move(service);
+  return options;
+}
+
+/// So many requests, one after so long.
+std::vector<int> call_every(Mesh& mesh, int count, milliseconds apart,
+                            const RequestScript& asked = request(),
+                            const AnswerScript& answered = answer()) {
+  std::vector<int> ids;
+  for (int i = 0; i < count; ++i) {
+    ids.push_back(mesh.add(asked, answered));
+    mesh.call({ids.back()}, false, apart * i);
+  }
+  return ids;
+}
+
+std::size_t count_with(const Mesh& mesh, const std::vector<int>& ids, int status) {
+  return static_cast<std::size_t>(std::count_if(ids.begin(), ids.end(), [&](int id) {
+    return mesh.ledger.at(id).response.status() == status;
+  }));
+}
+
+std::size_t said(const Mesh& mesh, std::string_view event) {
+  std::size_t times = 0;
+  for (const auto& worker : mesh.api.workers) {
+    times += static_cast<std::size_t>(
+        std::count(worker->telemetry.health.begin(), worker->telemetry.health.end(), event));
+  }
+  return times;
+}
+
+std::size_t attempts_at(const Mesh& mesh, SocketAddress endpoint) {
+  std::size_t attempts = 0;
+  for (const auto& record : mesh.api.exchanges()) {
+    for (std::size_t i = 0; i < record.trace.size(); ++i) {
+      const auto& entry = record.trace[i];
+      attempts += entry.event == telemetry::Event::endpoint_picked &&
+                          telemetry::text_of(entry.a) == endpoint.to_string()
+                      ? 1
+                      : 0;
+    }
+  }
+  return attempts;
+}
+
+TEST(Health, one_dead_endpoint_of_two_costs_no_caller_an_answer) {
+  for (const unsigned workers : {1u, 2u}) {
+    auto options = with("    timeouts: { request: 10s }\n");
+    options.workers = workers;
+    Mesh mesh(options);
+    mesh.api.publish("api2.default", {kDead, Mesh::kApp});
+    const auto ids =
+        call_every(mesh, 400, milliseconds(50), request("POST", body(Framing::length, 10)));
+    mesh.wind_down();
+    EXPECT_EQ(count_with(mesh, ids, 200), 400u);
+    EXPECT_GE(said(mesh, "endpoint_ejected"), 2u);  // Within 20 s: at once, and after 10 s.
+    EXPECT_LE(said(mesh, "endpoint_ejected"), 3u);
+    EXPECT_LE(attempts_at(mesh, kDead), 8u);
+  }
+}
+
+TEST(Health, an_endpoint_that_is_back_is_asked_again_within_a_bound) {
+  Mesh mesh(
+      with("    retries: { max: 1, budget: 100%, statuses: [503], backoff: { initial: 1ms } }\n"));
+  mesh.api.publish("api2.default", {Mesh::kApp, Mesh::kSecondApp});
+  mesh.second_app.failing_status = 503;
+  const auto ids = call_every(mesh, 650, milliseconds(50));
+  mesh.after(seconds(15), [&] { mesh.second_app.failing_status = 0; });
+  mesh.wind_down();
+  EXPECT_EQ(count_with(mesh, ids, 200), 650u);
+  EXPECT_EQ(said(mesh, "endpoint_restored"), 1u);  // It was due soon after 30 s.
+}
+
+TEST(Health, an_endpoint_that_answers_503_is_left_out) {
+  Mesh mesh(with("    retries: { max: 0 }\n"));
+  mesh.api.publish("api2.default", {Mesh::kApp, Mesh::kSecondApp});
+  // Whatever reaches the first app fails.
+  mesh.app.failing_status = 503;
+  const auto ids = call_every(mesh, 100, milliseconds(50));
+  mesh.wind_down();
+  EXPECT_EQ(count_with(mesh, ids, 503), 5u);
+  EXPECT_EQ(count_with(mesh, ids, 200), 95u);
+  EXPECT_EQ(said(mesh, "endpoint_ejected"), 1u);
+}
+
+TEST(Health, the_last_endpoint_is_asked_whatever_it_does) {
+  Mesh mesh(with("    retries: { max: 0 }\n"));
+  const auto ids = call_every(mesh, 50, milliseconds(50), request(), answer({}, 503));
+  mesh.wind_down();
+  for (const int id : ids) EXPECT_EQ(mesh[id].deliveries.size(), 1u);
+  EXPECT_EQ(count_with(mesh, ids, 503), 50u);
+  EXPECT_EQ(said(mesh, "endpoint_ejected"), 0u);
+}
+
+constexpr const char* kBreaker =
+    "    breaker: { consecutive: 3, open_for: 10s }\n    retries: { max: 0 }\n";
+
+TEST(Health, a_breaker_sheds_the_load_of_a_failing_service_and_closes_when_it_is_well) {
+  Mesh mesh(with(kBreaker));
+  mesh.app.failing_status = 500;
+  const auto ids = call_every(mesh, 600, milliseconds(50));
+  mesh.after(seconds(15), [&] { mesh.app.failing_status = 0; });
+  mesh.wind_down();
+  std::size_t delivered = 0;
+  std::size_t failed = 0;
+  for (const int id : ids) {
+    delivered += mesh[id].deliveries.size();
+    failed += mesh[id].response.status() == 500 ? 1 : 0;
+    if (mesh[id].response.status() != 503) continue;
+    expect_refused(mesh, id, 503);
+    EXPECT_TRUE(mesh[id].deliveries.empty());
+    const auto after = mesh[id].response.field("retry-after");
+    ASSERT_TRUE(after);
+    EXPECT_GE(std::stoi(std::string(*after)), 1);
+    EXPECT_LE(std::stoi(std::string(*after)), 20);
+    EXPECT_EQ(outcome(mesh.api, id), ErrorCode::breaker_open);
+  }
+  EXPECT_EQ(failed, 4u);  // Three that opened it, one probe after 10 s.
+  // The probe at 30 s closes it: nothing but the last is left for it.
+  EXPECT_EQ(said(mesh, "breaker_open"), 2u);
+  EXPECT_LE(delivered, 5u);
+}
+
+TEST(Health, a_breaker_that_has_closed_lets_everything_through) {
+  Mesh mesh(with(kBreaker));
+  mesh.app.failing_status = 500;
+  const auto ids = call_every(mesh, 400, milliseconds(50));
+  mesh.after(seconds(5), [&] { mesh.app.failing_status = 0; });
+  mesh.wind_down();
+  EXPECT_EQ(said(mesh, "breaker_closed"), 1u);
+  EXPECT_EQ(count_with(mesh, ids, 500), 3u);
+  EXPECT_GE(count_with(mesh, ids, 200), 195u);  // From 10 s on.
+}
+
+TEST(Health, our_own_overflow_opens_nothing) {
+  Mesh mesh(
+      with("    breaker: { consecutive: 1, open_for: 10s }\n"
+           "    limits: { connections: 1, pending: 0 }\n    retries: { max: 0 }\n"));
+  auto slow = answer();
+  slow.think = seconds(1);
+  const int first = mesh.add(request(), slow);
+  const int refused = mesh.add(request());
+  const int later = mesh.add(request());
+  mesh.call({first});
+  mesh.call({refused}, false, milliseconds(500));
+  mesh.call({later}, false, seconds(2));
+  mesh.wind_down();
+  EXPECT_EQ(outcome(mesh.api, refused), ErrorCode::limit_pending);
+  expect_delivered_once(mesh, later);
+}
+
+TEST(Health, callers_that_leave_open_nothing) {
+  Mesh mesh(with("    breaker: { consecutive: 1, open_for: 10s }\n"));
+  auto leaving = request();
+  leaving.abort = Abort::waiting;
+  leaving.abort_wait = milliseconds(100);
+  auto slow = answer();
+  slow.think = seconds(1);
+  const int gone = mesh.add(leaving, slow);
+  const int later = mesh.add(request());
+  mesh.call({gone});
+  mesh.call({later}, false, seconds(3));
+  mesh.wind_down();
+  expect_delivered_once(mesh, later);
+  EXPECT_EQ(said(mesh, "breaker_open"), 0u);
+}
+
+TEST(Health, what_a_retry_has_saved_does_not_count_for_the_breaker) {
+  Mesh mesh(
+      with("    breaker: { consecutive: 1, open_for: 10s }\n"
+           "    retries: { max: 1, backoff: { initial: 1ms } }\n"));
+  const int saved = mesh.add(request(), faulty(Fault::reset_before_response, 1));
+  const int later = mesh.add(request());
+  mesh.call({saved});
+  mesh.call({later}, false, seconds(1));
+  mesh.wind_down();
+  EXPECT_EQ(mesh[saved].response.status(), 200);
+  expect_delivered_once(mesh, later);
+}
+
+TEST(Health, answers_that_come_late_open_a_breaker) {
+  Mesh mesh(with("    breaker: { min_requests: 3, slow: { over: 1s }, open_for: 10s }\n"));
+  auto slow = answer();
+  slow.think = milliseconds(1100);
+  const auto ids = call_every(mesh, 4, seconds(2), request(), slow);
+  mesh.wind_down();
+  EXPECT_EQ(count_with(mesh, ids, 200), 3u);
+  EXPECT_EQ(outcome(mesh.api, ids[3]), ErrorCode::breaker_open);
+}
+
+TEST(Health, a_route_has_a_breaker_of_its_own) {
+  Mesh mesh(
+      with("    retries: { max: 0 }\n"
+           "    routes: [ { name: posts, methods: [POST], breaker: { consecutive: 1 } } ]\n"));
+  const auto post = request("POST", body(Framing::length, 10));
+  const int failing = mesh.add(post, answer({}, 500));
+  const int refused = mesh.add(post);
+  const int other = mesh.add(request());
+  mesh.call({failing});
+  mesh.call({refused}, false, seconds(1));
+  mesh.call({other}, false, seconds(1));
+  mesh.wind_down();
+  EXPECT_EQ(outcome(mesh.api, refused), ErrorCode::breaker_open);
+  expect_delivered_once(mesh, other);
+}
+
+TEST(Health, a_reload_keeps_a_breakers_state_unless_its_numbers_change) {
+  for (const bool changes : {false, true}) {
+    Mesh mesh(with(kBreaker));
+    mesh.app.failing_status = 500;
+    (void)call_every(mesh, 3, milliseconds(10));
+    const int later = mesh.add(request());
+    mesh.after(seconds(1), [&] {
+      mesh.app.failing_status = 0;
+      auto next = mesh.options;
+      next.service = changes ? "    breaker: { consecutive: 4, open_for: 10s }\n" : kBreaker;
+      next.services +=
+          "  another.default: { ports: { 80: http }, endpoints: { addresses: "
+          "[10.9.9.9:1] }, tls: { mode: none } }\n";
+      mesh.api.reload(Mesh::calling_yaml(next));
+    });
+    mesh.call({later}, false, seconds(2));
+    mesh.wind_down();
+    EXPECT_EQ(mesh[later].response.status(), changes ? 200 : 503);
+  }
+}
+
+// Retry-After.
+
+AnswerScript asks_for_a_pause(const char* value, unsigned deliveries) {
+  auto script = answer();
+  script.failing_status = 503;
+  script.faulty_deliveries = deliveries;
+  script.fields = {{"Retry-After", value}};
+  return script;
+}
+constexpr const char* kRetrying =
+    "    timeouts: { request: 10s }\n"
+    "    retries: { max: 2, statuses: [503], backoff: { initial: 1ms, jitter: none } }\n";
+
+TEST(RetryAfter, a_retry_waits_for_it_where_there_is_nobody_else) {
+  Mesh mesh(with(kRetrying));
+  const int id = mesh.add(request(), asks_for_a_pause("2", 1));
+  mesh.call({id});
+  mesh.wind_down();
+  ASSERT_EQ(mesh[id].deliveries.size(), 2u) << mesh.story(id);
+  EXPECT_EQ(mesh[id].response.status(), 200);
+  const auto pause = mesh[id].deliveries[1].at - mesh[id].deliveries[0].at;
+  EXPECT_GE(pause, seconds(2));
+  EXPECT_LE(pause, milliseconds(2200));
+}
+
+TEST(RetryAfter, what_does_not_fit_the_deadline_is_passed_on_at_once) {
+  Mesh mesh(with(kRetrying));
+  const int id = mesh.add(request(), asks_for_a_pause("20", 1));
+  mesh.call({id});
+  mesh.wind_down();
+  EXPECT_EQ(mesh[id].deliveries.size(), 1u);
+  EXPECT_EQ(mesh[id].response.status(), 503);
+  EXPECT_EQ(mesh[id].response.field("retry-after"), "20");
+  EXPECT_LT(mesh[id].ended_at - mesh[id].sent_at, seconds(1));
+}
+
+TEST(RetryAfter, another_endpoint_is_asked_meanwhile) {
+  Mesh mesh(with(kRetrying));
+  mesh.api.publish("api2.default", {Mesh::kApp, Mesh::kSecondApp});
+  const int id = mesh.add(request(), asks_for_a_pause("5", 1));
+  std::vector<int> others;
+  mesh.call({id});
+  for (int i = 1; i <= 10; ++i) {
+    others.push_back(mesh.add(request()));
+    mesh.call({others.back()}, false, milliseconds(400) * i);
+  }
+  mesh.wind_down();
+  EXPECT_EQ(mesh[id].response.status(), 200);
+  EXPECT_LT(mesh[id].ended_at - mesh[id].sent_at, seconds(1));
+  // All that came within the 5 s went to the other one.
+  const std::size_t most =
+      std::max(attempts_at(mesh, Mesh::kApp), attempts_at(mesh, Mesh::kSecondApp));
+  EXPECT_EQ(most, 11u);
+}
+
+}  // namespace
+}  // namespace epaulet::sim
