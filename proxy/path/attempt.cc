@@ -4,6 +4,7 @@
 
 #include "base/ascii.h"
 #include "base/error_table.h"
+#include "http/deadline.h"
 #include "http/grpc.h"
 #include "http/hop_by_hop.h"
 #include "path/proxy_status.h"
@@ -19,6 +20,8 @@ using telemetry::Event;
 const Error kNoError;
 constexpr std::string_view kRetriesExhausted = "x-epaulet-retries-exhausted";
 constexpr std::size_t kReasonBytesMax = 256;
+/// The next hop is to give up after us, not before: we may ask another endpoint then.
+constexpr std::chrono::milliseconds kNextHopSlack{5};
 
 /// `Keep-Alive: timeout=5`: the old field that node and others still send.
 std::optional<std::chrono::seconds> keep_alive_timeout(const http::ResponseHead& head) {
@@ -128,10 +131,36 @@ Task<Error> Attempt::send() {
   co_return kNoError;
 }
 
+/// The next hop hears how much time there is, so that it does not go on for nobody: in gRPC's field
+/// if the client wrote one, else in ours, which the next sidecar takes out. What is outside the
+/// mesh hears nothing that the client did not say.
+void Attempt::pass_deadline() {
+  auto& request = exchange_.request;
+  if (const auto lines = request.added.lines(); lines.size() > exchange_.added_bytes) {
+    const std::string kept(lines.substr(0, exchange_.added_bytes));  // Not the last attempt's.
+    request.added.clear();
+    request.added.append(kept);
+  }
+  const bool in_grpcs = exchange_.has_own_deadline;
+  if (!in_grpcs && (plan_.inbound || upstream_.peer == 0 || exchange_.is_grpc())) return;
+  const auto at = scope_.deadline();
+  if (!at) return;
+  const auto left = *at - exchange_.now();
+  if (!in_grpcs) {
+    return request.added.add(http::kDeadlineField,
+                             http::DeadlineText(left + kNextHopSlack).milliseconds());
+  }
+  for (http::Field& field : request.fields) {
+    if (equals_ignore_case(field.name, "grpc-timeout")) field.removed = true;
+  }
+  request.added.add("grpc-timeout", http::DeadlineText(left).grpc());
+}
+
 Task<Error> Attempt::until_head() {
   exchange_.record.peer = plan_.inbound ? exchange_.record.peer : upstream_.peer;
   if (!plan_.inbound) exchange_.record.mesh_tls = upstream_.peer != 0;
   exchange_.record.upstream_sent = exchange_.now();
+  pass_deadline();
   upstream_.stream().begin_request(exchange_.request);
   may_continue_ = !exchange_.request.expects_continue;
   upload_.start(send());
@@ -236,8 +265,7 @@ Task<Error> Attempt::deliver() {
   const bool keep = rest_is_read && !(plan_.inbound && worker.draining) && !old_trust;
   server.begin_response(exchange_.request, response, keep);
   // A gRPC call without a deadline of its own may be a stream that never ends.
-  if (exchange_.is_grpc() && !http::grpc_timeout(exchange_.request))
-    exchange_.scope->clear_deadline();
+  if (exchange_.is_grpc() && !exchange_.has_own_deadline) exchange_.scope->clear_deadline();
   exchange_.committed = true;
   exchange_.record.status = response.status;
   if (exchange_.is_grpc()) exchange_.record.grpc_status = http::grpc_status(response);

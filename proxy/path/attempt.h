@@ -39,6 +39,7 @@ class Attempt final {
 
  private:
   Task<Error> send();
+  void pass_deadline();
   void start_attempts_time();
   void start_calls_time();
   Task<Error> read_final_head();

@@ -12,7 +12,8 @@ void Exchange::begin() {
   record.downstream = connection.peer_address;
   record.peer = connection.peer_id;
   record.mesh_tls = connection.mesh_tls;
-  committed = untimed = hurried = false;
+  committed = untimed = hurried = has_own_deadline = false;
+  given_time.reset();
 }
 
 void Exchange::end() {

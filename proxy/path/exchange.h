@@ -42,6 +42,11 @@ class Exchange final : private http::CallerWatcher {
   /// A gRPC call without a deadline of its own may be a stream of the caller's: its time counts
   /// from the end of its request.
   bool untimed = false;
+  bool has_own_deadline = false;  ///< Of a gRPC call: `grpc-timeout`.
+  std::size_t added_bytes = 0;    ///< Of request.added, but for what belongs to one attempt.
+  /// What the sidecar before us has left for it, which we may do with; an outsider may only ask for
+  /// less than `timeouts.request`.
+  std::optional<Duration> given_time;
   /// The caller gives less time than `timeouts.request`: no fault of whoever is asked.
   bool hurried = false;
 

@@ -1,3 +1,6 @@
+#include <algorithm>
+
+#include "http/deadline.h"
 #include "path/access_trace.h"
 #include "path/exchange.h"
 #include "path/h2c.h"
@@ -187,6 +190,10 @@ Result<Plan> admit_inbound(Exchange& exchange) {
   record.rule_origin = ids.origin;
   record.route = ids.name;
   if (!verdict.allowed()) return refusal_of(verdict);
+  exchange.given_time = http::deadline_in(exchange.request);
+  const Duration most = snapshot.inbound_timeouts.request;
+  if (connection.peer.empty() && most.count() > 0 && exchange.given_time)
+    exchange.given_time = std::min(*exchange.given_time, most);
   clean_inbound_request(exchange.request, principals, *snapshot.roles);
 
   Plan plan;

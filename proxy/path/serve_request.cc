@@ -92,19 +92,28 @@ Result<Plan> admit(Exchange& exchange) {
 
 constexpr Duration kNoTime = Duration::min();
 
-/// How long the exchange may take, if there is a limit, and what it ends with. A gRPC client says
-/// so itself, or its time begins later.
-void start_time(Exchange& exchange, const Plan& plan) {
+/// What the caller says that it gives the request: a gRPC client, or the sidecar before us.
+Duration time_given(const Exchange& exchange) {
+  if (exchange.is_grpc()) return http::grpc_timeout(exchange.request).value_or(kNoTime);
+  return exchange.given_time.value_or(kNoTime);
+}
+
+/// Until when the exchange may take, if there is a limit, and what it ends with. The time of a gRPC
+/// call that names none begins later. Errors: what is late already is not begun.
+Result<void> start_time(Exchange& exchange, const Plan& plan) {
   const Duration ours = plan.timeouts->request;
-  const bool is_grpc = exchange.is_grpc();
-  const Duration own = is_grpc ? http::grpc_timeout(exchange.request).value_or(kNoTime) : kNoTime;
-  const bool has_own = own != kNoTime;
-  exchange.untimed = is_grpc && !has_own;
-  exchange.hurried = has_own && (ours.count() == 0 || own < ours);
-  if (exchange.untimed || (!has_own && ours.count() == 0)) return;
-  const auto code = has_own ? ErrorCode::deadline_exceeded : ErrorCode::request_timeout;
-  exchange.scope->set_deadline(exchange.record.start + (has_own ? own : ours),
-                               {code, Side::upstream, Stage::receive});
+  const Duration given = time_given(exchange);
+  const bool is_given = given != kNoTime;
+  exchange.has_own_deadline = exchange.is_grpc() && is_given;
+  exchange.untimed = exchange.is_grpc() && !is_given;
+  exchange.hurried = is_given && (ours.count() == 0 || given < ours);
+  if (exchange.untimed || (!is_given && ours.count() == 0)) return Result<void>();
+  const Error late(is_given ? ErrorCode::deadline_exceeded : ErrorCode::request_timeout,
+                   Side::upstream, Stage::receive);
+  const auto at = exchange.record.start + (is_given ? given : ours);
+  if (at <= exchange.now()) return Error(late.code, Side::downstream, Stage::limit);
+  exchange.scope->set_deadline(at, late);
+  return Result<void>();
 }
 
 /// Everything between the request's head and the end of its response.
@@ -119,7 +128,8 @@ Task<Error> serve_exchange(Exchange& exchange) {
   settle_trace(exchange);
   settle_authority(exchange, authority);
   if (upgrading) settle_handshake(exchange);
-  start_time(exchange, *plan);
+  if (const auto started = start_time(exchange, *plan); !started) co_return started.error();
+  exchange.added_bytes = exchange.request.added.lines().size();
   exchange.body.begin(exchange.server.body());
   co_return co_await fulfil(exchange, *plan);
 }

@@ -268,5 +268,62 @@ TEST(Deadline, permit_queue_ends_with_the_request) {
   EXPECT_EQ(mesh[second].deliveries.size(), 1u) << mesh.story(second);
 }
 
+RequestScript given(const char* time) {
+  auto script = request();
+  script.fields = {{"X-Epaulet-Deadline", time}};
+  return script;
+}
+
+TEST(TravellingDeadline, of_a_sidecar_counts_instead_of_timeouts_request) {
+  MeshOptions options;
+  options.mesh = MeshKind::fake_tls;
+  options.service = "    timeouts: { request: 60s }\n";
+  options.serving = "timeouts: { request: 1s }\n";
+  Mesh mesh(options);
+  const int id = mesh.add(request(), thinking(seconds(5)));
+  mesh.call({id});
+  mesh.wind_down();
+  expect_delivered_once(mesh, id);
+}
+
+TEST(TravellingDeadline, is_not_what_a_plaintext_peer_or_an_app_says) {
+  MeshOptions options;
+  options.mesh = MeshKind::fake_tls;
+  options.service = "    timeouts: { request: 3s }\n";
+  Mesh mesh(options);
+  const int longer = mesh.add(given("60000"), thinking(seconds(5)));
+  const int shorter = mesh.add(given("1"), thinking(seconds(1)));
+  mesh.call({longer});
+  mesh.call({shorter});
+  mesh.wind_down();
+  expect_refused(mesh, longer, 504);
+  expect_delivered_once(mesh, shorter);  // Taken out, with all that bears our name.
+}
+
+TEST(TravellingDeadline, an_outsiders_may_only_shorten) {
+  MeshOptions options;
+  options.serving = "timeouts: { request: 1s }\n";
+  Mesh mesh(options);
+  const int shorter = mesh.add(given("100"), thinking(milliseconds(500)));
+  const int longer = mesh.add(given("60000"), thinking(seconds(5)));
+  mesh.call_from_outside({shorter});
+  mesh.call_from_outside({longer});
+  mesh.wind_down();
+  expect_refused(mesh, shorter, 504);
+  EXPECT_EQ(mesh[shorter].head_at - mesh[shorter].deliveries[0].at, milliseconds(100));
+  EXPECT_EQ(outcome(mesh.api2, shorter), ErrorCode::deadline_exceeded);
+  expect_refused(mesh, longer, 504);
+}
+
+TEST(TravellingDeadline, what_is_late_already_is_not_begun) {
+  Mesh mesh;
+  const int id = mesh.add(given("0"));
+  mesh.call_from_outside({id});
+  mesh.wind_down();
+  expect_refused(mesh, id, 504);
+  EXPECT_TRUE(mesh[id].deliveries.empty());
+  EXPECT_EQ(outcome(mesh.api2, id), ErrorCode::deadline_exceeded);
+}
+
 }  // namespace
 }  // namespace epaulet::sim
