@@ -1,8 +1,5 @@
 #include "crypto/jwt.h"
 
-#include <openssl/err.h>
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <array>
 #include <boost/json/array.hpp>
@@ -19,19 +16,6 @@ namespace {
 
 namespace json = boost::json;
 using Refusal = std::optional<TokenFailure>;
-
-bool rs256_verifies(evp_pkey_st* key, std::string_view input, std::string_view signature) {
-  const Owned<evp_md_ctx_st> context(EVP_MD_CTX_new());
-  EPAULET_ASSERT(context != nullptr);
-  // PKCS #1 v1.5 is what an RSA key verifies unless told otherwise (RFC 7518 section 3.3).
-  const bool good =
-      EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha256(), nullptr, key) == 1 &&
-      EVP_DigestVerify(context.get(), reinterpret_cast<const unsigned char*>(signature.data()),
-                       signature.size(), reinterpret_cast<const unsigned char*>(input.data()),
-                       input.size()) == 1;
-  if (!good) ERR_clear_error();  // The next caller must not read this token's error.
-  return good;
-}
 
 /// Seconds since 1970, whole or not (RFC 7519 section 2, NumericDate). What lies outside of our
 /// time goes to its nearest end.
@@ -53,14 +37,17 @@ std::optional<WallTime> numeric_date(const json::value& value) {
   return WallTime(std::chrono::duration_cast<std::chrono::nanoseconds>(Seconds(seconds)));
 }
 
-Refusal check_header(std::string_view encoded, std::optional<std::string>& key_id) {
+Refusal check_header(std::string_view encoded, JwtAlgorithm& algorithm,
+                     std::optional<std::string>& key_id) {
   const auto bytes = decode_base64url(encoded);
   if (!bytes) return TokenFailure::encoding_broken;
   const auto header = parse_json_object(*bytes, limits::kTokenDepthMax);
   if (!header) return TokenFailure::header_malformed;
-  const auto* algorithm = header->if_contains("alg");
-  if (algorithm == nullptr || !algorithm->is_string()) return TokenFailure::header_malformed;
-  if (algorithm->get_string() != "RS256") return TokenFailure::algorithm_refused;
+  const auto* name = header->if_contains("alg");
+  if (name == nullptr || !name->is_string()) return TokenFailure::header_malformed;
+  const auto known = jwt_algorithm(std::string_view(name->get_string()));
+  if (!known) return TokenFailure::algorithm_refused;
+  algorithm = *known;
   if (header->contains("crit")) return TokenFailure::critical_extension;
   if (const auto* type = header->if_contains("typ")) {
     if (!type->is_string()) return TokenFailure::header_malformed;
@@ -86,13 +73,49 @@ bool is_text_or_list_of_texts(const json::value& value) {
                      [](const json::value& element) { return element.is_string(); });
 }
 
-bool is_or_has(const json::value& value, std::string_view wanted) {
+/// As the configuration writes it: `true` is the boolean or the text, 7 the number or the text.
+bool is(const json::value& value, std::string_view wanted) {
   if (value.is_string()) return value.get_string() == wanted;
-  if (!value.is_array()) return false;
+  if (value.is_bool()) return wanted == (value.get_bool() ? "true" : "false");
+  if (value.is_int64()) return wanted == std::to_string(value.get_int64());
+  if (value.is_uint64()) return wanted == std::to_string(value.get_uint64());
+  return false;
+}
+
+bool is_or_has(const json::value& value, std::string_view wanted) {
+  if (!value.is_array()) return is(value, wanted);
   const auto& list = value.get_array();
-  return std::any_of(list.begin(), list.end(), [&](const json::value& element) {
-    return element.is_string() && element.get_string() == wanted;
-  });
+  return std::any_of(list.begin(), list.end(),
+                     [&](const json::value& element) { return is(element, wanted); });
+}
+
+/// Nothing if a name on the way is missing, or leads to no object.
+const json::value* find(const json::object& claims, std::span<const std::string> path) {
+  const json::object* object = &claims;
+  const json::value* found = nullptr;
+  for (const std::string& name : path) {
+    if (object == nullptr) return nullptr;
+    found = object->if_contains(name);
+    if (found == nullptr) return nullptr;
+    object = found->if_object();
+  }
+  return found;
+}
+
+bool is_there(const json::object& claims, const RequiredClaim& required) {
+  const auto* claim = find(claims, required.path);
+  if (claim == nullptr || claim->is_null()) return false;
+  if (required.value) return is_or_has(*claim, *required.value);
+  return !claim->is_bool() || claim->get_bool();
+}
+
+bool has_word(std::string_view text, std::string_view wanted) {
+  while (!text.empty()) {
+    const auto space = text.find(' ');
+    if (text.substr(0, space) == wanted) return true;
+    text.remove_prefix(space == std::string_view::npos ? text.size() : space + 1);
+  }
+  return false;
 }
 
 /// The registered claims have the types of RFC 7519 section 4.1.
@@ -176,6 +199,8 @@ std::string_view name_of(TokenFailure failure) {
       return "not_yet_valid";
     case TokenFailure::issued_in_future:
       return "issued_in_future";
+    case TokenFailure::claim_missing:
+      return "claim_missing";
   }
   return "none";
 }
@@ -191,6 +216,28 @@ bool JwtClaims::has(std::string_view name, std::string_view value) const {
   return claim != nullptr && is_or_has(*claim, value);
 }
 
+bool JwtClaims::has(std::span<const std::string> path, std::string_view value) const {
+  const auto* claim = find(members_, path);
+  return claim != nullptr && is_or_has(*claim, value);
+}
+
+bool JwtClaims::fulfil(const JwtRules& rules) const {
+  return std::all_of(rules.required.begin(), rules.required.end(),
+                     [&](const RequiredClaim& required) { return is_there(members_, required); });
+}
+
+bool JwtClaims::permits(std::string_view permission) const {
+  if (permission.empty()) return false;
+  if (const auto scope = text("scope")) {
+    if (has_word(*scope, permission)) return true;
+  }
+  for (const std::string_view name : {"scope", "permissions"}) {
+    const auto* claim = members_.if_contains(name);
+    if (claim != nullptr && claim->is_array() && is_or_has(*claim, permission)) return true;
+  }
+  return false;
+}
+
 boost::system::result<Jwt, TokenFailure> Jwt::parse(std::string_view token) {
   if (token.size() > limits::kTokenBytesMax) return TokenFailure::too_large;
   const auto first = token.find('.');
@@ -199,7 +246,8 @@ boost::system::result<Jwt, TokenFailure> Jwt::parse(std::string_view token) {
     return TokenFailure::not_three_parts;
   }
   Jwt jwt;
-  if (const auto refusal = check_header(token.substr(0, first), jwt.key_id_)) return *refusal;
+  if (const auto refusal = check_header(token.substr(0, first), jwt.algorithm_, jwt.key_id_))
+    return *refusal;
   const auto payload = decode_base64url(token.substr(first + 1, second - first - 1));
   auto signature = decode_base64url(token.substr(second + 1));
   if (!payload || !signature) return TokenFailure::encoding_broken;
@@ -220,14 +268,21 @@ boost::system::result<JwtClaims, TokenFailure> Jwt::verify(const JwkSet& keys,
                                                            const JwtRules& rules, WallTime now) && {
   if (claimed_issuer().empty() || claimed_issuer() != rules.issuer)
     return TokenFailure::issuer_unknown;
-  const Jwk* key = keys.find(key_id_);
+  if (std::find(rules.algorithms.begin(), rules.algorithms.end(), algorithm_) ==
+      rules.algorithms.end()) {
+    return TokenFailure::algorithm_refused;
+  }
+  const Jwk* key = keys.find(key_id_, algorithm_);
   if (key == nullptr) return TokenFailure::key_unknown;
-  if (!rs256_verifies(key->key.get(), signing_input_, signature_))
-    return TokenFailure::signature_wrong;
+  const bool is_good = key->kind == JwkKind::secret
+                           ? verify_jws(algorithm_, key->secret, signing_input_, signature_)
+                           : verify_jws(algorithm_, *key->key, signing_input_, signature_);
+  if (!is_good) return TokenFailure::signature_wrong;
   if (!audience_fits(claims_, rules)) return TokenFailure::audience_wrong;
   JwtClaims verified;
   if (const auto refusal = check_times(claims_, rules, now, verified.expires_)) return *refusal;
   verified.members_ = std::move(claims_);
+  if (!verified.fulfil(rules)) return TokenFailure::claim_missing;
   return verified;
 }
 

@@ -75,7 +75,7 @@ void check_keys(std::string_view text) {
   }
   EPAULET_ASSERT(!set->keys().empty() && set->keys().size() <= limits::kJwksKeysMax);
   for (const Jwk& key : set->keys()) {
-    EPAULET_ASSERT(key.key.kind().starts_with("RSA "));
+    EPAULET_ASSERT(key.key->kind().starts_with("RSA "));
     if (!key.id.empty()) EPAULET_ASSERT(set->find(key.id) == &key);
   }
 }

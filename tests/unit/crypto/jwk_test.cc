@@ -44,7 +44,7 @@ TEST(JwkSetTest, rsa_keys_for_signatures_are_usable) {
     ASSERT_TRUE(set.has_value()) << members;
     ASSERT_EQ(set->keys().size(), 1u) << members;
     EXPECT_EQ(set->keys()[0].id, "k1");
-    EXPECT_EQ(set->keys()[0].key.kind(), "RSA 2048");
+    EXPECT_EQ(set->keys()[0].key->kind(), "RSA 2048");
     EXPECT_TRUE(set->skipped().empty());
   }
 }
@@ -114,7 +114,7 @@ TEST(JwkSetTest, of_two_keys_with_one_id_the_first_counts) {
   ASSERT_TRUE(set.has_value());
   ASSERT_EQ(set->keys().size(), 1u);
   const auto expected = parse(test_key().jwks());
-  EXPECT_TRUE(set->keys()[0].key.matches(expected->keys()[0].key.get()));
+  EXPECT_TRUE(set->keys()[0].key->matches(expected->keys()[0].key->get()));
   ASSERT_EQ(set->skipped().size(), 1u);
   EXPECT_TRUE(contains(set->skipped()[0], "same kid"));
 }
