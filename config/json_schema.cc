@@ -129,6 +129,7 @@ class SchemaWriter {
       case ScalarKind::address:
       case ScalarKind::network_v4:
       case ScalarKind::network_v6:
+      case ScalarKind::network:
         return {{"type", "string"}, {"examples", json::array{json::string(type.example)}}};
     }
     return {};

@@ -16,6 +16,7 @@ constexpr Key kRootKeys[] = {
     key<&Settings::egress>("egress", kEgress, "allow",
                            "Whether the app may dial addresses that no service stands for."),
     key<&Settings::issuers>("issuers", kIssuers, "", "Issuers of bearer tokens, by name."),
+    key<&Settings::api_keys>("api_keys", kApiKeys, "", "API keys that callers may show."),
     key<&Settings::roles>(
         "roles", kRoles, "",
         "Roles, by name, each a list of ways to hold it. anyone and authenticated "
@@ -27,6 +28,10 @@ constexpr Key kRootKeys[] = {
     key<&Settings::access, &AccessSettings::invalid_token_status>(
         "invalid_token", kInvalidTokenStatus, "401",
         "The status that a request with an invalid token gets, 401 or 403."),
+    key<&Settings::access, &AccessSettings::mode>(
+        "access_mode", kAccessMode, "enforce",
+        "audit: nothing is refused by access, nor for an invalid token or key; what would have "
+        "been is told in log, metrics and explain."),
     key<&Settings::services>("services", kServices, "", "What the app may dial, by name."),
     key<&Settings::backends>("backends", kBackends, "",
                              "What serves, by name; a service with endpoints has its own."),
@@ -56,28 +61,15 @@ struct FutureKey {
 
 /// What the design promises for later versions.
 constexpr FutureKey kFutureKeys[] = {
-    {"", "fallback"},
-    {"", "hedge"},
-    {"", "hedging"},
-    {"", "mirror"},
-    {"", "rewrite"},
-    {"", "rate_limit"},
-    {"service", "health"},
-    {"backend", "health"},
-    {"", "health_check"},
-    {"", "background"},
-    {"", "mint"},
-    {"root", "keys"},
-    {"root", "directory"},
-    {"root", "ingress"},
-    {"issuer_keys", "url"},
-    {"role_grant", "key"},
-    {"endpoints", "directory"},
-    {"service", "cluster_ip"},
-    {"route", "redirect"},
-    {"service", "attach"},
-    {"tracing", "export"},
-    {"identity", "service"},
+    {"", "fallback"},          {"", "hedge"},
+    {"", "hedging"},           {"", "mirror"},
+    {"", "rewrite"},           {"", "rate_limit"},
+    {"service", "health"},     {"backend", "health"},
+    {"", "health_check"},      {"", "background"},
+    {"root", "directory"},     {"root", "ingress"},
+    {"issuer_keys", "url"},    {"endpoints", "directory"},
+    {"service", "cluster_ip"}, {"route", "redirect"},
+    {"tracing", "export"},     {"identity", "service"},
     {"identity", "bootstrap"},
 };
 

@@ -12,10 +12,13 @@ namespace epaulet::config {
 /// The whole file; reads into Settings.
 extern const Object kRoot;
 
-// keys_inbound.cc
+// keys_inbound.cc, keys_credentials.cc
 extern const Object kWorkload;
 extern const Object kIdentity;
 extern const Map kIssuers;
+extern const Object kApiKeys;
+extern const Object kCredentials;
+extern const List kRoleGrants;
 extern const Map kRoles;
 extern const List kAccess;
 extern const List kPathPatterns;
@@ -23,6 +26,7 @@ extern const List kMethods;
 extern const List kHostPatterns;
 extern const List kHeaderMatches;
 extern const Scalar kInvalidTokenStatus;
+extern const Scalar kAccessMode;
 // keys_outbound.cc
 extern const Map kServices;
 extern const Map kBackends;

@@ -70,64 +70,9 @@ constexpr Key kIdentityKeys[] = {
                                 "folder."),
 };
 
-constexpr Scalar kAudience = types::text("an audience", "api");
-constexpr List kAudiences = list_of<std::string>(kAudience, 1, types::kListMax);
-constexpr Scalar kKeysFile = types::text("a path", "portal.jwks.json");
-constexpr Key kIssuerKeysKeys[] = {
-    required(key<&IssuerSettings::keys_file>("file", kKeysFile, "",
-                                             "A JSON Web Key Set (RFC 7517), watched for changes. "
-                                             "Relative to the configuration's folder.")),
-};
-constexpr Object kIssuerKeysObject{"issuer_keys", "Where the keys come from.", kIssuerKeysKeys};
-constexpr Scalar kIssuerName = types::text("an issuer", "https://portal.example");
-constexpr Scalar kLeeway = types::duration("60s", std::chrono::seconds(0), std::chrono::hours(1));
-constexpr Key kIssuerKeys[] = {
-    required(key<&IssuerSettings::issuer>("issuer", kIssuerName, "",
-                                          "The exact value of the claim iss (RFC 7519 section "
-                                          "4.1.1).")),
-    required(key<&IssuerSettings::audiences>("audiences", kAudiences, "",
-                                             "The claim aud must name one of these.")),
-    required(group("keys", kIssuerKeysObject, "The keys that sign the tokens.")),
-    key<&IssuerSettings::leeway>("leeway", kLeeway, "60s",
-                                 "How far the issuer's clock may be off, at most 1h."),
-};
-constexpr Object kIssuer{"issuer", "An issuer of bearer tokens.", kIssuerKeys,
-                         origin_of<IssuerSettings>};
-
-constexpr Scalar kIssuerMention = types::text("the name of an issuer", "portal", check_label,
-                                              types::kLabelRegex, Mentions::issuer);
-constexpr Scalar kClaim = types::text("the name of a claim", "role");
-constexpr Scalar kClaimValue = types::text("the value of a claim", "admin");
-constexpr Key kTokenKeys[] = {
-    required(key<&RoleGrantSettings::Token::issuer>("issuer", kIssuerMention, "",
-                                                    "A name under issuers.")),
-    required(key<&RoleGrantSettings::Token::claim>("claim", kClaim, "", "The claim to look at.")),
-    required(key<&RoleGrantSettings::Token::value>("value", kClaimValue, "",
-                                                   "The claim equals this, or is a list that has "
-                                                   "it.")),
-};
-constexpr Object kToken{"role_token", "Holders of a token with a certain claim.", kTokenKeys};
-
-void close_grant(void* object, Context& context) {
-  (void)object;
-  if (context.has("identity") != context.has("token")) return;
-  context.complain("", "expected exactly one of identity and token",
-                   "write one list item for each way to hold the role");
-}
-
-constexpr Key kGrantKeys[] = {
-    key<&RoleGrantSettings::identity>("identity", types::kSpiffePattern, "",
-                                      "Peers with this SPIFFE ID; * ends a segment, ** ends the "
-                                      "pattern."),
-    key<&RoleGrantSettings::token>("token", kToken, "", "Callers whose bearer token says so."),
-};
-constexpr Object kGrant{"role_grant", "One way to hold a role.", kGrantKeys,
-                        origin_of<RoleGrantSettings>, close_grant};
-constexpr List kGrants = list_of<RoleGrantSettings>(kGrant, 0, types::kLongListMax);
-
 /// The list of grants stands where the role would: a role has nothing else.
 constexpr Map make_roles() {
-  Map map{"NAME", &types::kLabel, kGrants};
+  Map map{"NAME", &types::kLabel, kRoleGrants};
   map.insert = [](void* entries, const ScalarValue& name) -> Map::Entry {
     auto& role =
         (*static_cast<std::map<std::string, RoleSettings>*>(entries))[std::get<std::string>(name)];
@@ -159,8 +104,18 @@ constexpr Key kHeaderMatchKeys[] = {
 constexpr Object kHeaderMatch{"header_match", "A header that a request must have.",
                               kHeaderMatchKeys, nullptr, close_header_match};
 
-constexpr Choice kRequireChoices[] = {{"token", 1}};
-constexpr Scalar kRequire = types::choice("token", "token", kRequireChoices);
+constexpr Choice kRequireChoices[] = {{"token", static_cast<int>(RequiredProof::token)},
+                                      {"key", static_cast<int>(RequiredProof::key)}};
+constexpr Scalar kRequire = types::choice("token or key", "token", kRequireChoices);
+constexpr Choice kModeChoices[] = {{"enforce", static_cast<int>(AccessMode::enforce)},
+                                   {"audit", static_cast<int>(AccessMode::audit)}};
+constexpr Scalar kMode = types::choice("enforce or audit", "audit", kModeChoices);
+constexpr Scalar kGrpcMethod =
+    types::text("a gRPC method", "user.UserService/GetUser", check_grpc_method,
+                "^[A-Za-z0-9_.]+/([A-Za-z0-9_]+|\\*)$");
+constexpr List kGrpcMethods = list_of<std::string>(kGrpcMethod, 1, types::kListMax);
+constexpr Scalar kPermission = types::text("a permission", "read:orders", check_permission);
+constexpr List kPermissions = list_of<std::string>(kPermission, 1, types::kListMax);
 constexpr Scalar kRoleMention =
     types::text("the name of a role", "admin", check_label, types::kLabelRegex, Mentions::role);
 constexpr List kRoleMentions = list_of<std::string>(kRoleMention, 1, types::kListMax);
@@ -173,14 +128,21 @@ constexpr Scalar kPortMention = make_port_mention();
 constexpr List kPortMentions = list_of<std::uint16_t>(kPortMention, 1, types::kListMax);
 
 void close_rule(void* object, Context& context) {
-  (void)object;
+  const auto& rule = *static_cast<const AccessRuleSettings*>(object);
   if (!context.has("allow") && !context.has("deny")) {
     context.complain("", "the rule has neither allow nor deny and decides nothing",
                      "add allow: [ROLE] or deny: [ROLE]");
   }
-  if (context.has("require") && !context.has("allow") && context.has("deny")) {
-    context.complain("require", "require has no effect on a rule that only denies",
-                     "move it to the rule that allows");
+  if (!context.has("allow") && context.has("deny")) {
+    for (const std::string_view idle : {"require", "permissions"}) {
+      if (!context.has(idle)) continue;
+      context.complain(idle, std::string(idle) + " has no effect on a rule that only denies",
+                       "move it to the rule that allows");
+    }
+  }
+  if (rule.require == RequiredProof::key && context.has("permissions")) {
+    context.complain("permissions", "only tokens carry permissions, and the rule requires a key",
+                     "write require: token, or give the key's owner a role");
   }
 }
 
@@ -190,6 +152,9 @@ constexpr Key kRuleKeys[] = {
     key<&AccessRuleSettings::paths>("paths", kPathPatterns, "",
                                     "Paths the rule is about; absent: any. A * segment stands for "
                                     "any one segment, ** at the end for any rest."),
+    key<&AccessRuleSettings::grpc>("grpc", kGrpcMethods, "",
+                                   "gRPC methods the rule is about, with their package and "
+                                   "service; * for all of a service. Each is a path more."),
     key<&AccessRuleSettings::methods>("methods", kMethods, "",
                                       "Methods the rule is about; absent: any."),
     key<&AccessRuleSettings::hosts>("hosts", kHostPatterns, "",
@@ -205,9 +170,15 @@ constexpr Key kRuleKeys[] = {
     key<&AccessRuleSettings::deny>("deny", kRoleMentions, "",
                                    "Roles that may not; all denying rules are asked before any "
                                    "rule allows."),
-    key<&AccessRuleSettings::require_token>("require", kRequire, "",
-                                            "token: a request without a valid bearer token is "
-                                            "answered 401, whatever the peer's identity."),
+    key<&AccessRuleSettings::require>("require", kRequire, "",
+                                      "token, key: a request without a valid one is answered 401, "
+                                      "whatever the peer's identity."),
+    key<&AccessRuleSettings::permissions>("permissions", kPermissions, "",
+                                          "What the request's token must permit, all of it, "
+                                          "besides a role of allow; without a token: 401."),
+    key<&AccessRuleSettings::mode>("mode", kMode, "enforce",
+                                   "audit: where the rule would refuse it lets through, and log, "
+                                   "metrics and explain tell; others that deny still do."),
 };
 constexpr Object kRule{"access_rule", "A rule about who may do what.", kRuleKeys,
                        origin_of<AccessRuleSettings>, close_rule};
@@ -220,13 +191,13 @@ const Object kWorkload{"workload", "The app beside this sidecar.", kWorkloadKeys
                        origin_of<WorkloadSettings>};
 const Object kIdentity{"identity", "Who this workload is.", kIdentityKeys,
                        origin_of<IdentitySettings>};
-const Map kIssuers = map_of<std::string, IssuerSettings>("NAME", types::kLabel, kIssuer);
 const Map kRoles = make_roles();
 const List kAccess = list_of<AccessRuleSettings>(kRule, 0, types::kLongListMax);
 const List kPathPatterns = list_of<std::string>(types::kPathPattern, 1, types::kListMax);
 const List kMethods = list_of<std::string>(types::kMethod, 1, types::kListMax);
 const List kHostPatterns = list_of<std::string>(types::kHostPattern, 1, types::kListMax);
 const List kHeaderMatches = list_of<HeaderMatchSettings>(kHeaderMatch, 1, types::kListMax);
+const Scalar kAccessMode = kMode;
 const Scalar kInvalidTokenStatus = types::choice("401 or 403", "403", kInvalidTokenChoices, true);
 
 }  // namespace epaulet::config

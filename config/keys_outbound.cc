@@ -311,6 +311,9 @@ constexpr Key kServiceKeys[] = {
                                            "What serves connections that are not HTTP and requests "
                                            "that no route matches; absent: the backend of the same "
                                            "name, if endpoints stand here."),
+    key<&ServiceSettings::credentials>("credentials", kCredentials, "",
+                                       "What requests are sent with, for an app that has no token "
+                                       "or key; absent: as they come."),
     key<&ServiceSettings::timeouts>("timeouts", kServiceTimeouts, "",
                                     "How long things may take, key by key over the top level's."),
     key<&ServiceSettings::retries>("retries", kRetries, "",

@@ -45,7 +45,16 @@ void make_absolute(std::string& path, std::string_view directory) {
 void resolve_paths(Settings& settings, std::string_view directory) {
   make_absolute(settings.identity.dir, directory);
   make_absolute(settings.state_dir, directory);
-  for (auto& [name, issuer] : settings.issuers) make_absolute(issuer.keys_file, directory);
+  for (auto& [name, issuer] : settings.issuers) {
+    make_absolute(issuer.keys_file, directory);
+    make_absolute(issuer.secret_file, directory);
+  }
+  for (auto& [name, owner] : settings.api_keys.owners) make_absolute(owner.file, directory);
+  for (auto& [name, service] : settings.services) {
+    if (!service.credentials) continue;
+    if (service.credentials->token) make_absolute(service.credentials->token->key_file, directory);
+    if (service.credentials->key) make_absolute(service.credentials->key->file, directory);
+  }
 }
 
 /// The whole file, one byte more than the limit at most; or errno.

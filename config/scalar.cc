@@ -21,7 +21,7 @@ Complaint expected(const Scalar& type, std::string_view found, std::string remed
 
 /// Words of later versions, so that nobody looks for a spelling mistake.
 bool is_future_word(std::string_view word) {
-  constexpr std::string_view kWords[] = {"http2", "h2", "h2c", "grpc", "key", "directory"};
+  constexpr std::string_view kWords[] = {"http2", "h2", "h2c", "grpc", "directory"};
   return std::find(std::begin(kWords), std::end(kWords), word) != std::end(kWords);
 }
 
@@ -131,14 +131,16 @@ Read read_address(const Scalar& type, std::string_view text) {
 
 Read read_network(const Scalar& type, std::string_view text) {
   const auto network = IpNetwork::parse(text);
-  const bool wants_v4 = type.kind == ScalarKind::network_v4;
-  if (!network || network->address.is_v4() != wants_v4) return expected(type, text);
+  if (!network) return expected(type, text);
+  const bool is_v4 = network->address.is_v4();
+  const auto other = is_v4 ? ScalarKind::network_v6 : ScalarKind::network_v4;
+  if (type.kind == other) return expected(type, text);
   const auto bits = static_cast<std::int64_t>(network->prefix_bits);
   if (bits < type.min || bits > type.max) {
     return Complaint{
         "a prefix of " + std::to_string(bits) + " bits is out of range: " + range_of(type), {}, {}};
   }
-  for (unsigned bit = network->prefix_bits; bit < (wants_v4 ? 32u : 128u); ++bit) {
+  for (unsigned bit = network->prefix_bits; bit < (is_v4 ? 32u : 128u); ++bit) {
     const auto byte = network->address.bytes()[bit / 8];
     if ((byte >> (7 - bit % 8) & 1) != 0) {
       return Complaint{in_quotes(text) + " has bits set beyond its prefix", {}, {}};
@@ -176,6 +178,7 @@ Read read_scalar(const Scalar& type, std::string_view text, bool quoted) {
       return read_address(type, text);
     case ScalarKind::network_v4:
     case ScalarKind::network_v6:
+    case ScalarKind::network:
       return read_network(type, text);
   }
   return Complaint{"unknown type", {}, {}};
@@ -209,6 +212,7 @@ std::string write_scalar(const Scalar& type, const ScalarValue& value) {
       return std::get<SocketAddress>(value).to_string();
     case ScalarKind::network_v4:
     case ScalarKind::network_v6:
+    case ScalarKind::network:
       return std::get<IpNetwork>(value).to_string();
   }
   return {};
@@ -233,6 +237,7 @@ std::string range_of(const Scalar& type) {
     case ScalarKind::share:
     case ScalarKind::choice:
     case ScalarKind::address:
+    case ScalarKind::network:
       return {};
   }
   return {};
@@ -254,6 +259,7 @@ bool is_bare_in_json(const Scalar& type) {
     case ScalarKind::address:
     case ScalarKind::network_v4:
     case ScalarKind::network_v6:
+    case ScalarKind::network:
       return false;
   }
   return false;

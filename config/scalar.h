@@ -32,6 +32,7 @@ enum class ScalarKind : std::uint8_t {
   address,   ///< IP address with port.
   network_v4,
   network_v6,
+  network,  ///< Of either family.
 };
 
 struct Choice {
@@ -40,7 +41,15 @@ struct Choice {
 };
 
 /// What a name stands for: it must exist, which only the whole file can tell.
-enum class Mentions : std::uint8_t { nothing, role, issuer, backend, workload_port, identity };
+enum class Mentions : std::uint8_t {
+  nothing,
+  role,
+  issuer,
+  key_owner,
+  backend,
+  workload_port,
+  identity
+};
 
 /// The type of a scalar. A constant, one for each meaning.
 struct Scalar {

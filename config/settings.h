@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/address.h"
+#include "base/jwt_algorithm.h"
 
 /// What the user wrote, typed and with its defaults, each object with its place. Plain data: no
 /// YAML here. Built by config/loader.h, read by every stage when a snapshot is made.
@@ -91,26 +92,73 @@ struct DnsSettings {
 
 enum class EgressMode : std::uint8_t { allow, deny };
 
+/// A claim that a token must have: exactly one of `claim` and `claim_path` says which.
+struct RequiredClaimSettings {
+  Origin origin;
+  std::string claim;                    ///< A claim's name.
+  std::vector<std::string> claim_path;  ///< Or the names on the way to one inside another.
+  std::optional<std::string> value;  ///< Nothing: it must be there, and be neither null nor false.
+};
+
+/// Where an issuer's tokens stand in a request: exactly one is set; none means `Authorization`.
+struct TokenPlaceSettings {
+  std::string header;  ///< Its name, in any case.
+  std::string cookie;  ///< Its name.
+  std::string query;   ///< Name of the parameter.
+};
+
 struct IssuerSettings {
   Origin origin;
   std::string name;
   std::string issuer;
   std::vector<std::string> audiences;
-  std::string keys_file;  ///< JWKS, absolute or relative to the configuration's folder (resolved by
-                          ///< the loader).
+  std::vector<JwtAlgorithm> algorithms;  ///< Never empty once loaded; default RS256.
+  // Exactly one of these, each absolute or relative to the configuration's folder (resolved by the
+  // loader).
+  std::string keys_file;    ///< JWKS.
+  std::string secret_file;  ///< The secret of HS256, HS384 and HS512.
+  std::string secret_env;   ///< Name of the environment variable that holds it.
   Duration leeway = std::chrono::seconds(60);
+  std::vector<RequiredClaimSettings> require;
+  TokenPlaceSettings token;
+  bool forward = true;  ///< The app sees the token; never one from the query.
 };
 
-/// One way to hold a role: exactly one of the members is set.
+/// `api_keys.owners.NAME`: where the keys of one owner stand. Any of them is good, so that one can
+/// be changed for the next.
+struct ApiKeyOwnerSettings {
+  Origin origin;
+  std::string name;
+  std::string file;  ///< Absolute or relative to the configuration's folder; "": none.
+  std::string env;   ///< Name of an environment variable; "": none.
+};
+
+struct ApiKeySettings {
+  Origin origin;
+  std::string header = "X-API-Key";
+  std::string owner_header;  ///< Must name the owner where a key is sent; "": is not looked at.
+  bool forward = false;      ///< The app sees the key.
+  std::map<std::string, ApiKeyOwnerSettings> owners;  ///< Empty: keys are not looked at.
+};
+
+/// One way to hold a role: exactly one of `identity`, `token`, `key` and `network` is set.
 struct RoleGrantSettings {
   Origin origin;
   std::string identity;  ///< SPIFFE ID; `*` stands for one path segment's rest, `**` for any rest.
+  /// Exactly one of `claim`, `claim_path` and `permission`, the first two with `value`.
   struct Token {
-    std::string issuer;  ///< Name under `issuers`.
-    std::string claim;   ///< Claim name.
-    std::string value;   ///< Equal to the claim, or an element if the claim is a list.
+    std::string issuer;                     ///< Name under `issuers`.
+    std::string claim{};                    ///< Claim name.
+    std::vector<std::string> claim_path{};  ///< Names on the way to a claim inside another.
+    std::string value{};       ///< Equal to the claim, or an element if the claim is a list.
+    std::string permission{};  ///< A word of `scope`, or an element of `permissions`.
   };
   std::optional<Token> token;
+  struct Key {
+    std::string owner;  ///< Name under `api_keys.owners`.
+  };
+  std::optional<Key> key;
+  std::optional<IpNetwork> network;  ///< Of the address that the connection comes from.
 };
 
 struct RoleSettings {
@@ -124,11 +172,17 @@ struct HeaderMatchSettings {
   std::optional<std::string> exact;  ///< Nothing: presence is enough.
 };
 
+/// What a rule asks for besides a role.
+enum class RequiredProof : std::uint8_t { nothing, token, key };
+/// Whether a refusal is carried out, or only told.
+enum class AccessMode : std::uint8_t { enforce, audit };
+
 /// One rule of `access`. Deny rules run first; then the first rule that matches decides by `allow`.
 struct AccessRuleSettings {
   Origin origin;
   std::string name;
-  std::vector<std::string> paths;  ///< Patterns: `*` one segment, `**` any rest; empty: any.
+  std::vector<std::string> paths;   ///< Patterns: `*` one segment, `**` any rest; empty: any.
+  std::vector<std::string> grpc{};  ///< `package.Service/Method`; a `*` for any method. As `paths`.
   std::vector<std::string> methods;
   std::vector<std::string> hosts;  ///< `*.example` allowed.
   std::vector<HeaderMatchSettings> headers;
@@ -136,13 +190,16 @@ struct AccessRuleSettings {
   /// Roles. Built-in: `anyone` (every caller), `authenticated` (every principal).
   std::vector<std::string> allow;
   std::vector<std::string> deny;
-  bool require_token = false;  ///< `require: token`
+  RequiredProof require = RequiredProof::nothing;
+  std::vector<std::string> permissions{};  ///< All of them, of a token, besides a role of `allow`.
+  AccessMode mode = AccessMode::enforce;
 };
 
 struct AccessSettings {
   Origin origin;
   std::vector<AccessRuleSettings> rules;
   std::uint16_t invalid_token_status = 401;  ///< `invalid_token: 403` changes it.
+  AccessMode mode = AccessMode::enforce;  ///< `access_mode`: of all rules, and of what none allows.
 };
 
 /// Each value unset: inherited (route <- service <- top level <- default).
@@ -316,6 +373,38 @@ struct RouteSettings {
   std::vector<RouteTargetSettings> to;     ///< Empty: the service's default backend.
 };
 
+/// A token that is signed here, for an app that has none.
+struct MintSettings {
+  Origin origin;
+  std::string key_file;  ///< PEM, or the secret of HS256; absolute or as in `issuers`.
+  JwtAlgorithm algorithm = JwtAlgorithm::es256;
+  std::string key_id;  ///< `kid`; "": none.
+  std::string issuer;
+  std::string subject;  ///< "": `workload.service`.
+  std::vector<std::string> audiences;
+  std::vector<std::string> permissions;
+  Duration lifetime = std::chrono::minutes(5);
+  std::string header = "Authorization";
+};
+
+/// An API key that is sent for an app that has none.
+struct SentKeySettings {
+  Origin origin;
+  std::string file;  ///< Exactly one of the two.
+  std::string env;
+  std::string header = "X-API-Key";
+  std::string owner_header;  ///< With `owner`; "": none is sent.
+  std::string owner;
+};
+
+/// `services.NAME.credentials`: what requests for the service are sent with.
+struct CredentialSettings {
+  Origin origin;
+  std::optional<MintSettings> token;
+  std::optional<SentKeySettings> key;
+  bool overwrite = false;  ///< Also where the app has sent one.
+};
+
 struct ServiceSettings {
   Origin origin;
   std::string name;
@@ -323,6 +412,7 @@ struct ServiceSettings {
   /// For SRV; the only port declared http is named so without being written.
   std::map<std::string, std::uint16_t> port_names;
   std::string default_backend;  ///< The backend of the same name if `endpoints` stands here.
+  std::optional<CredentialSettings> credentials;
   TimeoutSettings timeouts;
   RetrySettings retries;
   std::vector<RouteSettings>
@@ -365,6 +455,7 @@ struct Settings {
   DnsSettings dns;
   EgressMode egress = EgressMode::allow;
   std::map<std::string, IssuerSettings> issuers;
+  ApiKeySettings api_keys;
   std::map<std::string, RoleSettings> roles;
   AccessSettings access;
   std::map<std::string, ServiceSettings> services;

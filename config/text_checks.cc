@@ -244,6 +244,56 @@ std::optional<Complaint> check_header_name(std::string_view text) {
   return complain(in_quotes(text) + " is not a header name", "for example x-version");
 }
 
+std::optional<Complaint> check_credential_header(std::string_view text) {
+  constexpr std::string_view kTaken[] = {
+      "connection", "content-length",    "cookie",  "expect",  "host",        "keep-alive",
+      "te",         "transfer-encoding", "trailer", "upgrade", "x-request-id"};
+  if (auto complaint = check_header_name(text)) return complaint;
+  const std::string low = lower(text);
+  if (std::find(std::begin(kTaken), std::end(kTaken), low) == std::end(kTaken)) return std::nullopt;
+  return complain("the header " + in_quotes(text) + " has another meaning",
+                  "for example x-api-key");
+}
+
+std::optional<Complaint> check_variable_name(std::string_view text) {
+  const bool is_fine = all(text, [](char c) {
+    return is_lower(c) || is_digit(c) || (c >= 'A' && c <= 'Z') || c == '_';
+  });
+  if (is_fine && !text.empty() && !is_digit(text.front())) return std::nullopt;
+  return complain(in_quotes(text) + " is not the name of an environment variable",
+                  "letters, digits and underscores; the value does not belong here");
+}
+
+std::optional<Complaint> check_cookie_token(std::string_view text) {
+  if (is_token(text)) return std::nullopt;
+  return complain(in_quotes(text) + " is not a name of a cookie or parameter",
+                  "for example access_token");
+}
+
+std::optional<Complaint> check_permission(std::string_view text) {
+  const bool is_fine =
+      all(text, [](char c) { return c > 0x20 && c < 0x7f && c != '"' && c != '\\' && c != ','; });
+  if (is_fine && !text.empty()) return std::nullopt;
+  return complain(in_quotes(text) + " is not a permission",
+                  "one word without commas, quotes and backslashes, for example read:orders");
+}
+
+std::optional<Complaint> check_grpc_method(std::string_view text) {
+  const auto is_name = [](char c) {
+    return is_lower(c) || is_digit(c) || (c >= 'A' && c <= 'Z') || c == '_';
+  };
+  const auto slash = text.find('/');
+  const auto service = text.substr(0, slash);
+  const auto method = slash == std::string_view::npos ? "" : text.substr(slash + 1);
+  const bool service_is_fine = !service.empty() && service.front() != '.' &&
+                               service.back() != '.' &&
+                               all(service, [&](char c) { return is_name(c) || c == '.'; });
+  const bool method_is_fine = method == "*" || (!method.empty() && all(method, is_name));
+  if (service_is_fine && method_is_fine) return std::nullopt;
+  return complain(in_quotes(text) + " is not a gRPC method",
+                  "write package.Service/Method, or package.Service/* for all of its methods");
+}
+
 std::optional<Complaint> check_cookie_name(std::string_view text) {
   if (!is_token(text)) {
     return complain(in_quotes(text) + " is not a cookie's name", "for example session");

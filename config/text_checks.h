@@ -39,6 +39,21 @@ namespace epaulet::config {
 /// A token (RFC 9110 section 5.1), no pseudo-header.
 [[nodiscard]] std::optional<Complaint> check_header_name(std::string_view text);
 
+/// The name of a field that carries a credential: a header name that no part of HTTP has taken.
+[[nodiscard]] std::optional<Complaint> check_credential_header(std::string_view text);
+
+/// A name of an environment variable (POSIX.1-2017 section 8.1), in either case.
+[[nodiscard]] std::optional<Complaint> check_variable_name(std::string_view text);
+
+/// A token (RFC 9110 section 5.6.2): a cookie's name, or a parameter's.
+[[nodiscard]] std::optional<Complaint> check_cookie_token(std::string_view text);
+
+/// One word of the claim `scope` (RFC 6749 section 3.3).
+[[nodiscard]] std::optional<Complaint> check_permission(std::string_view text);
+
+/// package.Service/Method, or package.Service/* for all of a service's.
+[[nodiscard]] std::optional<Complaint> check_grpc_method(std::string_view text);
+
 /// A token (RFC 6265 section 4.1.1), without a prefix that obliges to attributes we do not set.
 [[nodiscard]] std::optional<Complaint> check_cookie_name(std::string_view text);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "base/limits.h"
@@ -37,6 +38,7 @@ class Validation {
                   std::string_view where, const std::vector<std::string_view>& known);
   void check_trust_domain_of(const Mention& mention);
   [[nodiscard]] std::optional<std::string_view> own_port(std::uint16_t port) const;
+  void check_proof_of(const AccessRuleSettings& rule);
   [[nodiscard]] bool reaches_only_tcp(const AccessRuleSettings& rule) const;
   template <class Named>
   void check_unique(const std::vector<Named>& list, std::string_view what);
@@ -86,6 +88,10 @@ void Validation::check_mentions() {
       case Mentions::issuer:
         check_name(mention, settings_.issuers.contains(mention.text), "issuer", "issuers",
                    names_of(settings_.issuers));
+        break;
+      case Mentions::key_owner:
+        check_name(mention, settings_.api_keys.owners.contains(mention.text), "owner of API keys",
+                   "api_keys.owners", names_of(settings_.api_keys.owners));
         break;
       case Mentions::backend:
         if (settings_.backends.contains(mention.text)) break;
@@ -151,15 +157,26 @@ void Validation::check_roles() {
     complain(role->second.origin, "the role " + std::string(name) + " is built in",
              "give the role another name");
   }
-  constexpr std::size_t kOwnRolesMax = limits::kRolesMax - std::size(kBuiltInRoles);
-  if (settings_.roles.size() <= kOwnRolesMax) return;
+  std::set<std::string_view> permissions;
+  for (const auto& rule : settings_.access.rules)
+    permissions.insert(rule.permissions.begin(), rule.permissions.end());
+  constexpr std::size_t kNamesMax = limits::kRolesMax - std::size(kBuiltInRoles);
+  const std::size_t own_roles_max = kNamesMax - std::min(kNamesMax, permissions.size());
+  if (permissions.size() > kNamesMax) {
+    complain(settings_.access.origin,
+             "rules name " + std::to_string(permissions.size()) + " permissions, more than " +
+                 std::to_string(kNamesMax),
+             "give a role to those who hold one of several");
+    return;
+  }
+  if (settings_.roles.size() <= own_roles_max) return;
   std::vector<const Origin*> in_order;
   for (const auto& [name, role] : settings_.roles) in_order.push_back(&role.origin);
   std::sort(in_order.begin(), in_order.end(), [](const Origin* a, const Origin* b) {
     return std::tie(a->line, a->column) < std::tie(b->line, b->column);
   });
-  complain(*in_order[kOwnRolesMax],
-           "more than " + std::to_string(kOwnRolesMax) + " roles; this is one of " +
+  complain(*in_order[own_roles_max],
+           "more than " + std::to_string(own_roles_max) + " roles; this is one of " +
                std::to_string(settings_.roles.size()),
            "join roles that the same rules allow: a role is held in as many ways as it lists");
 }
@@ -179,19 +196,40 @@ bool Validation::reaches_only_tcp(const AccessRuleSettings& rule) const {
   return reaches_any;
 }
 
+/// What nobody can have, nobody can be asked for.
+void Validation::check_proof_of(const AccessRuleSettings& rule) {
+  if (rule.allow.empty()) return;  // It asks nobody for anything.
+  if (rule.require == RequiredProof::key && settings_.api_keys.owners.empty()) {
+    complain(rule.origin, "the rule requires an API key, but there is none",
+             "add api_keys: { owners: { NAME: { file: FILE } } }");
+  }
+  const bool needs_token = rule.require == RequiredProof::token ||
+                           (rule.require != RequiredProof::key && !rule.permissions.empty());
+  if (needs_token && settings_.issuers.empty()) {
+    complain(rule.origin, "the rule requires a token, but no issuer is configured",
+             "add issuers: { NAME: { issuer: ..., audiences: [...], keys: { file: FILE } } }");
+  }
+}
+
 void Validation::check_rules() {
   check_unique(settings_.access.rules, "rule");
   for (const auto& rule : settings_.access.rules) {
-    const char* http_key = !rule.paths.empty()     ? "paths"
-                           : !rule.methods.empty() ? "methods"
-                           : !rule.hosts.empty()   ? "hosts"
-                           : !rule.headers.empty() ? "headers"
-                           : rule.require_token    ? "require"
-                                                   : nullptr;
-    if (http_key == nullptr || !reaches_only_tcp(rule)) continue;
-    complain(rule.origin,
-             std::string(http_key) + " looks into HTTP, but every port of this rule is tcp",
-             "match by ports, allow and deny alone, or write protocol: http or auto for the port");
+    const char* http_key = !rule.paths.empty()                      ? "paths"
+                           : !rule.grpc.empty()                     ? "grpc"
+                           : !rule.methods.empty()                  ? "methods"
+                           : !rule.hosts.empty()                    ? "hosts"
+                           : !rule.headers.empty()                  ? "headers"
+                           : !rule.permissions.empty()              ? "permissions"
+                           : rule.require != RequiredProof::nothing ? "require"
+                                                                    : nullptr;
+    if (http_key != nullptr && reaches_only_tcp(rule)) {
+      complain(
+          rule.origin,
+          std::string(http_key) + " looks into HTTP, but every port of this rule is tcp",
+          "match by ports, allow and deny alone, or write protocol: http or auto for the port");
+    } else {
+      check_proof_of(rule);
+    }
   }
 }
 

@@ -6,6 +6,7 @@
 #include "redirect/command.h"
 #include "runtime/asio_loop.h"
 #include "server/explain_command.h"
+#include "server/key_command.h"
 #include "server/key_files.h"
 #include "server/process.h"
 
@@ -55,6 +56,8 @@ int main(int argc, char** argv) {
       app.add_subcommand("check", "say all that is wrong with a configuration file");
   check_command->add_option("file", file, "the configuration file")->required();
   check_command->callback([&] { exit_code = check(file); });
+
+  epaulet::server::add_key_command(app, exit_code);
 
   app.add_subcommand("schema", "print the JSON schema of the configuration, for editors")
       ->callback([] { std::fputs(epaulet::json_schema().c_str(), stdout); });

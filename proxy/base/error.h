@@ -88,6 +88,8 @@ enum class ErrorCode : std::uint16_t {
   // authenticate, authorize
   token_invalid,
   token_required,
+  key_invalid,
+  key_required,
   unauthenticated,
   forbidden,
   // limit

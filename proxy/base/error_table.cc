@@ -49,6 +49,8 @@ constexpr std::array<ErrorDescription, static_cast<std::size_t>(C::count_)> kTab
   {C::port_not_declared, "port_not_declared", 0, 7, "destination_ip_prohibited", "NR", "the port is not in `workload.ports`", "add the port under workload.ports"},
   {C::token_invalid, "token_invalid", 401, 16, "http_request_denied", "UAEX", "the token is not valid", "get a new token; explain names the check that failed"},
   {C::token_required, "token_required", 401, 16, "http_request_denied", "UAEX", "the rule requires a token and the request carries none", "send Authorization: Bearer with a token of a configured issuer"},
+  {C::key_invalid, "key_invalid", 401, 16, "http_request_denied", "UAEX", "the API key is not valid", "send a key that `api_keys` has, once; explain names the check that failed"},
+  {C::key_required, "key_required", 401, 16, "http_request_denied", "UAEX", "the rule requires an API key and the request carries none", "send a key of `api_keys` in the header that `api_keys.header` names"},
   {C::unauthenticated, "unauthenticated", 401, 16, "http_request_denied", "UAEX", "the caller proved no identity", "call through a sidecar with a mesh identity, or send a token"},
   {C::forbidden, "forbidden", 403, 7, "http_request_denied", "UAEX", "the caller holds none of the roles that the rule allows", "give the caller's identity or token one of the roles"},
   {C::limit_pending, "limit_pending", 503, 8, "connection_limit_reached", "UO", "`limits.pending` requests already wait for a connection", "raise the limit or find out why connections stay busy"},

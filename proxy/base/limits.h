@@ -63,9 +63,13 @@ inline constexpr std::uint32_t kTlsLateMessagesMax =
 inline constexpr std::size_t kTokenBytesMax = 8 * kKiB;
 inline constexpr std::size_t kTokensCachedMax = 4096;
 inline constexpr std::size_t kJwksBytesMax = 1 * kMiB;
-inline constexpr std::size_t kJwksKeysMax = 256;   ///< Usable keys of one issuer.
-inline constexpr std::size_t kTokenDepthMax = 16;  ///< Nesting of a token's JSON.
-inline constexpr std::size_t kRolesMax = 256;      ///< The two built-in ones among them.
+inline constexpr std::size_t kJwksKeysMax = 256;  ///< Usable keys of one issuer.
+inline constexpr std::size_t kApiKeysMax = 1024;  ///< Of all owners: each is compared.
+inline constexpr std::size_t kApiKeyBytesMin = 16;
+inline constexpr std::size_t kApiKeyBytesMax = 512;
+inline constexpr std::size_t kSecretBytesMax = 64 * kKiB;  ///< A file or variable with secrets.
+inline constexpr std::size_t kTokenDepthMax = 16;          ///< Nesting of a token's JSON.
+inline constexpr std::size_t kRolesMax = 256;              ///< The two built-in ones among them.
 
 // Telemetry.
 inline constexpr std::size_t kExplainRecordsMax = 256;    ///< Per worker.

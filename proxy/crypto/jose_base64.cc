@@ -41,4 +41,16 @@ std::optional<std::string> decode_base64url(std::string_view text) {
   return out;
 }
 
+std::string encode_base64url(std::string_view bytes) {
+  std::string out;
+  std::uint32_t bits = 0;
+  unsigned held = 0;
+  for (const char byte : bytes) {
+    bits = bits << 8 | static_cast<unsigned char>(byte);
+    for (held += 8; held >= 6; held -= 6) out += kAlphabet[bits >> (held - 6) & 63];
+  }
+  if (held > 0) out += kAlphabet[bits << (6 - held) & 63];
+  return out;
+}
+
 }  // namespace epaulet

@@ -11,4 +11,7 @@ namespace epaulet {
 /// texts mean the same bytes.
 [[nodiscard]] std::optional<std::string> decode_base64url(std::string_view text);
 
+/// The same, the other way.
+[[nodiscard]] std::string encode_base64url(std::string_view bytes);
+
 }  // namespace epaulet

@@ -12,7 +12,7 @@ using telemetry::Event;
 
 telemetry::StringId held_roles(const RoleTable& roles, const RoleSet& held) {
   std::vector<std::string_view> names;
-  roles.for_each_name(held, [&](std::string_view name) { names.push_back(name); });
+  roles.for_each_held(held, [&](std::string_view name) { names.push_back(name); });
   // Callers choose which of the many combinations they hold.
   return names.empty() ? 0 : telemetry::intern_foreign(fmt::format("{}", fmt::join(names, ", ")));
 }
@@ -29,7 +29,28 @@ Snapshot::RuleIds trace_verdict(const Snapshot& snapshot, const Verdict& verdict
   }
   trace.add(now, Stage::authorize, verdict.allowed() ? Event::allowed : Event::denied, ids.name,
             ids.origin);
+  if (verdict.audited != ErrorCode::none) {
+    trace.add(now, Stage::authorize, Event::audited, static_cast<std::uint32_t>(verdict.audited),
+              snapshot.ids_of(verdict.audited_rule).name);
+  }
   return ids;
+}
+
+void trace_principals(const Snapshot& snapshot, const Principals& principals,
+                      telemetry::StringId peer, TimePoint now, telemetry::Trace& trace) {
+  trace.add(now, Stage::authenticate, Event::authenticated, peer, principals.token ? 1 : 0);
+  if (principals.token_failure != TokenFailure::none) {
+    trace.add(now, Stage::authenticate, Event::token_refused,
+              telemetry::intern(name_of(principals.token_failure)));
+  }
+  if (!principals.key_owner.empty()) {
+    trace.add(now, Stage::authenticate, Event::key_accepted,
+              snapshot.id_of_key_owner(principals.key_owner));
+  }
+  if (principals.key_failure != KeyFailure::none) {
+    trace.add(now, Stage::authenticate, Event::key_refused,
+              telemetry::intern(name_of(principals.key_failure)));
+  }
 }
 
 Error refusal_of(const Verdict& verdict) {

@@ -19,6 +19,8 @@ std::uint16_t status_for(const Exchange& exchange, const Error& error) {
 /// with a token.
 std::string_view challenge(std::uint16_t status, const Error& error) {
   if (status != 401) return "";
+  if (error.code == ErrorCode::key_invalid || error.code == ErrorCode::key_required)
+    return "WWW-Authenticate: ApiKey\r\n";  // No scheme is registered for them.
   return error.code == ErrorCode::token_invalid
              ? "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n"
              : "WWW-Authenticate: Bearer\r\n";

@@ -115,7 +115,9 @@ Task<Error> Attempt::send() {
       awaits_caller_ = false;
       idle_.touch();
       if (!chunk->trailers.empty()) {
-        trailers_ = clean_request_trailers(exchange_.request, chunk->trailers);
+        trailers_ =
+            clean_request_trailers(exchange_.request, chunk->trailers,
+                                   plan_.inbound ? &exchange_.snapshot().authenticator : nullptr);
         chunk->trailers = trailers_;
       }
       const auto sent = co_await writer.push(*chunk, upload_scope_);

@@ -48,12 +48,14 @@ Result<void> still_open(const Connection& connection, const Snapshot& snapshot) 
 /// May this peer open a connection whose requests nobody sees?
 Result<void> admit_connection(Connection& connection) {
   const Snapshot& snapshot = connection.snapshot();
-  const auto principals = snapshot.authenticator.authenticate_connection(connection.peer);
+  const auto principals = snapshot.authenticator.authenticate_connection(
+      connection.peer, &connection.record.downstream.ip);
   const auto verdict =
       snapshot.access.authorize_connection(connection.destination.port, principals);
   const auto ids = trace_verdict(snapshot, verdict, connection.now(), connection.record.trace);
   connection.record.rule = ids.name;
   connection.record.rule_origin = ids.origin;
+  note_audit(snapshot, verdict, connection.record);
   if (!verdict.allowed()) return refusal_of(verdict);
   return {};
 }
@@ -175,25 +177,22 @@ Result<Plan> admit_inbound(Exchange& exchange) {
     const auto settled = settle_path(exchange.request, settings.paths);
     if (!settled) return settled.error();
   }
-  const auto principals = snapshot.authenticator.authenticate(exchange.request, connection.peer,
-                                                              connection.worker.tokens,
-                                                              connection.worker.loop.wall_now());
-  exchange.trace(Stage::authenticate, Event::authenticated, connection.peer_id,
-                 principals.token ? 1 : 0);
-  if (principals.token_failure != TokenFailure::none) {
-    exchange.trace(Stage::authenticate, Event::token_refused,
-                   telemetry::intern(name_of(principals.token_failure)));
-  }
+  const auto principals = snapshot.authenticator.authenticate(
+      exchange.request, connection.peer, connection.worker.tokens,
+      connection.worker.loop.wall_now(), &connection.record.downstream.ip);
+  trace_principals(snapshot, principals, connection.peer_id, exchange.now(), record.trace);
   const auto verdict = snapshot.access.authorize(exchange.request, port, principals);
   const auto ids = trace_verdict(snapshot, verdict, exchange.now(), record.trace);
   record.rule = ids.name;
   record.rule_origin = ids.origin;
   record.route = ids.name;
+  note_audit(snapshot, verdict, record);
   if (!verdict.allowed()) return refusal_of(verdict);
   exchange.given_time = http::deadline_in(exchange.request);
   const Duration most = snapshot.inbound_timeouts.request;
   if (connection.peer.empty() && most.count() > 0 && exchange.given_time)
     exchange.given_time = std::min(*exchange.given_time, most);
+  snapshot.authenticator.strip_credentials(exchange.request, principals);
   clean_inbound_request(exchange.request, principals, *snapshot.roles);
 
   Plan plan;

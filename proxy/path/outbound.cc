@@ -305,6 +305,11 @@ Result<Plan> admit_outbound(Exchange& exchange) {
   exchange.record.backend = snapshot.backends[plan.backend].name;
   exchange.trace(Stage::route, Event::routed, state.name, exchange.record.backend);
   clean_outbound_request(exchange.request);
+  if (service.credentials != nullptr &&
+      service.credentials->attach(exchange.request, exchange.view->minted(destination.service),
+                                  worker.loop.wall_now())) {
+    worker.telemetry.count(telemetry::Counter::tokens_minted);
+  }
   return plan;
 }
 

@@ -101,14 +101,15 @@ ServiceState service_state(const ServiceSettings& service, RouteTable table,
 
 }  // namespace
 
-Snapshot::Snapshot(Settings taken, std::uint64_t number, std::map<std::string, JwkSet> keys,
+Snapshot::Snapshot(Settings taken, std::uint64_t number, CallerKeys keys,
                    const std::map<IpAddress, std::string>& virtual_addresses,
                    resilience::StateTable& states)
     : version(number),
       settings(std::move(taken)),
       destinations(settings, virtual_addresses),
-      roles(std::make_shared<const RoleTable>(settings.roles)),
-      authenticator(settings.issuers, std::move(keys), roles),
+      roles(std::make_shared<const RoleTable>(settings.roles, permissions_of(settings.access))),
+      authenticator(settings.issuers, std::move(keys.issuers), roles,
+                    ApiKeys(settings.api_keys, keys.api_keys)),
       access(settings.access, *roles),
       inbound_timeouts(effective_timeouts({&settings.timeouts})),
       own_service(telemetry::intern(settings.workload.service)) {
@@ -118,10 +119,15 @@ Snapshot::Snapshot(Settings taken, std::uint64_t number, std::map<std::string, J
   auto tables = RouteTable::all(settings);
   for (auto table = tables.begin(); const auto& [name, service] : settings.services) {
     services.push_back(service_state(service, std::move(*table++), backends, states));
+    const auto sent = keys.sent.find(name);
+    if (sent != keys.sent.end()) services.back().credentials = sent->second;
   }
+  for (const auto& [name, owner] : settings.api_keys.owners)
+    key_owners.emplace(name, telemetry::intern(name));
   for (const auto& rule : access.rules()) {
     std::vector<std::string_view> allows;
     rule.allow.for_each([&](std::size_t role) { allows.push_back(roles->name_of(role)); });
+    rule.permissions.for_each([&](std::size_t role) { allows.push_back(roles->name_of(role)); });
     rules.push_back({telemetry::intern(rule.name), telemetry::intern(rule.origin.to_string()),
                      telemetry::intern(fmt::format("{}", fmt::join(allows, ", ")))});
   }
@@ -137,8 +143,7 @@ const BreakerState* Snapshot::breaker_of(const RouteState* route, std::uint32_t 
   return state.breaker == nullptr ? nullptr : &state;
 }
 
-SnapshotPtr Snapshot::build(Settings settings, std::uint64_t version,
-                            std::map<std::string, JwkSet> keys,
+SnapshotPtr Snapshot::build(Settings settings, std::uint64_t version, CallerKeys keys,
                             const std::map<IpAddress, std::string>& virtual_addresses,
                             resilience::StateTable& states) {
   return SnapshotPtr(

@@ -10,6 +10,7 @@
 #include "http/http2/session.h"
 #include "policy/authenticate.h"
 #include "policy/authorize.h"
+#include "policy/caller_keys.h"
 #include "policy/roles.h"
 #include "resilience/breaker.h"
 #include "resilience/connection_limit.h"
@@ -59,9 +60,10 @@ struct ServiceState {
   const ServiceSettings* settings = nullptr;
   telemetry::StringId name = 0;
   RouteTable table;
-  std::vector<RouteState> routes;  ///< Beside table.routes().
-  bool has_l7_routes = false;      ///< Some route takes a request to match.
-  bool asked_in_http2 = false;     ///< Every backend of it is.
+  std::vector<RouteState> routes;    ///< Beside table.routes().
+  bool has_l7_routes = false;        ///< Some route takes a request to match.
+  bool asked_in_http2 = false;       ///< Every backend of it is.
+  SentCredentialsPtr credentials{};  ///< What its requests are sent with; nothing: as they come.
 
   [[nodiscard]] const RouteState& state_of(const Route& route) const {
     return routes[static_cast<std::size_t>(&route - table.routes().data())];
@@ -111,6 +113,12 @@ struct Snapshot {
     }
   }
 
+  std::map<std::string, telemetry::StringId, std::less<>> key_owners;  ///< Of `api_keys`.
+  [[nodiscard]] telemetry::StringId id_of_key_owner(std::string_view owner) const {
+    const auto found = key_owners.find(owner);
+    return found == key_owners.end() ? 0 : found->second;
+  }
+
   /// Of messages, whichever side they come from.
   [[nodiscard]] http::http1::HeadLimits head_limits() const {
     http::http1::HeadLimits limits;
@@ -125,14 +133,14 @@ struct Snapshot {
     return limits;
   }
 
-  /// Compiles `settings`, which are valid. `keys`: the key set of each issuer. State whose shape is
+  /// Compiles `settings`, which are valid. `keys`: what they name, read. State whose shape is
   /// unchanged is taken over from earlier snapshots.
   [[nodiscard]] static std::shared_ptr<const Snapshot> build(
-      Settings settings, std::uint64_t version, std::map<std::string, JwkSet> keys,
+      Settings settings, std::uint64_t version, CallerKeys keys,
       const std::map<IpAddress, std::string>& virtual_addresses, resilience::StateTable& states);
 
  private:
-  Snapshot(Settings taken, std::uint64_t number, std::map<std::string, JwkSet> keys,
+  Snapshot(Settings taken, std::uint64_t number, CallerKeys keys,
            const std::map<IpAddress, std::string>& virtual_addresses,
            resilience::StateTable& states);
 };

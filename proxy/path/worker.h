@@ -44,6 +44,12 @@ class View {
   /// The endpoint's address for traces, interned when it is first asked for; 0 for other addresses.
   [[nodiscard]] telemetry::StringId id_of(const SocketAddress& endpoint);
 
+  /// The token at hand for a service with credentials.
+  [[nodiscard]] MintedToken& minted(std::uint32_t service) {
+    minted_.resize(snapshot_->services.size());
+    return minted_[service];
+  }
+
   /// A new set for a backend; unknown names are ignored.
   void set_endpoints(const std::string& backend, EndpointSetPtr set);
   [[nodiscard]] EndpointSetPtr find(const std::string& backend) const;
@@ -68,6 +74,7 @@ class View {
   };
   std::unordered_map<SocketAddress, Known, SocketAddressHash> by_endpoint_;
   std::vector<std::size_t> scratch_;
+  std::vector<MintedToken> minted_;  ///< By position of the service, once one was asked for.
   std::size_t references_ = 0;
 };
 

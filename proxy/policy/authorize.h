@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,9 @@
 
 namespace epaulet {
 
+/// The permissions that rules ask for: what their RoleTable must know.
+[[nodiscard]] std::set<std::string> permissions_of(const AccessSettings& settings);
+
 /// One compiled rule of `access`.
 struct AccessRule {
   std::string name;
@@ -25,11 +29,15 @@ struct AccessRule {
   RoleSet deny;
   bool decides =
       true;  ///< Takes part when rules are asked for who may; false for a rule that only denies.
-  bool require_token = false;
+  RequiredProof require = RequiredProof::nothing;  ///< `permissions` require a token.
+  RoleSet permissions;                             ///< All of them, besides one of `allow`.
+  bool is_audited = false;                         ///< `mode: audit`
 
   [[nodiscard]] bool covers(std::uint16_t port) const;
-  /// Whether it takes a request to judge: a condition, or `require: token`.
-  [[nodiscard]] bool is_l7() const { return require_token || !match.is_unconditional(); }
+  /// Whether it takes a request to judge: a condition, or a credential that only a request has.
+  [[nodiscard]] bool is_l7() const {
+    return require != RequiredProof::nothing || !match.is_unconditional();
+  }
 };
 
 /// Why a refusal is Verdict::lenient, as the end of a sentence.
@@ -39,9 +47,9 @@ inline constexpr std::string_view kLenientReason =
 
 /// May they, and why. Borrows the rule from the policy, that is from the snapshot.
 struct Verdict {
-  ErrorCode code =
-      ErrorCode::none;  ///< none, token_invalid, token_required, unauthenticated or forbidden.
-  std::uint16_t status = 200;  ///< Of the refusal.
+  ErrorCode code = ErrorCode::none;  ///< none, token_invalid, token_required, key_invalid,
+                                     ///< key_required, unauthenticated or forbidden.
+  std::uint16_t status = 200;        ///< Of the refusal.
   /// The rule that decided. Nothing: no rule matched (default deny), or the token was refused
   /// before any.
   const AccessRule* rule = nullptr;
@@ -49,14 +57,19 @@ struct Verdict {
   /// (route/pattern.h).
   bool lenient = false;
   TokenFailure token_failure = TokenFailure::none;
+  KeyFailure key_failure = KeyFailure::none;
   RoleSet roles;  ///< What the caller holds.
+  /// What was not carried out because of audit mode, and whose refusal it was (nothing: no rule's).
+  /// Only of a verdict that allows.
+  ErrorCode audited = ErrorCode::none;
+  const AccessRule* audited_rule = nullptr;
 
   [[nodiscard]] bool allowed() const { return code == ErrorCode::none; }
   /// Refused for want of a role that the rule allows, or for holding one that it denies.
   [[nodiscard]] bool is_about_roles() const {
     return rule != nullptr && (code == ErrorCode::unauthenticated || code == ErrorCode::forbidden);
   }
-  /// `detail` is the TokenFailure for token_invalid, 0 otherwise.
+  /// `detail` is the TokenFailure for token_invalid, the KeyFailure for key_invalid, 0 otherwise.
   [[nodiscard]] Error error() const;
   /// For explain: `rule "internal" (api2.yaml:12:5)`, or why there is none. Allocates.
   [[nodiscard]] std::string reason() const;
@@ -64,12 +77,18 @@ struct Verdict {
 
 /// The rules of one snapshot (design section 7). Immutable; asking allocates nothing.
 ///
-/// 1. A refused token refuses the request, whatever the rules say: 401, or `invalid_token`.
+/// 1. A refused token refuses the request, whatever the rules say: 401, or `invalid_token`. So does
+///    a refused API key: 401.
 /// 2. Deny rules: the first that matches and names a role of the caller refuses.
 /// 3. The first of the other rules that matches decides, and nothing falls through: 401 without a
-///    token where it says `require: token`, whatever the peer identity; allowed with one of its
-///    `allow` roles; else 401 for an anonymous caller, 403 for any other.
+///    token where it says `require: token` or `permissions`, without a key where it says `require:
+///    key`, whatever the peer identity; allowed with one of its `allow` roles and all of its
+///    `permissions`; else 401 for an anonymous caller, 403 for any other.
 /// 4. No rule matches: refused, 401 or 403 in the same way.
+///
+/// Audit mode changes what is done, not what is decided. A rule in it that denies is passed over,
+/// one that decides lets through what it would refuse; with `access_mode: audit` every refusal lets
+/// through. The verdict then says what would have been.
 ///
 /// All of it is asked twice, for the request as it is written and as lenient apps read it
 /// (route/pattern.h), and the refusal wins: `/Admin/` does not slip past a rule on `/admin` to a
@@ -109,12 +128,23 @@ class AccessPolicy {
     const AccessRule* exact = nullptr;
     const AccessRule* lenient = nullptr;
   };
+  [[nodiscard]] Verdict refuse_credentials(const Principals& principals) const;
+  [[nodiscard]] Verdict judge(const http::RequestHead& head, std::uint16_t port,
+                              const Principals& principals) const;
+  [[nodiscard]] Verdict judge_connection(std::uint16_t port, const Principals& principals) const;
+  [[nodiscard]] const AccessRule* audited_denial(const http::RequestHead* head, std::uint16_t port,
+                                                 const Principals& principals) const;
+  /// With what audit mode makes of it.
+  [[nodiscard]] Verdict audited(Verdict verdict, const AccessRule* passed_over,
+                                const Principals& principals) const;
   template <class Wanted>
   [[nodiscard]] Matches first_match(const http::RequestHead& head, std::uint16_t port,
                                     Wanted wanted) const;
 
   std::vector<AccessRule> rules_;
   std::uint16_t invalid_token_status_ = 401;
+  bool is_audited_ = false;
+  bool audits_denials_ = false;  ///< Some rule that denies is in audit mode.
 };
 
 }  // namespace epaulet

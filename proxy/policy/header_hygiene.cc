@@ -72,6 +72,7 @@ void clean_inbound_request(http::RequestHead& head, const Principals& principals
     head.added.append(principals.peer);
     head.added.append("\r\n");
   }
+  if (!principals.key_owner.empty()) head.added.add("x-epaulet-key-owner", principals.key_owner);
   std::string_view before = "x-epaulet-roles: ";
   roles.for_each_name(principals.roles, [&](std::string_view name) {
     head.added.append(before);
@@ -85,11 +86,14 @@ void clean_outbound_request(http::RequestHead& head) {
   remove_fields(head, [](const http::Field& field) { return is_identity_field(field.name); });
 }
 
-std::string clean_request_trailers(const http::RequestHead& head, std::string_view lines) {
+std::string clean_request_trailers(const http::RequestHead& head, std::string_view lines,
+                                   const Authenticator* authenticator) {
   std::string kept;
   http::for_each_line(lines, [&](std::string_view line) {
     const auto name = line.substr(0, line.find(':'));
-    if (!is_identity_field(name) && !is_origin_field(name) && !http::is_nominated(head, name))
+    const bool claims = authenticator != nullptr && authenticator->claims(name);
+    if (!claims && !is_identity_field(name) && !is_origin_field(name) &&
+        !http::is_nominated(head, name))
       kept.append(line).append("\r\n");
   });
   return kept;

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "http/message.h"
+#include "policy/authenticate.h"
 #include "policy/principals.h"
 #include "policy/roles.h"
 
@@ -36,6 +37,7 @@ namespace epaulet {
 /// after the data path has read the x-epaulet-* of a verified sidecar. Then adds what was proven:
 ///   x-epaulet-peer: spiffe://...              the mesh peer
 ///   x-epaulet-roles: admin,user               without the built-in ones; absent if there is none
+///   x-epaulet-key-owner: user-service         whose API key the request showed
 ///   x-forwarded-client-cert: URI=spiffe://... the mesh peer, as Envoy writes it
 void clean_inbound_request(http::RequestHead& head, const Principals& principals,
                            const RoleTable& roles);
@@ -47,8 +49,10 @@ void clean_outbound_request(http::RequestHead& head);
 /// behind its body. Without identity fields, without what says where the request came from (no
 /// trailer does, RFC 9110 section 6.5.1), without what the head's `Connection` nominates. `lines`:
 /// raw lines with CRLF, as the codec lets them through.
+/// `authenticator`: of a request that enters the pod, whose credentials are in no trailer either.
 [[nodiscard]] std::string clean_request_trailers(const http::RequestHead& head,
-                                                 std::string_view lines);
+                                                 std::string_view lines,
+                                                 const Authenticator* authenticator = nullptr);
 
 /// Who reads a response next.
 enum class Reader : std::uint8_t {

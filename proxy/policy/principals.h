@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "crypto/jwt.h"
+#include "policy/api_keys.h"
 #include "policy/role_set.h"
 #include "runtime/clock.h"
 
@@ -13,7 +14,8 @@ namespace epaulet {
 /// What is kept of a token that was verified. Neither the token nor its claims: they are asked
 /// once, for roles.
 struct VerifiedToken {
-  std::string issuer;        ///< Its name under `issuers`.
+  std::string issuer;              ///< Its name under `issuers`.
+  std::uint32_t issuer_index = 0;  ///< Among them.
   std::string subject_hash;  ///< First 16 hexadecimal digits of SHA-256 of `sub`; "" without `sub`.
                              ///< For logs.
   WallTime valid_until;      ///< `exp` and the issuer's leeway.
@@ -28,10 +30,17 @@ struct Principals {
   std::shared_ptr<const VerifiedToken> token;
   /// Why the token on this request was refused; `none` if it is fine or if there is none.
   TokenFailure token_failure = TokenFailure::none;
-  /// Union over the peer and the token, with the built-in roles.
+  /// Whose API key the request shows; empty: it shows none, or a wrong one. Borrowed from the
+  /// Authenticator.
+  std::string_view key_owner;
+  KeyFailure key_failure = KeyFailure::none;
+  /// Union over the peer, the token, the key's owner and the caller's address, with the built-in
+  /// roles; permissions among them (RoleTable).
   RoleSet roles;
 
-  [[nodiscard]] bool is_anonymous() const { return peer.empty() && token == nullptr; }
+  [[nodiscard]] bool is_anonymous() const {
+    return peer.empty() && token == nullptr && key_owner.empty();
+  }
 };
 
 }  // namespace epaulet

@@ -27,6 +27,12 @@ class RoleSet {
     for (std::size_t i = 0; i < words_.size(); ++i) common |= words_[i] & other.words_[i];
     return common != 0;
   }
+  /// Whether all of `others` are among these.
+  [[nodiscard]] constexpr bool contains_all(const RoleSet& others) const {
+    std::uint64_t missing = 0;
+    for (std::size_t i = 0; i < words_.size(); ++i) missing |= others.words_[i] & ~words_[i];
+    return missing == 0;
+  }
   constexpr RoleSet& operator|=(const RoleSet& other) {
     for (std::size_t i = 0; i < words_.size(); ++i) words_[i] |= other.words_[i];
     return *this;

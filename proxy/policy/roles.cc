@@ -8,6 +8,9 @@
 namespace epaulet {
 namespace {
 
+/// No role has a blank in its name.
+const std::string kPermissionPrefix = "permission ";
+
 /// Takes the text up to the next slash off `rest`, and the slash.
 std::string_view take_segment(std::string_view& rest) {
   const auto slash = rest.find('/');
@@ -49,32 +52,54 @@ bool IdentityPattern::matches(std::string_view spiffe_id) const {
   return open_ ? !spiffe_id.empty() : spiffe_id.empty();
 }
 
-RoleTable::RoleTable(const std::map<std::string, RoleSettings>& roles)
+RoleTable::RoleTable(const std::map<std::string, RoleSettings>& roles,
+                     const std::set<std::string>& permissions)
     : names_{"anyone", "authenticated"} {
-  EPAULET_ASSERT(roles.size() + names_.size() <= limits::kRolesMax);  // config/ refuses more.
-  std::string all;
+  // config/ refuses more.
+  EPAULET_ASSERT(roles.size() + permissions.size() + names_.size() <= limits::kRolesMax);
   for (const auto& [name, role] : roles) {
-    const std::size_t index = names_.size();
     names_.push_back(name);
-    append_field(all, name);
-    for (const RoleGrantSettings& grant : role.grants) {
-      if (!grant.identity.empty())
-        identity_grants_.push_back({IdentityPattern(grant.identity), index});
-      if (!grant.token) continue;
-      token_grants_.push_back({*grant.token, index});
-      append_field(all, grant.token->issuer);
-      append_field(all, grant.token->claim);
-      append_field(all, grant.token->value);
-    }
+    for (const RoleGrantSettings& grant : role.grants) add(grant, names_.size() - 1);
+  }
+  permissions_begin_ = names_.size();
+  for (const std::string& permission : permissions) {
+    names_.push_back(kPermissionPrefix + permission);
+  }
+  std::string all;
+  for (const std::string& name : names_) append_field(all, name);
+  for (const TokenGrant& grant : token_grants_) {
+    append_field(all, std::to_string(grant.role));
+    append_field(all, grant.issuer);
+    for (const std::string& name : grant.claim) append_field(all, name);
     append_field(all, "");
+    append_field(all, grant.value);
   }
   digest_ = sha256({reinterpret_cast<const std::uint8_t*>(all.data()), all.size()});
+}
+
+void RoleTable::add(const RoleGrantSettings& grant, std::size_t role) {
+  if (!grant.identity.empty()) identity_grants_.push_back({IdentityPattern(grant.identity), role});
+  if (grant.key) owner_grants_.push_back({grant.key->owner, role});
+  if (grant.network) network_grants_.push_back({*grant.network, role});
+  if (!grant.token) return;
+  const auto& token = *grant.token;
+  if (!token.permission.empty()) {
+    token_grants_.push_back({token.issuer, {}, token.permission, role});
+  } else if (!token.claim.empty()) {
+    token_grants_.push_back({token.issuer, {token.claim}, token.value, role});
+  } else {
+    token_grants_.push_back({token.issuer, token.claim_path, token.value, role});
+  }
 }
 
 std::optional<std::size_t> RoleTable::index_of(std::string_view name) const {
   const auto found = std::find(names_.begin(), names_.end(), name);
   if (found == names_.end()) return std::nullopt;
   return static_cast<std::size_t>(found - names_.begin());
+}
+
+std::optional<std::size_t> RoleTable::index_of_permission(std::string_view name) const {
+  return index_of(kPermissionPrefix + std::string(name));
 }
 
 RoleSet RoleTable::of_anyone() {
@@ -96,8 +121,31 @@ RoleSet RoleTable::of_token(std::string_view issuer, const JwtClaims& claims) co
   RoleSet roles = of_anyone();
   roles.insert(kAuthenticated);
   for (const TokenGrant& grant : token_grants_) {
-    if (grant.token.issuer == issuer && claims.has(grant.token.claim, grant.token.value))
-      roles.insert(grant.role);
+    if (grant.issuer != issuer) continue;
+    const bool holds = grant.claim.empty() ? claims.permits(grant.value)
+                                           : claims.has(std::span(grant.claim), grant.value);
+    if (holds) roles.insert(grant.role);
+  }
+  for (std::size_t role = permissions_begin_; role < names_.size(); ++role) {
+    const auto permission = std::string_view(names_[role]).substr(kPermissionPrefix.size());
+    if (claims.permits(permission)) roles.insert(role);
+  }
+  return roles;
+}
+
+RoleSet RoleTable::of_key_owner(std::string_view owner) const {
+  RoleSet roles = of_anyone();
+  roles.insert(kAuthenticated);
+  for (const OwnerGrant& grant : owner_grants_) {
+    if (grant.owner == owner) roles.insert(grant.role);
+  }
+  return roles;
+}
+
+RoleSet RoleTable::of_address(const IpAddress& address) const {
+  RoleSet roles;
+  for (const NetworkGrant& grant : network_grants_) {
+    if (grant.network.contains(address)) roles.insert(grant.role);
   }
   return roles;
 }

@@ -3,10 +3,12 @@
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/address.h"
 #include "config/settings.h"
 #include "crypto/digest.h"
 #include "crypto/jwt.h"
@@ -38,10 +40,15 @@ class RoleTable {
   static constexpr std::size_t kAnyone = 0;         ///< Every caller holds it.
   static constexpr std::size_t kAuthenticated = 1;  ///< Every principal holds it.
 
-  /// At most limits::kRolesMax roles with the two built-in ones, none of them named like these.
-  explicit RoleTable(const std::map<std::string, RoleSettings>& roles);
+  /// At most limits::kRolesMax roles and permissions with the two built-in roles, none of them
+  /// named like these. A permission of `permissions` (what rules ask for) stands among the roles,
+  /// but is none: it is held by whoever's token permits it.
+  explicit RoleTable(const std::map<std::string, RoleSettings>& roles,
+                     const std::set<std::string>& permissions = {});
 
   [[nodiscard]] std::optional<std::size_t> index_of(std::string_view name) const;
+  [[nodiscard]] std::optional<std::size_t> index_of_permission(std::string_view name) const;
+  /// Of a permission: "permission read:orders".
   [[nodiscard]] const std::string& name_of(std::size_t role) const { return names_[role]; }
 
   /// What every caller holds.
@@ -52,9 +59,22 @@ class RoleTable {
   /// it.
   [[nodiscard]] RoleSet of_token(std::string_view issuer, const JwtClaims& claims) const;
 
+  /// What whoever shows a key of this owner holds, the built-in roles among it.
+  [[nodiscard]] RoleSet of_key_owner(std::string_view owner) const;
+  /// What connections from this address hold.
+  [[nodiscard]] RoleSet of_address(const IpAddress& address) const;
+
   /// Calls `visit(name)` for each of `roles` without the built-in ones, in order of name.
   template <class Visit>
   void for_each_name(const RoleSet& roles, Visit&& visit) const {
+    roles.for_each([&](std::size_t role) {
+      if (role > kAuthenticated && role < permissions_begin_) visit(std::string_view(names_[role]));
+    });
+  }
+
+  /// The same with permissions.
+  template <class Visit>
+  void for_each_held(const RoleSet& roles, Visit&& visit) const {
     roles.for_each([&](std::size_t role) {
       if (role > kAuthenticated) visit(std::string_view(names_[role]));
     });
@@ -69,10 +89,26 @@ class RoleTable {
     std::size_t role = 0;
   };
   struct TokenGrant {
-    RoleGrantSettings::Token token;
+    std::string issuer;
+    std::vector<std::string> claim;  ///< Names on the way; empty: `value` is a permission.
+    std::string value;
     std::size_t role = 0;
   };
-  std::vector<std::string> names_;  ///< By index; ascending behind the built-in ones.
+  struct OwnerGrant {
+    std::string owner;
+    std::size_t role = 0;
+  };
+  struct NetworkGrant {
+    IpNetwork network;
+    std::size_t role = 0;
+  };
+  void add(const RoleGrantSettings& grant, std::size_t role);
+
+  std::vector<std::string> names_;  ///< By index; ascending behind the built-in ones, then
+                                    ///< permissions.
+  std::size_t permissions_begin_ = 0;
+  std::vector<OwnerGrant> owner_grants_;
+  std::vector<NetworkGrant> network_grants_;
   std::vector<IdentityGrant> identity_grants_;
   std::vector<TokenGrant> token_grants_;
   Sha256 digest_{};

@@ -123,7 +123,7 @@ class Process {
     std::uint64_t identity_rejected = 0;
   } counts_;
   resilience::StateTable states_;
-  std::map<std::string, std::string> key_files_;  ///< Path -> content, of the snapshot in force.
+  std::map<std::string, std::optional<Sha256>> key_files_;  ///< Digests, of the snapshot in force.
   VirtualAddressStore virtual_addresses_;
   VirtualAddressTablePtr addresses_;
 

@@ -20,7 +20,7 @@ bool Process::apply(Settings settings, std::string text) {
   addresses_ = virtual_addresses_.apply(settings, AsioLoop::read_wall_clock());
   snapshot_ = path::Snapshot::build(std::move(settings), ++version_, std::move(key_files.keys),
                                     addresses_->services_by_address(), states_);
-  key_files_ = std::move(key_files.content);
+  key_files_ = std::move(key_files.digests);
   config_text_ = std::move(text);
   rejection_.clear();
   said_.clear();
@@ -105,7 +105,7 @@ LoadResult Process::load(const std::optional<std::string>& text) const {
 /// it; where the kernel does not tell of writers, the look before this one must have seen the same.
 bool Process::is_settled(const std::optional<std::string>& text) {
   bool is_being_written = file_watch_->is_being_written(options_.config);
-  for (const auto& [path, content] : key_files_) {
+  for (const auto& [path, digest] : key_files_) {
     is_being_written = is_being_written || file_watch_->is_being_written(path);
   }
   const bool is_seen_twice = text_seen_ == text.value_or("");
@@ -118,8 +118,8 @@ bool Process::is_settled(const std::optional<std::string>& text) {
 bool Process::reload(bool even_if_unchanged) {
   const auto text = read_file(options_.config, limits::kConfigBytesMax);
   bool keys_changed = false;
-  for (const auto& [path, content] : key_files_) {
-    keys_changed = keys_changed || read_file(path, limits::kJwksBytesMax) != content;
+  for (const auto& [path, digest] : key_files_) {
+    keys_changed = keys_changed || digest_of_key_file(path) != digest;
   }
   const bool changed = keys_changed || text != config_text_;
   if (!even_if_unchanged && changed && !is_settled(text)) return false;
@@ -168,7 +168,7 @@ void Process::watch_files() {
         std::make_unique<FileWatch>(loop_, *fd_watch_, [this] { return look_at_files(); });
   }
   std::set<std::string> folders{folder_of(options_.config)};
-  for (const auto& [path, content] : key_files_) folders.insert(folder_of(path));
+  for (const auto& [path, digest] : key_files_) folders.insert(folder_of(path));
   if (!snapshot_->settings.identity.dir.empty()) folders.insert(snapshot_->settings.identity.dir);
   file_watch_->set_folders(folders);
 }

@@ -22,6 +22,15 @@ void write_rule(JsonLine& line, StringId rule, StringId origin) {
   line.begin("rule").text("name", text_of(rule)).text("source", text_of(origin)).end();
 }
 
+/// What audit mode let through.
+template <class Record>
+void write_audit(JsonLine& line, const Record& record) {
+  if (record.audited == ErrorCode::none) return;
+  line.begin("audit").text("would_be", outcome_name(record.audited));
+  line.text_if("rule", text_of(record.audit_rule));
+  line.text_if("source", text_of(record.audit_origin)).end();
+}
+
 void write_address(JsonLine& line, std::string_view name, const SocketAddress& address) {
   if (address.port != 0) line.text(name, AddressText(address).view());
 }
@@ -63,6 +72,7 @@ void write_line(const ExchangeRecord& record, WallTime time, JsonLine& line) {
   write_endpoint(line, record.endpoint, record.upstream);
   write_address(line, "downstream", record.downstream);
   write_rule(line, record.rule, record.rule_origin);
+  write_audit(line, record);
   if (record.trace_id[0] != '\0') {
     line.text("trace_id", {record.trace_id.data(), record.trace_id.size()});
   }
@@ -82,6 +92,7 @@ void write_line(const ConnectionRecord& record, WallTime time, JsonLine& line) {
   write_address(line, "downstream", record.downstream);
   write_address(line, "destination", record.destination);
   write_rule(line, record.rule, record.rule_origin);
+  write_audit(line, record);
   if (failed) write_failure(line, record.error, summary_of(record));
 }
 

@@ -57,6 +57,9 @@ constexpr std::array<EventRow, kEvents> kRows{{
     {Event::endpoint_ejected, "endpoint_ejected", "endpoint", Means::text, "for_ms", Means::number},
     {Event::endpoint_restored, "endpoint_restored", "endpoint", Means::text},
     {Event::roles_compared, "roles_compared", "allowed", Means::text, "held", Means::text},
+    {Event::key_accepted, "key_accepted", "owner", Means::text},
+    {Event::key_refused, "key_refused", "reason", Means::text},
+    {Event::audited, "audited", "would_be", Means::error, "rule", Means::text},
 }};
 
 constexpr bool rows_are_in_order() {

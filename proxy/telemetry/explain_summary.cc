@@ -72,6 +72,8 @@ std::string fact(const Error& error, StringId note) {
 std::string caller(StringId peer, const Trace& trace) {
   const auto* authenticated = last(trace, Event::authenticated);
   const bool token = authenticated != nullptr && authenticated->b != 0;
+  if (const auto* key = last(trace, Event::key_accepted); key != nullptr && peer == 0)
+    return fmt::format("{}, by API key{}", text_of(key->a), token ? " and with a token" : "");
   if (peer != 0) return fmt::format("{}{}", text_of(peer), token ? " with a token" : "");
   return token ? "the holder of a token" : "the anonymous caller";
 }
@@ -84,6 +86,9 @@ std::string rule_cause(const Error& error, StringId rule, StringId origin, Strin
   const std::string by = quoted_rule(rule, origin);
   if (error.code == ErrorCode::token_required) {
     return fmt::format("{} requires a token, and {} sent none", by, who);
+  }
+  if (error.code == ErrorCode::key_required) {
+    return fmt::format("{} requires an API key, and {} sent none", by, who);
   }
   if (const auto* roles = last(trace, Event::roles_compared)) {
     const std::string held = roles->b == 0 ? "no role" : in_brackets(roles->b);
@@ -99,6 +104,10 @@ std::string access_cause(const Error& error, StringId rule, StringId origin, Str
   if (error.code == ErrorCode::token_invalid) {
     const auto* refused = last(trace, Event::token_refused);
     return fact(error, error.note != 0 ? error.note : refused != nullptr ? refused->a : 0);
+  }
+  if (error.code == ErrorCode::key_invalid) {
+    const auto* refused = last(trace, Event::key_refused);
+    return fact(error, refused != nullptr ? refused->a : error.note);
   }
   const std::string cause = rule_cause(error, rule, origin, peer, trace);
   return error.note == 0 ? cause : fmt::format("{}, since {}", cause, text_of(error.note));
@@ -201,6 +210,14 @@ std::string upstream_sentence(const ExchangeRecord& record, std::string_view wha
   return text;
 }
 
+/// What audit mode did not carry out.
+std::string audit_sentence(std::string_view at, std::string_view what, ErrorCode would_be,
+                           StringId rule, StringId origin) {
+  const std::string by = rule == 0 ? "" : fmt::format(" of {}", quoted_rule(rule, origin));
+  return fmt::format("{} let {} through in audit mode{}: {}", at, what, by,
+                     describe(would_be).summary);
+}
+
 std::string_view verb_of(ConnectionRecord::Kind kind) {
   switch (kind) {
     case ConnectionRecord::Kind::tunnel:
@@ -221,6 +238,9 @@ std::string summary_of(const ExchangeRecord& record, bool slow) {
   const std::string at = hop(record.direction, record.service);
   if (record.error.code == ErrorCode::none) {
     const bool failed = has_failed(record);
+    if (record.audited != ErrorCode::none && !failed) {
+      return audit_sentence(at, what, record.audited, record.audit_rule, record.audit_origin);
+    }
     return slow && !failed ? slow_sentence(record, what) : upstream_sentence(record, what);
   }
   std::string route;
@@ -239,6 +259,10 @@ std::string summary_of(const ExchangeRecord& record, bool slow) {
 }
 
 std::string summary_of(const ConnectionRecord& record) {
+  if (record.error.code == ErrorCode::none && record.audited != ErrorCode::none) {
+    return audit_sentence(hop(record.direction, record.service), "a connection", record.audited,
+                          record.audit_rule, record.audit_origin);
+  }
   std::string text = fmt::format("{} {} from {}", hop(record.direction, record.service),
                                  verb_of(record.kind), record.downstream.to_string());
   if (record.destination.port != 0) text += fmt::format(" to {}", record.destination.to_string());
@@ -259,6 +283,9 @@ std::string remedy_of(const ExchangeRecord& record) {
   if (upstream_reason(record.trace) != 0) {
     return fmt::format("ask the next sidecar: `epaulet explain {}` there",
                        record.request_id.view());
+  }
+  if (record.audited != ErrorCode::none && !has_failed(record)) {
+    return fmt::format("before `mode: audit` is taken away: {}", describe(record.audited).remedy);
   }
   if (has_failed(record)) {
     return "look at the service's own log at this time: the answer is its own";

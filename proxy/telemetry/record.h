@@ -38,6 +38,9 @@ struct ExchangeRecord {
   StringId backend = 0;
   StringId rule = 0;         ///< Access rule that decided, 0 if none did.
   StringId rule_origin = 0;  ///< "file:line:column".
+  StringId audit_rule = 0;   ///< With `audited`, as `rule` and `rule_origin`.
+  StringId audit_origin = 0;
+  ErrorCode audited = ErrorCode::none;  ///< What audit mode did not carry out.
   StringId peer =
       0;  ///< Proven identity of the peer: inbound the caller's, outbound the endpoint's.
   StringId endpoint = 0;
@@ -74,6 +77,9 @@ struct ConnectionRecord {
   StringId service = 0;
   StringId rule = 0;
   StringId rule_origin = 0;
+  StringId audit_rule = 0;
+  StringId audit_origin = 0;
+  ErrorCode audited = ErrorCode::none;
   StringId peer = 0;
   StringId endpoint = 0;
   StringId diagnosis = 0;  ///< What was presented and what expected.

@@ -31,6 +31,8 @@ enum class Counter : std::uint8_t {
   app_tls_outbound,
   speculative_dials,
   plaintext_on_strict,
+  access_audited,  ///< Let through in audit mode, though a rule would have refused.
+  tokens_minted,
   log_lines_dropped,
   explain_records,
   count_,

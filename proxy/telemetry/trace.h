@@ -43,6 +43,9 @@ enum class Event : std::uint8_t {
   endpoint_restored,    ///< a: endpoint (string id)
   roles_compared,       ///< a: roles that the rule allows, 0 if it denies; b: the caller's (both
                         ///< string ids of names with commas)
+  key_accepted,         ///< a: owner of the API key (string id)
+  key_refused,          ///< a: reason (string id)
+  audited,  ///< a: ErrorCode that was not carried out; b: rule (string id, 0: none matched)
   count_,
 };
 

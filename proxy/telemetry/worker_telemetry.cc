@@ -32,7 +32,9 @@ void WorkerTelemetry::report(const ExchangeRecord& record, WallTime wall_now) {
   const bool above_p99 = metrics_.observe(record);
   const bool failed = has_failed(record);
   const bool slow = slow_ ? duration_of(record) > *slow_ : above_p99;
-  if (failed || slow) {
+  const bool audited = record.audited != ErrorCode::none;
+  if (audited) count(Counter::access_audited);
+  if (failed || slow || audited) {
     KeptExchange kept;
     kept.record = record;
     kept.time = wall_now;
@@ -40,7 +42,7 @@ void WorkerTelemetry::report(const ExchangeRecord& record, WallTime wall_now) {
     kept_.exchanges.push(kept);
     count(Counter::explain_records);
   }
-  if (!access_log_ || (!failed && !is_sampled())) return;
+  if (!access_log_ || (!failed && !audited && !is_sampled())) return;
   JsonLine line;
   write_line(record, wall_now, line);
   push(line.finish());
@@ -49,14 +51,16 @@ void WorkerTelemetry::report(const ExchangeRecord& record, WallTime wall_now) {
 void WorkerTelemetry::report(const ConnectionRecord& record, WallTime wall_now) {
   metrics_.observe(record);
   const bool failed = record.error.code != ErrorCode::none;
-  if (failed) {
+  const bool audited = record.audited != ErrorCode::none;
+  if (audited) count(Counter::access_audited);
+  if (failed || audited) {
     KeptConnection kept;
     kept.record = record;
     kept.time = wall_now;
     kept_.connections.push(kept);
     count(Counter::explain_records);
   }
-  if (!access_log_ || (!failed && !is_sampled())) return;
+  if (!access_log_ || (!failed && !audited && !is_sampled())) return;
   JsonLine line;
   write_line(record, wall_now, line);
   push(line.finish());

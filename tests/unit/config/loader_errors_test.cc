@@ -97,8 +97,8 @@ MISTAKES(
     Mistake{"of_a_later_version_keys_url",
             "issuers:\n  p: { issuer: i, audiences: [a], keys: { file: k, @@url: https://x } }\n",
             "issuers.p.keys: the key \"url\" is not in this version of epaulet", "", "remove it"},
-    Mistake{"of_a_later_version_api_keys", "@@keys: { a: b }\n",
-            "the key \"keys\" is not in this version of epaulet", "", "remove it"},
+    Mistake{"of_a_later_version_directory", "@@directory: { a: b }\n",
+            "the key \"directory\" is not in this version of epaulet", "", "remove it"},
     Mistake{"of_a_later_version_hedging", "retries: { @@hedging: 1 }\n",
             "retries: the key \"hedging\" is not in this version of epaulet", "", "remove it"},
     Mistake{
@@ -247,9 +247,9 @@ MISTAKES(
         "mode: none } }\n",
         "services.a.ports.80: \"http2\" is not in this version of epaulet", "",
         "write one of auto, http, tcp"},
-    Mistake{"requirement_of_a_later_version",
-            "access:\n  - { name: a, allow: [anyone], require: @@key }\n",
-            "access[0].require: \"key\" is not in this version of epaulet", "", "write token"},
+    Mistake{"requirement_of_nothing_known",
+            "access:\n  - { name: a, allow: [anyone], require: @@tokens }\n",
+            "access[0].require: expected one of token, key; found \"tokens\"", "token"},
     Mistake{"invalid_token_status", "invalid_token: @@400\n",
             "invalid_token: expected one of 401, 403; found \"400\""},
     Mistake{
@@ -400,9 +400,10 @@ MISTAKES(
         "role_with_two_ways_in_one",
         "issuers: { p: { issuer: i, audiences: [a], keys: { file: k } } }\nroles:\n  a:\n    - "
         "@@identity: spiffe://cluster.local/x\n      token: { issuer: p, claim: c, value: v }\n",
-        "roles.a[0]: expected exactly one of identity and token", "", "one list item for each"},
+        "roles.a[0]: expected exactly one of identity, token, key and network", "",
+        "one list item for each"},
     Mistake{"role_with_no_way_in_one", "roles:\n  a: [ @@{} ]\n",
-            "roles.a[0]: expected exactly one of identity and token"},
+            "roles.a[0]: expected exactly one of identity, token, key and network"},
     Mistake{"rule_that_decides_nothing", "access:\n  - @@name: a\n",
             "access[0]: the rule has neither allow nor deny and decides nothing"},
     Mistake{"requirement_of_a_denial",
@@ -426,6 +427,75 @@ MISTAKES(
         "workload: { ports: { 81: { tls: permissive, protocol: tcp } } }\naccess:\n  - @@{ name: "
         "a, headers: [ { name: x } ], allow: [anyone] }\n",
         "access[0]: headers looks into HTTP, but every port of this rule is tcp"},
+    Mistake{"key_of_nobody",
+            "roles: { a: [ { key: { owner: @@user-servce } } ] }\napi_keys: { owners: { "
+            "user-service: { file: k } } }\n",
+            "roles.a[0].key.owner: there is no owner of API keys \"user-servce\"", "user-service"},
+    Mistake{"keys_without_a_source", "api_keys: { owners: { @@a: {} } }\n",
+            "api_keys.owners.a: the owner has no keys", "", "env: VARIABLE"},
+    Mistake{"key_where_its_owner_stands",
+            "api_keys: { header: X-Key, owner_header: @@x-key, owners: { a: { file: k } } }\n",
+            "api_keys: the header of the key cannot name its owner as well"},
+    Mistake{"key_in_a_header_with_a_meaning",
+            "api_keys: { header: @@Host, owners: { a: { file: k } } }\n",
+            "api_keys.header: the header \"Host\" has another meaning"},
+    Mistake{"variable_that_is_a_secret", "api_keys: { owners: { a: { env: @@epk_1-2 } } }\n",
+            "api_keys.owners.a.env: \"epk_1-2\" is not the name of an environment variable"},
+    Mistake{"require_key_without_keys",
+            "access:\n  - @@{ name: a, allow: [anyone], require: key }\n",
+            "access[0]: the rule requires an API key, but there is none"},
+    Mistake{"require_token_without_issuer",
+            "access:\n  - @@{ name: a, allow: [anyone], permissions: [x] }\n",
+            "access[0]: the rule requires a token, but no issuer is configured"},
+    Mistake{"permissions_of_a_key",
+            "api_keys: { owners: { a: { file: k } } }\naccess:\n  - { name: a, allow: [anyone], "
+            "require: key, permissions: @@[x] }\n",
+            "access[0]: only tokens carry permissions, and the rule requires a key"},
+    Mistake{
+        "permissions_that_only_deny",
+        "issuers: { p: { issuer: i, audiences: [a], keys: { file: f } } }\naccess:\n  - { name: a, "
+        "deny: [anyone], permissions: @@[x] }\n",
+        "access[0]: permissions has no effect on a rule that only denies"},
+    Mistake{"grpc_method_without_service",
+            "access: [ { name: a, grpc: [ @@GetUser ], allow: [anyone] } ]\n",
+            "access[0].grpc[0]: \"GetUser\" is not a gRPC method", "", "package.Service/Method"},
+    Mistake{"network_with_bits_behind", "roles: { a: [ { network: @@10.1.0.0/8 } ] }\n",
+            "roles.a[0].network: \"10.1.0.0/8\" has bits set beyond its prefix"},
+    Mistake{"secret_for_pairs",
+            "issuers: { p: { issuer: i, audiences: [a], algorithms: @@[RS256], keys: { "
+            "secret_file: f } } "
+            "}\n",
+            "issuers.p: a secret verifies HS256, HS384 and HS512 alone"},
+    Mistake{"secrets_and_pairs",
+            "issuers: { p: { issuer: i, audiences: [a], algorithms: @@[RS256, HS256], keys: { "
+            "file: f } } "
+            "}\n",
+            "issuers.p: who verifies with a secret could sign for those with a pair"},
+    Mistake{
+        "algorithm_none",
+        "issuers: { p: { issuer: i, audiences: [a], algorithms: [@@none], keys: { file: f } } }\n",
+        "issuers.p.algorithms[0]: expected one of HS256, HS384, HS512, RS256, RS384, RS512, PS256, "
+        "PS384, PS512, ES256, ES384, EdDSA; found \"none\""},
+    Mistake{"two_places_of_a_token",
+            "issuers: { p: { issuer: i, audiences: [a], keys: { file: f }, @@token: { header: a, "
+            "cookie: b "
+            "} } }\n",
+            "issuers.p.token: expected exactly one of header, cookie and query"},
+    Mistake{"query_token_forwarded",
+            "issuers: { p: { issuer: i, audiences: [a], keys: { file: f }, token: { query: t }, "
+            "forward: "
+            "@@true } }\n",
+            "issuers.p: a token from the query is never forwarded"},
+    Mistake{"claim_without_value",
+            "issuers: { p: { issuer: i, audiences: [a], keys: { file: f } } }\nroles: { a: [ { "
+            "@@token: "
+            "{ issuer: p, claim: c } } ] }\n",
+            "roles.a[0].token: a claim needs the value that it must have"},
+    Mistake{
+        "permission_with_value",
+        "issuers: { p: { issuer: i, audiences: [a], keys: { file: f } } }\nroles: { a: [ { token: "
+        "{ issuer: p, permission: c, value: @@x } } ] }\n",
+        "roles.a[0].token: a permission is its own value"},
     Mistake{
         "token_where_all_is_tcp",
         "workload: { ports: { 81: { tls: permissive, protocol: tcp } } }\naccess:\n  - @@{ name: "

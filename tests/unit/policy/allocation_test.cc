@@ -73,7 +73,7 @@ TEST(AllocationTest, the_second_request_of_a_caller_takes_nothing_from_the_heap)
                           .ports = {},
                           .allow = {"admin"},
                           .deny = {},
-                          .require_token = true});
+                          .require = RequiredProof::token});
   const AccessPolicy policy(access, *roles);
   TokenCache cache;
   TestRequest request(

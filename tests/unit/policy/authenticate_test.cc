@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/support/test_request.h"
 #include "tests/support/test_token.h"
 
@@ -263,6 +265,131 @@ TEST_F(AuthenticateTest, a_reload_that_changes_nothing_keeps_what_was_verified) 
   const auto first = ask_token(good).token;
   EXPECT_EQ(ask_token(good).token, first)
       << "make() built another Authenticator of the same settings";
+}
+
+TEST_F(AuthenticateTest, a_token_counts_where_its_issuer_looks_and_nowhere_else) {
+  issuers_["partner"].token.cookie = "session";
+  const std::string portal = token("https://portal.example", R"(,"role":"admin")");
+  const std::string partner = token("https://partner.example", "", foreign_key());
+  EXPECT_EQ(ask({{"Cookie", "a=b; session=" + partner}}).token->issuer, "partner");
+  EXPECT_EQ(ask_token(portal).token->issuer, "portal");
+  // Cached or not.
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(ask({{"Cookie", "session=" + portal}}).token_failure, TokenFailure::issuer_unknown);
+    EXPECT_EQ(ask_token(partner).token_failure, TokenFailure::issuer_unknown);
+    EXPECT_EQ(ask_token(partner).token, nullptr);
+  }
+  EXPECT_EQ(
+      ask({{"Cookie", "session=" + partner}, {"Authorization", "Bearer " + portal}}).token_failure,
+      TokenFailure::several);
+  EXPECT_EQ(ask({{"Cookie", "session=" + partner}, {"Authorization", "Basic YTpi"}}).token->issuer,
+            "partner");
+}
+
+TEST_F(AuthenticateTest, issuers_of_one_name_with_other_algorithms_are_both_asked) {
+  add_issuer("portal-secret", "https://portal.example");
+  issuers_["portal-secret"].algorithms = {JwtAlgorithm::hs256};
+  const std::string secret(32, 's');
+  std::map<std::string, JwkSet> keys;
+  keys.emplace("portal", *JwkSet::parse(test_key().jwks(), "portal"));
+  keys.emplace("portal-secret",
+               *JwkSet::of_secret(secret, "s", issuers_["portal-secret"].algorithms));
+  const Authenticator both(issuers_, std::move(keys), std::make_shared<const RoleTable>(roles_));
+  const auto input = base64url(R"({"alg":"HS256"})") + "." +
+                     base64url(R"({"iss":"https://portal.example","aud":"api2","exp":)" +
+                               std::to_string(kSeconds + 300) + "}");
+  const auto ask_both = [&](const std::string& bearer) {
+    const TestRequest request("/", "GET", "api2", {{"Authorization", "Bearer " + bearer}});
+    return both.authenticate(request.head, "", cache_, kNow);
+  };
+  EXPECT_EQ(ask_both(input + "." + base64url(hmac_sha256(secret, input))).token->issuer,
+            "portal-secret");
+  EXPECT_EQ(ask_both(token("https://portal.example", "")).token->issuer, "portal");
+  EXPECT_EQ(ask_both(input + "." + base64url(hmac_sha256("x", input))).token_failure,
+            TokenFailure::signature_wrong);
+}
+
+TEST_F(AuthenticateTest, required_claims_are_part_of_a_good_token) {
+  issuers_["portal"].require = {
+      {.origin = {}, .claim = "service", .claim_path = {}, .value = "true"},
+      {.origin = {}, .claim = "", .claim_path = {"a", "b"}, .value = {}}};
+  const auto failure = [&](std::string_view claims) {
+    return ask_token(token("https://portal.example", claims)).token_failure;
+  };
+  EXPECT_EQ(failure(R"(,"service":true,"a":{"b":1})"), TokenFailure::none);
+  EXPECT_EQ(failure(R"(,"service":"true","a":{"b":[]})"), TokenFailure::none);
+  for (const std::string_view claims :
+       {"", R"(,"service":true)", R"(,"service":false,"a":{"b":1})", R"(,"service":1,"a":{"b":1})",
+        R"(,"service":true,"a":{"b":null})", R"(,"service":true,"a":{"b":false})",
+        R"(,"service":true,"a":[{"b":1}])", R"(,"service":true,"a":"b")",
+        R"(,"service":{"true":true},"a":{"b":1})"}) {
+    EXPECT_EQ(failure(claims), TokenFailure::claim_missing) << claims;
+  }
+}
+
+TEST_F(AuthenticateTest, roles_come_from_claims_in_claims_and_from_permissions) {
+  RoleGrantSettings hasura;
+  hasura.token = RoleGrantSettings::Token{
+      .issuer = "portal",
+      .claim_path = {"https://hasura.io/jwt/claims", "x-hasura-allowed-roles"},
+      .value = "editor"};
+  RoleGrantSettings reader;
+  reader.token = RoleGrantSettings::Token{.issuer = "portal", .permission = "read:orders"};
+  roles_["editor"].grants = {hasura};
+  roles_["reader"].grants = {reader};
+  const auto holds = [&](std::string_view claims, const std::string& role) {
+    const auto all = names(ask_token(token("https://portal.example", claims)));
+    return std::find(all.begin(), all.end(), role) != all.end();
+  };
+  EXPECT_TRUE(holds(
+      R"(,"https://hasura.io/jwt/claims":{"x-hasura-allowed-roles":["user","editor"]})", "editor"));
+  EXPECT_FALSE(holds(R"(,"x-hasura-allowed-roles":["editor"])", "editor"));
+  EXPECT_FALSE(
+      holds(R"(,"https://hasura.io/jwt/claims":["x-hasura-allowed-roles","editor"])", "editor"));
+  EXPECT_TRUE(holds(R"(,"scope":"a read:orders b")", "reader"));
+  EXPECT_TRUE(holds(R"(,"scope":["read:orders"])", "reader"));
+  EXPECT_TRUE(holds(R"(,"permissions":["x","read:orders"])", "reader"));
+  EXPECT_FALSE(holds(R"(,"scope":"read:orders2")", "reader"));
+  EXPECT_FALSE(holds(R"(,"scope":"read:orders,x")", "reader"));
+  EXPECT_FALSE(holds(R"(,"permissions":"read:orders")", "reader")) << "a list, as documented";
+  EXPECT_FALSE(holds(R"(,"permissions":{"read:orders":true})", "reader"));
+}
+
+TEST_F(AuthenticateTest, an_address_gives_roles_and_makes_nobody_known) {
+  RoleGrantSettings lan;
+  lan.network = IpNetwork::parse("10.1.0.0/16");
+  roles_["lan"].grants = {lan};
+  const TestRequest request("/", "GET", "api2", {{"X-Forwarded-For", "10.1.2.3"}});
+  const auto from = [&](const char* text) {
+    const auto address = *IpAddress::parse(text);
+    return make().authenticate(request.head, "", cache_, kNow, &address);
+  };
+  EXPECT_EQ(names(from("10.1.2.3")), (Names{"anyone", "lan"}));
+  EXPECT_TRUE(from("10.1.2.3").is_anonymous());
+  EXPECT_EQ(names(from("::ffff:10.1.2.3")), (Names{"anyone", "lan"}));
+  EXPECT_EQ(names(from("10.2.2.3")), (Names{"anyone"}));
+  EXPECT_EQ(names(from("fd00::1")), (Names{"anyone"}));
+  EXPECT_EQ(names(ask({{"X-Forwarded-For", "10.1.2.3"}})), (Names{"anyone"}));
+}
+
+TEST_F(AuthenticateTest, what_the_app_is_not_to_see_is_taken_away) {
+  issuers_["portal"].forward = false;
+  issuers_["partner"].token.query = "access_token";
+  const std::string portal = token("https://portal.example", "");
+  const std::string partner = token("https://partner.example", "", foreign_key());
+  const Authenticator who = make();
+  TestRequest request("/a", "GET", "api2",
+                      {{"Authorization", "Bearer " + portal}, {"Accept", "x"}});
+  who.strip_credentials(request.head, who.authenticate(request.head, "", cache_, kNow));
+  EXPECT_EQ(request.passed(), (Names{"Accept"}));
+  TestRequest query("/a?b=1&access_token=" + partner, "GET", "api2", {});
+  const Principals by_query = who.authenticate(query.head, "", cache_, kNow);
+  EXPECT_EQ(by_query.token->issuer, "partner");
+  who.strip_credentials(query.head, by_query);
+  EXPECT_EQ(query.head.rewritten_target, "/a?b=1");
+  TestRequest unverified("/a?access_token=x", "GET", "api2", {});
+  who.strip_credentials(unverified.head, Principals());
+  EXPECT_EQ(unverified.head.rewritten_target, "/a") << "audit mode lets such a request through";
 }
 
 TEST_F(AuthenticateTest, a_connection_has_a_peer_and_no_token) {

@@ -24,15 +24,21 @@ struct Rule {
   Texts hosts = {};
   std::vector<HeaderMatchSettings> headers = {};
   std::vector<std::uint16_t> ports = {};
-  bool require_token = false;
+  RequiredProof require = RequiredProof::nothing;
+  Texts permissions = {};
+  Texts grpc = {};
+  AccessMode mode = AccessMode::enforce;
 };
 
 class AuthorizeTest : public testing::Test {
  protected:
-  AuthorizeTest() : table_({{"admin", {}}, {"user", {}}, {"guest", {}}}) {}
+  AuthorizeTest()
+      : table_({{"admin", {}}, {"user", {}}, {"guest", {}}}, {"read:orders", "write:orders"}) {}
 
-  AccessPolicy policy(const std::vector<Rule>& rules, std::uint16_t invalid_status = 401) const {
+  AccessPolicy policy(const std::vector<Rule>& rules, std::uint16_t invalid_status = 401,
+                      AccessMode mode = AccessMode::enforce) const {
     AccessSettings settings;
+    settings.mode = mode;
     settings.invalid_token_status = invalid_status;
     std::uint32_t line = 10;
     for (const Rule& rule : rules) {
@@ -46,7 +52,10 @@ class AuthorizeTest : public testing::Test {
       out.ports = rule.ports;
       out.allow = rule.allow;
       out.deny = rule.deny;
-      out.require_token = rule.require_token;
+      out.require = rule.require;
+      out.permissions = rule.permissions;
+      out.grpc = rule.grpc;
+      out.mode = rule.mode;
       settings.rules.push_back(out);
     }
     return AccessPolicy(settings, table_);
@@ -196,9 +205,9 @@ TEST_F(AuthorizeTest, a_rule_without_allowed_roles_allows_nobody) {
 }
 
 TEST_F(AuthorizeTest, require_token_asks_for_one_whatever_the_identity) {
-  const AccessPolicy rules =
-      policy({{.name = "pay", .paths = {"/pay"}, .allow = {"user"}, .require_token = true},
-              {.name = "all", .allow = {"anyone"}}});
+  const AccessPolicy rules = policy(
+      {{.name = "pay", .paths = {"/pay"}, .allow = {"user"}, .require = RequiredProof::token},
+       {.name = "all", .allow = {"anyone"}}});
   const TestRequest pay("/pay");
   const std::tuple<Proof, Texts, E, std::uint16_t> rows[] = {
       {Proof::nothing, {}, E::token_required, 401},
@@ -340,7 +349,7 @@ TEST_F(AuthorizeTest, which_ports_have_rules_that_need_a_request) {
        .allow = {"user"},
        .headers = {{.name = "a", .exact = {}}},
        .ports = {8084}},
-      {.name = "token", .allow = {"user"}, .ports = {8085}, .require_token = true},
+      {.name = "token", .allow = {"user"}, .ports = {8085}, .require = RequiredProof::token},
   });
   for (const std::uint16_t port : Ports{8080, 8081, 8082, 8083, 8084, 8085})
     EXPECT_TRUE(rules.has_l7_rules(port)) << port;
@@ -384,7 +393,8 @@ TEST_F(AuthorizeTest, what_cannot_be_seen_is_taken_to_match_a_denial) {
 }
 
 TEST_F(AuthorizeTest, a_connection_cannot_carry_a_required_token) {
-  const AccessPolicy rules = policy({{.name = "t", .allow = {"anyone"}, .require_token = true}});
+  const AccessPolicy rules =
+      policy({{.name = "t", .allow = {"anyone"}, .require = RequiredProof::token}});
   EXPECT_EQ(rules.authorize_connection(1, who(Proof::identity, {"admin"})).code, E::token_required);
 }
 
@@ -457,12 +467,15 @@ struct Oracle {
           bool lenient) const {
     const E refused = is_anonymous ? E::unauthenticated : E::forbidden;
     for (const Rule& rule : rules) {
-      if (matches(rule, path, method, port, lenient) && holds_any(rule.deny)) return refused;
+      if (rule.mode == AccessMode::enforce && matches(rule, path, method, port, lenient) &&
+          holds_any(rule.deny))
+        return refused;
     }
     for (const Rule& rule : rules) {
       if (!rule.deny.empty() && rule.allow.empty()) continue;
       if (!matches(rule, path, method, port, lenient)) continue;
-      if (rule.require_token && !has_token) return E::token_required;
+      if (rule.mode == AccessMode::audit) return E::none;
+      if (rule.require == RequiredProof::token && !has_token) return E::token_required;
       return holds_any(rule.allow) ? E::none : refused;
     }
     return refused;
@@ -472,6 +485,116 @@ struct Oracle {
     return exact == E::none ? judge(path, method, port, true) : exact;
   }
 };
+
+TEST_F(AuthorizeTest, require_key_asks_for_one_whatever_the_identity) {
+  const AccessPolicy rules =
+      policy({{.name = "keyed", .allow = {"anyone"}, .require = RequiredProof::key}});
+  const TestRequest request("/");
+  for (const Proof proof : {Proof::nothing, Proof::identity, Proof::token, Proof::both}) {
+    const Verdict verdict = rules.authorize(request.head, 8080, who(proof, {"admin"}));
+    EXPECT_EQ(verdict.code, E::key_required);
+    EXPECT_EQ(verdict.status, 401);
+    EXPECT_EQ(verdict.rule->name, "keyed");
+  }
+  Principals owner = who(Proof::nothing);
+  owner.key_owner = "user-service";
+  EXPECT_TRUE(rules.authorize(request.head, 8080, owner).allowed());
+  EXPECT_TRUE(rules.has_l7_rules(8080));
+  EXPECT_EQ(rules.authorize_connection(8080, who(Proof::identity)).code, E::key_required);
+}
+
+TEST_F(AuthorizeTest, a_refused_key_refuses_whatever_the_rules_say) {
+  const AccessPolicy rules = policy({{.name = "all", .allow = {"anyone"}}}, 403);
+  const TestRequest request("/");
+  Principals caller = who(Proof::both, {"admin"});
+  caller.key_failure = KeyFailure::owner_wrong;
+  const Verdict verdict = rules.authorize(request.head, 8080, caller);
+  EXPECT_EQ(verdict.code, E::key_invalid);
+  EXPECT_EQ(verdict.status, 401) << "invalid_token is about tokens";
+  EXPECT_EQ(verdict.error().stage, Stage::authenticate);
+  EXPECT_EQ(verdict.reason(), "the API key failed the check owner_wrong");
+}
+
+TEST_F(AuthorizeTest, permissions_are_all_needed_and_come_with_a_token) {
+  const AccessPolicy rules = policy(
+      {{.name = "orders", .allow = {"anyone"}, .permissions = {"read:orders", "write:orders"}}});
+  const TestRequest request("/");
+  const auto with = [&](Proof proof, const Texts& permissions) {
+    Principals caller = who(proof, {"admin"});
+    for (const auto& one : permissions) caller.roles.insert(*table_.index_of_permission(one));
+    return rules.authorize(request.head, 8080, caller);
+  };
+  EXPECT_EQ(with(Proof::nothing, {}).code, E::token_required);
+  EXPECT_EQ(with(Proof::identity, {}).code, E::token_required);
+  EXPECT_EQ(with(Proof::token, {}).code, E::forbidden);
+  EXPECT_EQ(with(Proof::token, {"read:orders"}).code, E::forbidden);
+  EXPECT_EQ(with(Proof::token, {"read:orders", "write:orders"}).code, E::none);
+  EXPECT_EQ(table_.index_of("read:orders"), std::nullopt) << "no role";
+}
+
+TEST_F(AuthorizeTest, a_grpc_method_is_a_path_whatever_the_content_type) {
+  const AccessPolicy rules =
+      policy({{.name = "blocked", .deny = {"anyone"}, .grpc = {"user.UserService/UpdateUser"}},
+              {.name = "users", .allow = {"anyone"}, .grpc = {"user.UserService/*"}}});
+  const std::pair<std::string_view, E> rows[] = {
+      {"/user.UserService/GetUser", E::none},
+      {"/user.UserService/UpdateUser", E::unauthenticated},
+      {"/user.UserService/updateuser", E::unauthenticated},
+      {"/user.UserService/UpdateUser/", E::unauthenticated},
+      {"/user.OrderService/GetUser", E::unauthenticated},
+      {"/", E::unauthenticated},
+  };
+  for (const auto& [path, code] : rows) {
+    const TestRequest request(path, "POST");
+    EXPECT_EQ(rules.authorize(request.head, 8080, who(Proof::nothing)).code, code) << path;
+  }
+  EXPECT_TRUE(rules.has_path_rules(8080));
+}
+
+TEST_F(AuthorizeTest, an_audited_rule_lets_through_and_tells) {
+  const AccessPolicy rules =
+      policy({{.name = "new", .paths = {"/a"}, .allow = {"admin"}, .mode = AccessMode::audit},
+              {.name = "old", .allow = {"user"}}});
+  const TestRequest here("/a");
+  const Verdict passed = rules.authorize(here.head, 8080, who(Proof::nothing));
+  EXPECT_TRUE(passed.allowed());
+  EXPECT_EQ(passed.audited, E::unauthenticated);
+  ASSERT_NE(passed.audited_rule, nullptr);
+  EXPECT_EQ(passed.audited_rule->name, "new");
+  EXPECT_EQ(rules.authorize(here.head, 8080, who(Proof::token, {"admin"})).audited, E::none);
+  const TestRequest there("/b");
+  EXPECT_EQ(rules.authorize(there.head, 8080, who(Proof::nothing)).code, E::unauthenticated);
+}
+
+TEST_F(AuthorizeTest, an_audited_denial_is_passed_over_and_others_still_decide) {
+  const AccessPolicy rules =
+      policy({{.name = "guests", .deny = {"guest"}, .mode = AccessMode::audit},
+              {.name = "users", .allow = {"user"}}});
+  const TestRequest request("/");
+  const Verdict passed = rules.authorize(request.head, 8080, who(Proof::token, {"guest", "user"}));
+  EXPECT_TRUE(passed.allowed());
+  EXPECT_EQ(passed.rule->name, "users");
+  EXPECT_EQ(passed.audited, E::forbidden);
+  EXPECT_EQ(passed.audited_rule->name, "guests");
+  const Verdict refused = rules.authorize(request.head, 8080, who(Proof::token, {"guest"}));
+  EXPECT_EQ(refused.code, E::forbidden);
+  EXPECT_EQ(refused.rule->name, "users");
+  EXPECT_EQ(rules.authorize_connection(1, who(Proof::identity, {"guest", "user"})).audited,
+            E::forbidden);
+}
+
+TEST_F(AuthorizeTest, audit_of_everything_refuses_nothing) {
+  const AccessPolicy rules =
+      policy({{.name = "admins", .allow = {"admin"}}}, 401, AccessMode::audit);
+  const TestRequest request("/");
+  Principals bad = who(Proof::nothing);
+  bad.token_failure = TokenFailure::expired;
+  EXPECT_TRUE(rules.authorize(request.head, 1, bad).allowed());
+  EXPECT_EQ(rules.authorize(request.head, 1, bad).audited, E::token_invalid);
+  EXPECT_EQ(rules.authorize(request.head, 1, who(Proof::nothing)).audited, E::unauthenticated);
+  EXPECT_EQ(rules.authorize_connection(1, who(Proof::nothing)).audited, E::unauthenticated);
+  EXPECT_EQ(rules.authorize(request.head, 1, who(Proof::token, {"admin"})).audited, E::none);
+}
 
 TEST_F(AuthorizeTest, random_rules_agree_with_the_oracle) {
   const Texts patterns{"/**", "/a", "/A/b", "/a/**", "/a/*", "/a/b", "/b/", "/b/**", "/"};
@@ -498,10 +621,12 @@ TEST_F(AuthorizeTest, random_rules_agree_with_the_oracle) {
       if (random() % 3 == 0) rule.ports = {static_cast<std::uint16_t>(1 + random() % 2)};
       rule.allow = some_of(names, 3);
       if (random() % 4 == 0) rule.deny = some_of(names, 6);
-      rule.require_token = random() % 8 == 0;
+      if (random() % 8 == 0) rule.require = RequiredProof::token;
+      if (random() % 6 == 0) rule.mode = AccessMode::audit;
       rules.push_back(rule);
     }
     const AccessPolicy compiled = policy(rules);
+    const AccessPolicy audited = policy(rules, 401, AccessMode::audit);
     for (unsigned i = 0; i < 20; ++i) {
       const auto proof = static_cast<Proof>(random() % 4);
       const Texts held = proof == Proof::nothing ? Texts{} : some_of({"admin", "user", "guest"}, 2);
@@ -519,13 +644,23 @@ TEST_F(AuthorizeTest, random_rules_agree_with_the_oracle) {
       ASSERT_EQ(verdict.code, expected)
           << "seed " << seed << ": " << method << " " << path << " port " << port;
       ++seen[expected];
+      // Audit of the whole changes nothing but whether it is carried out.
+      const Verdict told = audited.authorize(request.head, port, who(proof, held));
+      ASSERT_TRUE(told.allowed());
+      if (expected != E::none) {
+        ASSERT_EQ(told.audited, expected) << "seed " << seed;
+        ASSERT_EQ(told.audited_rule == nullptr, verdict.rule == nullptr) << "seed " << seed;
+      } else {
+        ASSERT_EQ(told.audited, verdict.audited) << "seed " << seed;
+      }
       // Opaque connections never get further than requests of the most harmless kind could.
       const E opaque = compiled.authorize_connection(port, who(proof, held)).code;
       if (opaque == E::none) {
         EXPECT_TRUE(std::any_of(rules.begin(), rules.end(),
                                 [&](const Rule& rule) {
                                   return rule.paths.empty() && rule.methods.empty() &&
-                                         oracle.holds_any(rule.allow);
+                                         (rule.mode == AccessMode::audit ||
+                                          oracle.holds_any(rule.allow));
                                 }))
             << "seed " << seed;
       }
