@@ -90,12 +90,7 @@ Diagnostic advise(SourceText& source, const YAML::Exception& error) {
                          std::string(advice->remedy));
 }
 
-}  // namespace
-
-std::optional<Diagnostic> parse(SourceText& source, Draft& draft, Complaints& complaints,
-                                std::map<std::string, Place>* paths) {
-  Reader reader(source, draft, complaints);
-  reader.record_paths_in(paths);
+std::optional<Diagnostic> run(SourceText& source, Reader& reader, const Complaints& complaints) {
   TextBuffer buffer(source.text());
   std::istream stream(&buffer);
   // The one edge where yaml-cpp's exceptions become values.
@@ -114,6 +109,22 @@ std::optional<Diagnostic> parse(SourceText& source, Draft& draft, Complaints& co
                            "write {} if every default is meant");
   }
   return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Diagnostic> parse(SourceText& source, Draft& draft, Complaints& complaints,
+                                std::map<std::string, Place>* paths) {
+  Reader reader(source, draft, complaints);
+  reader.record_paths_in(paths);
+  return run(source, reader, complaints);
+}
+
+std::optional<Diagnostic> parse_as(const Object& root, void* target, SourceText& source,
+                                   Complaints& complaints) {
+  Draft nobodys;
+  Reader reader(source, nobodys, complaints, root, target);
+  return run(source, reader, complaints);
 }
 
 }  // namespace epaulet::config

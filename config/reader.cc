@@ -45,8 +45,13 @@ class Reader::ObjectContext final : public Context {
   Frame& frame_;
 };
 
-Reader::Reader(SourceText& source, Draft& draft, Complaints& complaints)
-    : source_(source), draft_(draft), complaints_(complaints) {
+Reader::Reader(SourceText& source, Draft& draft, Complaints& complaints, const Object& root,
+               void* target)
+    : source_(source),
+      draft_(draft),
+      complaints_(complaints),
+      root_(root),
+      target_(target != nullptr ? target : &draft.settings) {
   frames_.reserve(kFramesMax);  // References to frames stay good while others are pushed.
 }
 
@@ -219,7 +224,7 @@ void Reader::begin_container(const Place& place, bool is_map) {
   const std::string found = is_map ? "keys with values" : "a list";
   if (frames_.empty()) {
     saw_content_ = true;
-    if (is_map) return push(kRoot, &draft_.settings, place);
+    if (is_map) return push(root_, target_, place);
     ++skip_depth_;
     return complaints_.add(
         place, {}, {"expected keys with values; found a list", "for example egress: deny", {}});

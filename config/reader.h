@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "config/context.h"
+#include "config/keys.h"
 #include "config/shape.h"
 
 namespace epaulet::config {
@@ -26,7 +27,9 @@ class Reader final : public YAML::EventHandler {
     Place place;
   };
 
-  Reader(SourceText& source, Draft& draft, Complaints& complaints);
+  /// Reads `root` into `target`, which is of its struct; by default the configuration into `draft`.
+  Reader(SourceText& source, Draft& draft, Complaints& complaints, const Object& root = kRoot,
+         void* target = nullptr);
 
   /// Collects the paths, as for_each_key() spells them, of every key that is read.
   void record_paths_in(std::map<std::string, Place>* paths) { recorded_ = paths; }
@@ -49,7 +52,7 @@ class Reader final : public YAML::EventHandler {
   void OnMapEnd() override { end_container(); }
 
  private:
-  static constexpr std::size_t kKeysMax = 24;    ///< Rows of the largest object.
+  static constexpr std::size_t kKeysMax = 32;    ///< Rows of the largest object.
   static constexpr std::size_t kFramesMax = 16;  ///< The tables nest less deep.
 
   struct Frame {
@@ -108,6 +111,8 @@ class Reader final : public YAML::EventHandler {
   SourceText& source_;
   Draft& draft_;
   Complaints& complaints_;
+  const Object& root_;
+  void* target_;
   std::vector<Frame> frames_;
   std::string path_;            ///< Of keys, to the innermost frame.
   std::size_t skip_depth_ = 0;  ///< Containers open inside a value that is skipped.

@@ -8,6 +8,7 @@
 #include "server/explain_command.h"
 #include "server/key_command.h"
 #include "server/key_files.h"
+#include "server/policy_command.h"
 #include "server/process.h"
 
 namespace {
@@ -58,6 +59,7 @@ int main(int argc, char** argv) {
   check_command->callback([&] { exit_code = check(file); });
 
   epaulet::server::add_key_command(app, exit_code);
+  epaulet::server::add_policy_command(app, exit_code);
 
   app.add_subcommand("schema", "print the JSON schema of the configuration, for editors")
       ->callback([] { std::fputs(epaulet::json_schema().c_str(), stdout); });
