@@ -5,6 +5,8 @@ without sidecar; `dns` is the upstream name server, which lies where a test want
 `api2` notes whatever reaches it, on any port, down to a single byte.
 """
 
+import hashlib
+import hmac
 import shutil
 import socket
 import ssl
@@ -14,11 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import Binaries, Issuer, Lab, Nameserver, Pod
+from lab.tokens import base64url, unsigned
 from mesh import App, Mesh, Wire, dial, field
 
-CLOSED, OPEN, NORMAL, STRICT, OPAQUE = 8080, 8081, 8082, 8083, 8084
+CLOSED, OPEN, NORMAL, STRICT, OPAQUE, KEYED = 8080, 8081, 8082, 8083, 8084, 8085
 UNDECLARED = 8099
 AUDIENCE = "api2"
+OLD_KEY, NEW_KEY, OTHER_KEY = (f"epk_{name}-key-0123456789" for name in ("old", "new", "other"))
+SESSION_SECRET = b"a-secret-that-is-longer-than-a-digest"
 TRUST = "spiffe://cluster.local/ns/default/sa/"
 METADATA = "169.254.169.254"  # what a cloud calls its metadata service
 
@@ -33,6 +38,7 @@ workload:
     {NORMAL}: {{ tls: permissive, paths: normalize }}
     {STRICT}: {{ tls: strict }}
     {OPAQUE}: {{ tls: permissive, protocol: tcp }}
+    {KEYED}: {{ tls: permissive }}
   probes: [ {{ path: /healthz, port: {CLOSED} }} ]
 identity: {{ dir: /var/run/epaulet/identity }}
 issuers:
@@ -40,7 +46,21 @@ issuers:
     issuer: https://portal.example
     audiences: [{AUDIENCE}]
     keys: {{ file: portal.jwks.json }}
+  session:
+    issuer: https://session.example
+    audiences: [{AUDIENCE}]
+    keys: {{ secret_file: session.secret }}
+    token: {{ cookie: sid }}
+    forward: false
+    require: [ {{ claim: tier, value: 7 }} ]
+api_keys:
+  owner_header: X-Service-Name
+  owners:
+    user-service: {{ file: user-service.keys }}
+    other-service: {{ file: other-service.keys }}
 roles:
+  ordering: [ {{ key: {{ owner: user-service }} }} ]
+  lan: [ {{ network: 10.88.0.11/32 }} ]
   admin:
     - identity: {TRUST}api
     - token: {{ issuer: portal, claim: role, value: admin }}
@@ -57,6 +77,13 @@ access:
   - {{ name: internal, ports: [{OPEN}], hosts: [internal.example], allow: [admin] }}
   - {{ name: open, ports: [{OPEN}], allow: [anyone] }}
   - {{ name: peers, ports: [{STRICT}, {OPAQUE}], allow: [admin] }}
+  - {{ name: keyed, ports: [{KEYED}], paths: [/orders/**], allow: [ordering], require: key }}
+  - {{ name: scoped, ports: [{KEYED}], paths: [/scoped/**], allow: [anyone], permissions: ["read:orders"] }}
+  - {{ name: lan, ports: [{KEYED}], paths: [/lan/**], allow: [lan] }}
+  - {{ name: session, ports: [{KEYED}], paths: [/session/**], allow: [anyone], require: token }}
+  - {{ name: plain, ports: [{KEYED}], paths: [/public/**], allow: [anyone] }}
+  - {{ name: rpc-delete, ports: [{KEYED}], grpc: [orders.Orders/Delete], deny: [anyone] }}
+  - {{ name: rpc, ports: [{KEYED}], grpc: ["orders.Orders/*"], allow: [anyone] }}
 """
 
 CALLER = f"""
@@ -79,6 +106,12 @@ services:
     endpoints: {{ dns: lured.example, port: 80 }}
     tls: {{ mode: none }}
 """
+
+
+def hs256(secret: bytes, body: dict) -> str:
+    """A token signed with a secret; it expires in five minutes unless it says otherwise."""
+    text = unsigned({"alg": "HS256", "typ": "JWT"}, {"exp": int(time.time()) + 300, **body})
+    return f"{text}.{base64url(hmac.new(secret, text.encode(), hashlib.sha256).digest())}"
 
 
 @dataclass
@@ -138,7 +171,14 @@ class World:
         identity = self.mesh.issue("api2")
         self._write_bundle(identity)
         self.api2 = self.mesh.member("api2", CALLEE, identity, start=False)
-        self.api2.sidecar.add_config_file("portal.jwks.json", self.portal.jwks())
+        hashed = hashlib.sha256(NEW_KEY.encode()).hexdigest()
+        for name, text in (
+            ("portal.jwks.json", self.portal.jwks()),
+            ("session.secret", SESSION_SECRET.decode() + "\n"),
+            ("user-service.keys", f"# the one before it goes\n{OLD_KEY}\nsha256:{hashed}\n"),
+            ("other-service.keys", OTHER_KEY + "\n"),
+        ):
+            self.api2.sidecar.add_config_file(name, text)
         for one in (self.api, self.api2):
             one.sidecar.start()
         self.outside = lab.pod("outside")
@@ -147,7 +187,7 @@ class World:
         self.dns.wait_ready()
         self.seen: list[Seen] = []
         self.admitted = 0  # how often the table itself expects the app to be reached
-        for port in (CLOSED, OPEN, NORMAL, STRICT, OPAQUE, UNDECLARED):
+        for port in (CLOSED, OPEN, NORMAL, STRICT, OPAQUE, KEYED, UNDECLARED):
             WatchedApp(self.api2.pod, port, self.seen)
         self._identities: dict[tuple[str, str], Path] = {}
 
