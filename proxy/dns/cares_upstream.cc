@@ -5,6 +5,7 @@
 #include <sys/time.h>
 
 #include <cstring>
+#include <fstream>
 #include <map>
 
 #include "base/limits.h"
@@ -19,6 +20,23 @@ std::optional<SocketAddress> local_address(int fd) {
   auto* address = reinterpret_cast<sockaddr*>(&storage);
   if (::getsockname(fd, address, &length) != 0) return std::nullopt;
   return SocketAddress::from_sockaddr(address);
+}
+
+/// Ports that nobody in this pod draws who leaves it to the kernel, first and last; zeros if there
+/// are none.
+struct Ports {
+  std::uint32_t first = 0;
+  std::uint32_t last = 0;
+};
+Ports undrawn_ports() {
+  constexpr std::uint32_t kLowest = 16'384;
+  constexpr std::uint32_t kEnough = 1'024;
+  std::uint32_t low = 32'768;
+  std::uint32_t high = 60'999;
+  std::ifstream("/proc/sys/net/ipv4/ip_local_port_range") >> low >> high;
+  if (low >= kLowest + kEnough) return {kLowest, low - 1};
+  if (high + kEnough <= 65'535) return {high + 1, 65'535};
+  return {};
 }
 
 void set_id(DnsBytes& message, unsigned id) {
@@ -70,6 +88,7 @@ class CaresUpstream::Channel final : private Timer {
   void send(std::unique_ptr<Exchange> exchange);
   bool use_servers(const std::vector<SocketAddress>& servers);
   static void on_answer(void* argument, int status, int timeouts, unsigned char* bytes, int length);
+  static int on_new_socket(ares_socket_t fd, int type, void* argument);
   static void on_socket_state(void* argument, ares_socket_t fd, int readable, int writable);
   void process(int readable_fd, int writable_fd) {
     ares_process_fd(channel_, readable_fd, writable_fd);
@@ -81,6 +100,7 @@ class CaresUpstream::Channel final : private Timer {
   Loop& loop_;
   FdWatch& fd_watch_;
   Channel* without_edns_;
+  const Ports ports_ = undrawn_ports();
   ares_channel channel_ = nullptr;
   std::size_t pending_ = 0;
   std::map<int, std::optional<SocketAddress>> sockets_;
@@ -115,10 +135,33 @@ CaresUpstream::Channel::Channel(Loop& loop, FdWatch& fd_watch, const Options& op
     channel_ = nullptr;  // No memory: every exchange fails.
     return;
   }
+  ares_set_socket_configure_callback(channel_, &Channel::on_new_socket, this);
   if (!use_servers(options.servers)) {
     ares_destroy(channel_);
     channel_ = nullptr;
   }
+}
+
+/// Connection tracking remembers for half a minute which port has asked whom, and that nothing was
+/// to be redirected. If an app's resolver drew that port meanwhile, the kernel would lead its
+/// question past us to the upstream, which knows none of our names; so we ask from ports that no
+/// app draws. TCP is not concerned: a new SYN begins anew.
+int CaresUpstream::Channel::on_new_socket(ares_socket_t fd, int type, void* argument) {
+  constexpr int kTries = 8;
+  auto& self = *static_cast<Channel*>(argument);
+  if (type != SOCK_DGRAM || self.ports_.first == 0) return 0;
+  int domain = 0;
+  socklen_t length = sizeof domain;
+  if (::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) != 0) return 0;
+  const IpAddress any = domain == AF_INET6 ? IpAddress::v6({}) : IpAddress::v4(0);
+  for (int i = 0; i < kTries; ++i) {
+    const auto port =
+        self.ports_.first + self.loop_.random().below(self.ports_.last - self.ports_.first + 1);
+    sockaddr_storage storage{};
+    const auto size = SocketAddress{any, static_cast<std::uint16_t>(port)}.to_sockaddr(storage);
+    if (::bind(fd, reinterpret_cast<const sockaddr*>(&storage), size) == 0) break;
+  }
+  return 0;  // Without one of these the kernel draws.
 }
 
 bool CaresUpstream::Channel::use_servers(const std::vector<SocketAddress>& servers) {

@@ -1,5 +1,7 @@
 """Names as apps see them: glibc's search list, aliases and SRV, against an upstream dnsmasq."""
 
+from pathlib import Path
+
 from mesh import APP_PORT, CALLEE, PATIENCE, Mesh, Wire
 
 from lab import Nameserver, query
@@ -105,3 +107,43 @@ def test_named_ports_are_answered_and_what_is_too_long_is_cut(lab, binaries):
         query(api.pod, "big.example", "TXT", payload_bytes=1232),
     ):
         assert not whole.truncated and whole.records == TEXTS, whole
+
+
+ASK = """
+import socket, sys
+port, server, name = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+channel = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+channel.bind(("0.0.0.0", port))
+channel.settimeout(3)
+labels = b"".join(bytes([len(part)]) + part.encode() for part in name.split("."))
+channel.sendto(b"\\x12\\x34\\x01\\x00\\x00\\x01" + bytes(6) + labels + b"\\0\\0\\x01\\0\\x01", (server, 53))
+print(channel.recv(4096)[3] & 15)
+"""
+RECORD = """
+import socket
+channel = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+channel.bind(("0.0.0.0", 53))
+print("asked", flush=True)
+while True:
+    query, peer = channel.recvfrom(4096)
+    channel.sendto(query[:2] + b"\\x81\\x83" + query[4:], peer)
+    print(peer[1], flush=True)
+"""
+
+
+def test_what_the_sidecar_asks_upstream_is_never_taken_for_an_apps_question(lab, binaries):
+    """A port that it has asked from is known to connection tracking for a while, as no flow of ours.
+
+    An app's resolver that then draws the same port would ask the upstream itself.
+    """
+    upstream = lab.pod("dns", 1)
+    recorder = upstream.start(["python3", "-c", RECORD], name="recorder")
+    recorder.wait_for_line("asked")
+    api = Mesh(lab, binaries).member("api", CALLER)
+    for number in range(30):
+        assert query(api.pod, f"n{number}.example").rcode == "NXDOMAIN"
+    low, high = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    ports = [int(line) for line in recorder.lines() if line.isdigit()]
+    assert len(ports) >= 30 and len(set(ports)) > 20, ports
+    drawn = [port for port in ports if low <= port <= high]
+    assert not drawn, f"the sidecar asks from ports that apps' resolvers draw: {drawn[:5]}"
