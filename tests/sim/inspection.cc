@@ -234,6 +234,10 @@ bool Inspection::was_cut(const Exchanged& exchanged) const {
   return drained && *drained >= exchanged.sent_at && !exchanged.answered;
 }
 
+bool Inspection::may_cross_a_close(const Exchanged& exchanged) const {
+  return before_ != 0 && exchanged.sent_at - mesh_[before_].ended_at >= kShortKeepAlive;
+}
+
 bool Inspection::refused_unheard() {
   if (!keeps_silent_) return false;
   const auto reports = first_sidecar().connections();
@@ -271,6 +275,7 @@ void Inspection::inspect_reports(const Exchanged& exchanged, bool closed) {
   const bool arrived = exchanged.response.has_head || !exchanged.deliveries.empty();
   // What comes as a drain ends is cut with its connection, perhaps before anybody has read it.
   const bool must_arrive = exchanged.head_sent && !closed && !aborted_ && !was_cut(exchanged) &&
+                           !may_cross_a_close(exchanged) &&
                            scenario_.options.network.reset_probability == 0;
   if (arrived || (must_arrive && reports == 0 && !refused_unheard()))
     expect(reports == 1, "not reported");

@@ -44,6 +44,9 @@ class Inspection {
 
   /// A drain has ended while it was under way.
   [[nodiscard]] bool was_cut(const Exchanged& exchanged) const;
+  /// It came when its connection had been idle for as long as may be, and whoever waits so long may
+  /// find it closed just then.
+  [[nodiscard]] bool may_cross_a_close(const Exchanged& exchanged) const;
   /// Its connection was refused before anybody had read a request, and was reported as that.
   [[nodiscard]] bool refused_unheard();
 

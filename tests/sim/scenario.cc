@@ -202,7 +202,8 @@ void draw_serving(Dice& dice, const Scenario& scenario, MeshOptions& options) {
                                   "[ { name: reads, methods: [GET, HEAD], allow: [anyone] } ]"});
   }
   std::string timeouts = fmt::format("request: {}ms", 2 * in_ms(scenario.request_timeout));
-  if (!is_calm(scenario) && dice.chance(0.2)) timeouts += ", keep_alive: 300ms";
+  if (!is_calm(scenario) && dice.chance(0.2))
+    timeouts += fmt::format(", keep_alive: {}ms", kShortKeepAlive.count());
   options.serving = fmt::format("timeouts: {{ {} }}\n", timeouts);
 }
 

@@ -13,6 +13,9 @@ namespace epaulet::sim {
 /// What goes wrong in a simulation. `calm`: nothing, and every request must succeed.
 enum class Weather { calm, app_faults, aborts, resets, all };
 
+/// Of a sidecar's connections between requests, where it is not the default.
+inline constexpr std::chrono::milliseconds kShortKeepAlive{300};
+
 struct Scenario {
   MeshOptions options;
   Weather weather = Weather::calm;
