@@ -100,8 +100,12 @@ Task<Error> Attempt::send() {
     const auto sent = co_await writer.push(end, upload_scope_);
     if (!sent) co_return sent.error();
   } else {
+    // Complete with its head to an app of HTTP/1, but not to who has still to end its stream: if
+    // DATA come, it was malformed.
+    const auto& framing = exchange_.request.framing;
+    const bool is_all_head = framing.kind == http::Framing::Kind::length && framing.length == 0;
     for (unsigned chunks = 1; !writer.complete(); ++chunks) {
-      if (writer.has_pending() && !exchange_.body.ready()) {
+      if (writer.has_pending() && !is_all_head && !exchange_.body.ready()) {
         const auto flushed = co_await writer.flush(upload_scope_);
         if (!flushed) co_return flushed.error();
       }
@@ -168,6 +172,8 @@ Task<Error> Attempt::until_head() {
   upload_.start(send());
   const Error error = co_await read_final_head();
   if (error.code != ErrorCode::none) co_return blamed(reason(error));
+  if (only_seems_to_agree())
+    co_return Error(ErrorCode::upgrade_unsupported, Side::upstream, Stage::receive);
   has_head_ = true;
   scope_.clear_deadline();
   exchange_.record.upstream_head = exchange_.now();
@@ -176,6 +182,14 @@ Task<Error> Attempt::until_head() {
     exchange_.worker().pool.learn(upstream_.key(), *timeout);
   }
   co_return kNoError;
+}
+
+/// Who asked in an extended CONNECT takes any 2xx for the agreement (RFC 8441 section 5). An app
+/// that answers the GET which it stands for with a page has not agreed.
+bool Attempt::only_seems_to_agree() const {
+  const auto status = exchange_.response.status;
+  const bool by_connect = exchange_.http1 == nullptr && !exchange_.request.upgrade.empty();
+  return by_connect && status >= 200 && status < 300;
 }
 
 Task<Error> Attempt::read_final_head() {

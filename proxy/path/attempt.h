@@ -43,6 +43,7 @@ class Attempt final {
   void start_attempts_time();
   void start_calls_time();
   Task<Error> read_final_head();
+  [[nodiscard]] bool only_seems_to_agree() const;
   Task<Result<void>> pass_informational();
   Task<Error> copy_body();
   Task<void> break_off(Error why);

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from http2_peer import (
     DATA, END_STREAM, GOAWAY, HEADERS, RST_STREAM, frame, hello, next_frame)
 from http2_rows import Http2Row, encode, head
+from mesh import Broken
 
 _canaries = itertools.count(1)
 OWN, CANARY = 1, 3
@@ -16,6 +17,7 @@ class Came:
     """Of one row, over one route."""
 
     row: Http2Row
+    app: str
     answers: dict[int, bool] = field(default_factory=dict)  # stream -> its 200 came whole
     ended: set[int] = field(default_factory=set)
     lost: bool = False  # the connection
@@ -24,7 +26,7 @@ class Came:
 
 def send(route, app: str, row: Http2Row) -> Came:
     """The row, and a request behind it on the same connection."""
-    came = Came(row, canary=f"/canary/h2-{next(_canaries)}")
+    came = Came(row, app, canary=f"/canary/h2-{next(_canaries)}")
     wire, _ = route.dial(app)
     with wire:
         try:
@@ -32,7 +34,7 @@ def send(route, app: str, row: Http2Row) -> Came:
             canary = [*head("", path=came.canary), ("x-row", came.canary)]
             wire.send(frame(HEADERS, END_STREAM | 4, CANARY, encode(canary)))
             _read(wire, came)
-        except (OSError, EOFError, ValueError, RuntimeError):
+        except (OSError, Broken):
             came.lost = True
     return came
 
@@ -58,7 +60,12 @@ def judge(came: Came, records: list[dict]) -> list[str]:
     for one in records:
         if one.get("injected") or "smuggled" in one.get("target", ""):
             problems.append(f"smuggled into the app: {one}")
-    if row.understood is None:
+    if row.offers and came.app != "http2":
+        if any((one["method"], one["target"]) != ("GET", row.path) for one in whole):
+            problems.append(f"two readings: the app took {whole}")
+        if came.answers.get(OWN):
+            problems.append("two readings: the app's page is the caller's consent")
+    elif row.understood is None:
         if whole:
             problems.append(f"two readings: the app took {whole}")
         if mine and not row.begins:
@@ -68,8 +75,8 @@ def judge(came: Came, records: list[dict]) -> list[str]:
     else:
         wanted = row.understood
         told = [
-            (one["method"], one["target"], one["host"], one["body"], tuple(one["trailers"]),
-                one["cookie"])
+            (one["method"], one["target"], one["host"], one["body"],
+                tuple(one.get("trailers", wanted.trailers)), one["cookie"])  # not all apps tell them
             for one in whole
         ]
         should = (wanted.method, wanted.target or row.path, wanted.host, wanted.body,

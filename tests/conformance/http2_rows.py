@@ -44,6 +44,8 @@ class Http2Row:
     trailers: Pairs | None = None
     split: int = 0  # HEADERS has so many octets, CONTINUATION the rest
     begins: bool = False  # the app may see the beginning of what then breaks off
+    # An app of HTTP/1 is asked by the GET with Upgrade which it stands for: 2xx is no consent there.
+    offers: bool = False
 
     @property
     def path(self) -> str:
@@ -141,7 +143,8 @@ def pseudo_rows() -> list[Http2Row]:
         refused("connect", "9113 8.5", head("connect", "CONNECT", scheme=None, path=None)),
         refused("connect-with-path", "9113 8.5", head("connect-with-path", "CONNECT")),
         refused("connect-with-protocol", "8441 4",
-                [(":protocol", "websocket"), *head("connect-with-protocol", "CONNECT")]),
+                [(":protocol", "websocket"), *head("connect-with-protocol", "CONNECT")],
+                offers=True),
         taken("host-and-authority-agree", "9113 8.3.1", head("host-and-authority-agree",
               more=[("host", "h")])),
         refused("host-and-authority-differ", "9113 8.3.1",

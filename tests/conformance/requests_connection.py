@@ -84,7 +84,8 @@ ROWS = [
         post(b"Connection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 5\r\n", b"hello" + SMUGGLED),
         HELLO, denied()),
     row("upgrade-refused-by-the-app", "9110 7.8",
-        get(b"Connection: upgrade\r\nUpgrade: x/1\r\n") + SMUGGLED, GOOD, denied()),
+        get(b"Connection: upgrade\r\nUpgrade: x/1\r\n") + SMUGGLED, GOOD, denied(),
+        unsaid="what takes the place of Upgrade there is asked for WebSocket alone"),
     row("te-trailers", "9110 10.1.4", get(b"TE: trailers\r\n") + SMUGGLED, GOOD, denied()),
     row("te-gzip", "9110 10.1.4", get(b"TE: gzip, trailers\r\n") + SMUGGLED, GOOD, denied()),
 ]

@@ -18,9 +18,10 @@ def target(name: str, text: bytes, outcome=MALFORMED, source="9112 3.2", host=b"
     return row(f"target-{name}", source, message, outcome, **more)
 
 
-def host(name: str, lines: bytes, outcome=MALFORMED, source: str = "9112 3.2") -> Row:
+def host(name: str, lines: bytes, outcome=MALFORMED, source: str = "9112 3.2", **more) -> Row:
     """`lines`, with their ends, stand for the Host line."""
-    return row(f"host-{name}", source, b"GET <path> HTTP/1.1\r\n" + lines + b"\r\n", outcome)
+    message = b"GET <path> HTTP/1.1\r\n" + lines + b"\r\n"
+    return row(f"host-{name}", source, message, outcome, **more)
 
 
 def method(name: str, text: bytes, outcome, source: str = "9110 9.1") -> Row:
@@ -129,7 +130,8 @@ ROWS = [
     host("twice-different", b"Host: h\r\nHost: evil\r\n"),
     host("twice-in-two-cases", b"Host: h\r\nhost: evil\r\n"),
     host("twice-first-empty", b"Host:\r\nHost: h\r\n"),
-    host("empty", b"Host:\r\n", forwarded("GET", host=b"", refused_by=["nginx"])),
+    host("empty", b"Host:\r\n", forwarded("GET", host=b"", refused_by=["nginx"]),
+         unsaid="an authority is not empty there"),
     host("list", b"Host: h, evil\r\n", source="9110 7.2"),
     host("two-words", b"Host: h evil\r\n", source="9110 7.2"),
     host("with-path", b"Host: h/smuggled\r\n", source="9110 7.2"),

@@ -49,6 +49,7 @@ class Row:
     fin: bool = False  # the caller ends its direction behind the message
     path: str = ""  # that the row's access rule admits; default: /NAME
     rule: str = ""  # that decides; default: the row's own
+    unsaid: str = ""  # why HTTP/2 cannot say it: an app of that gets no request, or the same
 
     @property
     def own_path(self) -> str:

@@ -14,7 +14,9 @@ then. Without a PATTERN (part of a row's name) the run ends with that proof for 
 """
 
 import argparse
+import contextlib
 import importlib
+import itertools
 import socket
 import sys
 import time
@@ -33,9 +35,17 @@ from http2_rows import ROWS as HTTP2_ROWS, Http2Row  # noqa: E402
 from judge import SUCCESS, TWO_READINGS, Records, judge  # noqa: E402
 from lab import Lab, LabError, find_binaries, wait_until  # noqa: E402
 from naive import HARMLESS, SMUGGLERS, Naive, admitted_paths  # noqa: E402
+from naive_http2 import (  # noqa: E402
+    HARMLESS_DOWN,
+    HARMLESS_UP,
+    SMUGGLERS_DOWN,
+    SMUGGLERS_UP,
+    NaiveDown,
+    NaiveUp,
+)
 from responses import ResponseRoute, ScriptedApp, ask_all, judge_answers  # noqa: E402
 from rows import APPS, ResponseRow, Row  # noqa: E402
-from world import OUTSIDE_SERVER_PORT, PORTS, Route, World  # noqa: E402
+from world import ALL_APPS, OUTSIDE_SERVER_PORT, PORTS, Route, World, port_of  # noqa: E402
 
 NAIVE_PORT_OFFSET = 1000
 SETTLE_SECONDS = 5.0
@@ -81,53 +91,81 @@ class Run:
 
     def http2_through_sidecars(self) -> dict[str, list[str]]:
         problems: dict[str, list[str]] = {row.name: [] for row in self._http2_rows}
-        log = self.world.logs["http2"]
         for route in self.world.routes() if self._http2_rows else ():
-            before = len(log.records())
-            came = [http2.send(route, "http2", row) for row in self._http2_rows]
-            last = came[-1].canary if not came[-1].lost else ""
-            _wait(lambda: any(one.get("target") == last for one in log.records()), "the app's log")
-            records = log.records()[before:]
-            for one in came:
-                found = http2.judge(one, records)
-                problems[one.row.name] += [f"{route.name}: {line}" for line in found]
+            for app in route.apps:
+                for row, found in self._send_http2(route, app, self._http2_rows):
+                    problems[row.name] += [f"{route.name}, {app}: {line}" for line in found]
         return problems
+
+    def _send_http2(self, route, app: str, rows) -> Iterator[tuple[Http2Row, list[str]]]:
+        log = self.world.logs[app]
+        before = len(log.records())
+        came = [http2.send(route, app, row) for row in rows]
+        last = next((one.canary for one in reversed(came) if not one.lost), "")
+        _wait(lambda: any(one.get("target") == last for one in log.records()), "the app's log")
+        records = log.records()[before:]
+        for one in came:
+            yield one.row, http2.judge(one, records)
 
     def through_naive(self, names: tuple[str, ...]) -> dict[str, list[str]]:
         """Row by row, so that none fails for what another has left behind."""
+        naive = Naive(admitted_paths(self._requests, self._responses), self._dial_directly)
         pod = self.world.apps.pod
-        admitted = admitted_paths(self._requests, self._responses)
-        naive = Naive(admitted, self._dial_directly)
-        listeners = []
-        for app, port in PORTS.items():
-            address = ("127.0.0.1", port + NAIVE_PORT_OFFSET)
-            listeners.append(pod.in_netns(lambda at=address: socket.create_server(at)))
-            naive.serve(app, listeners[-1])
-
-        def dial(app: str):
-            return self.world.dial(pod, "127.0.0.1", PORTS[app] + NAIVE_PORT_OFFSET)
-
-        def records() -> list[dict]:
-            return list(naive.records)
-
         port = PORTS["scripted"] + NAIVE_PORT_OFFSET
-        answers = self._answers("naive", pod, "127.0.0.1", port, records, self._inside)
-        route = Route("naive", dial, records, None)
-        problems = {}
-        try:
+        with self._in_place(naive, tuple(PORTS), APPS) as route:
+            answers = self._answers("naive", pod, "127.0.0.1", port, route.front, self._inside)
+            problems = {}
             for name in names:
                 naive.forget()
                 requests = [row for row in self._requests if row.name == name]
                 responses = [row for row in self._responses if row.name == name]
                 problems |= self._send([route], [answers], requests, responses)
             return problems
+
+    def through_naive_up(self, names: tuple[str, ...]) -> dict[str, list[str]]:
+        """Rows of HTTP/1, to the app of HTTP/2."""
+        naive = NaiveUp(admitted_paths(self._requests, []), self._dial_directly)
+        with self._in_place(naive, ("http2",), ("http2",)) as route:
+            problems = {}
+            for name in names:
+                requests = [row for row in self._requests if row.name == name]
+                problems |= self._send([route], [], requests, [])
+            return problems
+
+    def through_naive_down(self, names: tuple[str, ...]) -> dict[str, list[str]]:
+        """Rows of HTTP/2, to the apps of HTTP/1."""
+        naive = NaiveDown({}, self._dial_directly)
+        problems: dict[str, list[str]] = {name: [] for name in names}
+        with self._in_place(naive, APPS, APPS) as route:
+            for name, app in itertools.product(names, APPS):
+                naive.forget()
+                rows = [row for row in self._http2_rows if row.name == name]
+                for _, found in self._send_http2(route, app, rows):
+                    problems[name] += found
+            return problems
+
+    @contextlib.contextmanager
+    def _in_place(self, naive: Naive, served: tuple[str, ...], asked: tuple[str, ...]):
+        """The route through `naive`, which serves in the sidecar's place."""
+        pod = self.world.apps.pod
+        listeners = []
+        for app in served:
+            address = ("127.0.0.1", port_of(app) + NAIVE_PORT_OFFSET)
+            listeners.append(pod.in_netns(lambda at=address: socket.create_server(at)))
+            naive.serve(app, listeners[-1])
+
+        def dial(app: str):
+            return self.world.dial(pod, "127.0.0.1", port_of(app) + NAIVE_PORT_OFFSET)
+
+        try:
+            yield Route("naive", dial, lambda: list(naive.records), None, asked)
         finally:
             for listener in listeners:
                 listener.shutdown(socket.SHUT_RDWR)
                 listener.close()
 
     def _dial_directly(self, app: str):
-        return self.world.dial(self.world.apps.pod, "127.0.0.1", PORTS[app])[0]
+        return self.world.dial(self.world.apps.pod, "127.0.0.1", port_of(app))[0]
 
     def _answers(self, name, pod, address, port, records, app) -> ResponseRoute:
         def dial():
@@ -147,7 +185,8 @@ class Run:
 
     def _send_requests(self, routes, requests) -> Iterator[tuple[Seen, list[str]]]:
         """Apps beside each other, the rows of each in order: canaries must come between."""
-        read_before = {app: len(self.world.logs[app].records()) for app in APPS}
+        apps = [app for app in ALL_APPS if any(app in route.apps for route in routes)]
+        read_before = {app: len(self.world.logs[app].records()) for app in apps}
 
         def all_rows(app: str) -> list[Seen]:
             return [
@@ -157,8 +196,8 @@ class Run:
                 if route.concerns(row, app, number)
             ]
 
-        with ThreadPoolExecutor(len(APPS)) as pool:
-            by_app = dict(zip(APPS, pool.map(all_rows, APPS)))
+        with ThreadPoolExecutor(len(apps)) as pool:
+            by_app = dict(zip(apps, pool.map(all_rows, apps)))
         for app, all_seen in by_app.items():
             share_out(self._app_records(app, all_seen[-1])[read_before[app] :], all_seen)
         for route in routes:
@@ -225,15 +264,32 @@ class Report:
         print(f"{'not ok' if problems else 'ok'} {number} - {text}", flush=True)
 
 
-def misjudged(problems: dict[str, list[str]]) -> dict[str, list[str]]:
-    """What is wrong with the proof that rows can fail, by row."""
+def misjudged(
+    problems: dict[str, list[str]], smugglers, harmless, sign: str = TWO_READINGS
+) -> dict[str, list[str]]:
+    """What is wrong with the proof that rows can fail, by row. `sign`: of what must be found."""
     wrong: dict[str, list[str]] = {}
-    for name in SMUGGLERS:
-        proven = any(TWO_READINGS in problem for problem in problems[name])
+    for name in smugglers:
+        proven = any(sign in problem for problem in problems[name])
         wrong[name] = [] if proven else ["nobody saw two readings", *problems[name]]
-    for name in HARMLESS:
+    for name in harmless:
         wrong[name] = problems[name]
     return wrong
+
+
+def prove(run: Run) -> Iterator[tuple[str, list[str]]]:
+    """That rows can fail, in each pairing: a claim, and what is wrong with it."""
+    proofs = (
+        ("", run.through_naive, SMUGGLERS, HARMLESS, TWO_READINGS),
+        # The two parties that differ are its caller and it: HTTP/2 frames what it has read.
+        (" towards HTTP/2", run.through_naive_up, SMUGGLERS_UP, HARMLESS_UP, ""),
+        (" from HTTP/2", run.through_naive_down, SMUGGLERS_DOWN, HARMLESS_DOWN, TWO_READINGS),
+    )
+    for where, through, smugglers, harmless, sign in proofs:
+        found = misjudged(through(harmless + smugglers), smugglers, harmless, sign)
+        for name, wrong in found.items():
+            verdict = "fails" if name in smugglers else "holds"
+            yield f"{name} {verdict} with the naive forwarder{where}", wrong
 
 
 def main() -> int:
@@ -268,16 +324,15 @@ def main() -> int:
                 problems = run.through_naive(tuple(row.name for row in rows))
             else:
                 problems = run.through_sidecars() | run.http2_through_sidecars()
-            proven = misjudged(run.through_naive(HARMLESS + SMUGGLERS)) if proof else {}
+            proven = dict(prove(run)) if proof else {}
     except LabError as error:
         print(error, file=sys.stderr)
         return 2
     report = Report(len(rows) + len(proven))
     for row in rows:
         report.line(problems[row.name], row.describe())
-    for name, wrong in proven.items():
-        verdict = "fails" if name in SMUGGLERS else "holds"
-        report.line(wrong, f"{name} {verdict} with the naive forwarder")
+    for claim, wrong in proven.items():
+        report.line(wrong, claim)
     seconds = time.monotonic() - started
     print(f"{report.passed} passed, {report.failed} failed ({seconds:.1f} s)")
     return 1 if report.failed else 0

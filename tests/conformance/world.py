@@ -8,6 +8,9 @@ A `Route` is how callers reach the apps, and whose records tell what was underst
     plain     out -> sidecar of apps -> app
     mesh      api -> its sidecar -> mutual TLS -> sidecar of apps -> app
     naive     apps -> the naive forwarder (naive.py) -> app
+
+Every app is asked in the version that it speaks, whatever its caller does: node, Python and nginx
+in HTTP/1.1, node's http2 in HTTP/2. So each table meets both.
 """
 
 import itertools
@@ -27,11 +30,16 @@ HERE = Path(__file__).resolve().parent
 PORTS = {"node": 8081, "python": 8082, "nginx": 8083, "scripted": 8084}
 OUTSIDE_SERVER_PORT = 8085
 HTTP2_PORT = 8086  # node's http2
+ALL_APPS = (*APPS, "http2")
 START_SECONDS = 30.0
 PATIENCE = 4.0  # what must come, comes within milliseconds
 NGINX_MODULES = Path("/usr/lib/nginx/modules")
 
 _source_ports = itertools.count(20000)  # each used once, so that it names a connection in a log
+
+
+def port_of(app: str) -> int:
+    return PORTS.get(app, HTTP2_PORT)
 
 
 def access_rules(rows: list[Row], http2_rows: list[Http2Row]) -> str:
@@ -44,8 +52,7 @@ def access_rules(rows: list[Row], http2_rows: list[Http2Row]) -> str:
     ]
     rules.append('  - { name: asterisk, paths: ["/**"], methods: [OPTIONS], allow: [anyone] }')
     rules += [
-        f'  - {{ name: http2-{row.name}, paths: ["{row.path}"], ports: [{HTTP2_PORT}],'
-        " allow: [anyone] }"
+        f'  - {{ name: http2-{row.name}, paths: ["{row.path}"], allow: [anyone] }}'
         for row in http2_rows
     ]
     port = PORTS["scripted"]
@@ -54,8 +61,9 @@ def access_rules(rows: list[Row], http2_rows: list[Http2Row]) -> str:
 
 
 def callee(rows: list[Row], http2_rows: list[Http2Row]) -> str:
-    all_ports = (*PORTS.values(), HTTP2_PORT)
-    ports = ", ".join(f"{port}: {{ tls: permissive }}" for port in all_ports)
+    spoken = {port_of(app): "http2" if app == "http2" else "http1" for app in ALL_APPS}
+    spoken[PORTS["scripted"]] = "same"
+    ports = ", ".join(f"{port}: {{ tls: permissive, http: {one} }}" for port, one in spoken.items())
     return (
         f"workload: {{ service: apps.default, ports: {{ {ports} }} }}\n"
         f"identity: {{ dir: /var/run/epaulet/identity }}\n"
@@ -116,9 +124,12 @@ class Route:
     dial: Callable[[str], tuple[Wire, str]]  # an app's name -> a connection, and its source
     front: Callable[[], list[dict]]  # the records of who reads the caller's bytes
     behind: Callable[[], list[dict]] | None  # those of a second sidecar before the app
+    apps: tuple[str, ...] = ALL_APPS  # that are asked over it
 
     def concerns(self, row: Row, app: str, number: int) -> bool:
         """What the caller's own sidecar refuses comes near no app: one of them stands for all."""
+        if app not in self.apps:
+            return False
         reaches_app_side = any(
             one.forwarded or one.may_begin or one.by_app_side for one in row.outcomes
         )
@@ -158,7 +169,7 @@ class World:
             processes[name] = process = pod.start(argv, uid=uid, name=name)
             logs[name] = AppLog(process.text)
         for name, process in processes.items():
-            port = PORTS.get(name, HTTP2_PORT)
+            port = port_of(name)
             process.wait_for(lambda at=port: self._listens(at), f"port {port}", START_SECONDS)
         understood = pod.run_dir / "nginx" / "understood.log"
         logs["nginx"] = AppLog(lambda: understood.read_text("latin-1"), _of_nginx)
@@ -200,11 +211,11 @@ class World:
         target = self.apps.pod.ipv4
         inbound = self.apps.sidecar.log_records
         return [
-            Route("plain", lambda app: self.dial(self.out, target, PORTS.get(app, HTTP2_PORT)),
+            Route("plain", lambda app: self.dial(self.out, target, port_of(app)),
                 inbound, None),
             Route(
                 "mesh",
-                lambda app: self.dial(self.api.pod, target, PORTS.get(app, HTTP2_PORT)),
+                lambda app: self.dial(self.api.pod, target, port_of(app)),
                 self.api.sidecar.log_records,
                 inbound,
             ),

@@ -18,6 +18,8 @@ const server = http.createServer((request, response) => {
   let whole = false;
   const record = () => ({
     kind: whole ? 'request' : 'cut',
+    row: all(request, 'x-row').join(),
+    cookie: all(request, 'cookie').join(' | '),
     method: request.method,
     target: request.url,
     host: all(request, 'host').join(', '),

@@ -18,6 +18,7 @@ server.on('stream', (stream, headers, flags, raw) => {
     target: headers[':path'],
     host: [...all(':authority'), ...all('host')].join(', '),
     fields: raw.filter((_, i) => i % 2 === 0).filter((name) => !name.startsWith('x-request-id')),
+    probe: all('x-probe'),
     cookie: all('cookie').join(' | '),
     body: Buffer.concat(body).toString('latin1'),
     trailers,
@@ -30,8 +31,9 @@ server.on('stream', (stream, headers, flags, raw) => {
     whole = !stream.aborted && stream.rstCode === 0;
     if (!whole) return;
     say(record());
-    stream.respond({':status': 200, 'content-type': 'text/plain'});
-    stream.end('saw ' + headers[':path']);
+    const answer = 'saw ' + headers[':path'];
+    stream.respond({':status': 200, 'content-length': Buffer.byteLength(answer)});
+    stream.end(answer);
   });
   stream.on('close', () => whole || say(record()));
 });

@@ -63,6 +63,8 @@ class Handler(BaseHTTPRequestHandler):
             "method": self.command,
             "target": self.path,
             "host": self.headers.get("Host", ""),
+            "row": ",".join(self.headers.get_all("X-Row", [])),
+            "cookie": " | ".join(self.headers.get_all("Cookie", [])),
             "probe": self.headers.get_all("X-Probe", []),
             "injected": "X-Injected" in self.headers,
         }
