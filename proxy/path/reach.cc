@@ -213,6 +213,22 @@ Task<Result<resilience::ConnectionLimit::Permit>> permit_or_stream(Worker& worke
   co_return permit;
 }
 
+/// Who finds all streams taken stands in line, unless `limits.pending` do already. Who only waits
+/// for the first connection, or for its peer to say how many streams it takes, is not one of too
+/// many.
+Result<resilience::ConnectionLimit::Place> stand_in_line(Worker& worker, const Snapshot& snapshot,
+                                                         const Hop& hop,
+                                                         const upstream::PoolKey& key,
+                                                         TimePoint not_before) {
+  using Place = resilience::ConnectionLimit::Place;
+  auto& pool = worker.shared_pool;
+  if (hop.backend == Destination::kNone || !pool.is_awaited(key)) return Place();
+  auto& limit = *snapshot.backends[hop.backend].limit;
+  if (limit.is_crowded() && pool.is_full(key, not_before) && !pool.is_settling(key))
+    return Error(ErrorCode::limit_pending, Side::self, Stage::limit, Retry::never);
+  return Place(limit);
+}
+
 }  // namespace
 
 Task<Result<upstream::LeasePtr>> obtain_stream(Worker& worker, View& view, Hop hop,
@@ -226,6 +242,8 @@ Task<Result<upstream::LeasePtr>> obtain_stream(Worker& worker, View& view, Hop h
       co_return lease;
     }
   }
+  auto place = stand_in_line(worker, view.snapshot(), hop, key, not_before);
+  if (!place) co_return place.error();
   for (;;) {
     // Whoever waits for another's dial waits no longer than for its own; whoever waits for a stream
     // or a permit does so under the request's deadline.
@@ -235,6 +253,7 @@ Task<Result<upstream::LeasePtr>> obtain_stream(Worker& worker, View& view, Hop h
     const auto turn = co_await worker.shared_dial_gate.enter(key, connecting);
     if (!turn && !scope.cancelled() && pool.is_full(key, not_before)) continue;
     if (!turn) co_return turn.error();
+    place->leave();
     if (auto lease = pool.take(key, worker.loop.now(), not_before)) co_return lease;
     if (pool.is_settling(key)) {
       // Not another connection for the sake of one round trip.

@@ -47,6 +47,30 @@ class ConnectionLimit : public std::enable_shared_from_this<ConnectionLimit> {
         limit_;  // Shared: connections outlive the snapshot they began under.
   };
 
+  /// Waits for a stream of a connection that others share, or for the one who waits for a permit
+  /// for all of them; counts as pending, for who comes later.
+  class Place {
+   public:
+    Place() = default;
+    explicit Place(ConnectionLimit& limit) : limit_(limit.shared_from_this()) {
+      limit.queued_.fetch_add(1, std::memory_order_relaxed);
+    }
+    Place(Place&& other) noexcept = default;
+    Place& operator=(Place&&) = delete;
+    ~Place() { leave(); }
+    void leave() {
+      if (const auto limit = std::exchange(limit_, nullptr))
+        limit->queued_.fetch_sub(1, std::memory_order_relaxed);
+    }
+
+   private:
+    std::shared_ptr<ConnectionLimit> limit_;
+  };
+  /// As many wait, of either kind, as may.
+  [[nodiscard]] bool is_crowded() const {
+    return waiting() + queued_.load(std::memory_order_relaxed) >= pending_max_;
+  }
+
   /// A permit if one is free and nobody waits.
   [[nodiscard]] Permit try_acquire();
   /// Waits for one. Errors: limit_pending if too many wait already; the scope's.
@@ -75,6 +99,7 @@ class ConnectionLimit : public std::enable_shared_from_this<ConnectionLimit> {
   const std::uint32_t pending_max_;
   std::atomic<std::uint32_t> in_use_{0};
   std::atomic<std::uint32_t> waiting_{0};
+  std::atomic<std::uint32_t> queued_{0};
   std::mutex mutex_;
   IntrusiveList<Waiter> waiters_;  // Under mutex_.
 };

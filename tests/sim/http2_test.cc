@@ -45,5 +45,35 @@ TEST(Http2, exchanges_of_one_connection_run_beside_each_other) {
   EXPECT_TRUE(mesh.app.violations().empty());
 }
 
+TEST(Http2, who_waits_for_a_stream_is_pending_like_who_waits_for_a_connection) {
+  MeshOptions options;
+  options.services =
+      "  bare.default:\n    ports: { 80: http }\n"
+      "    endpoints: { addresses: ['10.0.0.3:8080'] }\n    tls: { mode: none }\n"
+      "    limits: { connections: 1, pending: 2 }\n";
+  Mesh mesh(options);
+  mesh.bare_app.http2.manners.streams_max = 1;
+  std::vector<int> ids{mesh.add(http2_request())};  // After it is known how many streams there are.
+  for (int i = 0; i < 10; ++i) {
+    auto request = http2_request();
+    request.start = milliseconds(50);
+    auto answer = answer_of(10);
+    answer.think = milliseconds(100);
+    ids.push_back(mesh.add(request, answer));
+  }
+  mesh.call_http2(Mesh::kBare, ids);
+  mesh.wind_down();
+  unsigned answered = 0;
+  unsigned refused = 0;
+  for (const int id : ids) {
+    const auto code = outcome(mesh.api, id);
+    answered += code == ErrorCode::none ? 1 : 0;
+    refused += code == ErrorCode::limit_pending ? 1 : 0;
+    if (code == ErrorCode::limit_pending) expect_refused(mesh, id, 503);
+  }
+  EXPECT_EQ(answered, 1u + 1u + 2u);
+  EXPECT_EQ(refused, 7u);
+}
+
 }  // namespace
 }  // namespace epaulet::sim
