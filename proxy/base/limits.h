@@ -42,6 +42,21 @@ inline constexpr std::size_t kDrainedBodyBytesMax =
     64 * kKiB;  ///< Unread request body skipped to keep a connection.
 inline constexpr std::size_t kEmptyLinesBeforeRequestMax = 4;  ///< RFC 9112 section 2.2.
 
+// HTTP/2: what has arrived and nobody has read.
+inline constexpr std::uint32_t kHttp2StreamWindowBytes = 64 * kKiB;
+inline constexpr std::uint32_t kHttp2ConnectionWindowBytes = 1 * kMiB;  ///< On its way at once.
+/// Of one connection. Beyond it a stream gets the narrow window, which so many that are read as
+/// they come have widened again.
+inline constexpr std::size_t kHttp2UnreadBytes = 512 * kKiB;
+inline constexpr std::uint32_t kHttp2NarrowWindowBytes = 4 * kKiB;
+inline constexpr std::size_t kHttp2WideStreamsMax = 8;
+/// What those windows allow in all (half a MiB here, one on its way as they narrow, half a MiB in
+/// 128 narrow ones and half in the wide): who sends more keeps to none, and is let send no more.
+inline constexpr std::size_t kHttp2UnreadBytesMax = 2560 * kKiB;
+/// Of a worker's connections together, where no memory limit says less.
+inline constexpr std::size_t kHttp2UnreadOfWorkerBytes = 64 * kMiB;
+inline constexpr std::size_t kHttp2UnreadShare = 4;  ///< Of that limit: one byte in four.
+
 // TLS and detection.
 inline constexpr std::size_t kClientHelloBytesMax = 16 * kKiB;
 inline constexpr std::size_t kDetectBytesMax = 32;  ///< Enough to rule out every known protocol.

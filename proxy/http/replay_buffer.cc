@@ -6,7 +6,7 @@ namespace epaulet::http {
 
 void ReplayBuffer::begin(BodySource& source) {
   source_ = &source;
-  kept_.reset();
+  release();
   kept_bytes_ = 0;
   trailers_.clear();
   complete_record_ = true;
@@ -27,10 +27,21 @@ Task<Result<Chunk>> ReplayBuffer::pull(Scope& scope) {
   co_return chunk;
 }
 
+bool ReplayBuffer::may_keep(std::size_t bytes) const {
+  if (bytes > limits::kReplayBytesMax) return false;
+  const bool grows = bytes > kept_.size();
+  return of_connection_ == nullptr || !grows || *of_connection_ <= limits::kHttp2UnreadBytes;
+}
+
+void ReplayBuffer::hold(Block block) {
+  if (of_connection_ != nullptr) *of_connection_ += block.size() - kept_.size();
+  kept_ = std::move(block);
+}
+
 void ReplayBuffer::record(const Chunk& chunk) {
-  if (!complete_record_ || kept_bytes_ + chunk.bytes.size() > limits::kReplayBytesMax) {
+  if (!complete_record_ || !may_keep(kept_bytes_ + chunk.bytes.size())) {
     if (!chunk.bytes.empty() || chunk.end) complete_record_ = false;
-    kept_.reset();
+    release();
     kept_bytes_ = 0;
     return;
   }
@@ -38,7 +49,7 @@ void ReplayBuffer::record(const Chunk& chunk) {
     if (!kept_ || kept_.size() < kept_bytes_ + chunk.bytes.size()) {
       Block larger = Block::allocate(kept_bytes_ + chunk.bytes.size());
       if (kept_) std::memcpy(larger.data(), kept_.data(), kept_bytes_);
-      kept_ = std::move(larger);
+      hold(std::move(larger));
     }
     std::memcpy(kept_.data() + kept_bytes_, chunk.bytes.data(), chunk.bytes.size());
     kept_bytes_ += chunk.bytes.size();

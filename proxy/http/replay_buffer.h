@@ -9,9 +9,16 @@ namespace epaulet::http {
 
 /// Gives a body more than once, as far as it is small: keeps what passes, up to
 /// limits::kReplayBytesMax. Retries use it and nothing else. Larger bodies stream through and can
-/// no longer be given again.
+/// no longer be given again. Nor can those that begin while others of their connection keep as much
+/// as its streams may hold unread.
 class ReplayBuffer final : public BodySource {
  public:
+  /// `of_connection`: the bytes that all buffers of a connection hold; outlives this.
+  explicit ReplayBuffer(std::size_t* of_connection = nullptr) : of_connection_(of_connection) {}
+  ~ReplayBuffer() { release(); }
+  ReplayBuffer(const ReplayBuffer&) = delete;
+  ReplayBuffer& operator=(const ReplayBuffer&) = delete;
+
   /// `source` outlives this. Also where no retries are allowed another attempt may want it: on a
   /// connection that was stale nothing has been tried.
   void begin(BodySource& source);
@@ -24,11 +31,14 @@ class ReplayBuffer final : public BodySource {
   [[nodiscard]] bool replayable() const { return complete_record_; }
   /// Starts again from the first byte. Only if replayable().
   void rewind();
-  void release() { kept_.reset(); }
+  void release() { hold(Block()); }
 
  private:
   void record(const Chunk& chunk);
+  [[nodiscard]] bool may_keep(std::size_t bytes) const;
+  void hold(Block block);
 
+  std::size_t* const of_connection_;
   BodySource* source_ = nullptr;
   Block kept_;
   std::size_t kept_bytes_ = 0;

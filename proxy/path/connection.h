@@ -45,6 +45,7 @@ class Connection : public ListNode {
   Sha256 authority{};       ///< Root of the peer's chain.
 
   telemetry::ConnectionRecord record;
+  std::size_t replay_bytes = 0;  ///< Its exchanges keep them for another attempt.
 
   [[nodiscard]] bool inbound() const { return entry != Entry::outbound; }
   [[nodiscard]] ByteStream& stream() { return *stream_; }

@@ -19,7 +19,11 @@ class Exchange final : private http::CallerWatcher {
   /// `http1_`: the same, if it is a connection of HTTP/1, which an upgrade takes over.
   Exchange(Connection& connection_, Scope& parent_, http::ServerStream& server_,
            http::http1::ServerConnection* http1_)
-      : connection(connection_), parent(parent_), server(server_), http1(http1_) {}
+      : connection(connection_),
+        parent(parent_),
+        server(server_),
+        http1(http1_),
+        body(&connection_.replay_bytes) {}
   ~Exchange() { server.watch(nullptr); }
 
   /// Before the next request is read.

@@ -8,6 +8,7 @@
 #include "path/refuse.h"
 #include "runtime/event.h"
 #include "runtime/fork.h"
+#include "upstream/offence.h"
 
 namespace epaulet::path {
 namespace {
@@ -21,7 +22,7 @@ class Http2Session final : private h2::SessionEvents, private h2::Connection::Be
  public:
   explicit Http2Session(Connection& connection)
       : connection_(connection),
-        limits_(connection.snapshot().session_limits()),
+        limits_(connection.worker.session_limits(connection.snapshot())),
         requests_scope_(connection.scope),
         mux_(h2::Role::server, limits_, *this, connection.stream(), connection.reader(),
              connection.scope) {}
@@ -41,11 +42,7 @@ class Http2Session final : private h2::SessionEvents, private h2::Connection::Be
     rest();
     after_input();
     (void)co_await mux_.run(this);
-    if (const auto rule = mux_.session().violation(); !rule.empty()) {
-      Error why(ErrorCode::http2_protocol_error, Side::downstream, Stage::parse);
-      why.note = telemetry::intern(rule);
-      connection_.report(why, telemetry::ConnectionRecord::Kind::refused);
-    }
+    report_offence();
     drain_.unlink();
     idle_.disarm();
     slow_head_.disarm();
@@ -97,6 +94,25 @@ class Http2Session final : private h2::SessionEvents, private h2::Connection::Be
   }
   void on_goaway() override {}
   void on_settings() override {}
+  void on_narrowed() override {
+    connection_.worker.telemetry.count(telemetry::Counter::http2_windows_narrowed);
+  }
+
+  /// Why the peer was cut off, if it was: once, beside what its requests say of themselves.
+  void report_offence() {
+    Error why(ErrorCode::http2_protocol_error, Side::downstream, Stage::parse);
+    const auto& cut = connection_.scope.cancelled();
+    if (const auto offence = mux_.session().offence(); offence != h2::Offence::none) {
+      connection_.worker.telemetry.count(upstream::counter_of(offence));
+      why.note = telemetry::intern(mux_.session().violation());
+    } else if (cut && cut->code == ErrorCode::head_timeout) {
+      connection_.worker.telemetry.count(telemetry::Counter::http2_slow_heads);
+      why = *cut;
+    } else {
+      return;
+    }
+    connection_.report(why, telemetry::ConnectionRecord::Kind::refused);
+  }
 
   void after_input() override {
     for (auto& request : requests_) {

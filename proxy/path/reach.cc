@@ -273,7 +273,7 @@ Task<Result<upstream::LeasePtr>> obtain_stream(Worker& worker, View& view, Hop h
                                            std::move(plan), connecting);
     if (!dialled) co_return dialled.error();
     auto made = std::make_shared<upstream::SharedConnection>(
-        key, std::move(dialled->stream), view.snapshot().session_limits(), std::move(*permit),
+        key, std::move(dialled->stream), worker.session_limits(view.snapshot()), std::move(*permit),
         worker.root, worker.telemetry);
     made->peer = dialled->peer;
     made->not_after = dialled->not_after;

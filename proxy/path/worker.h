@@ -131,6 +131,13 @@ struct Worker {
     return pool.close_one(backend) || shared_pool.retire_idle(backend);
   }
 
+  /// Of an HTTP/2 connection, whichever side it is.
+  [[nodiscard]] http::http2::SessionLimits session_limits(const Snapshot& snapshot) {
+    auto limits = snapshot.session_limits();
+    limits.unread_total = &unread;
+    return limits;
+  }
+
   /// Inbound responses say close from now on. Outbound goes on for as long as the app.
   void begin_drain() { draining = true; }
   /// Inbound connections between requests end.
@@ -143,8 +150,9 @@ struct Worker {
   upstream::MeshTls& tls;
   telemetry::Telemetry& telemetry;
   Shared& shared;
-  Scope root;          ///< Of all connections.
-  Scope inbound_idle;  ///< Of inbound connections between requests.
+  http::http2::UnreadTotal unread;  ///< Outlives all connections.
+  Scope root;                       ///< Of all connections.
+  Scope inbound_idle;               ///< Of inbound connections between requests.
   bool draining = false;
   std::size_t inbound_connections = 0;
   std::size_t outbound_connections = 0;

@@ -127,9 +127,10 @@ class Process {
   VirtualAddressStore virtual_addresses_;
   VirtualAddressTablePtr addresses_;
 
-  std::uint32_t connections_that_fit_ = 0;  ///< By descriptors and the memory quota.
-  std::size_t idle_per_worker_ = 0;         ///< Upstream connections, by descriptors.
-  bool has_ipv6_ = false;                   ///< Whether apps can reach us over IPv6 at all.
+  std::uint32_t connections_that_fit_ = 0;    ///< By descriptors and the memory quota.
+  std::size_t unread_per_worker_ = SIZE_MAX;  ///< Of HTTP/2, by the memory limit.
+  std::size_t idle_per_worker_ = 0;           ///< Upstream connections, by descriptors.
+  bool has_ipv6_ = false;                     ///< Whether apps can reach us over IPv6 at all.
 
   path::Shared shared_;
   ListenerSet listeners_;

@@ -75,6 +75,7 @@ bool Process::load_first() {
   const auto shares = share_descriptors(open_files, workers);
   idle_per_worker_ = shares.idle_per_worker;
   connections_that_fit_ = shares.connections;
+  if (quota) unread_per_worker_ = *quota / limits::kHttp2UnreadShare / workers;
   const bool memory_is_less = quota && connections_by_quota(*quota) < connections_that_fit_;
   if (memory_is_less) connections_that_fit_ = connections_by_quota(*quota);
   if (!settings.state_dir.empty()) (void)::mkdir(settings.state_dir.c_str(), 0700);
@@ -121,6 +122,9 @@ void Process::start_workers() {
     auto worker = std::make_unique<WorkerThread>(*shards_[i + 1], shared_, snapshot_);
     worker->post(
         [most = idle_per_worker_](path::Worker& own, WorkerTls&) { own.pool.set_idle_max(most); });
+    worker->post([most = unread_per_worker_](path::Worker& own, WorkerTls&) {
+      own.unread.bytes_max = std::min(own.unread.bytes_max, most);
+    });
     const auto listen = [&](const char* name, path::Entry entry) {
       worker->listen(listeners_.descriptor(name, i), entry,
                      [this, name, i] { listeners_.close(name, i); });

@@ -44,6 +44,14 @@ constexpr std::array<CounterRow, kCounters> kCounterRows{{
   {Counter::tokens_minted, {"epaulet_tokens_minted_total", "Tokens signed for apps that have none, by services.NAME.credentials", "", ""}},
   {Counter::log_lines_dropped, {"epaulet_log_lines_dropped_total", "Log lines not written, by reason: the ring was full, or standard output failed", "reason", "ring_full"}},
   {Counter::explain_records, {"epaulet_explain_records_total", "Failed or slow exchanges, connections and DNS queries kept for explain", "", ""}},
+  {Counter::http2_offence_protocol, {"epaulet_http2_offences_total", "HTTP/2 connections ended for what their peer did: a rule broken, resets, mistakes that make us reset, too many CONTINUATIONs, frames that move nothing, answers not read, a head that does not come", "reason", "protocol"}},
+  {Counter::http2_offence_resets, {"epaulet_http2_offences_total", "HTTP/2 connections ended for what their peer did: a rule broken, resets, mistakes that make us reset, too many CONTINUATIONs, frames that move nothing, answers not read, a head that does not come", "reason", "resets"}},
+  {Counter::http2_offence_made_resets, {"epaulet_http2_offences_total", "HTTP/2 connections ended for what their peer did: a rule broken, resets, mistakes that make us reset, too many CONTINUATIONs, frames that move nothing, answers not read, a head that does not come", "reason", "made_resets"}},
+  {Counter::http2_offence_continuations, {"epaulet_http2_offences_total", "HTTP/2 connections ended for what their peer did: a rule broken, resets, mistakes that make us reset, too many CONTINUATIONs, frames that move nothing, answers not read, a head that does not come", "reason", "continuations"}},
+  {Counter::http2_offence_idle_frames, {"epaulet_http2_offences_total", "HTTP/2 connections ended for what their peer did: a rule broken, resets, mistakes that make us reset, too many CONTINUATIONs, frames that move nothing, answers not read, a head that does not come", "reason", "idle_frames"}},
+  {Counter::http2_offence_acknowledgements, {"epaulet_http2_offences_total", "HTTP/2 connections ended for what their peer did: a rule broken, resets, mistakes that make us reset, too many CONTINUATIONs, frames that move nothing, answers not read, a head that does not come", "reason", "acknowledgements"}},
+  {Counter::http2_slow_heads, {"epaulet_http2_offences_total", "HTTP/2 connections ended for what their peer did: a rule broken, resets, mistakes that make us reset, too many CONTINUATIONs, frames that move nothing, answers not read, a head that does not come", "reason", "slow_head"}},
+  {Counter::http2_windows_narrowed, {"epaulet_http2_windows_narrowed_total", "HTTP/2 connections whose streams got small windows, since too much of what had come was not read", "", ""}},
 }};
 constexpr std::array<GaugeRow, kGauges> kGaugeRows{{
   {Gauge::connections_inbound, {"epaulet_connections_active", "Connections served now", "direction", "inbound"}},

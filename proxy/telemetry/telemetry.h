@@ -35,6 +35,14 @@ enum class Counter : std::uint8_t {
   tokens_minted,
   log_lines_dropped,
   explain_records,
+  http2_offence_protocol,
+  http2_offence_resets,
+  http2_offence_made_resets,
+  http2_offence_continuations,
+  http2_offence_idle_frames,
+  http2_offence_acknowledgements,
+  http2_slow_heads,
+  http2_windows_narrowed,
   count_,
 };
 

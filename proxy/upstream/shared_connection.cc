@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "upstream/offence.h"
+
 namespace epaulet::upstream {
 
 /// One stream. Gives its place back when it goes.
@@ -32,6 +34,7 @@ SharedConnection::SharedConnection(const PoolKey& key, StreamPtr stream,
                                    resilience::ConnectionLimit::Permit permit, Scope& root,
                                    telemetry::Telemetry& telemetry)
     : key_(key),
+      telemetry_(telemetry),
       stream_(std::move(stream)),
       reader_(*stream_),
       scope_(root),
@@ -49,6 +52,8 @@ void SharedConnection::start(SharedPool& pool) {
 Task<void> SharedConnection::run(std::shared_ptr<SharedConnection> self) {
   (void)co_await self->mux_.run(nullptr);
   self->ended_ = true;
+  const auto offence = self->mux_.session().offence();
+  if (offence != http::http2::Offence::none) self->telemetry_.count(counter_of(offence));
   self->settings_.set();
   self->disarm();
   self->mux_.session().abandon_streams();

@@ -51,9 +51,11 @@ class SharedConnection final : private http::http2::SessionEvents,
   http::http2::StreamEvents* on_request(http::http2::StreamId) override { return nullptr; }
   void on_goaway() override { retired_ = true; }
   void on_settings() override;
+  void on_narrowed() override { telemetry_.count(telemetry::Counter::http2_windows_narrowed); }
   void on_timer() override { retire(); }
 
   PoolKey key_;
+  telemetry::Telemetry& telemetry_;
   SharedPool* pool_ = nullptr;
   StreamPtr stream_;
   StreamReader reader_;

@@ -97,7 +97,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   World world(server ? Role::server : Role::client);
   std::vector<std::unique_ptr<Served>> asked;
   if (server) {
-    require(world.session.receive(as_bytes("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")).has_value());
+    require(world.session.receive(as_bytes("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), TimePoint())
+                .has_value());
   } else {
     const NameValue fields[] = {
         {":method", "GET"}, {":scheme", "http"}, {":path", "/"}, {":authority", "h"}};
@@ -112,7 +113,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   while (open && !rest.empty()) {
     const auto part = rest.first(std::min(piece, rest.size()));
     rest = rest.subspan(part.size());
-    open = world.session.receive(part).has_value();
+    open = world.session.receive(part, TimePoint()).has_value();
     world.drain();
   }
   world.session.abandon_streams();

@@ -75,5 +75,41 @@ TEST(Http2, who_waits_for_a_stream_is_pending_like_who_waits_for_a_connection) {
   EXPECT_EQ(refused, 7u);
 }
 
+TEST(Http2, streams_that_stand_still_leave_the_others_their_pace) {
+  Mesh mesh;
+  std::vector<int> stalled;
+  std::vector<int> moving;
+  for (int i = 0; i < 100; ++i) {
+    auto answer = answer_of(10);
+    answer.stall = minutes(1);  // The app reads nothing.
+    stalled.push_back(mesh.add(http2_request("POST", 300'000), answer));
+  }
+  for (int i = 0; i < 10; ++i) {
+    auto request = http2_request("POST", 500'000);
+    request.start = seconds(1 + i);
+    moving.push_back(mesh.add(request, answer_of(500'000)));
+  }
+  auto ids = stalled;
+  ids.insert(ids.end(), moving.begin(), moving.end());
+  mesh.call_http2(Mesh::kService, ids);
+  mesh.pass(seconds(12));
+  for (const int id : moving) {
+    expect_delivered_once(mesh, id);
+    EXPECT_LT(mesh[id].ended_at - mesh[id].sent_at, milliseconds(100));
+  }
+  for (Sidecar* sidecar : {&mesh.api, &mesh.api2}) {
+    EXPECT_GT(sidecar->counted(Counter::http2_windows_narrowed), 0u);
+    for (auto& worker : sidecar->workers) {
+      // Of the caller's connection and of the one to the next hop.
+      EXPECT_LE(worker->worker.unread.bytes, 2 * limits::kHttp2UnreadBytesMax);
+      EXPECT_GT(worker->worker.unread.bytes, 0u);
+    }
+  }
+  mesh.wind_down();
+  for (Sidecar* sidecar : {&mesh.api, &mesh.api2}) {
+    for (auto& worker : sidecar->workers) EXPECT_EQ(worker->worker.unread.bytes, 0u);
+  }
+}
+
 }  // namespace
 }  // namespace epaulet::sim

@@ -69,7 +69,7 @@ Task<Error> Connection::write_frames() {
 }
 
 Task<Error> Connection::run(Between* between) {
-  constexpr unsigned kReadsPerTurn = 16;
+  constexpr unsigned kReadsPerTurn = 4;
   last_input_ = loop().now();
   writer_.start(write());
   kick();
@@ -85,7 +85,7 @@ Task<Error> Connection::run(Between* between) {
       if (*filled == 0) break;
     }
     last_input_ = loop().now();
-    const auto received = session_.receive(reader_.buffered());
+    const auto received = session_.receive(reader_.buffered(), last_input_);
     reader_.consume(reader_.buffered().size());
     if (between != nullptr) between->after_input();
     kick();

@@ -15,6 +15,10 @@ constexpr std::size_t kAcknowledgementsMax = 64;  // PING and SETTINGS answers t
 constexpr std::size_t kSettingsMax = 32;          // entries of one frame
 constexpr std::size_t kContinuationsMax = 8;
 constexpr std::size_t kWaitingFramesMax = 2048;  // to be sent; a stream has two or three
+/// Frames about the connection that a request, or a DATA frame of ours, may bring: readers open
+/// windows piece by piece, and some measure round trips by PINGs.
+constexpr std::uint32_t kAllowance = 10;
+constexpr std::uint32_t kAllowanceMax = 20'000;
 
 struct DeleteSession {
   void operator()(nghttp2_session* session) const { nghttp2_session_del(session); }
@@ -48,16 +52,31 @@ std::string_view text_of(nghttp2_rcbuf* buffer) {
 }  // namespace
 
 struct Session::State {
+  State(Role role_, const SessionLimits& limits_) : role(role_), limits(limits_) {}
+
+  const Role role;
+  const SessionLimits limits;
   std::unique_ptr<nghttp2_session, DeleteSession> session;
-  Role role = Role::server;
   StreamId reset_by_peer = 0;           ///< The close of it that follows is the peer's doing.
   StreamId last_processed = INT32_MAX;  ///< By the peer's GOAWAY.
   StreamId last_served = INT32_MAX;     ///< By ours.
   int violation = 0;                    ///< The latest, nghttp2's number.
+  Offence offence = Offence::none;      ///< For which it was ended.
   std::uint32_t offences = 0;           ///< Violations that cost a stream, less streams in order.
-  std::uint32_t offences_max = 0;
-  bool broken = false;  ///< It ended the connection.
+  bool broken = false;                  ///< One ended the connection.
   bool abandoned = false;
+
+  // Frames that move nothing: a bucket that leaks.
+  std::uint32_t idle_frames = 0;
+  std::uint32_t allowance = kAllowance;  ///< So many more do not count.
+  TimePoint leaked_at{};
+
+  // Windows.
+  std::size_t withheld = 0;            ///< Arrived, and not given back to the connection's window.
+  std::size_t wide = 0;                ///< Streams with a whole window beside narrow ones.
+  unsigned settings_on_their_way = 1;  ///< Not acknowledged.
+  bool opened = false;                 ///< The connection's window has its whole size.
+  bool narrow = false;
 };
 
 /// nghttp2's callbacks. Each gets the Session as its user data.
@@ -110,10 +129,40 @@ struct Session::Callbacks {
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }
 
+  static void allow(State& state, std::uint32_t more) {
+    state.allowance = std::min(state.allowance + more, kAllowanceMax);
+  }
+
+  /// It costs us work and its sender nothing (RFC 9113 section 10.5).
+  static bool moves_nothing(State& state, const nghttp2_frame& frame) {
+    switch (frame.hd.type) {
+      case NGHTTP2_HEADERS:
+        allow(state, kAllowance);
+        return false;
+      case NGHTTP2_DATA:
+        if (frame.hd.length > frame.data.padlen) allow(state, 1);
+        return frame.hd.length == frame.data.padlen &&
+               (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) == 0;
+      case NGHTTP2_SETTINGS:
+      case NGHTTP2_PING:
+        if ((frame.hd.flags & NGHTTP2_FLAG_ACK) != 0) return false;
+        break;
+      case NGHTTP2_WINDOW_UPDATE:
+      case NGHTTP2_PRIORITY:
+        break;
+      default:
+        return false;
+    }
+    if (state.allowance == 0) return true;
+    --state.allowance;
+    return false;
+  }
+
   static int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* user) {
     Session& self = of(user);
     StreamEvents* const events = self.events_of(frame->hd.stream_id);
     const bool end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    if (moves_nothing(*self.state_, *frame)) ++self.state_->idle_frames;
     switch (frame->hd.type) {
       case NGHTTP2_HEADERS:
         if (events == nullptr) break;
@@ -127,7 +176,11 @@ struct Session::Callbacks {
         self.state_->reset_by_peer = frame->hd.stream_id;
         break;
       case NGHTTP2_SETTINGS:
-        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) self.events_.on_settings();
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) {
+          self.events_.on_settings();
+        } else if (self.state_->settings_on_their_way > 0) {
+          --self.state_->settings_on_their_way;
+        }
         break;
       case NGHTTP2_GOAWAY:
         self.state_->last_processed = frame->goaway.last_stream_id;
@@ -139,15 +192,9 @@ struct Session::Callbacks {
     return 0;
   }
 
-  static int on_data(nghttp2_session* session, std::uint8_t, StreamId id, const std::uint8_t* data,
+  static int on_data(nghttp2_session*, std::uint8_t, StreamId id, const std::uint8_t* data,
                      std::size_t size, void* user) {
-    Session& self = of(user);
-    nghttp2_session_consume_connection(session, size);
-    if (StreamEvents* const events = self.events_of(id)) {
-      events->on_data({reinterpret_cast<const std::byte*>(data), size});
-    } else {
-      nghttp2_session_consume_stream(session, id, size);
-    }
+    of(user).take_data(id, {reinterpret_cast<const std::byte*>(data), size});
     return 0;
   }
 
@@ -174,19 +221,26 @@ struct Session::Callbacks {
       if (StreamEvents* const events = of(user).events_of(frame->hd.stream_id))
         events->on_end_sent();
     }
+    if (frame->hd.type == NGHTTP2_DATA) allow(state, kAllowance);
     const bool accuses =
         frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR;
-    if (accuses && state.violation == 0) state.violation = NGHTTP2_ERR_PROTO;
-    state.broken = state.broken || accuses;
+    if (!accuses || state.broken) return 0;
+    state.broken = true;
+    // With this number nghttp2 ends who resets more streams than its limit allows.
+    const bool resets = frame->goaway.error_code == NGHTTP2_INTERNAL_ERROR;
+    state.offence = resets ? Offence::resets : Offence::protocol;
+    if (resets) state.violation = NGHTTP2_ERR_FLOODED;
+    if (state.violation == 0) state.violation = NGHTTP2_ERR_PROTO;
     return 0;
   }
 
   static int on_close(nghttp2_session*, StreamId id, std::uint32_t number, void* user) {
     Session& self = of(user);
     const bool by_peer = std::exchange(self.state_->reset_by_peer, 0) == id;
-    StreamEvents* const events = self.events_of(id);
-    if (events == nullptr) return 0;
-    self.streams_.erase(id);
+    const auto found = self.streams_.find(id);
+    if (found == self.streams_.end()) return 0;
+    StreamEvents* const events = found->second.events;
+    self.forget(found);
     if (number == NGHTTP2_NO_ERROR && self.state_->offences > 0) --self.state_->offences;
     const bool ours = self.state_->role == Role::client;
     const bool beyond = ours && id > self.state_->last_processed;
@@ -258,7 +312,10 @@ struct Session::Callbacks {
 };
 
 Session::Session(Role role, const SessionLimits& limits, SessionEvents& events)
-    : state_(std::make_unique<State>()), events_(events), text_(limits.head) {
+    : state_(std::make_unique<State>(role, limits)),
+      events_(events),
+      text_(limits.head),
+      unread_(limits.unread_total) {
   nghttp2_session* made = nullptr;
   const auto options = Callbacks::options(limits);
   const auto status =
@@ -267,8 +324,6 @@ Session::Session(Role role, const SessionLimits& limits, SessionEvents& events)
           : nghttp2_session_client_new2(&made, Callbacks::all(), this, options.get());
   EPAULET_ASSERT(status == 0);
   state_->session.reset(made);
-  state_->role = role;
-  state_->offences_max = limits.resets_burst;
   std::vector<nghttp2_settings_entry> settings{
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits.stream_window},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(limits.head.bytes)}};
@@ -279,26 +334,53 @@ Session::Session(Role role, const SessionLimits& limits, SessionEvents& events)
     settings.push_back({NGHTTP2_SETTINGS_ENABLE_PUSH, 0});
   }
   nghttp2_submit_settings(made, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
-  nghttp2_session_set_local_window_size(made, NGHTTP2_FLAG_NONE, 0,
-                                        static_cast<std::int32_t>(limits.connection_window));
 }
 
 Session::~Session() = default;
 
-Result<void> Session::receive(ConstBytes bytes) {
+Result<void> Session::receive(ConstBytes bytes, TimePoint now) {
+  State& state = *state_;
+  if (state.broken) return end_for(state.offence, state.violation);
+  if (state.idle_frames == 0) state.leaked_at = now;
   const auto taken = nghttp2_session_mem_recv(
-      state_->session.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
-  // What we say about it must not pile up while it reads nothing. And who makes us reset its
-  // streams gets by what it may have at once as well as who resets them itself.
-  const auto waiting = nghttp2_session_get_outbound_queue_size(state_->session.get());
-  const bool offends = state_->offences > state_->offences_max;
-  if (offends) nghttp2_session_terminate_session(state_->session.get(), NGHTTP2_ENHANCE_YOUR_CALM);
-  if (taken < 0 || offends || waiting > kWaitingFramesMax) {
-    state_->violation = taken < 0 ? static_cast<int>(taken) : NGHTTP2_ERR_FLOODED;
-    state_->broken = true;
-    return Error(ErrorCode::http2_protocol_error, Side::downstream, Stage::parse);
+      state.session.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+  if (taken < 0) {
+    const auto number = static_cast<int>(taken);
+    if (number == NGHTTP2_ERR_FLOODED) return end_for(Offence::acknowledgements, number);
+    if (number == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS)
+      return end_for(Offence::continuations, number);
+    return end_for(Offence::protocol, number);
   }
+  // Who makes us reset its streams gets by what it may have at once as well as who resets them
+  // itself.
+  if (state.offences > state.limits.resets_burst)
+    return end_for(Offence::made_resets, NGHTTP2_ERR_FLOODED);
+  // What we say about it must not pile up while it reads nothing.
+  if (nghttp2_session_get_outbound_queue_size(state.session.get()) > kWaitingFramesMax)
+    return end_for(Offence::acknowledgements, NGHTTP2_ERR_FLOODED);
+  if (state.idle_frames == 0) return {};
+  const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(now - state.leaked_at);
+  const auto leaked = since.count() * state.limits.idle_frames_per_second / 1000;
+  if (leaked > 0) {
+    state.leaked_at = now;
+    state.idle_frames -=
+        static_cast<std::uint32_t>(std::min<std::int64_t>(leaked, std::int64_t{state.idle_frames}));
+  }
+  if (state.idle_frames > state.limits.idle_frames_burst)
+    return end_for(Offence::idle_frames, NGHTTP2_ERR_FLOODED);
   return {};
+}
+
+/// With a GOAWAY that says so, unless nghttp2 has its own to say.
+Error Session::end_for(Offence offence, int number) {
+  if (number == NGHTTP2_ERR_FLOODED || number == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS)
+    nghttp2_session_terminate_session(state_->session.get(), NGHTTP2_ENHANCE_YOUR_CALM);
+  if (!state_->broken) {
+    state_->offence = offence;
+    state_->violation = number;
+  }
+  state_->broken = true;
+  return {ErrorCode::http2_protocol_error, Side::downstream, Stage::parse};
 }
 
 ConstBytes Session::output() {
@@ -330,7 +412,7 @@ bool Session::upgrade(ConstBytes settings, bool head_request, StreamEvents& even
   const auto status = nghttp2_session_upgrade2(
       state_->session.get(), reinterpret_cast<const std::uint8_t*>(settings.data()),
       settings.size(), head_request ? 1 : 0, nullptr);
-  if (status == 0) streams_.emplace(1, &events);
+  if (status == 0) streams_.emplace(1, Stream{&events});
   return status == 0;
 }
 
@@ -351,8 +433,68 @@ void Session::resume(StreamId id) {
   nghttp2_session_resume_data(state_->session.get(), id);
 }
 
+void Session::take_data(StreamId id, ConstBytes data) {
+  State& state = *state_;
+  auto* const session = state.session.get();
+  const auto found = streams_.find(id);
+  if (found == streams_.end()) {
+    nghttp2_session_consume(session, id, data.size());
+    return;
+  }
+  unread_.arrived(data.size());
+  found->second.unread += data.size();
+  if (!state.opened && !unread_.is_much()) {
+    state.opened = true;
+    nghttp2_session_set_local_window_size(
+        session, NGHTTP2_FLAG_NONE, 0, static_cast<std::int32_t>(state.limits.connection_window));
+  }
+  if (unread_.is_too_much()) {
+    state.withheld += data.size();
+  } else {
+    nghttp2_session_consume_connection(session, data.size());
+  }
+  if (unread_.is_much()) narrow();
+  found->second.events->on_data(data);
+}
+
 void Session::consume(StreamId id, std::size_t bytes) {
-  nghttp2_session_consume_stream(state_->session.get(), id, bytes);
+  State& state = *state_;
+  unread_.taken(bytes);
+  nghttp2_session_consume_stream(state.session.get(), id, bytes);
+  if (state.withheld > 0 && !unread_.is_too_much())
+    nghttp2_session_consume_connection(state.session.get(), std::exchange(state.withheld, 0));
+  const auto found = streams_.find(id);
+  if (found == streams_.end()) return;
+  found->second.unread -= bytes;
+  if (state.narrow && found->second.unread == 0) widen(*found);
+}
+
+/// Takes from every stream the part of its window that it has not used (RFC 9113 section 6.9.2).
+/// For good: to give it back the same way is to trust that the peer sends its acknowledgement
+/// before the DATA that it then may send, and not all do.
+void Session::narrow() {
+  if (std::exchange(state_->narrow, true)) return;
+  const nghttp2_settings_entry window{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
+                                      limits::kHttp2NarrowWindowBytes};
+  nghttp2_submit_settings(state_->session.get(), NGHTTP2_FLAG_NONE, &window, 1);
+  ++state_->settings_on_their_way;
+  events_.on_narrowed();
+}
+
+/// It is read as it comes, and keeps its pace beside those that stand still.
+void Session::widen(Streams::value_type& stream) {
+  State& state = *state_;
+  const bool may = state.settings_on_their_way == 0 && !unread_.is_too_much();
+  if (!may || stream.second.wide || state.wide == limits::kHttp2WideStreamsMax) return;
+  stream.second.wide = true;
+  ++state.wide;
+  nghttp2_session_set_local_window_size(state.session.get(), NGHTTP2_FLAG_NONE, stream.first,
+                                        static_cast<std::int32_t>(state.limits.stream_window));
+}
+
+void Session::forget(Streams::iterator stream) {
+  if (stream->second.wide) --state_->wide;
+  streams_.erase(stream);
 }
 
 void Session::reset(StreamId id, ErrorNumber number) {
@@ -366,7 +508,7 @@ void Session::reset(StreamId id, ErrorNumber number) {
 
 void Session::detach(StreamId id, ErrorNumber number) {
   reset(id, number);
-  streams_.erase(id);
+  if (const auto found = streams_.find(id); found != streams_.end()) forget(found);
 }
 
 void Session::shut_down(bool final) {
@@ -408,13 +550,17 @@ void Session::abandon_streams() {
     StreamEvents* const events = stream.events;
     const bool unprocessed = state_->role == Role::client &&
                              (id > state_->last_processed || stream.begins_at >= handed_over_);
-    streams_.erase(streams_.begin());
+    forget(streams_.begin());
     events->on_closed(StreamEvents::kConnectionLost, true, unprocessed);
   }
 }
 
 std::string_view Session::violation() const {
   return state_->broken ? nghttp2_strerror(state_->violation) : std::string_view();
+}
+
+Offence Session::offence() const {
+  return state_->broken ? state_->offence : Offence::none;
 }
 
 }  // namespace epaulet::http::http2

@@ -8,6 +8,7 @@
 
 #include "http/http2/field_list.h"
 #include "http/http2/head_text.h"
+#include "http/http2/unread_account.h"
 #include "io/stream.h"
 #include "runtime/clock.h"
 
@@ -70,21 +71,39 @@ class SessionEvents {
   virtual void on_settings() {}
   /// The peer takes no new streams.
   virtual void on_goaway() = 0;
+  /// Too much of what has come is unread: from now on streams get small windows. Once.
+  virtual void on_narrowed() {}
 
  protected:
   ~SessionEvents() = default;
 };
 
+/// What a peer was cut off for.
+enum class Offence : std::uint8_t {
+  none,
+  protocol,          ///< A rule of RFC 9113 or RFC 7541.
+  resets,            ///< RST_STREAMs of its own.
+  made_resets,       ///< Mistakes that cost a stream each: it makes us reset.
+  continuations,     ///< A head in too many frames.
+  idle_frames,       ///< Frames that move nothing: empty DATA, PINGs, SETTINGS, and the like.
+  acknowledgements,  ///< Frames that want an answer, which it does not read.
+};
+
 struct SessionLimits {
-  std::uint32_t streams = 128;             ///< Of the peer's, at once.
-  std::uint32_t stream_window = 64 << 10;  ///< Bytes that one stream may hold unread.
-  std::uint32_t connection_window = 1
-                                    << 20;  ///< Opened again on arrival: no stream holds others up.
+  std::uint32_t streams = 128;  ///< Of the peer's, at once.
+  /// Bytes that one stream may hold unread, while there is no want of them.
+  std::uint32_t stream_window = limits::kHttp2StreamWindowBytes;
+  /// Given with the first DATA, and opened again on arrival: no stream holds others up.
+  std::uint32_t connection_window = limits::kHttp2ConnectionWindowBytes;
+  UnreadTotal* unread_total = nullptr;  ///< Of the worker; outlives the session.
   http1::HeadLimits head;
   std::chrono::nanoseconds stall_max =
       std::chrono::minutes(5);           ///< A write that makes no progress; 0: for ever.
   std::uint32_t resets_burst = 200;      ///< RST_STREAMs of the peer (or by its fault) at once, and
   std::uint32_t resets_per_second = 50;  ///< in the long run; more end the connection.
+  /// The same of frames that move nothing.
+  std::uint32_t idle_frames_burst = 2'000;
+  std::uint32_t idle_frames_per_second = 500;
 };
 
 /// One HTTP/2 connection without its socket (RFC 9113): bytes in, events and bytes out. Framing,
@@ -97,9 +116,9 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  /// Takes all of `bytes`. An error ends the connection: what output() then gives (GOAWAY) is still
-  /// to be sent.
-  [[nodiscard]] Result<void> receive(ConstBytes bytes);
+  /// Takes all of `bytes`, which came at `now`. An error ends the connection: what output() then
+  /// gives (GOAWAY) is still to be sent.
+  [[nodiscard]] Result<void> receive(ConstBytes bytes, TimePoint now);
   /// The next bytes to send, valid until the next call of anything here; empty if there are none
   /// now.
   [[nodiscard]] ConstBytes output();
@@ -122,8 +141,11 @@ class Session {
   void inform(StreamId id, std::span<const NameValue> fields);
   /// outgoing() has something new.
   void resume(StreamId id);
-  /// So much of the stream's DATA was read: the peer may send as much again.
+  /// So much of the stream's DATA was read, or given up with the stream: the peer may send as much
+  /// again. Whoever gets on_data() owes this for each byte of it.
   void consume(StreamId id, std::size_t bytes);
+  /// DATA that nobody has consumed.
+  [[nodiscard]] std::size_t unread() const { return unread_.bytes(); }
   void reset(StreamId id, ErrorNumber number);
   /// Nobody looks at this stream any more; if it is open, it is reset.
   void detach(StreamId id, ErrorNumber number);
@@ -144,21 +166,32 @@ class Session {
   /// For what the connection was ended, in nghttp2's words and without the peer's bytes; empty if
   /// it broke no rule.
   [[nodiscard]] std::string_view violation() const;
+  [[nodiscard]] Offence offence() const;
 
  private:
   struct Callbacks;
   struct State;
-  [[nodiscard]] StreamEvents* events_of(StreamId id) const;
-  std::unique_ptr<State> state_;
-  SessionEvents& events_;
-  HeadText text_;
   struct Stream {
     StreamEvents* events = nullptr;
     /// How much of the output precedes our request. Beyond all while it waits.
     std::uint64_t begins_at = UINT64_MAX;
+    std::size_t unread = 0;
     bool was_reset = false;  ///< By us.
+    bool wide = false;       ///< Its window is whole again, though windows are narrow.
   };
-  std::unordered_map<StreamId, Stream> streams_;
+  using Streams = std::unordered_map<StreamId, Stream>;
+  [[nodiscard]] StreamEvents* events_of(StreamId id) const;
+  void forget(Streams::iterator stream);
+  void take_data(StreamId id, ConstBytes data);
+  void narrow();
+  void widen(Streams::value_type& stream);
+  [[nodiscard]] Error end_for(Offence offence, int number);
+
+  std::unique_ptr<State> state_;
+  SessionEvents& events_;
+  HeadText text_;
+  Streams streams_;
+  UnreadAccount unread_;
   std::uint64_t output_ = 0;
   std::uint64_t handed_over_ = 0;
 };

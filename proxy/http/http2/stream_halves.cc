@@ -3,12 +3,14 @@
 namespace epaulet::http::http2 {
 
 StreamHalves::~StreamHalves() {
-  if (!open_) return;
-  connection_.session().detach(id_, ErrorNumber::cancel);
+  if (!open_ && unread_ == 0) return;
+  if (open_) connection_.session().detach(id_, ErrorNumber::cancel);
+  connection_.session().consume(id_, unread_);
   connection_.kick();
 }
 
 void StreamHalves::on_data(ConstBytes data) {
+  unread_ += data.size();
   if (bytes_) return bytes_->add(data);
   body_.add(data);
 }
@@ -48,7 +50,7 @@ void StreamHalves::closed(const Error& why) {
 }
 
 void StreamHalves::open_window(std::size_t bytes) {
-  if (!open_) return;
+  unread_ -= bytes;
   connection_.session().consume(id_, bytes);
   connection_.kick();
 }

@@ -51,6 +51,7 @@ class StreamHalves : protected StreamEvents, private WindowOpener, protected Mes
 
   StreamId id_ = 0;
   bool open_ = false;
+  std::size_t unread_ = 0;
   std::optional<Error> why_closed_;
   std::unique_ptr<StreamBytes> bytes_;
   std::optional<StreamReader> bytes_reader_;

@@ -121,6 +121,47 @@ TEST(Http2Exchange, holds_back_who_writes_to_a_stalled_reader_and_nobody_else) {
   pair.loop.run_until_quiet();
 }
 
+TEST(Http2Exchange, stalled_streams_share_a_bound_and_who_reads_has_a_whole_window_beside_them) {
+  constexpr std::size_t kRead = 20'000;
+  Pair pair([](Pair& p, ServedStream& stream) -> Task<void> {
+    RequestHead request;
+    EXPECT_TRUE(stream.take_head(request));
+    if (request.path == "/reads") {
+      for (std::size_t got = 0; got < kRead;) {
+        const auto chunk = co_await stream.body().pull(p.server_scope);
+        if (!chunk) co_return;
+        got += chunk->bytes.size();
+      }
+    }
+    Event never(p.loop);
+    (void)co_await never.wait(p.server_scope);
+  });
+  const std::string body(1 << 20, 'x');
+  Scope scope(pair.loop);
+  std::vector<std::unique_ptr<OpenedStream>> streams;
+  std::vector<Pair::Answer> answers(121);
+  auto head = Pair::head("POST /stalls HTTP/1.1\r\nTransfer-Encoding: chunked\r\n");
+  auto last_head = Pair::head("POST /reads HTTP/1.1\r\nTransfer-Encoding: chunked\r\n");
+  for (auto& answer : answers) {
+    const bool last = &answer == &answers.back();
+    streams.push_back(std::make_unique<OpenedStream>(pair.client, "http"));
+    pair.loop.spawn(pair.ask(*streams.back(), last ? last_head : head, body, answer, scope));
+    if (!last) continue;
+    pair.loop.run_until_quiet();
+  }
+  // As many as came with the first windows, one window of the connection behind them, and the rest.
+  EXPECT_LE(pair.server.session().unread(), limits::kHttp2UnreadBytesMax);
+  EXPECT_GE(pair.server.session().unread(), limits::kHttp2UnreadBytes);
+  EXPECT_GT(streams.back()->writer().bytes(), kRead + 40'000) << "no more than a narrow window";
+  for (const auto& stream : streams) EXPECT_GT(stream->writer().bytes(), 4'000u);
+  scope.cancel({ErrorCode::cancelled, Side::self, Stage::send});
+  pair.loop.run_until_quiet();
+  streams.clear();
+  pair.loop.run_until_quiet();
+  pair.served.clear();
+  EXPECT_EQ(pair.server.session().unread(), 0u);
+}
+
 TEST(Http2Exchange, an_early_answer_stops_the_upload_and_keeps_the_connection) {
   Pair pair([](Pair& p, ServedStream& stream) -> Task<void> {
     RequestHead request;

@@ -44,6 +44,7 @@ class Pair : private Connection::Between {
     client.session().abandon_streams();
     server.session().abandon_streams();
     loop.run_to_end();
+    served.clear();  // What they hold unread they give back to the server.
   }
 
   /// A request line and fields, as HTTP/1 writes them.
