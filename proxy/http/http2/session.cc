@@ -19,6 +19,9 @@ constexpr std::size_t kWaitingFramesMax = 2048;  // to be sent; a stream has two
 /// windows piece by piece, and some measure round trips by PINGs.
 constexpr std::uint32_t kAllowance = 10;
 constexpr std::uint32_t kAllowanceMax = 20'000;
+/// A field section that unfolds to so many times what a head may hold is no head: a few octets of
+/// HPACK can name a long field again and again, and nghttp2 looks at each octet of it each time.
+constexpr std::size_t kUnfoldedMax = 4;
 
 struct DeleteSession {
   void operator()(nghttp2_session* session) const { nghttp2_session_del(session); }
@@ -61,6 +64,7 @@ struct Session::State {
   StreamId last_processed = INT32_MAX;  ///< By the peer's GOAWAY.
   StreamId last_served = INT32_MAX;     ///< By ours.
   int violation = 0;                    ///< The latest, nghttp2's number.
+  std::size_t unfolded = 0;             ///< Of this field section.
   Offence offence = Offence::none;      ///< For which it was ended.
   std::uint32_t offences = 0;           ///< Violations that cost a stream, less streams in order.
   bool broken = false;                  ///< One ended the connection.
@@ -111,12 +115,33 @@ struct Session::Callbacks {
       self.streams_.emplace(id, Stream{served});
     }
     self.text_.begin(kind);
+    self.state_->unfolded = 0;
     return 0;
   }
 
-  static int on_header(nghttp2_session*, const nghttp2_frame*, nghttp2_rcbuf* name,
+  /// A request that its peer has spoilt ends now, not when its reset is sent: it may not have begun
+  /// yet, and then it costs nobody anything.
+  static void give_up(Session& self, StreamId id) {
+    const auto found = self.streams_.find(id);
+    if (found == self.streams_.end() || self.state_->role == Role::client) return;
+    StreamEvents* const events = found->second.events;
+    self.forget(found);
+    events->on_closed(NGHTTP2_PROTOCOL_ERROR, false, false);
+  }
+
+  static int on_header(nghttp2_session*, const nghttp2_frame* frame, nghttp2_rcbuf* name,
                        nghttp2_rcbuf* value, std::uint8_t, void* user) {
-    of(user).text_.add(text_of(name), text_of(value));
+    Session& self = of(user);
+    State& state = *self.state_;
+    const auto field = text_of(name);
+    const auto content = text_of(value);
+    state.unfolded += field.size() + content.size();
+    if (state.unfolded > kUnfoldedMax * state.limits.head.bytes) {
+      state.offences = state.limits.resets_burst + 1;  // At once: this is no mistake.
+      give_up(self, frame->hd.stream_id);
+      return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    }
+    self.text_.add(field, content);
     return 0;
   }
 
@@ -126,6 +151,7 @@ struct Session::Callbacks {
     ++of(user).state_->offences;
     nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
                               NGHTTP2_PROTOCOL_ERROR);
+    give_up(of(user), frame->hd.stream_id);
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }
 
@@ -198,11 +224,13 @@ struct Session::Callbacks {
     return 0;
   }
 
-  static int on_violation(nghttp2_session*, const nghttp2_frame*, int number, void* user) {
+  static int on_violation(nghttp2_session*, const nghttp2_frame* frame, int number, void* user) {
     State& state = *of(user).state_;
     state.violation = number;
     // One stream too many is a race with our SETTINGS, and costs nothing.
-    if (number != NGHTTP2_ERR_REFUSED_STREAM) ++state.offences;
+    if (number == NGHTTP2_ERR_REFUSED_STREAM) return 0;
+    ++state.offences;
+    give_up(of(user), frame->hd.stream_id);
     return 0;
   }
 

@@ -226,7 +226,10 @@ TEST(Http2Session, each_kind_of_flood_is_known_by_its_name) {
   for (int i = 0; i < 100; ++i) pings += Foe::frame(6, 0, 0, "12345678");
   std::string continuations = Foe::post(1, 0);
   for (int i = 0; i < 20; ++i) continuations += Foe::frame(9, 0, 1, "");
+  std::string block("\x82\x86\x84\x41\x01h\x40\x01x\x7f\xa1\x1e", 12);  // A field of 4,000 octets,
+  block.append(4'000, 'v').append(4'000, '\xbe');                       // 4,000 times.
   const std::pair<std::string, Offence> floods[] = {
+      {Foe::frame(1, 5, 1, block), Offence::made_resets},
       {resets, Offence::resets},
       {pings, Offence::acknowledgements},
       {continuations, Offence::continuations},
