@@ -51,6 +51,9 @@ Task<Error> Connection::write_frames() {
   for (;;) {
     const auto waited = co_await output_.wait(writing_);
     if (!waited) co_return waited.error();
+    // The loop works through one event after the other, and each may have a frame for us: one write
+    // for all of them.
+    co_await next_turn(loop());
     output_.reset();
     for (std::size_t size = collect(); size > 0; size = collect()) {
       const std::array<ConstBytes, 1> buffers{ConstBytes(out_.span().first(size))};
