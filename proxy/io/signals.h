@@ -5,7 +5,7 @@
 #include "io/fd_watch.h"
 #include "io/tcp.h"
 
-namespace epaulet::server {
+namespace epaulet {
 
 /// SIGTERM, SIGINT and SIGHUP as events of the control loop. Made before any thread starts, so that
 /// all of them inherit the blocked mask. SIGPIPE is ignored: a peer that went away is an error
@@ -22,4 +22,4 @@ class Signals {
   OwnedFd descriptor_;
 };
 
-}  // namespace epaulet::server
+}  // namespace epaulet

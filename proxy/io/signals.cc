@@ -1,11 +1,11 @@
-#include "server/signals.h"
+#include "io/signals.h"
 
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <csignal>
 
-namespace epaulet::server {
+namespace epaulet {
 
 Signals::Signals(FdWatch& fd_watch, std::function<void(int)> on_signal)
     : fd_watch_(fd_watch), on_signal_(std::move(on_signal)) {
@@ -31,4 +31,4 @@ void Signals::drain() {
   }
 }
 
-}  // namespace epaulet::server
+}  // namespace epaulet
