@@ -118,7 +118,8 @@ int TlsCallbacks::on_client_hello(ssl_st* ssl, int* alert, void*) {
   PeerVerdict verdict;
   verdict.code = ErrorCode::tls_alpn_unknown;
   verdict.diagnosis =
-      "the client offered no ALPN token; expected: epaulet/1-h1, epaulet/1-tcp or epaulet/1-any";
+      "the client offered no ALPN token; expected: epaulet/1-h1, epaulet/1-h2, "
+      "epaulet/1-tcp or epaulet/1-any";
   engine_of(ssl).refusal_ = std::move(verdict);
   *alert = SSL_AD_NO_APPLICATION_PROTOCOL;
   return SSL_CLIENT_HELLO_ERROR;
@@ -149,11 +150,26 @@ int TlsCallbacks::on_alpn(ssl_st* ssl, const unsigned char** chosen, unsigned ch
   verdict.code = ErrorCode::tls_alpn_unknown;
   verdict.diagnosis = fmt::format(
       "the client offered only ALPN tokens that we do not speak; presented: {}; expected: "
-      "epaulet/1-h1, epaulet/1-tcp "
-      "or epaulet/1-any",
+      "epaulet/1-h1, epaulet/1-h2, epaulet/1-tcp or epaulet/1-any",
       shown);
   engine_of(ssl).refusal_ = std::move(verdict);
   return SSL_TLSEXT_ERR_ALERT_FATAL;  // no_application_protocol
+}
+
+int TlsCallbacks::on_http_alpn(ssl_st*, const unsigned char** chosen, unsigned char* chosen_size,
+                               const unsigned char* offered, unsigned int offered_size, void*) {
+  std::string_view rest(reinterpret_cast<const char*>(offered), offered_size);
+  while (!rest.empty()) {
+    const auto size = static_cast<unsigned char>(rest.front());
+    const auto token = rest.substr(1, size);
+    if (token == "http/1.1") {
+      *chosen = reinterpret_cast<const unsigned char*>(token.data());
+      *chosen_size = size;
+      return SSL_TLSEXT_ERR_OK;
+    }
+    rest.remove_prefix(1 + token.size());
+  }
+  return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
 int TlsCallbacks::on_make_ticket(ssl_st* ssl, void*) {
@@ -225,6 +241,18 @@ void TlsCallbacks::install_on_client(ssl_ctx_st* context) {
   SSL_CTX_set_info_callback(context, on_info);
   SSL_CTX_set_cert_verify_callback(context, on_verify, nullptr);
   SSL_CTX_sess_set_new_cb(context, on_new_session);
+}
+
+void TlsCallbacks::install_on_identity_service(ssl_ctx_st* context) {
+  SSL_CTX_set_info_callback(context, on_info);
+  SSL_CTX_set_cert_verify_callback(context, on_verify, nullptr);
+  SSL_CTX_set_tlsext_servername_callback(context, on_server_name);
+  SSL_CTX_set_alpn_select_cb(context, on_http_alpn, nullptr);
+}
+
+void TlsCallbacks::install_on_identity_client(ssl_ctx_st* context) {
+  SSL_CTX_set_info_callback(context, on_info);
+  SSL_CTX_set_cert_verify_callback(context, on_verify, nullptr);
 }
 
 }  // namespace epaulet

@@ -15,6 +15,9 @@ struct TlsCallbacks {
   /// Client: sessions.
   static void install_on_server(ssl_ctx_st* context);
   static void install_on_client(ssl_ctx_st* context);
+  /// The identity service: the same judgement, but plain HTTPS and no sessions.
+  static void install_on_identity_service(ssl_ctx_st* context);
+  static void install_on_identity_client(ssl_ctx_st* context);
 
   /// A BIO that buffers nothing: reads from the engine's input, appends to its output.
   [[nodiscard]] static bio_st* make_bio(TlsEngine& engine);
@@ -27,6 +30,8 @@ struct TlsCallbacks {
   static int on_server_name(ssl_st* ssl, int* alert, void*);
   static int on_alpn(ssl_st* ssl, const unsigned char** chosen, unsigned char* chosen_size,
                      const unsigned char* offered, unsigned int offered_size, void*);
+  static int on_http_alpn(ssl_st* ssl, const unsigned char** chosen, unsigned char* chosen_size,
+                          const unsigned char* offered, unsigned int offered_size, void*);
   static int on_make_ticket(ssl_st* ssl, void*);
   /// Whether a ticket that decrypts may be used.
   static bool accepts_ticket(ssl_st* ssl, ssl_session_st* session);

@@ -10,11 +10,16 @@
 
 namespace epaulet {
 
-/// What mesh handshakes of one identity share: TLS 1.3 only, both ends verified, groups X25519 and
-/// P-256, AES-128-GCM first. Immutable; made by the control thread, used by all workers; a
-/// connection keeps its own alive.
+/// What handshakes of one identity share: TLS 1.3 only, no renegotiation, no early data,
+/// AES-128-GCM first; groups X25519MLKEM768 where OpenSSL has it, X25519, P-256, P-384; signatures
+/// with ECDSA, Ed25519 and RSA-PSS over SHA-256 or better. Immutable; made by the control thread,
+/// used by all workers; a connection keeps its own alive.
 class TlsContext {
  public:
+  /// What is spoken. mesh: both ends are verified, the private ALPN tokens. The identity service:
+  /// HTTPS, its client may be nobody yet.
+  enum class Purpose : std::uint8_t { mesh, identity_service, identity_client };
+
   /// `previous` (may be null): its ticket keys are kept if nothing but the files' dates has
   /// changed. Another bundle, another identity of ours and another leaf bring new keys, and earlier
   /// tickets are worth nothing: whoever steals ticket keys can be anybody to us, so they live no
@@ -22,7 +27,19 @@ class TlsContext {
   [[nodiscard]] static Checked<std::shared_ptr<const TlsContext>> make(
       std::shared_ptr<const Identity> identity, const TlsContext* previous);
 
+  /// The identity service's side: clients that have a certificate prove it, others are nobody.
+  [[nodiscard]] static Checked<std::shared_ptr<const TlsContext>> for_identity_service(
+      std::shared_ptr<const Identity> identity);
+  /// Its clients' side. `own`: null before there is one.
+  [[nodiscard]] static Checked<std::shared_ptr<const TlsContext>> for_identity_client(
+      Trust trust, std::shared_ptr<const Identity> own);
+
+  [[nodiscard]] Purpose purpose() const { return purpose_; }
+  [[nodiscard]] bool has_identity() const { return identity_ != nullptr; }
+  /// Only if there is one: there is for the mesh and for the service.
   [[nodiscard]] const Identity& identity() const { return *identity_; }
+  [[nodiscard]] const std::shared_ptr<const Identity>& shared_identity() const { return identity_; }
+  [[nodiscard]] const Trust& trust() const { return trust_; }
   /// What client sessions are keyed by besides the expected identities: changes with the bundle and
   /// our own ID.
   [[nodiscard]] const std::string& session_generation() const { return session_generation_; }
@@ -35,8 +52,10 @@ class TlsContext {
  private:
   using TicketKeys = std::array<std::uint8_t, 80>;
 
-  explicit TlsContext(std::shared_ptr<const Identity> identity);
+  TlsContext(Purpose purpose, Trust trust, std::shared_ptr<const Identity> identity);
 
+  Purpose purpose_;
+  Trust trust_;
   std::shared_ptr<const Identity> identity_;
   std::string session_generation_;
   TicketKeys ticket_keys_{};

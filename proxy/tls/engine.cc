@@ -50,8 +50,7 @@ std::string name_of_alert(int alert) {
 }
 
 /// The wire form of one token: its length, then its bytes.
-void offer(ssl_st* ssl, detect::MeshProtocol protocol) {
-  const auto token = token_of(protocol);
+void offer(ssl_st* ssl, std::string_view token) {
   std::array<unsigned char, 32> wire;
   wire[0] = static_cast<unsigned char>(token.size());
   std::copy(token.begin(), token.end(), wire.begin() + 1);
@@ -83,7 +82,8 @@ TlsEngine::TlsEngine(std::shared_ptr<const TlsContext> context, const TlsClientO
   bio_st* bio = TlsCallbacks::make_bio(*this);
   SSL_set_bio(ssl_.get(), bio, bio);
   SSL_set_connect_state(ssl_.get());
-  offer(ssl_.get(), options.protocol);
+  offer(ssl_.get(),
+        context_->purpose() == TlsContext::Purpose::mesh ? token_of(options.protocol) : "http/1.1");
   report_.sni = options.server_name;
   if (!options.server_name.empty() &&
       SSL_set_tlsext_host_name(ssl_.get(), options.server_name.c_str()) != 1) {
@@ -135,7 +135,8 @@ TlsEngine::Step TlsEngine::finish_handshake() {
   SSL_get0_alpn_selected(ssl_.get(), &token, &size);
   report_.protocol = detect::mesh_protocol({reinterpret_cast<const char*>(token), size});
   report_.resumed = SSL_session_reused(ssl_.get()) == 1;
-  if (!report_.protocol) {
+  const bool is_mesh = context_->purpose() == TlsContext::Purpose::mesh;
+  if (is_mesh && !report_.protocol) {
     output_.size = 0;  // Our Finished would tell the peer that all is well.
     return fail(
         ErrorCode::tls_alpn_unknown,
@@ -153,8 +154,10 @@ TlsEngine::Step TlsEngine::finish_handshake() {
     }
     adopt(verdict);
   }
-  // Both ends are verified or there is no connection: whatever the library may have accepted.
-  if (report_.spiffe_id.empty()) {
+  // Both ends are verified or there is no connection: whatever the library may have accepted. Only
+  // who comes to the identity service may have no certificate yet.
+  const bool may_be_nobody = context_->purpose() == TlsContext::Purpose::identity_service;
+  if (report_.spiffe_id.empty() && !may_be_nobody) {
     output_.size = 0;
     return fail(ErrorCode::tls_identity_missing, "the peer proved no identity");
   }
@@ -245,8 +248,11 @@ void TlsEngine::reserve_output(std::size_t bytes) {
 }
 
 PeerPolicy TlsEngine::policy() const {
-  PeerPolicy policy{context_->identity(), now_, std::nullopt};
-  if (!is_server_) policy.expected = expected_;
+  PeerPolicy policy{context_->trust(), now_, std::nullopt};
+  if (!is_server_) {
+    policy.expected = expected_;
+    policy.server_name = report_.sni;
+  }
   return policy;
 }
 
@@ -258,9 +264,10 @@ void TlsEngine::adopt(const PeerVerdict& verdict) {
 }
 
 std::string TlsEngine::own_text() const {
-  const auto& own = context_->identity();
   return fmt::format("we presented: {}; we trust: {}; our clock: {}",
-                     text_of_certificate(own.leaf()), text_of_bundle(own.bundle()), rfc3339(now_));
+                     context_->has_identity() ? text_of_certificate(context_->identity().leaf())
+                                              : std::string("nothing"),
+                     text_of_bundle(context_->trust().bundle), rfc3339(now_));
 }
 
 TlsEngine::Step TlsEngine::fail_from_queue() {
@@ -277,7 +284,7 @@ TlsEngine::Step TlsEngine::fail_from_queue() {
     return fail(
         ErrorCode::tls_identity_missing,
         fmt::format("the peer sent no certificate; expected: an identity of {}; our clock: {}",
-                    context_->identity().id().trust_domain(), rfc3339(now_)));
+                    context_->trust().trust_domain, rfc3339(now_)));
   }
   if (!alert)
     return fail(ErrorCode::tls_protocol_error,

@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kNamesShown = 4;
 
 std::string text_of_expected(const PeerPolicy& policy) {
-  if (!policy.expected) return fmt::format("an identity of {}", policy.own.id().trust_domain());
+  if (!policy.expected) return fmt::format("an identity of {}", policy.trust.trust_domain);
   if (policy.expected->empty()) return "nobody: no identities are configured for this endpoint";
   std::string text;
   for (std::size_t i = 0; i < policy.expected->size() && i < kNamesShown; ++i) {
@@ -28,7 +28,7 @@ std::string text_of_expected(const PeerPolicy& policy) {
 std::string diagnosis(std::string_view what, const Certificate& leaf, const PeerPolicy& policy) {
   return fmt::format("{}; presented: {}; expected: {}; authority: {}; our clock: {}", what,
                      text_of_certificate(leaf), text_of_expected(policy),
-                     text_of_bundle(policy.own.bundle()), rfc3339(policy.now));
+                     text_of_bundle(policy.trust.bundle), rfc3339(policy.now));
 }
 
 ErrorCode code_of(int x509_error) {
@@ -45,6 +45,10 @@ ErrorCode code_of(int x509_error) {
   }
 }
 
+std::string_view key_id_text(const std::string& id) {
+  return id.empty() ? std::string_view("without an id") : std::string_view(id);
+}
+
 std::string text_of_fault(x509_store_ctx_st* chain, const Certificate& leaf,
                           const PeerPolicy& policy) {
   const int error = X509_STORE_CTX_get_error(chain);
@@ -57,8 +61,15 @@ std::string text_of_fault(x509_store_ctx_st* chain, const Certificate& leaf,
         depth > 0 ? "the authority " + short_name(certificate) : "the peer's certificate",
         validity_text(certificate, policy.now));
   }
-  return fmt::format("the peer's certificate is not trusted: {}{}",
-                     X509_verify_cert_error_string(error),
+  const std::string_view text = X509_verify_cert_error_string(error);
+  if (error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
+      error == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN ||
+      error == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT) {
+    // The last one that the peer sent leads to nobody we know.
+    return fmt::format("the peer's authority is not one of ours: {}, key {} ({})",
+                       certificate.issuer(), key_id_text(certificate.authority_key_id()), text);
+  }
+  return fmt::format("the peer's certificate is not trusted: {}{}", text,
                      depth > 0 ? fmt::format(" (at {})", short_name(certificate)) : "");
 }
 
@@ -83,16 +94,20 @@ void judge_identity(PeerVerdict& verdict, const Certificate& leaf, const PeerPol
                 diagnosis(id.error().what, leaf, policy));
   }
   verdict.spiffe_id = id->text();
-  if (id->trust_domain() != policy.own.id().trust_domain()) {
-    return fail(
-        verdict, ErrorCode::tls_identity_unexpected, X509_V_ERR_CERT_REJECTED,
-        diagnosis(fmt::format("the peer belongs to the trust domain {}", id->trust_domain()), leaf,
-                  policy));
+  if (id->trust_domain() != policy.trust.trust_domain) {
+    return fail(verdict, ErrorCode::tls_identity_unexpected, X509_V_ERR_CERT_REJECTED,
+                diagnosis(fmt::format("the peer belongs to the trust domain {}, and we to {}",
+                                      id->trust_domain(), policy.trust.trust_domain),
+                          leaf, policy));
   }
   if (policy.expected && std::find(policy.expected->begin(), policy.expected->end(), id->text()) ==
                              policy.expected->end()) {
     return fail(verdict, ErrorCode::tls_identity_unexpected, X509_V_ERR_CERT_REJECTED,
-                diagnosis("the peer is somebody else", leaf, policy));
+                diagnosis(fmt::format("the peer presented {}, but {} expects {}", id->text(),
+                                      policy.server_name.empty() ? std::string_view("this endpoint")
+                                                                 : policy.server_name,
+                                      text_of_expected(policy)),
+                          leaf, policy));
   }
 }
 
@@ -107,9 +122,10 @@ std::string text_of_certificate(const Certificate& certificate) {
       for (const char c : (*uris)[i].substr(0, 256)) names += c >= ' ' && c <= '~' ? c : '?';
     }
   }
-  return fmt::format("{} ({}, issued by {}, sha256 {}, valid from {} until {})",
+  return fmt::format("{} ({}, issued by {} with key {}, sha256 {}, valid from {} until {})",
                      names.empty() ? "no URI SAN" : names, certificate.subject(),
-                     certificate.issuer(), hex(certificate.fingerprint()).substr(0, 16),
+                     certificate.issuer(), key_id_text(certificate.authority_key_id()),
+                     hex(certificate.fingerprint()).substr(0, 16),
                      rfc3339(certificate.not_before()), rfc3339(certificate.not_after()));
 }
 
@@ -117,7 +133,8 @@ std::string text_of_bundle(const std::vector<Certificate>& bundle) {
   std::string text;
   for (std::size_t i = 0; i < bundle.size() && i < kNamesShown; ++i) {
     if (i > 0) text += " or ";
-    text += short_name(bundle[i]);
+    text +=
+        fmt::format("{}, key {}", short_name(bundle[i]), key_id_text(bundle[i].subject_key_id()));
   }
   if (bundle.size() > kNamesShown) text += fmt::format(" or {} more", bundle.size() - kNamesShown);
   return text;

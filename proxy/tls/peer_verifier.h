@@ -11,11 +11,13 @@ namespace epaulet {
 
 /// What a peer must prove.
 struct PeerPolicy {
-  const Identity& own;  ///< Whose trust domain and bundle count.
+  const Trust& trust;
   WallTime now;
   /// Client: the endpoint's identities, of which the server must hold one. Server: nothing, any
   /// identity of the trust domain may come in; what it may do is for the access rules.
   std::optional<std::span<const std::string>> expected;
+  /// Client: what was dialled, for the diagnosis.
+  std::string_view server_name = {};
 };
 
 struct PeerVerdict {
@@ -36,7 +38,7 @@ struct PeerVerdict {
 /// same bundle.
 [[nodiscard]] PeerVerdict verify_resumed_peer(const Certificate& leaf, const PeerPolicy& policy);
 
-/// "spiffe://... (CN=..., issued by CN=..., sha256 ..., valid from A until B)".
+/// "spiffe://... (CN=..., issued by CN=... with key ..., sha256 ..., valid from A until B)".
 [[nodiscard]] std::string text_of_certificate(const Certificate& certificate);
 /// The first few roots.
 [[nodiscard]] std::string text_of_bundle(const std::vector<Certificate>& bundle);
