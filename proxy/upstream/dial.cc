@@ -1,5 +1,7 @@
 #include "upstream/dial.h"
 
+#include <algorithm>
+
 namespace epaulet::upstream {
 namespace {
 
@@ -16,6 +18,13 @@ Error upstream_error(Error error, Stage stage) {
 std::uint32_t microseconds(std::chrono::nanoseconds duration) {
   return static_cast<std::uint32_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(duration).count());
+}
+
+/// The other end cuts the connection when a leaf ends, whatever is under way. The last exchange
+/// begins so long before that it can end in peace: a tenth of what was left, at most a minute.
+std::chrono::nanoseconds usable_for(std::chrono::nanoseconds left) {
+  constexpr std::chrono::minutes kMarginMax{1};
+  return left - std::min<std::chrono::nanoseconds>(left / 10, kMarginMax);
 }
 
 }  // namespace
@@ -50,7 +59,7 @@ Task<Result<Dialled>> dial(Dialer& dialer, MeshTls& tls, telemetry::Telemetry& t
   dialled.stream = std::move(secured->stream);
   dialled.peer = secured->peer_id;
   dialled.trust = tls.trust_generation();
-  dialled.not_after = loop.now() + (secured->not_after - loop.wall_now());
+  dialled.not_after = loop.now() + usable_for(secured->not_after - loop.wall_now());
   co_return dialled;
 }
 
