@@ -10,6 +10,7 @@
 #include "certs-tool/issue.h"
 #include "certs-tool/lifetime.h"
 #include "certs-tool/rotate.h"
+#include "certs-tool/token.h"
 #include "certs-tool/verify.h"
 
 namespace epaulet::certs {
@@ -69,17 +70,15 @@ void add_ca(CLI::App& command, std::string& target) {
 }  // namespace
 
 int run(const std::vector<std::string>& arguments, WallTime now, std::ostream& out,
-        std::ostream& errors) {
+        std::ostream& errors, const Serve& serve) {
   CLI::App app(
-      "Certificates for the mesh: a CA for one trust domain, and an "
-      "identity for each workload.",
+      "Certificates for the mesh: a CA for one trust domain, and an identity for each workload.",
       "epaulet-certs");
   app.require_subcommand(1);
   app.footer(
       "A mesh in two commands:\n"
       "  epaulet-certs init  --dir ca --trust-domain cluster.local\n"
-      "  epaulet-certs issue --ca ca --identity "
-      "spiffe://cluster.local/ns/default/sa/api --out "
+      "  epaulet-certs issue --ca ca --identity spiffe://cluster.local/ns/default/sa/api --out "
       "api");
   bool json = false;
 
@@ -130,9 +129,8 @@ int run(const std::vector<std::string>& arguments, WallTime now, std::ostream& o
                           "Replace what is there, as a renewal does");
 
   InspectOptions inspect_options;
-  auto* inspect_command = app.add_subcommand("inspect",
-                                             "Show a PEM file, an identity folder or a "
-                                             "CA folder, and what is wrong with it");
+  auto* inspect_command = app.add_subcommand(
+      "inspect", "Show a PEM file, an identity folder or a CA folder, and what is wrong with it");
   inspect_command->add_option("path", inspect_options.path, "File or folder")
       ->required()
       ->type_name("FILE|DIR");
@@ -164,8 +162,7 @@ int run(const std::vector<std::string>& arguments, WallTime now, std::ostream& o
   RotateRootOptions rotate_root_options;
   auto* rotate_root_command = rotate_command->add_subcommand(
       "root",
-      "A new root, in three steps: --begin, --switch, --finish. None "
-      "of them: say what is "
+      "A new root, in three steps: --begin, --switch, --finish. None of them: say what is "
       "next");
   add_ca(*rotate_root_command, rotate_root_options.ca_folder);
   std::array<CLI::Option*, 3> steps{};
@@ -193,8 +190,48 @@ int run(const std::vector<std::string>& arguments, WallTime now, std::ostream& o
   rotate_root_command->add_flag("--force", rotate_root_options.force,
                                 "Do not wait: cuts off whoever does not know of the step before");
 
+  TokenOptions token_options;
+  auto* token_command = app.add_subcommand(
+      "token", "Make a bootstrap token: it proves one identity to the identity service, once");
+  add_ca(*token_command, token_options.ca_folder);
+  token_command
+      ->add_option("--identity", token_options.identity,
+                   "spiffe://DOMAIN/ns/NAMESPACE/sa/SERVICE-ACCOUNT")
+      ->required()
+      ->type_name("ID");
+  add_lifetime(*token_command, token_options.lifetime, "1h", "How long it is valid");
+  token_command
+      ->add_option("--out", token_options.file,
+                   "File to write (0600), the sidecar's identity.token_file; else it is printed")
+      ->type_name("FILE");
+  token_command
+      ->add_option_function<uid_t>(
+          "--owner", [&](const uid_t& owner) { token_options.owner = owner; },
+          "Give the file to this user; a sidecar is usually 1337")
+      ->type_name("UID");
+
+  ServeOptions serve_options;
+  auto* serve_command = app.add_subcommand(
+      "serve", "Run the identity service: it signs what sidecars ask for, over HTTPS");
+  add_ca(*serve_command, serve_options.ca_folder);
+  serve_command->add_option("--listen", serve_options.listen, "HTTPS, TLS 1.3")
+      ->type_name("ADDRESS:PORT")
+      ->default_str(serve_options.listen);
+  serve_command
+      ->add_option("--status", serve_options.status,
+                   "/metrics, /ready and /live, without TLS; \"\": none")
+      ->type_name("ADDRESS:PORT")
+      ->default_str(serve_options.status);
+  serve_command
+      ->add_option("--rate", serve_options.rate,
+                   "Connections a second from one address; four times that at once")
+      ->check(CLI::Range(1, 100000))
+      ->type_name("N")
+      ->default_str("10");
+  add_lifetime(*serve_command, serve_options.lifetime, "24h", "How long what it signs is valid");
+
   for (auto* command : {init_command, issue_command, inspect_command, verify_command,
-                        rotate_issuer_command, rotate_root_command}) {
+                        rotate_issuer_command, rotate_root_command, token_command}) {
     command->add_flag("--json", json, "Print one JSON object");
   }
 
@@ -208,6 +245,8 @@ int run(const std::vector<std::string>& arguments, WallTime now, std::ostream& o
   if (with_issuer) init_options.issuer_lifetime = issuer_lifetime;
   if (*init_command) return show(init(init_options, now), json, out, errors);
   if (*issue_command) return show(issue(issue_options, now), json, out, errors);
+  if (*serve_command) return serve(serve_options);
+  if (*token_command) return show(make_token(token_options, now), json, out, errors);
   if (*verify_command) return show(verify(verify_options, now), json, out, errors);
   if (*rotate_issuer_command)
     return show(rotate_issuer(rotate_issuer_options, now), json, out, errors);

@@ -42,7 +42,7 @@ class CommandTest : public testing::Test {
   static Outcome call(const std::vector<std::string>& arguments, WallTime now = kNow) {
     std::ostringstream out;
     std::ostringstream errors;
-    const int status = run(arguments, now, out, errors);
+    const int status = run(arguments, now, out, errors, [](const ServeOptions&) { return kDone; });
     return {status, out.str(), errors.str()};
   }
   Outcome init(std::vector<std::string> more = {}) {

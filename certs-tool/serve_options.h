@@ -1,0 +1,19 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "crypto/ca.h"
+
+namespace epaulet::certs {
+
+/// `epaulet-certs serve`.
+struct ServeOptions {
+  std::string ca_folder;
+  std::string listen = "[::]:15014";  ///< HTTPS.
+  std::string status = "[::]:15024";  ///< /metrics, /ready and /live, without TLS; "": none.
+  std::chrono::seconds lifetime = kLeafLifetime;  ///< Of what it signs.
+  std::uint32_t rate = 10;  ///< Connections a second from one address; four times that at once.
+};
+
+}  // namespace epaulet::certs

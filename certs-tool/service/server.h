@@ -1,0 +1,50 @@
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+
+#include "certs-tool/service/rate_limit.h"
+#include "certs-tool/service/requests.h"
+#include "io/listener.h"
+#include "telemetry/process_log.h"
+
+namespace epaulet::certs {
+
+/// What the service counted.
+struct ServiceCounts {
+  std::array<std::uint64_t, static_cast<std::size_t>(Ending::count_)> requests{};
+  std::uint64_t handshakes_failed = 0;
+  std::uint64_t rate_limited = 0;      ///< Connections reset because their source has too many.
+  std::uint64_t connections_full = 0;  ///< Reset because there were too many in all.
+};
+
+/// The HTTPS side: accepts, bounds, answers one request on each connection. A loop's own.
+class IdentityServer {
+ public:
+  static constexpr std::size_t kConnectionsMax = 256;
+  static constexpr std::chrono::seconds kHandshakeTime{5};
+  static constexpr std::chrono::seconds kRequestTime{5};  ///< Head and body together.
+  static constexpr std::chrono::seconds kAnswerTime{10};  ///< The proof, signing, sending.
+
+  /// All outlive this.
+  IdentityServer(Loop& loop, Signer& signer, Requests& requests, telemetry::ProcessLog& log,
+                 RateLimit::Rate rate);
+  IdentityServer(const IdentityServer&) = delete;
+  IdentityServer& operator=(const IdentityServer&) = delete;
+  /// Ends all connections.
+  ~IdentityServer();
+
+  void listen(Listener& listener);
+  /// Accepts nobody any more; who is connected may end.
+  void stop_accepting();
+
+  [[nodiscard]] std::size_t connections() const;
+  [[nodiscard]] const ServiceCounts& counts() const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;  // Shared with the coroutines, which end later than this.
+};
+
+}  // namespace epaulet::certs

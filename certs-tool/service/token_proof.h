@@ -1,0 +1,24 @@
+#pragma once
+
+#include "certs-tool/service/proof.h"
+#include "certs-tool/token_store.h"
+
+namespace epaulet::certs {
+
+/// What `epaulet-certs token` made.
+class TokenProof final : public Proof {
+ public:
+  explicit TokenProof(TokenStore store) : store_(std::move(store)) {}
+  [[nodiscard]] bool recognises(std::string_view credential) const override {
+    return credential.starts_with(TokenStore::kPrefix);
+  }
+  Task<Checked<SpiffeId>> prove(std::string_view credential, const PublicKey& key,
+                                Scope& scope) override {
+    co_return store_.spend(credential, key.digest(), scope.loop().wall_now());
+  }
+
+ private:
+  TokenStore store_;
+};
+
+}  // namespace epaulet::certs
