@@ -69,8 +69,7 @@ constexpr FutureKey kFutureKeys[] = {
     {"root", "directory"},     {"root", "ingress"},
     {"issuer_keys", "url"},    {"endpoints", "directory"},
     {"service", "cluster_ip"}, {"route", "redirect"},
-    {"tracing", "export"},     {"identity", "service"},
-    {"identity", "bootstrap"},
+    {"tracing", "export"},     {"identity", "bootstrap"},
 };
 
 /// The shapes below one key, each with its path.

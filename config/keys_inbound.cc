@@ -61,14 +61,52 @@ constexpr Key kWorkloadKeys[] = {
 
 constexpr Scalar kTrustDomain =
     types::text("a trust domain", "cluster.local", check_trust_domain, "^[a-z0-9._-]{1,255}$");
+constexpr Scalar kServiceUrl = types::text("an https URL", "https://identity.mesh:15014",
+                                           check_https_origin, "^https://[^/?#@\\s]+$");
+constexpr Scalar kCaFile = types::text("a path", "/etc/epaulet/ca.pem");
+constexpr Scalar kTokenFile = types::text("a path", "/var/run/epaulet/token");
 constexpr Key kIdentityKeys[] = {
     key<&IdentitySettings::trust_domain>("trust_domain", kTrustDomain, "cluster.local",
                                          "The SPIFFE trust domain of this mesh."),
     key<&IdentitySettings::dir>("dir", types::kFile, "",
                                 "The folder with cert.pem, key.pem and ca.pem, watched for "
-                                "changes; absent: no mesh TLS. Relative to the configuration's "
-                                "folder."),
+                                "changes; absent: none. Relative to the configuration's folder."),
+    key<&IdentitySettings::service>("service", kServiceUrl, "",
+                                    "The identity service, which signs a key that never leaves "
+                                    "the memory; absent: none. With dir, its files hold until the "
+                                    "service has answered, and prove who we are."),
+    key<&IdentitySettings::ca>("ca", kCaFile, "",
+                               "The roots that the service must lead to, read each time that "
+                               "nothing newer is known; absent: those of dir. Relative to the "
+                               "configuration's folder."),
+    key<&IdentitySettings::token_file>("token_file", kTokenFile, "",
+                                       "The bootstrap token, read when it is needed; absent: the "
+                                       "certificate in dir proves who we are. Relative to the "
+                                       "configuration's folder."),
 };
+
+/// What the service needs, and what nobody needs without it.
+void close_identity(void* object, Context& context) {
+  (void)object;
+  if (!context.has("service")) {
+    for (const std::string_view key : {"ca", "token_file"}) {
+      if (!context.has(key)) continue;
+      context.complain(key, "there is no identity.service that would need it",
+                       "add service: https://HOST:PORT, or remove it");
+    }
+    return;
+  }
+  if (context.has("dir")) return;
+  if (!context.has("ca")) {
+    context.complain("service", "nobody knows which roots the identity service must lead to",
+                     "add ca: FILE, the ca.pem of `epaulet-certs init`");
+  }
+  if (!context.has("token_file")) {
+    context.complain("service", "nothing proves to the identity service who this workload is",
+                     "add token_file: FILE, made by `epaulet-certs token`, or dir: FOLDER with a "
+                     "first certificate");
+  }
+}
 
 /// The list of grants stands where the role would: a role has nothing else.
 constexpr Map make_roles() {
@@ -190,7 +228,7 @@ constexpr Choice kInvalidTokenChoices[] = {{"401", 401}, {"403", 403}};
 const Object kWorkload{"workload", "The app beside this sidecar.", kWorkloadKeys,
                        origin_of<WorkloadSettings>};
 const Object kIdentity{"identity", "Who this workload is.", kIdentityKeys,
-                       origin_of<IdentitySettings>};
+                       origin_of<IdentitySettings>, close_identity};
 const Map kRoles = make_roles();
 const List kAccess = list_of<AccessRuleSettings>(kRule, 0, types::kLongListMax);
 const List kPathPatterns = list_of<std::string>(types::kPathPattern, 1, types::kListMax);

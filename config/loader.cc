@@ -44,6 +44,8 @@ void make_absolute(std::string& path, std::string_view directory) {
 
 void resolve_paths(Settings& settings, std::string_view directory) {
   make_absolute(settings.identity.dir, directory);
+  make_absolute(settings.identity.ca, directory);
+  make_absolute(settings.identity.token_file, directory);
   make_absolute(settings.state_dir, directory);
   for (auto& [name, issuer] : settings.issuers) {
     make_absolute(issuer.keys_file, directory);

@@ -65,7 +65,18 @@ struct WorkloadSettings {
 struct IdentitySettings {
   Origin origin;
   std::string trust_domain = "cluster.local";
-  std::string dir;  ///< With cert.pem, key.pem, ca.pem; "": no mesh TLS.
+  std::string dir;  ///< With cert.pem, key.pem, ca.pem; "": no files.
+  /// The identity service, instead of files; "": none. https://HOST[:PORT], checked.
+  std::string service;
+  std::string ca;          ///< The roots that the service must lead to.
+  std::string token_file;  ///< What proves who we are, the first time.
+
+  /// Whether there is to be mesh TLS at all.
+  [[nodiscard]] bool configured() const { return !dir.empty() || !service.empty(); }
+  friend bool operator==(const IdentitySettings& a, const IdentitySettings& b) {
+    return a.trust_domain == b.trust_domain && a.dir == b.dir && a.service == b.service &&
+           a.ca == b.ca && a.token_file == b.token_file;
+  }
 };
 
 /// `listen`: own ports. Port 0 asks the kernel for one (tests).

@@ -1,6 +1,7 @@
 #include "config/text_checks.h"
 
 #include <algorithm>
+#include <charconv>
 #include <string>
 
 #include "base/address.h"
@@ -315,6 +316,29 @@ std::optional<Complaint> check_trust_domain(std::string_view text) {
   if (is_fine && !text.empty() && text.size() <= kTrustDomainBytesMax) return std::nullopt;
   return complain(in_quotes(text) + " is not a trust domain",
                   "1 to 255 lower-case letters, digits, dots, hyphens and underscores");
+}
+
+std::optional<Complaint> check_https_origin(std::string_view text) {
+  constexpr std::string_view kScheme = "https://";
+  const auto refuse = [&](const char* remedy) {
+    return complain(in_quotes(text) + " is not the URL of an HTTPS server", remedy);
+  };
+  if (!text.starts_with(kScheme)) return refuse("for example https://identity.mesh:15014");
+  const auto authority = text.substr(kScheme.size());
+  if (authority.find_first_of("/?#@") != std::string_view::npos)
+    return refuse("write no user, path and query: https://HOST:PORT");
+  if (SocketAddress::parse(authority)) return std::nullopt;
+  const auto colon = authority.rfind(':');
+  const auto host = authority.substr(0, colon);
+  if (IpAddress::parse(host) && colon == std::string_view::npos) return std::nullopt;
+  if (check_host_name(host)) return refuse("the host is a name in lower case or an address");
+  if (colon == std::string_view::npos) return std::nullopt;
+  const auto port = authority.substr(colon + 1);
+  int number = 0;
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+  const bool is_whole = error == std::errc() && end == port.data() + port.size();
+  if (is_whole && number >= 1 && number <= 65535) return std::nullopt;
+  return refuse("the port is a number from 1 to 65535");
 }
 
 std::string_view trust_domain_of(std::string_view spiffe_pattern) {

@@ -58,6 +58,8 @@ namespace epaulet::config {
 [[nodiscard]] std::optional<Complaint> check_cookie_name(std::string_view text);
 
 /// The authority of a SPIFFE ID: lower-case letters, digits and `.-_` (SPIFFE-ID section 2.1).
+/// https://HOST[:PORT] and nothing else.
+[[nodiscard]] std::optional<Complaint> check_https_origin(std::string_view text);
 [[nodiscard]] std::optional<Complaint> check_trust_domain(std::string_view text);
 
 /// spiffe://TRUST-DOMAIN/PATH (SPIFFE-ID section 2). In the path, a segment may end with `*` (any

@@ -288,11 +288,11 @@ void Validation::check_own_ports() {
 
 /// Whoever needs a certificate must say where it is. One complaint for each direction is enough.
 void Validation::check_identity() {
-  if (!settings_.identity.dir.empty() || complaints_.are_about("identity")) return;
+  if (settings_.identity.configured() || complaints_.are_about("identity")) return;
   for (const auto& [port, declared] : settings_.workload.ports) {
     if (declared.tls != PortTls::strict || complaints_.are_about(declared.origin.object)) continue;
     complain(declared.origin,
-             "the port is strict (the default), but without identity.dir nobody can prove "
+             "the port is strict (the default), but without an identity nobody can prove "
              "themselves",
              "add identity: { dir: FOLDER } with cert.pem, key.pem and ca.pem, or tls: permissive");
     break;
@@ -302,7 +302,7 @@ void Validation::check_identity() {
     if (complaints_.are_about(backend.origin.object)) continue;
     complain(
         backend.tls.origin.line != 0 ? backend.tls.origin : backend.origin,
-        "mode mesh needs a certificate, but there is no identity.dir",
+        "mode mesh needs a certificate, but there is no identity",
         "add identity: { dir: FOLDER } with cert.pem, key.pem and ca.pem, or tls: { mode: none } "
         "for what is outside the mesh");
     break;

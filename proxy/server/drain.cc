@@ -8,8 +8,10 @@ namespace epaulet::server {
 
 void Process::publish_trust(const std::shared_ptr<const TlsContext>& context) {
   ++counts_.identity_loaded;
-  shards_.front()->log().info(wall_now(), "identity_loaded", "the certificate files are in force",
-                              {{"identity", std::string_view(context->identity().id().text())}});
+  shards_.front()->log().info(
+      wall_now(), "identity_loaded", "a new certificate is in force",
+      {{"identity", std::string_view(context->identity().id().text())},
+       {"source", std::string_view(identity_->is_from_service() ? "service" : "files")}});
   on_every_worker([context](path::Worker& worker, WorkerTls& tls) {
     const auto before = tls.trust_generation();
     tls.set_context(context);

@@ -3,7 +3,10 @@
 namespace epaulet::server {
 
 void IdentityKeeper::refresh(const IdentitySettings& settings, WallTime now) {
+  configured_ = settings.configured();
   if (settings.dir.empty()) return;
+  if (is_from_service_ && !settings.service.empty() && context_->identity().not_after() > now)
+    return;
   if (!store_ || store_->folder() != settings.dir || trust_domain_ != settings.trust_domain) {
     store_.emplace(settings.dir, settings.trust_domain);
     trust_domain_ = settings.trust_domain;
@@ -31,7 +34,19 @@ void IdentityKeeper::refresh(const IdentitySettings& settings, WallTime now) {
     return;
   }
   context_ = std::move(*context);
+  is_from_service_ = false;
   on_context_(context_);
+}
+
+Checked<void> IdentityKeeper::take(std::shared_ptr<const Identity> identity) {
+  auto context = TlsContext::make(std::move(identity), context_.get());
+  if (!context) return context.error();
+  context_ = std::move(*context);
+  is_from_service_ = true;
+  refusal_.clear();
+  seen_.reset();
+  on_context_(context_);
+  return {};
 }
 
 }  // namespace epaulet::server

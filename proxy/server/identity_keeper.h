@@ -13,8 +13,9 @@
 
 namespace epaulet::server {
 
-/// Follows the files of `identity.dir`: a consistent new set becomes a TLS context, anything else
-/// leaves the old one in force and says why. Control thread.
+/// What identity is in force. Follows the files of `identity.dir`: a consistent new set becomes a
+/// TLS context, anything else leaves the old one in force and says why. What the identity service
+/// gave goes before the files for as long as it is valid. Control thread.
 class IdentityKeeper {
  public:
   using OnContext = std::function<void(std::shared_ptr<const TlsContext>)>;
@@ -28,11 +29,15 @@ class IdentityKeeper {
   /// refused, which is told once.
   void refresh(const IdentitySettings& settings, WallTime now);
 
+  /// Of the identity service.
+  [[nodiscard]] Checked<void> take(std::shared_ptr<const Identity> identity);
+
   /// Null: none was ever taken.
   [[nodiscard]] const std::shared_ptr<const TlsContext>& context() const { return context_; }
   /// Why the files at hand are not in force; empty if they are.
   [[nodiscard]] const std::string& refusal() const { return refusal_; }
-  [[nodiscard]] bool configured() const { return store_.has_value(); }
+  [[nodiscard]] bool configured() const { return configured_; }
+  [[nodiscard]] bool is_from_service() const { return is_from_service_; }
 
  private:
   OnContext on_context_;
@@ -42,6 +47,8 @@ class IdentityKeeper {
   std::optional<IdentityStore::FilesFingerprint> seen_;
   std::shared_ptr<const TlsContext> context_;
   std::string refusal_;
+  bool configured_ = false;
+  bool is_from_service_ = false;
 };
 
 }  // namespace epaulet::server

@@ -19,6 +19,7 @@ Process::~Process() {
   pressure_log_.reset();
   admin_.reset();
   workers_.clear();
+  enroll_.reset();
   dns_server_.reset();
   endpoints_.reset();
   resolver_.reset();
@@ -32,6 +33,7 @@ int Process::run() {
   if (!load_first() || !open_listeners()) return 1;
   start_workers();
   start_dns();
+  start_enrolling();
   for (auto& worker : workers_) worker->accept();
   start_admin();
   watch_files();

@@ -16,6 +16,7 @@
 #include "dns/resolver.h"
 #include "dns/server.h"
 #include "dns/virtual_address_store.h"
+#include "enroll/client.h"
 #include "io/signals.h"
 #include "path/snapshot.h"
 #include "runtime/asio_loop.h"
@@ -60,6 +61,7 @@ class Process {
   [[nodiscard]] std::vector<SocketAddress> dns_servers() const;
   void note_endpoints(const EndpointSet& set);
   void note_refused_endpoint(const std::string& backend, const IpAddress& address);
+  void start_enrolling();
   void start_admin();
 
   // reload.cc
@@ -143,6 +145,8 @@ class Process {
   std::unique_ptr<CaresUpstream> dns_upstream_;
   std::unique_ptr<UpstreamResolver> resolver_;
   std::unique_ptr<Endpoints> endpoints_;
+  std::unique_ptr<Dialer> dialer_;  ///< Of the control thread.
+  std::unique_ptr<enroll::Client> enroll_;
   std::unique_ptr<DnsBridge> dns_bridge_;
   std::unique_ptr<DnsServer> dns_server_;
 

@@ -42,6 +42,7 @@ bool Process::apply(Settings settings, std::string text) {
   if (endpoints_) endpoints_->apply(now);
   if (dns_server_) dns_server_->apply(make_dns_view(now, addresses_, resolv_conf_.search));
   if (identity_) identity_->refresh(now.identity, wall_now());
+  if (enroll_ || (identity_ && resolver_)) start_enrolling();
   if (admin_) admin_->probes->set(now.workload.probes);
   states_.collect();
   return true;
@@ -155,6 +156,7 @@ bool Process::look_at_files() {
   write_state_again();
   const bool is_finished = reload(false);
   const auto& identity = snapshot_->settings.identity;
+  if (identity.dir.empty()) return is_finished;
   for (const auto name : IdentityStore::kNames) {
     if (file_watch_->is_being_written(in_folder(identity.dir, name))) return false;
   }

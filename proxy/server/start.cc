@@ -229,4 +229,31 @@ void Process::start_dns() {
   }
 }
 
+/// With the identity service that the settings name, if they name one. Again after a reload that
+/// names another.
+void Process::start_enrolling() {
+  const auto& settings = snapshot_->settings.identity;
+  if (enroll_ && enroll_->settings() == settings) return;
+  enroll_.reset();
+  if (settings.service.empty()) return;
+  if (!dialer_) dialer_ = make_tcp_dialer(loop_);
+  std::shared_ptr<const Identity> current;
+  if (const auto& context = identity_->context()) {
+    if (context->identity().id().trust_domain() == settings.trust_domain)
+      current = context->shared_identity();
+  }
+  enroll_ = std::make_unique<enroll::Client>(
+      enroll::Client::Seams{loop_, *resolver_, *dialer_}, settings, std::move(current),
+      [this](std::shared_ptr<const Identity> identity) {
+        return identity_->take(std::move(identity));
+      },
+      [this](const std::string& why) {
+        shards_.front()->log().warning(
+            wall_now(), "identity_not_renewed",
+            "the identity service gave no certificate; what is in force stays so until its end",
+            {{"reason", std::string_view(why)}});
+      });
+  enroll_->start();
+}
+
 }  // namespace epaulet::server

@@ -42,8 +42,12 @@ std::vector<std::string> Process::unready_reasons() const {
   std::vector<std::string> reasons;
   if (draining_) reasons.emplace_back("the sidecar is draining");
   const auto& identity = snapshot_->settings.identity;
-  if (!identity.dir.empty() && !identity_->context()) {
+  if (!identity.dir.empty() && identity.service.empty() && !identity_->context()) {
     reasons.emplace_back("no usable certificate files yet; /certs on the admin port says why");
+  }
+  if (!identity.service.empty() && !identity_->context()) {
+    reasons.emplace_back("waiting for a certificate of " + identity.service +
+                         "; /certs on the admin port says why there is none yet");
   }
   if (const auto& context = identity_->context();
       context && context->identity().not_after() <= wall_now()) {
@@ -74,6 +78,15 @@ telemetry::ControlMetrics Process::control_metrics() const {
     metrics.identity_not_after = context->identity().not_after();
   metrics.identity_loaded = counts_.identity_loaded;
   metrics.identity_rejected = counts_.identity_rejected;
+  if (enroll_) {
+    const auto& status = enroll_->status();
+    metrics.renewals = {{"renewed", status.renewed},
+                        {"unreachable", status.unreachable},
+                        {"untrusted", status.untrusted},
+                        {"refused", status.refused},
+                        {"unusable", status.unusable}};
+    metrics.renewal_failing = !status.last_error.empty();
+  }
   metrics.pages = {{"admin", admin_->admin->refused()},
                    {"metrics", admin_->metrics_server->refused()},
                    {"health", admin_->health->refused()}};
@@ -121,7 +134,7 @@ void Process::start_admin() {
   sources.endpoints = [this] {
     return endpoints_json(*snapshot_, *endpoints_, {loop_.now(), wall_now()});
   };
-  sources.certs = [this] { return certs_json(*identity_); };
+  sources.certs = [this] { return certs_json(*identity_, enroll_ ? &enroll_->status() : nullptr); };
   sources.explain = [this] { return explain_->all(); };
   sources.explain_one = [this](std::string_view id) { return explain_->find(id); };
   sources.readiness = readiness;

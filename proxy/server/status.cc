@@ -131,6 +131,15 @@ json::array outliers_json(const resilience::Outliers& outliers, const Clocks& cl
   return out;
 }
 
+json::object renewal(const enroll::EnrollStatus& status) {
+  json::object answer{{"renewed", status.renewed}};
+  if (status.renewed_at) answer["renewed_at"] = rfc3339(*status.renewed_at);
+  if (status.next_at) answer["next_at"] = rfc3339(*status.next_at);
+  if (status.failed_at) answer["failed_at"] = rfc3339(*status.failed_at);
+  if (!status.last_error.empty()) answer["last_error"] = status.last_error;
+  return answer;
+}
+
 }  // namespace
 
 std::string config_json(const path::Snapshot& snapshot, WallTime loaded_at,
@@ -192,16 +201,18 @@ std::string endpoints_json(const path::Snapshot& snapshot, const Endpoints& endp
       json::object{{"backends", std::move(list)}, {"breakers", breakers_json(snapshot, clocks)}});
 }
 
-std::string certs_json(const IdentityKeeper& keeper) {
+std::string certs_json(const IdentityKeeper& keeper, const enroll::EnrollStatus* enrolling) {
   json::object answer{{"configured", keeper.configured()}};
   if (const auto& context = keeper.context()) {
     const Identity& identity = context->identity();
     answer["identity"] = identity.id().text();
     answer["not_after"] = rfc3339(identity.not_after());
+    answer["source"] = keeper.is_from_service() ? "service" : "files";
     answer["chain"] = certificates(identity.chain());
     answer["bundle"] = certificates(identity.bundle());
   }
   if (!keeper.refusal().empty()) answer["refused"] = keeper.refusal();
+  if (enrolling != nullptr) answer["service"] = renewal(*enrolling);
   return json::serialize(answer);
 }
 

@@ -4,6 +4,7 @@
 
 #include "discovery/endpoints.h"
 #include "dns/virtual_address_table.h"
+#include "enroll/client.h"
 #include "path/snapshot.h"
 #include "server/identity_keeper.h"
 
@@ -28,6 +29,7 @@ struct Clocks {
                                          const Clocks& clocks);
 /// GET /certs: our identity, the chain and the bundle with their validity; why newer files were
 /// refused.
-[[nodiscard]] std::string certs_json(const IdentityKeeper& identity);
+[[nodiscard]] std::string certs_json(const IdentityKeeper& keeper,
+                                     const enroll::EnrollStatus* enrolling);
 
 }  // namespace epaulet::server

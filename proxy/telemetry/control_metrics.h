@@ -31,6 +31,12 @@ struct ControlMetrics {
   std::optional<WallTime> identity_not_after;  ///< Of the leaf in force.
   std::uint64_t identity_loaded = 0;
   std::uint64_t identity_rejected = 0;
+  struct Renewals {
+    std::string_view result;  ///< snake_case.
+    std::uint64_t count = 0;
+  };
+  std::vector<Renewals> renewals;  ///< By the identity service; empty if there is none.
+  bool renewal_failing = false;    ///< The last attempt failed.
 
   /// Times that a file of `state.dir` could not be read or written.
   std::uint64_t state_failures = 0;

@@ -113,6 +113,16 @@ void add_connections(MetricFamilies& out, const WorkerMetrics& metrics) {
 void add_config(MetricFamilies& out, const ControlMetrics& control) {
   out.gauge("epaulet_config_version", "Number of the configuration in force, from 1", {},
             as_double(control.config_version));
+  if (!control.renewals.empty()) {
+    for (const auto& each : control.renewals) {
+      out.counter("epaulet_identity_renewals_total",
+                  "Attempts to get a certificate from the identity service, by result",
+                  {{"result", std::string(each.result)}}, as_double(each.count));
+    }
+    out.gauge("epaulet_identity_renewal_failing",
+              "Whether the last attempt failed; /certs says why", {},
+              control.renewal_failing ? 1 : 0);
+  }
   constexpr std::string_view kReloads =
       "Configurations read, by result; the first one included; deferred: it was being written, and "
       "is read again";

@@ -350,6 +350,24 @@ MISTAKES(
             "access[0].headers[0].name: the pseudo-header \":path\"", "", "their own keys"},
     Mistake{"rule_name_with_a_blank", "access:\n  - { name: @@a b, allow: [anyone] }\n",
             "access[0].name: \"a b\" is not a name", "", "1 to 63 letters"},
+    Mistake{"service_without_roots", "identity: { service: @@'https://i', token_file: t }\n",
+            "identity: nobody knows which roots the identity service must lead to", "",
+            "add ca: FILE"},
+    Mistake{"service_without_a_proof", "identity: { service: @@'https://i', ca: c }\n",
+            "identity: nothing proves to the identity service who this workload is", "",
+            "add token_file: FILE"},
+    Mistake{"token_without_a_service", "identity: { dir: /x, token_file: @@t }\n",
+            "identity: there is no identity.service that would need it"},
+    Mistake{"service_without_tls", "identity: { service: @@'http://i', ca: c, token_file: t }\n",
+            "identity.service: \"http://i\" is not the URL of an HTTPS server"},
+    Mistake{"service_with_a_path",
+            "identity: { service: @@'https://i/v1', ca: c, token_file: t }\n",
+            "identity.service: \"https://i/v1\" is not the URL of an HTTPS server", "",
+            "no user, path and query"},
+    Mistake{"service_on_no_port",
+            "identity: { service: @@'https://i:70000', ca: c, token_file: t }\n",
+            "identity.service: \"https://i:70000\" is not the URL of an HTTPS server", "",
+            "from 1 to 65535"},
     Mistake{"identity_without_scheme", "roles:\n  a: [ { identity: @@cluster.local/ns/x } ]\n",
             "roles.a[0].identity: \"cluster.local/ns/x\" does not begin with spiffe://"},
     Mistake{"identity_without_path", "roles:\n  a: [ { identity: @@'spiffe://cluster.local' } ]\n",
@@ -544,11 +562,11 @@ MISTAKES(
         "mesh_without_certificate",
         "backends:\n  a:\n    endpoints: { addresses: ['1.2.3.4:5'] }\n    @@tls: { identities: "
         "['spiffe://cluster.local/x'] }\n",
-        "backends.a.tls: mode mesh needs a certificate, but there is no identity.dir"},
-    Mistake{
-        "strict_port_without_certificate", "workload:\n  ports:\n    @@8080: {}\n    8081: {}\n",
-        "workload.ports.8080: the port is strict (the default), but without identity.dir nobody "
-        "can prove themselves"},
+        "backends.a.tls: mode mesh needs a certificate, but there is no identity"},
+    Mistake{"strict_port_without_certificate",
+            "workload:\n  ports:\n    @@8080: {}\n    8081: {}\n",
+            "workload.ports.8080: the port is strict (the default), but without an identity nobody "
+            "can prove themselves"},
     Mistake{
         "tls_without_endpoints",
         "services:\n  a:\n    ports: { 80: http }\n    tls: @@{ mode: none }\n    default_backend: "
