@@ -46,7 +46,7 @@ CALLER = "identity: { dir: /var/run/epaulet/identity }\nservices:" + "".join(
 
 class World:
     def __init__(self, lab: Lab, binaries: Binaries, tools: Path):
-        mesh = Mesh(lab, binaries)
+        self.mesh = mesh = Mesh(lab, binaries)
         self.nameserver = Nameserver(lab.pod("dns", DNS_NUMBER))
         self.out, api, api2 = (lab.pod(name) for name in ("out", "api", "api2"))
         self.capture = Capture(api2)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Half an hour of mixed load, with reloads and rotations all the time.
 
-    tests/soak/run.py --bin DIR [SECONDS]
+    tests/soak/run.py --bin DIR [--service] [SECONDS]
 
 Two replicas behind mutual TLS, one of them by IPv6, are called through a sidecar and, on a port that
 permits it, by a pod outside the mesh: kept and fresh connections, uploads, downloads, tunnels,
@@ -9,6 +9,9 @@ upgrades, and callers that leave in the middle. Every second a configuration cha
 which replicas there are), every third a certificate, every minute the root. Claims: no request
 fails, no reload is refused, resident memory and descriptors stay flat (medians of the second and the
 last quarter), and all is given back when the load ends. Exit status 1 if one does not hold.
+
+With --service the certificates are the identity service's: leaves that live for eight seconds, a new
+issuer every four, a new root as often as its rotation allows, and a service that is away at times.
 """
 
 import argparse
@@ -21,7 +24,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-from world import REPOSITORY, World  # noqa: E402  (the path above first; it sets the others)
+from world import REPOSITORY, ServedWorld, World  # noqa: E402  (the path above first; it sets the others)
 
 from lab import Lab, find_binaries, wait_until  # noqa: E402
 
@@ -124,10 +127,12 @@ def left_behind(world: World) -> dict[str, float]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bin", metavar="DIR", help="directory with epaulet and epaulet-certs")
+    parser.add_argument("--service", action="store_true", help="certificates by the identity service")
     parser.add_argument("seconds", metavar="SECONDS", type=float, nargs="?", default=1800.0)
     arguments = parser.parse_args()
     with Lab() as lab:
-        world = World(lab, find_binaries(arguments.bin, REPOSITORY))
+        kind = ServedWorld if arguments.service else World
+        world = kind(lab, find_binaries(arguments.bin, REPOSITORY))
         before = Sample(world.members)
         done, failures, samples = soak(world, arguments.seconds)
         held = left_behind(world)
@@ -136,10 +141,11 @@ def main() -> int:
             one.counter("epaulet_config_reloads_total", result="rejected") for one in world.members
         )
         ended = [one.pod.name for one in world.members if not one.process.is_running()]
+        rotations = world.rotations
     rss, descriptors = quarters(samples, "rss"), quarters(samples, "descriptors")
     print(f"done: {dict(done)}, {sum(done.values())} in all; {len(failures)} failed")
     print(
-        f"changed: {world.reloads} reloads ({rejected:.0f} rejected), {world.rotations} leaves, "
+        f"changed: {world.reloads} reloads ({rejected:.0f} rejected), {rotations} leaves, "
         f"{world.root_changes} roots"
     )
     tenths = [samples[len(samples) * i // 10].rss for i in range(10)]

@@ -1,5 +1,6 @@
 """The mesh of the soak, and what changes in it all the time."""
 
+import itertools
 import sys
 from pathlib import Path
 
@@ -7,6 +8,7 @@ HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
 sys.path[:0] = [str(REPOSITORY / "tests" / "support"), str(REPOSITORY / "tests" / "netns")]
 from lab import wait_until  # noqa: E402  (the path above first)
+from identity import IDENTITY, IdentityService  # noqa: E402
 from mesh import Member, Mesh  # noqa: E402
 
 QUIET_LOG = "log: { access: { sample: 0.1% } }\n"
@@ -42,6 +44,10 @@ services:
 REPLICAS = ("10.88.0.12", "[fd88::d]")
 ROOT_PERIOD = 60  # steps from one change of the root to the next, in three parts
 ROOT_PARTS = (30, 40, 50)  # both roots are trusted; new leaves; the old root leaves
+
+
+FILES = "identity: { dir: /var/run/epaulet/identity }\n"
+LEAF_SECONDS = 8  # of the identity service: who renews does so every four to six
 
 
 def caller_config(replicas: tuple[str, ...]) -> str:
@@ -87,6 +93,10 @@ class World:
                 self._rotate(one, new_leaf=False)
             self.root_changes += 1
 
+    def configured(self, text: str) -> str:
+        """The configuration with what this world's identities need."""
+        return text
+
     def _reload(self, number: int) -> None:
         member = self.members[number % 3]
         if member is self.api:
@@ -94,7 +104,7 @@ class World:
             text = caller_config(replicas)
         else:
             text = CALLEE
-        text += f"timeouts: {{ request: {20 + number % 7}s }}\n"
+        text = self.configured(text) + f"timeouts: {{ request: {20 + number % 7}s }}\n"
         before = member.counter("epaulet_config_version")
         member.replace(f"config/{member.pod.name}.yaml", text)
         wait_until(lambda: member.counter("epaulet_config_version") > before, "a reload", 10)
@@ -114,3 +124,46 @@ class World:
             self.rotations += 1
         member.replace("identity/ca.pem", bundle)
         wait_until(lambda: taken() > before, "the new identity", 10)
+
+
+class ServedWorld(World):
+    """The same, but the identity service gives the certificates, and rotates all the time.
+
+    Each leaf lives for seconds; every few seconds there is a new issuer or the next step of a new
+    root, as early as `epaulet-certs rotate` allows it; every minute the service is away for a while.
+    """
+
+    def __init__(self, lab, binaries):
+        self.mesh = Mesh(lab, binaries)
+        self.service = IdentityService(self.mesh, valid=f"{LEAF_SECONDS}s")
+        self.api = self.service.member("api", self.configured(caller_config(REPLICAS)), 11)
+        self.replicas = [
+            self.service.member(name, self.configured(CALLEE), number, account="api2")
+            for name, number in (("api2", 12), ("api3", 13))
+        ]
+        self.members = [self.api, *self.replicas]
+        self.outside = lab.pod("outside", 20)
+        self.reloads = self.root_changes = 0
+        self.steps = itertools.cycle(("--begin", "--switch", "--finish"))
+        self.next_step = next(self.steps)
+
+    @property
+    def rotations(self) -> int:
+        return int(
+            sum(one.counter("epaulet_identity_reloads_total", result="loaded") for one in self.members)
+        )
+
+    def configured(self, text: str) -> str:
+        return text.replace(FILES, IDENTITY)
+
+    def step(self, number: int) -> None:
+        self._reload(number)
+        if number % 60 == 50:
+            self.service.stop()
+        elif number % 60 == 52:
+            self.service.start()
+        if number % 4 == 0:
+            self.service.rotate("issuer")
+        if number % 2 == 1 and self.service.try_rotate("root", self.next_step):
+            self.root_changes += self.next_step == "--finish"
+            self.next_step = next(self.steps)
