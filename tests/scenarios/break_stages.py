@@ -28,7 +28,7 @@ def run(scenario: Scenario, name: str | None, binaries: str | None) -> tuple[set
     return set(scenario.all_rows - held), done.returncode, "\n".join([done.stderr, *why])
 
 
-def main(scenario: Scenario) -> int:
+def main(scenario: Scenario, at_once: int = AT_ONCE) -> int:
     """Exit status 0 if every stage breaks exactly its rows and the unbroken scenario none."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bin", metavar="DIR", help="directory with epaulet and epaulet-certs")
@@ -36,7 +36,7 @@ def main(scenario: Scenario) -> int:
     cases = {None: NOTHING_BROKEN, **scenario.stages}
     started = time.monotonic()
     wrong = 0
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(at_once) as pool:
         outcomes = pool.map(lambda name: run(scenario, name, binaries), cases)
         for (name, stage), (failed, status, said) in zip(cases.items(), outcomes):
             # Status 2, a scenario that could not be set up, fails all rows for no good reason.

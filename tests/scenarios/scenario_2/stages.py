@@ -8,12 +8,39 @@ STAGES = {
     "redirect": without_redirect(ALL_ROWS),
     "keys": Stage(
         frozenset({1}),
-        "no key of the Order Service is known to the User Service",
-        edits=(Edit("user.yaml", "order-service: { file: order-service.keys }", "nobody: { file: order-service.keys }"),),
+        "the User Service looks for keys elsewhere",
+        edits=(Edit("user.yaml", "header: X-API-Key\n  owner", "header: X-Other-Key\n  owner"),),
+    ),
+    "minting": Stage(
+        frozenset({2, 3, 4, 5, 6, 9}),
+        "the Order Service's sidecar signs for another audience",
+        edits=(Edit("order.yaml", "audiences: [user-service]", "audiences: [product-service]"),),
+    ),
+    "breaker": Stage(
+        frozenset({4}),
+        "the User Service has no breaker",
+        edits=(
+            Edit(
+                "order.yaml",
+                "    breaker: { error_ratio: 50%, min_requests: 10, window: 10s, open_for: 30s }\n    routes",
+                "    routes",
+            ),
+        ),
     ),
     "retries": Stage(
-        frozenset({5}),
-        "no retries",
-        edits=(Edit("order.yaml", "max: 3\n", "max: 0\n"),),
+        frozenset({5, 6}),  # what a GET takes in all is of several attempts
+        "nothing is tried again",
+        edits=(Edit("order.yaml", "      max: 3\n", "      max: 0\n"),),
+    ),
+    "timeouts": Stage(
+        frozenset({6}),
+        "writes have a fifth of their time",
+        edits=(
+            Edit(
+                "order.yaml",
+                "methods: [POST, PUT], timeouts: { request: 10s, attempt: 10s }",
+                "methods: [POST, PUT], timeouts: { request: 2s, attempt: 2s }",
+            ),
+        ),
     ),
 }
