@@ -9,6 +9,7 @@
 #include "admin/server.h"
 #include "admin/surfaces.h"
 #include "io/tcp.h"
+#include "runtime/asio_loop.h"
 
 namespace epaulet::admin {
 namespace {

@@ -16,6 +16,7 @@
 #include "dns/server.h"
 #include "dns/virtual_address_store.h"
 #include "io/tcp.h"
+#include "runtime/asio_loop.h"
 #include "tests/unit/discovery/fake_resolver.h"
 #include "tests/unit/dns/bytes.h"
 

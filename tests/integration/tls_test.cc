@@ -6,6 +6,7 @@
 
 #include "io/accept.h"
 #include "io/tcp.h"
+#include "runtime/asio_loop.h"
 #include "tests/unit/tls/mesh_fixture.h"
 #include "tls/stream.h"
 
