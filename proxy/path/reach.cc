@@ -19,9 +19,10 @@ bool contains(std::span<const std::size_t> indices, std::size_t index) {
   return std::find(indices.begin(), indices.end(), index) != indices.end();
 }
 
-/// The picker's choice among those that may be asked: not tried before, or else tried, or else any.
-/// An endpoint that may be asked again has its turn with a first attempt only: a retry is no time
-/// for experiments.
+/// The picker's choice among those that may be asked and were not tried before; else, of a retry,
+/// one that is left out, since it may be well again where the others have just failed; else any
+/// again. As long as there is a better choice, an endpoint that may be asked again has its turn
+/// with a first attempt only: a retry is no time for experiments.
 std::size_t pick_healthy(View& view, std::uint32_t backend, const TriedEndpoints& tried,
                          balance::SessionKey key, TimePoint now) {
   const auto health = view.health(backend);
@@ -38,6 +39,10 @@ std::size_t pick_healthy(View& view, std::uint32_t backend, const TriedEndpoints
   auto& picker = view.picker(backend);
   const auto first = *picker.pick(health.size(), avoided, key);
   if (!contains(avoided, first)) return first;
+  if (!tried.all().empty()) {
+    const auto other = *picker.pick(health.size(), tried.all(), key);
+    if (!contains(tried.all(), other)) return other;
+  }
   const auto out = std::span<const std::size_t>(avoided).first(left_out);
   const auto again = *picker.pick(health.size(), out, key);
   if (!contains(out, again)) return again;

@@ -21,6 +21,7 @@ struct Outliers::Place {
   // Any thread.
   std::atomic<std::uint32_t> generation{0};
   std::atomic<std::int64_t> until{kIn};  ///< Not kIn: out until then, then due.
+  std::atomic<bool> is_tried{false};     ///< Somebody has claimed it and not settled it yet.
   std::atomic<std::int64_t> spared_until{INT64_MIN};
   std::atomic<std::uint32_t> consecutive{0};
   std::atomic<std::uint32_t> connect_failures{0};
@@ -131,6 +132,7 @@ Outliers::Place& Outliers::place_for(const SocketAddress& address) {
     oldest->generation.fetch_add(1, std::memory_order_relaxed);
     if (oldest->until.exchange(kIn, std::memory_order_relaxed) != kIn)
       out_.fetch_sub(1, std::memory_order_relaxed);
+    oldest->is_tried.store(false, std::memory_order_relaxed);
     oldest->spared_until.store(INT64_MIN, std::memory_order_relaxed);
     oldest->consecutive.store(0, std::memory_order_relaxed);
     oldest->connect_failures.store(0, std::memory_order_relaxed);
@@ -161,8 +163,11 @@ bool Outliers::claim(Handle handle, TimePoint now) {
   auto until = place.until.load(std::memory_order_relaxed);
   if (until == kIn || place.generation.load(std::memory_order_relaxed) != handle.generation_)
     return false;
-  return place.until.compare_exchange_strong(until, count_of(now + rules_.eject_for),
-                                             std::memory_order_relaxed);
+  if (!place.until.compare_exchange_strong(until, count_of(now + rules_.eject_for),
+                                           std::memory_order_relaxed))
+    return false;
+  place.is_tried.store(true, std::memory_order_relaxed);
+  return true;
 }
 
 std::optional<Outliers::Change> Outliers::settle(Handle handle, bool is_try, TimePoint now,
@@ -231,6 +236,19 @@ bool Outliers::may_eject() const {
   return out + 1 <= std::max<std::size_t>(share, 1) && out + 1 < members;
 }
 
+/// Somebody fails whose place is taken: whoever was left out first may be well again.
+void Outliers::recall(TimePoint now) {
+  Place* first = nullptr;
+  for (const auto& place : places_) {
+    const auto until = place->until.load(std::memory_order_relaxed);
+    const bool is_tried = place->is_tried.load(std::memory_order_relaxed);
+    if (!place->is_member || is_tried || until == kIn || until <= count_of(now)) continue;
+    if (first == nullptr || until < first->until.load(std::memory_order_relaxed))
+      first = place.get();
+  }
+  if (first != nullptr) first->until.store(count_of(now), std::memory_order_relaxed);
+}
+
 std::optional<Outliers::Change> Outliers::eject(Place& place, TimePoint now, Change change,
                                                 const Blame& blame) {
   const bool is_out = place.until.load(std::memory_order_relaxed) != kIn;
@@ -238,6 +256,7 @@ std::optional<Outliers::Change> Outliers::eject(Place& place, TimePoint now, Cha
   place.connect_failures.store(0, std::memory_order_relaxed);
   if (!is_out && (!place.is_member || !may_eject())) {
     ++withheld_;
+    recall(now);
     return std::nullopt;
   }
   const bool is_again = is_out || (place.restored && now - *place.restored < rules_.max_eject_for);
@@ -280,6 +299,7 @@ std::optional<Outliers::Change> Outliers::settle_try(Handle handle, TimePoint no
       place.until.load(std::memory_order_relaxed) == kIn) {
     return std::nullopt;
   }
+  place.is_tried.store(false, std::memory_order_relaxed);
   switch (judgement) {
     case Judgement::success:
       return restore(place, now);

@@ -23,7 +23,8 @@ namespace epaulet::resilience {
 /// sets that it is not in.
 ///
 ///   in -> out: a row or ratio of the rules is reached, and the share allows it
-///   out -> due: its time is up; one caller at a time may claim it and try
+///   out -> due: its time is up, or another that fails cannot be left out, since the share is used;
+///               one caller at a time may claim it and try
 ///   due -> in: that call succeeded
 ///   due -> out: it failed: for twice as long
 ///
@@ -130,6 +131,7 @@ class Outliers {
   // Under mutex_.
   Place& place_for(const SocketAddress& address);
   [[nodiscard]] bool may_eject() const;
+  void recall(TimePoint now);
   std::optional<Change> eject(Place& place, TimePoint now, Change change, const Blame& blame);
   Change restore(Place& place, TimePoint now);
   std::optional<Change> settle_try(Handle handle, TimePoint now, Judgement judgement,

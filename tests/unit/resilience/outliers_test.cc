@@ -107,6 +107,22 @@ TEST(Outliers, never_the_last_one) {
   EXPECT_EQ(two.outliers.totals().withheld, 20u);
 }
 
+TEST(Outliers, who_is_out_is_tried_as_soon_as_another_fails_that_cannot_be_left_out) {
+  Fixture two(2);
+  EXPECT_TRUE(two.eject(0));
+  for (int i = 0; i < 4; ++i) EXPECT_FALSE(two.fail(1));
+  EXPECT_EQ(two.at(0), Standing::out);
+  EXPECT_FALSE(two.fail(1));
+  EXPECT_EQ(two.at(0), Standing::due) << "it may be well again";
+  ASSERT_TRUE(two.outliers.claim(two.endpoints[0], kStart));
+  for (int i = 0; i < 5; ++i) EXPECT_FALSE(two.fail(1));
+  EXPECT_EQ(two.at(0), Standing::out) << "one try at a time";
+  const auto back =
+      two.outliers.settle(two.endpoints[0], true, kStart, Judgement::success, false, {});
+  EXPECT_TRUE(back && !back->ejected);
+  EXPECT_TRUE(two.eject(1));
+}
+
 TEST(Outliers, no_more_than_the_share_but_always_one) {
   OutlierSettings settings;
   settings.max_ejected = 0.3;
@@ -332,6 +348,13 @@ TEST(Outliers, keep_their_rules_in_random_sequences) {
       const bool was_withheld = f.outliers.totals().withheld > withheld;
       ASSERT_FALSE(was_withheld && may);
       if (was_withheld || change) row[i] = 0;
+      if (!was_withheld) continue;
+      std::size_t first = count;
+      for (std::size_t one = 0; one < count; ++one) {
+        if (out_until[one] <= now || trying[one]) continue;
+        if (first == count || out_until[one] < out_until[first]) first = one;
+      }
+      if (first < count) out_until[first] = now;
     }
   }
 }
