@@ -89,23 +89,24 @@ Task<Answer> Requests::answer(const http::RequestHead& head, std::string_view bo
   co_return refusal(404, Ending::malformed, reason);
 }
 
-Task<Checked<SpiffeId>> Requests::prove(std::string_view credential, const PublicKey& key,
-                                        const Caller& caller, Scope& scope) {
+Task<Proven> Requests::prove(std::string_view credential, const PublicKey& key,
+                             const Caller& caller, Scope& scope) {
   if (credential.empty()) {
-    if (caller.identity.empty()) co_return no_proof();
-    co_return SpiffeId::parse(caller.identity);
+    if (caller.identity.empty()) co_return Unproven(no_proof());
+    co_return proven(SpiffeId::parse(caller.identity));
   }
   for (const auto& proof : proofs_) {
     if (!proof->recognises(credential)) continue;
     auto id = co_await proof->prove(credential, key, scope);
     if (id && !caller.identity.empty() && caller.identity != id->text()) {
-      co_return Reason(
+      co_return Unproven(Reason(
           fmt::format("the certificate is of {}, but the token of {}", caller.identity, id->text()),
-          "send one of them");
+          "send one of them"));
     }
     co_return id;
   }
-  co_return Reason("the credential is of no kind that this service knows", no_proof().remedy);
+  co_return Unproven(
+      Reason("the credential is of no kind that this service knows", no_proof().remedy));
 }
 
 Task<Answer> Requests::sign(const http::RequestHead& head, std::string_view body,
@@ -114,7 +115,12 @@ Task<Answer> Requests::sign(const http::RequestHead& head, std::string_view body
   if (!key) co_return refusal(400, Ending::malformed, key.error());
   const auto credential = bearer_of(head);
   const auto id = co_await prove(credential, *key, caller, scope);
-  if (!id) co_return refusal(401, Ending::unproven, id.error());
+  if (!id) {
+    const auto& why = id.error();
+    // 401 would send a person to look at a token that may be good.
+    if (why.is_undecided) co_return refusal(503, Ending::unavailable, why.reason);
+    co_return refusal(401, Ending::unproven, why.reason);
+  }
   if (!signer_.ca()) {
     const Reason reason("the CA cannot be used: " + signer_.refusal(), "try again later");
     co_return refusal(503, Ending::unavailable, reason);

@@ -22,7 +22,7 @@ enum class Ending : std::uint8_t {
   malformed,    ///< No request of ours, or one that is too large.
   unproven,     ///< Nobody, or a proof that does not hold.
   forbidden,    ///< Proven, but nothing is signed for that identity.
-  unavailable,  ///< The CA cannot sign.
+  unavailable,  ///< The CA cannot sign, or whoever judges the proof cannot be asked.
   count_
 };
 [[nodiscard]] std::string_view name_of(Ending ending);
@@ -59,8 +59,8 @@ class Requests {
  private:
   Task<Answer> sign(const http::RequestHead& head, std::string_view body, const Caller& caller,
                     Scope& scope);
-  Task<Checked<SpiffeId>> prove(std::string_view credential, const PublicKey& key,
-                                const Caller& caller, Scope& scope);
+  Task<Proven> prove(std::string_view credential, const PublicKey& key, const Caller& caller,
+                     Scope& scope);
 
   Signer& signer_;
   std::vector<std::unique_ptr<Proof>> proofs_;

@@ -12,9 +12,8 @@ class TokenProof final : public Proof {
   [[nodiscard]] bool recognises(std::string_view credential) const override {
     return credential.starts_with(TokenStore::kPrefix);
   }
-  Task<Checked<SpiffeId>> prove(std::string_view credential, const PublicKey& key,
-                                Scope& scope) override {
-    co_return store_.spend(credential, key.digest(), scope.loop().wall_now());
+  Task<Proven> prove(std::string_view credential, const PublicKey& key, Scope& scope) override {
+    co_return proven(store_.spend(credential, key.digest(), scope.loop().wall_now()));
   }
 
  private:

@@ -16,6 +16,8 @@ namespace epaulet::identity_service {
 inline constexpr std::string_view kSignPath = "/v1/sign";
 inline constexpr std::string_view kBundlePath = "/v1/bundle";
 inline constexpr std::uint16_t kPort = 15014;
+/// What a platform's token for a workload is made for, if it is to prove an identity here.
+inline constexpr std::string_view kTokenAudience = "epaulet-identity";
 
 /// Who the service is to its clients. Nobody else is ever given this identity: a workload of the
 /// mesh must not be able to pose as the service.

@@ -14,6 +14,7 @@
 #include "support/memory_network.h"
 #include "support/sim_loop.h"
 #include "telemetry/log_writer.h"
+#include "unit/service/fake_token_reviewer.h"
 
 namespace epaulet::certs {
 namespace {
@@ -66,6 +67,8 @@ class EnrolmentTest : public testing::Test {
     ASSERT_TRUE(signer_->refresh(now()).has_value());
     std::vector<std::unique_ptr<Proof>> proofs;
     proofs.push_back(std::make_unique<TokenProof>(TokenStore(path("ca/tokens"))));
+    proofs.push_back(std::make_unique<ServiceAccountProof>(
+        platform_, "cluster.local", std::string(identity_service::kTokenAudience)));
     requests_ = std::make_unique<Requests>(*signer_, std::move(proofs));
     server_ = std::make_unique<IdentityServer>(loop_, *signer_, *requests_, log_,
                                                RateLimit::Rate{.per_second = 10, .burst = 40});
@@ -107,6 +110,7 @@ class EnrolmentTest : public testing::Test {
   test::MemoryNetwork network_{Random(7)};
   std::unique_ptr<Dialer> dialer_ = network_.dialer(loop_, *IpAddress::parse("10.0.0.2"));
   NoNames resolver_;
+  FakeTokenReviewer platform_;
   telemetry::LogWriter log_writer_{-1};
   telemetry::Cell dropped_;
   telemetry::ProcessLog log_{log_writer_.add_ring(), dropped_};
@@ -188,6 +192,48 @@ TEST_F(EnrolmentTest, a_stolen_token_that_was_used_is_worth_nothing) {
   EXPECT_TRUE(identities_.empty());
   ASSERT_FALSE(failures_.empty());
   EXPECT_NE(failures_.back().find("used already"), std::string::npos) << failures_.back();
+}
+
+TEST_F(EnrolmentTest, a_platform_s_token_becomes_a_certificate_of_its_service_account) {
+  TokenReview known;
+  known.authenticated = true;
+  known.username = "system:serviceaccount:default:api";
+  known.audiences = {std::string(identity_service::kTokenAudience)};
+  platform_.tokens["a.good.token"] = known;
+  std::ofstream(path("token")) << "a.good.token\n";
+  start_client();
+  ASSERT_EQ(identities_.size(), 1u) << (failures_.empty() ? "" : failures_.front());
+  EXPECT_EQ(newest().id().text(), kApi);
+  EXPECT_EQ(platform_.last_audience, identity_service::kTokenAudience);
+}
+
+TEST_F(EnrolmentTest, a_token_that_the_platform_does_not_know_is_refused) {
+  std::ofstream(path("token")) << "a.bad.token\n";
+  start_client();
+  EXPECT_TRUE(identities_.empty());
+  ASSERT_FALSE(failures_.empty());
+  EXPECT_NE(failures_.front().find("refused (401)"), std::string::npos) << failures_.front();
+  EXPECT_NE(failures_.front().find("token is unknown"), std::string::npos) << failures_.front();
+}
+
+TEST_F(EnrolmentTest, while_the_platform_is_away_nobody_is_refused_for_good) {
+  TokenReview known;
+  known.authenticated = true;
+  known.username = "system:serviceaccount:default:api";
+  known.audiences = {std::string(identity_service::kTokenAudience)};
+  platform_.tokens["a.good.token"] = known;
+  platform_.is_away = true;
+  std::ofstream(path("token")) << "a.good.token\n";
+  start_client();
+  ASSERT_FALSE(failures_.empty());
+  EXPECT_NE(failures_.front().find("refused (503)"), std::string::npos) << failures_.front();
+  platform_.is_away = false;
+  platform_.takes = std::chrono::seconds(60);  // Longer than the service waits.
+  loop_.advance(30s);
+  EXPECT_TRUE(identities_.empty());
+  platform_.takes = std::chrono::seconds(2);
+  loop_.advance(2min);
+  EXPECT_EQ(identities_.size(), 1u);
 }
 
 TEST_F(EnrolmentTest, a_service_of_another_authority_gets_no_token) {
