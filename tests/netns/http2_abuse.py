@@ -38,6 +38,7 @@ EVERY_SECONDS = 0.1
 HOLD_SECONDS = 0.5
 
 ALLOWED = frame(SETTINGS, ACK, 0)
+TRICKLE = 25  # streams
 STREAMS = range(1, 24, 2)  # few: what is measured is their patience, not their number
 ENTRY = b"\x40" + literal("x-bomb", "v" * 4000)[1:]  # with indexing: then one octet is the field
 
@@ -47,8 +48,9 @@ def post(stream: int) -> bytes:
 
 
 # What is said behind the preface, and what the sidecar counts for it: the reason of an offence, or
-# the outcome of requests.
-OFFENCES: dict[str, tuple[str, bytes]] = {
+# the outcome of requests. Of several pieces each waits for an answer to the one before.
+Said = bytes | list[bytes]
+OFFENCES: dict[str, tuple[str, Said]] = {
     "rapid-reset": (
         "resets",
         b"".join(
@@ -58,10 +60,13 @@ OFFENCES: dict[str, tuple[str, bytes]] = {
     ),
     "made-you-reset": (
         "made_resets",
-        b"".join(
-            request(stream) + frame(WINDOW_UPDATE, 0, stream, b"\x7f\xff\xff\xff")  # overflows
-            for stream in range(1, 4001, 2)
-        ),
+        [  # few at once: more streams than are allowed would be another offence
+            b"".join(
+                request(stream) + frame(WINDOW_UPDATE, 0, stream, b"\x7f\xff\xff\xff")  # overflows
+                for stream in range(first, first + 2 * TRICKLE, 2)
+            )
+            for first in range(1, 4001, 2 * TRICKLE)
+        ],
     ),
     "hpack-bomb": (
         "made_resets",
@@ -82,7 +87,7 @@ OFFENCES: dict[str, tuple[str, bytes]] = {
     "window-updates": ("idle_frames", frame(WINDOW_UPDATE, 0, 0, b"\0\0\0\1") * 3000),
     "half-a-head": ("slow_head", frame(HEADERS, 0, 1, fields())),
 }
-OUTCOMES: dict[str, tuple[str, bytes]] = {
+OUTCOMES: dict[str, tuple[str, Said]] = {
     "huge-head": (
         "head_too_large",
         b"".join(
@@ -117,10 +122,11 @@ def abusing(pod, name: str, address: str, port: int) -> Iterator:
 class Talk:
     """One connection: says all of it, reads whatever comes."""
 
-    def __init__(self, address: str, port: int, text: bytes):
+    def __init__(self, address: str, port: int, said: Said):
         self.channel = socket.create_connection((address, port), 5)
         self.channel.setblocking(False)
-        self.rest = memoryview(text)
+        first, *self.pieces = [said] if isinstance(said, bytes) else said
+        self.rest = memoryview(hello() + ALLOWED + first)
         self.ends = time.monotonic() + HOLD_SECONDS
 
     def go_on(self) -> bool:
@@ -131,6 +137,8 @@ class Talk:
             while True:
                 if not self.channel.recv(1 << 16):
                     return False
+                if not self.rest and self.pieces:
+                    self.rest = memoryview(self.pieces.pop(0))
         except BlockingIOError:
             return time.monotonic() < self.ends
         except OSError:
@@ -138,7 +146,7 @@ class Talk:
 
 
 def abuse(name: str, address: str, port: int) -> None:
-    text = hello() + ALLOWED + {**OFFENCES, **OUTCOMES}[name][1]
+    said = {**OFFENCES, **OUTCOMES}[name][1]
     talks: list[Talk] = []
     due = time.monotonic()
     print("at it", flush=True)
@@ -146,7 +154,7 @@ def abuse(name: str, address: str, port: int) -> None:
         if len(talks) < AT_ONCE and time.monotonic() >= due:
             due = time.monotonic() + EVERY_SECONDS
             with contextlib.suppress(OSError):
-                talks.append(Talk(address, port, text))
+                talks.append(Talk(address, port, said))
         writing = [one.channel for one in talks if one.rest]
         select.select([one.channel for one in talks], writing, [], 0.02)
         for one in [one for one in talks if not one.go_on()]:
