@@ -40,7 +40,9 @@ constexpr Map kWorkloadPorts =
 
 constexpr Scalar kProbePath = types::text("a request path", "/healthz", check_request_path, "^/");
 constexpr Key kProbeKeys[] = {
-    required(key<&ProbeSettings::path>("path", kProbePath, "", "The path that the app answers.")),
+    key<&ProbeSettings::path>("path", kProbePath, "",
+                              "The path that the app answers; absent: it is enough that it takes a "
+                              "connection."),
     required(
         key<&ProbeSettings::port>("port", types::kPort, "", "The port that the app answers on.")),
 };

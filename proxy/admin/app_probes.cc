@@ -21,11 +21,12 @@ std::optional<ProbeSettings> find(const std::vector<ProbeSettings>& probes, std:
   return probes[index];
 }
 
-/// Asks and returns the final status.
+/// Asks and returns the final status; a probe without a path asks nothing but to be let in.
 Task<Result<std::uint16_t>> get_status(Dialer& dialer, ProbeSettings probe, SocketAddress to,
                                        Scope& scope) {
   auto stream = co_await dialer.dial(to, scope);
   if (!stream) co_return stream.error();
+  if (probe.path.empty()) co_return std::uint16_t{200};
   const http::http1::HeadLimits head_limits;
   http::http1::ClientConnection app(std::move(*stream), head_limits);
   const std::string authority = to.to_string();
@@ -58,6 +59,7 @@ Task<Response> AppProbes::probe(std::string_view path, IpAddress pod, Scope& sco
   const SocketAddress app{pod, found->port};
   const auto status = co_await get_status(dialer_, *found, app, asking);
   if (status) {
+    if (found->path.empty()) co_return Response{200, kTextType, "the app takes connections\n"};
     co_return Response{*status, kTextType, "the app answered " + std::to_string(*status) + "\n"};
   }
   if (status.error().code == ErrorCode::attempt_timeout) {

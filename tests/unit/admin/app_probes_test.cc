@@ -59,7 +59,9 @@ struct AppProbesTest : AdminWorld {
     ProbeSettings second;
     second.path = "/deep?full=1";
     second.port = 9090;
-    probes.set({first, second});
+    ProbeSettings third;  // A connection is enough.
+    third.port = 5432;
+    probes.set({first, second, third});
     serve(health_surface([] { return Readiness{true, {}}; }), &probes);
   }
   std::unique_ptr<Dialer> own = network.exempt_dialer(loop, *IpAddress::parse("10.0.0.9"));
@@ -115,9 +117,18 @@ TEST_F(AppProbesTest, answer_504_when_the_app_is_silent) {
   EXPECT_EQ(client->take().substr(9, 3), "504");
 }
 
+TEST_F(AppProbesTest, without_a_path_are_content_with_a_connection) {
+  EXPECT_EQ(get("/app-health/2").substr(9, 3), "503") << "nobody listens";
+  App app(loop, network, at("10.0.0.9:5432"), "");
+  const auto answer = get("/app-health/2");
+  EXPECT_EQ(status_line(answer), "HTTP/1.1 200 OK");
+  EXPECT_EQ(body(answer), "the app takes connections\n");
+  EXPECT_EQ(app.asked, "") << "not a byte is sent";
+}
+
 TEST_F(AppProbesTest, reach_nothing_that_is_not_listed) {
   App app(loop, network, at("10.0.0.9:8080"), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-  for (const char* path : {"/app-health/2", "/app-health/", "/app-health/x", "/app-health/-1",
+  for (const char* path : {"/app-health/3", "/app-health/", "/app-health/x", "/app-health/-1",
                            "/app-health/0x", "/app-health/00000000000000000000000001",
                            "/app-health/0/", "/app-health/99999999999999999999"}) {
     EXPECT_EQ(get(path).substr(9, 3), std::string_view(path).ends_with("01") ? "503" : "404")
