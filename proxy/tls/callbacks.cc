@@ -255,4 +255,13 @@ void TlsCallbacks::install_on_identity_client(ssl_ctx_st* context) {
   SSL_CTX_set_cert_verify_callback(context, on_verify, nullptr);
 }
 
+void TlsCallbacks::install_on_web_server(ssl_ctx_st* context) {
+  SSL_CTX_set_info_callback(context, on_info);
+  SSL_CTX_set_alpn_select_cb(context, on_http_alpn, nullptr);
+}
+
+void TlsCallbacks::install_on_web_client(ssl_ctx_st* context) {
+  SSL_CTX_set_info_callback(context, on_info);
+}
+
 }  // namespace epaulet

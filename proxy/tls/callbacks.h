@@ -18,6 +18,9 @@ struct TlsCallbacks {
   /// The identity service: the same judgement, but plain HTTPS and no sessions.
   static void install_on_identity_service(ssl_ctx_st* context);
   static void install_on_identity_client(ssl_ctx_st* context);
+  /// Plain HTTPS: nobody's identity is looked at; the client leaves the server's name to OpenSSL.
+  static void install_on_web_server(ssl_ctx_st* context);
+  static void install_on_web_client(ssl_ctx_st* context);
 
   /// A BIO that buffers nothing: reads from the engine's input, appends to its output.
   [[nodiscard]] static bio_st* make_bio(TlsEngine& engine);

@@ -2,6 +2,7 @@
 
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 #include "base/assert.h"
 #include "base/limits.h"
@@ -20,6 +21,11 @@ constexpr const char* kCipherSuites =
 constexpr const char* kSignatures =
     "ecdsa_secp256r1_sha256:ed25519:ecdsa_secp384r1_sha384:ecdsa_secp521r1_sha512:"
     "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:rsa_pss_pss_sha256";
+/// Outside the mesh there are RSA authorities: this one is for what they sign, not for handshakes.
+constexpr const char* kWebSignatures =
+    "ecdsa_secp256r1_sha256:ed25519:ecdsa_secp384r1_sha384:ecdsa_secp521r1_sha512:"
+    "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:rsa_pss_pss_sha256:"
+    "rsa_pkcs1_sha256:rsa_pkcs1_sha384:rsa_pkcs1_sha512";
 /// OpenSSL's level 2: 112 bits, so no RSA below 2048 and no SHA-1 in any chain.
 constexpr int kSecurityLevel = 2;
 
@@ -147,6 +153,52 @@ Checked<std::shared_ptr<const TlsContext>> TlsContext::for_identity_client(
   }
   SSL_CTX_set_session_cache_mode(made->client_.get(), SSL_SESS_CACHE_OFF);
   TlsCallbacks::install_on_identity_client(made->client_.get());
+  return std::shared_ptr<const TlsContext>(std::move(made));
+}
+
+Checked<std::shared_ptr<const TlsContext>> TlsContext::for_web_server(
+    const std::vector<Certificate>& chain, const PrivateKey& key) {
+  auto made = std::shared_ptr<TlsContext>(new TlsContext(Purpose::web_server, Trust(), nullptr));
+  made->server_ = make_context(made->trust_, TLS_server_method());
+  auto* context = made->server_.get();
+  SSL_CTX_set1_sigalgs_list(context, kWebSignatures);
+  SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nullptr);
+  bool usable = SSL_CTX_use_certificate(context, chain.front().get()) == 1 &&
+                SSL_CTX_use_PrivateKey(context, key.get()) == 1 &&
+                SSL_CTX_check_private_key(context) == 1;
+  for (std::size_t i = 1; usable && i < chain.size(); ++i) {
+    if (!chain[i].is_self_issued()) usable = SSL_CTX_add1_chain_cert(context, chain[i].get()) == 1;
+  }
+  if (!usable) {
+    return Reason("OpenSSL does not take " + short_name(chain.front()) +
+                      " with its key: " + drain_openssl_errors(),
+                  "give a certificate and the key that it was made for");
+  }
+  SSL_CTX_set_num_tickets(context, 0);
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+  TlsCallbacks::install_on_web_server(context);
+  return std::shared_ptr<const TlsContext>(std::move(made));
+}
+
+Checked<std::shared_ptr<const TlsContext>> TlsContext::for_web_client(
+    std::vector<Certificate> roots, const std::string& host) {
+  Trust trust;
+  trust.bundle = std::move(roots);
+  auto made =
+      std::shared_ptr<TlsContext>(new TlsContext(Purpose::web_client, std::move(trust), nullptr));
+  made->client_ = make_context(made->trust_, TLS_client_method());
+  auto* context = made->client_.get();
+  SSL_CTX_set1_sigalgs_list(context, kWebSignatures);
+  auto* names = SSL_CTX_get0_param(context);
+  X509_VERIFY_PARAM_set_hostflags(names, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  if (X509_VERIFY_PARAM_set1_ip_asc(names, host.c_str()) != 1 &&
+      X509_VERIFY_PARAM_set1_host(names, host.c_str(), host.size()) != 1) {
+    (void)drain_openssl_errors();
+    return Reason(host + " is neither a name nor an address", "give the server's name");
+  }
+  (void)drain_openssl_errors();
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+  TlsCallbacks::install_on_web_client(context);
   return std::shared_ptr<const TlsContext>(std::move(made));
 }
 

@@ -17,8 +17,15 @@ namespace epaulet {
 class TlsContext {
  public:
   /// What is spoken. mesh: both ends are verified, the private ALPN tokens. The identity service:
-  /// HTTPS, its client may be nobody yet.
-  enum class Purpose : std::uint8_t { mesh, identity_service, identity_client };
+  /// HTTPS, its client may be nobody yet. web: HTTPS with whoever is outside the mesh; a name is
+  /// proven, no identity.
+  enum class Purpose : std::uint8_t {
+    mesh,
+    identity_service,
+    identity_client,
+    web_server,
+    web_client
+  };
 
   /// `previous` (may be null): its ticket keys are kept if nothing but the files' dates has
   /// changed. Another bundle, another identity of ours and another leaf bring new keys, and earlier
@@ -33,6 +40,15 @@ class TlsContext {
   /// Its clients' side. `own`: null before there is one.
   [[nodiscard]] static Checked<std::shared_ptr<const TlsContext>> for_identity_client(
       Trust trust, std::shared_ptr<const Identity> own);
+
+  /// HTTPS for clients that prove nothing, with a certificate of whatever CA they know. `chain`:
+  /// leaf first, not empty.
+  [[nodiscard]] static Checked<std::shared_ptr<const TlsContext>> for_web_server(
+      const std::vector<Certificate>& chain, const PrivateKey& key);
+  /// HTTPS to a server outside the mesh, which must lead to `roots` and be `host`: a name, or an
+  /// address as text.
+  [[nodiscard]] static Checked<std::shared_ptr<const TlsContext>> for_web_client(
+      std::vector<Certificate> roots, const std::string& host);
 
   [[nodiscard]] Purpose purpose() const { return purpose_; }
   [[nodiscard]] bool has_identity() const { return identity_ != nullptr; }

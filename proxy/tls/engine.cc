@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
 
 #include <algorithm>
 
@@ -122,6 +123,12 @@ TlsEngine::Step TlsEngine::handshake(WallTime now) {
   if (failed_) return Step::failed;
   EPAULET_ASSERT(!open_);
   now_ = now;
+  if (context_->purpose() == TlsContext::Purpose::web_client) {
+    // There OpenSSL judges, and would look at a clock of its own.
+    X509_VERIFY_PARAM_set_time(
+        SSL_get0_param(ssl_.get()),
+        std::chrono::system_clock::to_time_t(std::chrono::floor<std::chrono::seconds>(now)));
+  }
   forget_errors_of_others();
   const int result = SSL_do_handshake(ssl_.get());
   if (result == 1) return finish_handshake();
@@ -155,8 +162,12 @@ TlsEngine::Step TlsEngine::finish_handshake() {
     adopt(verdict);
   }
   // Both ends are verified or there is no connection: whatever the library may have accepted. Only
-  // who comes to the identity service may have no certificate yet.
-  const bool may_be_nobody = context_->purpose() == TlsContext::Purpose::identity_service;
+  // who comes to the identity service may have no certificate yet, and outside the mesh nobody has
+  // an identity.
+  using enum TlsContext::Purpose;
+  const auto purpose = context_->purpose();
+  const bool may_be_nobody =
+      purpose == identity_service || purpose == web_server || purpose == web_client;
   if (report_.spiffe_id.empty() && !may_be_nobody) {
     output_.size = 0;
     return fail(ErrorCode::tls_identity_missing, "the peer proved no identity");
