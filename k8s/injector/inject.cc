@@ -1,0 +1,319 @@
+#include "k8s/injector/inject.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "config/loader.h"
+#include "k8s/injector/json_patch.h"
+#include "k8s/injector/sidecar.h"
+
+namespace epaulet::injector {
+namespace {
+
+constexpr std::uint16_t kOwnPorts[] = {15000, 15001, 15006, 15008, 15020, 15021, 15053};
+
+bool is_ours(const json::value& entry) {
+  const auto* object = entry.if_object();
+  if (object == nullptr) return false;
+  const auto name = text_in(*object, "name");
+  return name == kSidecarName || name == kInitName;
+}
+
+bool is_our_volume(const json::value& entry) {
+  const auto* object = entry.if_object();
+  return object != nullptr && text_in(*object, "name").starts_with(kVolumePrefix);
+}
+
+template <class Is>
+void erase_from(json::object& spec, std::string_view key, Is is) {
+  if (array_in(spec, key) == nullptr) return;
+  auto& list = spec.at(key).get_array();
+  list.erase(std::remove_if(list.begin(), list.end(), is), list.end());
+}
+
+template <class Is>
+bool any_in(const json::object& spec, std::string_view key, Is is) {
+  const auto* list = array_in(spec, key);
+  return list != nullptr && std::any_of(list->begin(), list->end(), is);
+}
+
+bool runs_as_proxy(const json::object& holder) {
+  const auto* security = object_in(holder, "securityContext");
+  return security != nullptr && number_in(*security, "runAsUser") == kProxyUid;
+}
+
+Verdict refused(const Review& review, const Reason& why) {
+  Verdict verdict;
+  verdict.allowed = false;
+  verdict.refusal = fmt::format("pod {}/{}: {}", review.name_space, review.pod_name, why.what);
+  if (!why.remedy.empty()) verdict.refusal += "; remedy: " + why.remedy;
+  return verdict;
+}
+
+/// A pod on its way into the mesh.
+class Injection {
+ public:
+  Injection(const Review& review, const InjectorSettings& settings)
+      : review_(review), settings_(settings), pod_(review.pod), spec_(pod_["spec"].get_object()) {}
+
+  Verdict run() {
+    if (auto why = undo()) return refused(review_, *why);
+    if (auto why = unfit()) return refused(review_, *why);
+    auto options = read_annotations(metadata(), settings_.resources);
+    if (!options) return refused(review_, options.error());
+    if (auto why = collect_ports(*options)) return refused(review_, *why);
+    RewrittenProbes rewritten;
+    // A probe of an init container is a sidecar's of somebody else.
+    for (const std::string_view list : {"initContainers", "containers"}) {
+      if (array_in(spec_, list) == nullptr) continue;
+      auto& containers = spec_.at(list).get_array();
+      if (auto why = rewrite_probes(containers, options->skip_inbound_ports, rewritten))
+        return refused(review_, *why);
+    }
+    const SidecarPlan plan{settings_, *options,   service_of(*options),
+                           ports_,    udp_ports_, std::move(rewritten.probes)};
+    put_in(plan, rewritten.originals);
+    if (const auto promise = check(plan); !promise.empty()) {
+      return refused(review_, Reason("the injector would have made a pod in which " + promise,
+                                     "this is a mistake in epaulet: please report it"));
+    }
+    verdict_.patch = patch_between(review_.pod, pod_);
+    return std::move(verdict_);
+  }
+
+ private:
+  json::object& metadata() { return object_at(pod_, "metadata"); }
+
+  /// Takes out what an earlier call has put in.
+  std::optional<Reason> undo() {
+    const auto* annotations = object_in(metadata(), "annotations");
+    const bool was_here = annotations != nullptr && annotations->contains(written::kStatus);
+    if (!was_here) {
+      for (const std::string_view list : {"initContainers", "containers"}) {
+        if (any_in(spec_, list, is_ours))
+          return Reason(fmt::format("a container is named {} or {}, as the mesh's own are",
+                                    kSidecarName, kInitName),
+                        "rename it");
+      }
+      if (any_in(spec_, "volumes", is_our_volume))
+        return Reason(
+            fmt::format("a volume's name begins with {}, as the mesh's own do", kVolumePrefix),
+            "rename it");
+      return std::nullopt;
+    }
+    json::error_code error;
+    const auto originals = json::parse(text_in(*annotations, written::kProbes), error);
+    for (const std::string_view list : {"initContainers", "containers"}) {
+      erase_from(spec_, list, is_ours);
+      if (!error && originals.is_object() && array_in(spec_, list) != nullptr)
+        restore_probes(spec_.at(list).get_array(), originals.get_object());
+    }
+    erase_from(spec_, "volumes", is_our_volume);
+    return std::nullopt;
+  }
+
+  /// Why such a pod cannot be in the mesh at all.
+  std::optional<Reason> unfit() const {
+    constexpr const char* kLeaveOut =
+        "if it is to run outside the mesh, label it epaulet.io/inject: \"false\"";
+    if (is_true_in(spec_, "hostNetwork"))
+      return Reason("it shares the node's network, where nothing can be intercepted for it alone",
+                    kLeaveOut);
+    const auto* os = object_in(spec_, "os");
+    if (os != nullptr && text_in(*os, "name") == "windows")
+      return Reason("it is for Windows, where there is no sidecar", kLeaveOut);
+    if (runs_as_proxy(spec_)) return uid_is_taken("the pod");
+    for (const std::string_view list : {"initContainers", "containers"}) {
+      const auto* containers = array_in(spec_, list);
+      if (containers == nullptr) continue;
+      for (const auto& each : *containers) {
+        const auto* container = each.if_object();
+        if (container != nullptr && runs_as_proxy(*container))
+          return uid_is_taken(fmt::format("container {}", text_in(*container, "name")));
+      }
+    }
+    return std::nullopt;
+  }
+
+  static Reason uid_is_taken(const std::string& who) {
+    return Reason(
+        fmt::format("{} runs as user {}, whose traffic is not intercepted", who, kProxyUid),
+        "give it another runAsUser");
+  }
+
+  std::optional<Reason> collect_ports(const PodOptions& options) {
+    for (const std::string_view list : {"initContainers", "containers"}) {
+      const auto* containers = array_in(spec_, list);
+      if (containers == nullptr) continue;
+      for (const auto& each : *containers) {
+        const auto* container = each.if_object();
+        if (container == nullptr) continue;
+        if (const auto* declared = array_in(*container, "ports")) take_declared(*declared);
+      }
+    }
+    for (const auto* list :
+         {&options.inbound_ports, &options.opaque_ports, &options.permissive_ports})
+      ports_.insert(list->begin(), list->end());
+    for (const auto port : options.skip_inbound_ports) ports_.erase(port);
+    for (const auto port : kOwnPorts) {
+      if (ports_.contains(port) || options.skip_inbound_ports.contains(port))
+        return Reason(fmt::format("port {} of the app is one of the sidecar's own", port),
+                      "let the app listen on another one");
+    }
+    if (ports_.empty() && options.skip_inbound_ports.empty()) {
+      verdict_.warnings.emplace_back(
+          "epaulet: no container declares a TCP port, so nobody can reach this pod; declare "
+          "containerPort, or annotate epaulet.io/inbound-ports");
+    }
+    return std::nullopt;
+  }
+
+  void take_declared(const json::array& declared) {
+    for (const auto& each : declared) {
+      const auto* port = each.if_object();
+      if (port == nullptr) continue;
+      const auto number = number_in(*port, "containerPort").value_or(0);
+      if (number < 1 || number > 65535) continue;
+      const auto protocol = text_in(*port, "protocol");
+      if (protocol == "UDP") {
+        udp_ports_.insert(static_cast<std::uint16_t>(number));
+      } else if (protocol.empty() || protocol == "TCP") {
+        ports_.insert(static_cast<std::uint16_t>(number));
+      } else {
+        verdict_.warnings.push_back(
+            fmt::format("epaulet: port {} is {}, which the mesh does not carry", number, protocol));
+      }
+    }
+  }
+
+  std::string service_of(const PodOptions& options) {
+    if (!options.service.empty()) return options.service;
+    std::string_view name;
+    if (const auto* labels = object_in(metadata(), "labels")) {
+      for (const std::string_view label :
+           {"app.kubernetes.io/name", "app", "k8s-app", "app.kubernetes.io/component"}) {
+        if (name.empty()) name = text_in(*labels, label);
+      }
+    }
+    if (name.empty()) name = text_in(spec_, "serviceAccountName");
+    std::string clean;
+    for (const char c : name.substr(0, 63)) {
+      const bool fits = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+      clean += fits ? c : c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : '-';
+    }
+    while (!clean.empty() && clean.back() == '-') clean.pop_back();
+    return (clean.empty() ? "default" : clean) + "." + review_.name_space;
+  }
+
+  void put_in(const SidecarPlan& plan, const json::object& originals) {
+    note_in_metadata(plan, originals);
+    json::array first;
+    const bool is_native = settings_.kind == SidecarKind::native;
+    if (settings_.redirect && is_native) first.push_back(init_container(plan));
+    if (is_native) first.push_back(sidecar_container(plan));
+    auto& init = array_at(spec_, "initContainers");
+    for (auto& each : init) first.push_back(std::move(each));
+    // There is nobody yet whom traffic could be led to while ordinary init containers run: where
+    // the sidecar is no native one, the rules come behind them.
+    if (settings_.redirect && !is_native) first.push_back(init_container(plan));
+    init = std::move(first);
+    if (init.empty()) spec_.erase("initContainers");
+    if (!is_native) {
+      auto& containers = array_at(spec_, "containers");
+      containers.insert(containers.begin(), json::value(sidecar_container(plan)));
+    }
+    auto& volumes = array_at(spec_, "volumes");
+    for (auto& volume : sidecar_volumes(plan)) volumes.push_back(std::move(volume));
+  }
+
+  void note_in_metadata(const SidecarPlan& plan, const json::object& originals) {
+    auto& annotations = object_at(metadata(), "annotations");
+    json::object status;
+    status["version"] = settings_.version;
+    status["service"] = plan.service;
+    annotations[written::kStatus] = json::serialize(status);
+    annotations[written::kConfig] = sidecar_config(plan);
+    annotations[written::kRoots] = settings_.roots;
+    annotations[written::kProbes] = json::serialize(originals);
+    const auto* containers = array_in(spec_, "containers");
+    if (!annotations.contains("kubectl.kubernetes.io/default-container") && containers != nullptr &&
+        !containers->empty() && containers->front().is_object()) {
+      annotations["kubectl.kubernetes.io/default-container"] =
+          text_in(containers->front().get_object(), "name");
+    }
+    if (!annotations.contains("prometheus.io/scrape")) {
+      annotations["prometheus.io/scrape"] = "true";
+      annotations["prometheus.io/port"] = "15020";
+      annotations["prometheus.io/path"] = "/metrics";
+    } else if (text_in(annotations, "prometheus.io/scrape") == "true" &&
+               text_in(annotations, "prometheus.io/port") != "15020") {
+      verdict_.warnings.emplace_back(
+          "epaulet: prometheus.io/port is the app's: a scraper without a mesh identity is refused "
+          "there unless access rules let it in; the sidecar's own metrics are on 15020");
+    }
+    object_at(metadata(), "labels")[written::kMeshed] = "true";
+  }
+
+  /// What the sidecar will read, it must be able to read.
+  std::string check(const SidecarPlan& plan) const {
+    const auto loaded = load_settings(
+        "epaulet.yaml",
+        text_in(*object_in(*object_in(pod_, "metadata"), "annotations"), written::kConfig),
+        "/etc/epaulet/pod");
+    if (!loaded.ok()) return "the sidecar's configuration is wrong: " + loaded.format();
+    if (loaded.settings->workload.service != plan.service) return "the service's name is lost";
+    return broken_promise(pod_, settings_);
+  }
+
+  const Review& review_;
+  const InjectorSettings& settings_;
+  json::object pod_;
+  json::object& spec_;
+  Verdict verdict_;
+  Ports ports_;
+  Ports udp_ports_;
+};
+
+}  // namespace
+
+Verdict inject(const Review& review, const InjectorSettings& settings) {
+  const auto& own = settings.own_namespaces;
+  if (std::find(own.begin(), own.end(), review.name_space) != own.end()) return {};
+  const auto* metadata = object_in(review.pod, "metadata");
+  const auto asked = asks_for_injection(metadata == nullptr ? json::object() : *metadata);
+  if (!asked) return refused(review, asked.error());
+  if (*asked == false) return {};
+  return Injection(review, settings).run();
+}
+
+std::string broken_promise(const json::object& pod, const InjectorSettings& settings) {
+  const auto& spec = pod.at("spec").get_object();
+  const auto* init = array_in(spec, "initContainers");
+  const auto* containers = array_in(spec, "containers");
+  const auto name_at = [](const json::array* list, std::size_t i) {
+    if (list == nullptr || i >= list->size() || !(*list)[i].is_object()) return std::string_view();
+    return text_in((*list)[i].get_object(), "name");
+  };
+  const bool is_native = settings.kind == SidecarKind::native;
+  const std::size_t place = is_native && settings.redirect ? 1 : 0;
+  const auto* list = is_native ? init : containers;
+  if (name_at(list, place) != kSidecarName) return "the sidecar is not where it belongs";
+  if (settings.redirect && is_native && name_at(init, 0) != kInitName)
+    return "the redirect does not come first";
+  std::size_t ours = 0;
+  for (const auto* each : {init, containers}) {
+    if (each != nullptr)
+      ours += static_cast<std::size_t>(std::count_if(each->begin(), each->end(), is_ours));
+  }
+  if (ours != 1u + (settings.redirect ? 1 : 0))
+    return "there are not as many sidecars as should be";
+  const auto& sidecar = (*list)[place].get_object();
+  const auto& security = sidecar.at("securityContext").get_object();
+  if (number_in(security, "runAsUser") != kProxyUid || security.contains("capabilities") == false ||
+      security.at("capabilities").get_object().contains("add"))
+    return "the sidecar has rights that it does not need";
+  return "";
+}
+
+}  // namespace epaulet::injector

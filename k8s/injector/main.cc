@@ -1,0 +1,116 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <iostream>
+#include <iterator>
+#include <map>
+
+#include "k8s/injector/inject.h"
+#include "k8s/injector/serve.h"
+
+namespace {
+
+using namespace epaulet::injector;
+
+void add_settings(CLI::App& command, InjectorSettings& settings) {
+  command.add_option("--image", settings.image, "Of sidecar and init container")
+      ->capture_default_str();
+  command.add_option("--pull-policy", settings.pull_policy, "Of that image")
+      ->check(CLI::IsMember({"Always", "IfNotPresent", "Never"}))
+      ->capture_default_str();
+  command.add_option("--trust-domain", settings.trust_domain, "Of the mesh")->capture_default_str();
+  command.add_option("--cluster-domain", settings.cluster_domain, "Of the cluster's DNS")
+      ->capture_default_str();
+  command
+      .add_option("--identity-service", settings.identity_service,
+                  "Where sidecars get their certificates")
+      ->capture_default_str();
+  command
+      .add_option("--token-audience", settings.token_audience,
+                  "Of the service account tokens that sidecars prove themselves with")
+      ->capture_default_str();
+  command.add_option("--log-level", settings.log_level, "Of sidecars whose pods say nothing")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+  command.add_option("--cpu-request", settings.resources.cpu_request, "Of sidecars")
+      ->capture_default_str();
+  command.add_option("--cpu-limit", settings.resources.cpu_limit, "Of sidecars");
+  command.add_option("--memory-request", settings.resources.memory_request, "Of sidecars")
+      ->capture_default_str();
+  command.add_option("--memory-limit", settings.resources.memory_limit, "Of sidecars")
+      ->capture_default_str();
+  const std::map<std::string, SidecarKind> kinds{{"native", SidecarKind::native},
+                                                 {"container", SidecarKind::container}};
+  command
+      .add_option(
+          "--sidecar", settings.kind,
+          "native: an init container that stays (Kubernetes 1.29 and later); container: the "
+          "first of the ordinary ones")
+      ->transform(CLI::CheckedTransformer(kinds))
+      ->default_str("native");
+  command.add_flag("!--no-redirect", settings.redirect,
+                   "A CNI plugin installs the rules: no init container");
+  command
+      .add_option("--own-namespace", settings.own_namespaces,
+                  "Never touched; besides kube-system and the like")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+}
+
+/// Tries what the API server would ask, with a recorded review on standard input.
+int answer_once(const InjectorSettings& settings) {
+  const std::string body(std::istreambuf_iterator<char>(std::cin), {});
+  const auto review = read_review(body);
+  if (!review) {
+    std::fprintf(stderr, "epaulet-injector: %s\n", review.error().to_string().c_str());
+    return 1;
+  }
+  std::printf("%s\n", answer_text(review->uid, inject(*review, settings)).c_str());
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"epaulet-injector: puts a sidecar into the pods of a Kubernetes cluster"};
+  app.set_version_flag("--version", std::string("epaulet-injector ") + EPAULET_VERSION);
+  app.require_subcommand(1);
+  int exit_code = 0;
+
+  ServeOptions options;
+  const auto own = options.settings.own_namespaces;
+  options.settings.version = EPAULET_VERSION;
+  auto* command = app.add_subcommand("serve", "Run the mutating admission webhook, over HTTPS");
+  add_settings(*command, options.settings);
+  command
+      ->add_option("--certificate", options.files.certificate_folder,
+                   "Folder with tls.crt and tls.key; read again when they change")
+      ->capture_default_str();
+  command
+      ->add_option("--roots", options.files.roots,
+                   "ca.pem of the mesh, for the pods; read again when it changes")
+      ->capture_default_str();
+  command->add_option("--listen", options.listen, "HTTPS, TLS 1.3, POST /inject")
+      ->capture_default_str();
+  command
+      ->add_option("--status", options.status,
+                   "/metrics, /ready and /live, without TLS; \"\": none")
+      ->capture_default_str();
+  const auto complete = [&] {
+    auto& all = options.settings.own_namespaces;
+    all.insert(all.end(), own.begin(), own.end());
+  };
+  command->callback([&] {
+    complete();
+    exit_code = serve(options);
+  });
+
+  auto* try_command = app.add_subcommand(
+      "answer", "Read one AdmissionReview from standard input, print the answer");
+  add_settings(*try_command, options.settings);
+  try_command->callback([&] {
+    complete();
+    exit_code = answer_once(options.settings);
+  });
+
+  CLI11_PARSE(app, argc, argv);
+  return exit_code;
+}

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace epaulet::injector {
+
+/// Who is what in a pod that has a sidecar. The sidecar's user is exempt from the redirect, so no
+/// container of an app may have it.
+inline constexpr int kProxyUid = 1337;
+inline constexpr const char* kSidecarName = "epaulet";
+inline constexpr const char* kInitName = "epaulet-init";
+inline constexpr const char* kVolumePrefix = "epaulet-";
+
+/// Which containers the cluster runs how. `native`: an init container with `restartPolicy: Always`
+/// (Kubernetes 1.29 and later). `container`: an ordinary container, the first.
+enum class SidecarKind : unsigned char { native, container };
+
+/// What sidecars are given unless their pod says otherwise.
+struct SidecarResources {
+  std::string cpu_request = "50m";
+  std::string cpu_limit;
+  std::string memory_request = "32Mi";
+  std::string memory_limit = "256Mi";
+};
+
+/// What the operator of the mesh has decided: `epaulet-injector serve`.
+struct InjectorSettings {
+  std::string image = "epaulet:latest";
+  std::string pull_policy = "IfNotPresent";
+  std::string trust_domain = "cluster.local";
+  std::string cluster_domain = "cluster.local";
+  std::string identity_service = "https://epaulet-identity.epaulet-system.svc:15014";
+  std::string token_audience = "epaulet-identity";
+  std::string roots;      ///< PEM, what the identity service must lead to.
+  std::string log_level;  ///< "": the sidecar's own default.
+  std::string version;    ///< Stands in each pod's annotation.
+  SidecarKind kind = SidecarKind::native;
+  bool redirect = true;  ///< False: a CNI plugin installs the rules, there is no init container.
+  SidecarResources resources;
+  /// Never touched, whatever their labels are.
+  std::vector<std::string> own_namespaces = {"kube-system", "kube-public", "kube-node-lease"};
+};
+
+}  // namespace epaulet::injector

@@ -1,0 +1,71 @@
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstdlib>
+
+#include "k8s/injector/sidecar.h"
+
+namespace epaulet::injector {
+namespace {
+
+/// What JSON takes for a text, YAML does, too.
+std::string text(std::string_view value) {
+  return json::serialize(json::string(value.data(), value.size()));
+}
+
+std::string ports_of(const SidecarPlan& plan) {
+  std::string out;
+  for (const auto port : plan.ports) {
+    const bool permissive =
+        plan.options.all_ports_permissive || plan.options.permissive_ports.contains(port);
+    out += fmt::format("    {}: {{ tls: {}{} }}\n", port, permissive ? "permissive" : "strict",
+                       plan.options.opaque_ports.contains(port) ? ", protocol: tcp" : "");
+  }
+  return out;
+}
+
+std::string probes_of(const SidecarPlan& plan) {
+  std::string out;
+  for (const auto& probe : plan.probes) {
+    out += probe.path.empty()
+               ? fmt::format("    - {{ port: {} }}\n", probe.port)
+               : fmt::format("    - {{ path: {}, port: {} }}\n", text(probe.path), probe.port);
+  }
+  return out;
+}
+
+/// Threads for a request of more than one core; 0: the sidecar looks at its limit.
+unsigned workers_of(const SidecarResources& resources) {
+  constexpr double kWorkersMax = 64;
+  if (!resources.cpu_limit.empty()) return 0;
+  const auto& request = resources.cpu_request;
+  if (request.find_first_not_of("0123456789.") != request.npos) {
+    if (request.find_first_not_of("0123456789.m") != request.npos) return 0;
+  }
+  const double number = std::strtod(request.c_str(), nullptr);
+  const double cores = request.ends_with('m') ? number / 1000 : number;
+  return cores > 1 ? static_cast<unsigned>(std::min(std::ceil(cores), kWorkersMax)) : 0;
+}
+
+}  // namespace
+
+std::string sidecar_config(const SidecarPlan& plan) {
+  const auto& settings = plan.settings;
+  std::string out = "# Written by epaulet-injector for this pod; the rest is in ConfigMaps.\n";
+  out += fmt::format("workload:\n  service: {}\n", plan.service);
+  if (!plan.ports.empty()) out += "  ports:\n" + ports_of(plan);
+  if (!plan.probes.empty()) out += "  probes:\n" + probes_of(plan);
+  out += fmt::format(
+      "identity:\n  trust_domain: {}\n  service: {}\n  ca: ca.pem\n  token_file: token\n",
+      text(settings.trust_domain), text(settings.identity_service));
+  out += "state: { dir: /var/run/epaulet/state }\n";
+  const auto& level = plan.options.log_level.empty() ? settings.log_level : plan.options.log_level;
+  if (!level.empty()) out += fmt::format("log: {{ level: {} }}\n", level);
+  if (settings.cluster_domain != "cluster.local")
+    out += fmt::format("dns: {{ cluster_domain: {} }}\n", text(settings.cluster_domain));
+  if (const auto workers = workers_of(plan.options.resources); workers > 0)
+    out += fmt::format("workers: {}\n", workers);
+  return out;
+}
+
+}  // namespace epaulet::injector

@@ -1,0 +1,255 @@
+#include "k8s/injector/inject.h"
+
+#include "fixture.h"
+
+namespace epaulet::injector {
+namespace {
+
+const json::object& container(const json::object& pod, std::string_view list, std::size_t i) {
+  return pod.at("spec").as_object().at(list).as_array().at(i).as_object();
+}
+
+TEST(Inject, puts_redirect_first_and_the_sidecar_second) {
+  const auto pod =
+      injected(pod_with("{}", R"({"initContainers":[{"name":"migrate","image":"m"}]})"));
+  EXPECT_EQ(text_in(container(pod, "initContainers", 0), "name"), "epaulet-init");
+  const auto& sidecar = container(pod, "initContainers", 1);
+  EXPECT_EQ(text_in(sidecar, "name"), "epaulet");
+  EXPECT_EQ(text_in(sidecar, "restartPolicy"), "Always");
+  EXPECT_EQ(text_in(container(pod, "initContainers", 2), "name"), "migrate");
+  EXPECT_EQ(pod.at("spec").at("containers").as_array().size(), 1u);
+}
+
+TEST(Inject, gives_the_sidecar_no_rights) {
+  const auto pod = injected(pod_with("{}"));
+  const auto security = container(pod, "initContainers", 1).at("securityContext");
+  EXPECT_EQ(json::serialize(security),
+            R"({"allowPrivilegeEscalation":false,"privileged":false,"readOnlyRootFilesystem":true,)"
+            R"("capabilities":{"drop":["ALL"]},"seccompProfile":{"type":"RuntimeDefault"},)"
+            R"("runAsUser":1337,"runAsGroup":1337,"runAsNonRoot":true})");
+  const auto& init = container(pod, "initContainers", 0).at("securityContext");
+  EXPECT_EQ(json::serialize(init.at("capabilities")),
+            R"({"drop":["ALL"],"add":["NET_ADMIN","NET_RAW","SETGID","SETUID"]})");
+  EXPECT_FALSE(init.at("privileged").as_bool());
+}
+
+TEST(Inject, on_old_clusters_is_the_first_container_and_redirects_last) {
+  auto settings = test_settings();
+  settings.kind = SidecarKind::container;
+  const auto pod =
+      injected(pod_with("{}", R"({"initContainers":[{"name":"migrate","image":"m"}]})"), settings);
+  EXPECT_EQ(text_in(container(pod, "initContainers", 0), "name"), "migrate")
+      << "it would be led to a sidecar that does not run yet";
+  EXPECT_EQ(text_in(container(pod, "initContainers", 1), "name"), "epaulet-init");
+  EXPECT_EQ(text_in(container(pod, "containers", 0), "name"), "epaulet");
+  EXPECT_FALSE(container(pod, "containers", 0).contains("restartPolicy"));
+  EXPECT_EQ(annotation_of(pod, "kubectl.kubernetes.io/default-container"), "app");
+}
+
+TEST(Inject, leaves_the_rules_to_a_cni_plugin) {
+  auto settings = test_settings();
+  settings.redirect = false;
+  const auto pod = injected(pod_with("{}"), settings);
+  EXPECT_EQ(pod.at("spec").at("initContainers").as_array().size(), 1u);
+  EXPECT_EQ(text_in(container(pod, "initContainers", 0), "name"), "epaulet");
+}
+
+TEST(Inject, is_idempotent) {
+  const auto review =
+      pod_with("{}", R"({"containers":[{"name":"app","image":"a","ports":[{"containerPort":8080}],
+        "readinessProbe":{"httpGet":{"path":"/healthz","port":8080}}}]})");
+  auto again = review;
+  again.pod = injected(review);
+  const auto verdict = inject(again, test_settings());
+  EXPECT_TRUE(verdict.allowed) << verdict.refusal;
+  EXPECT_TRUE(verdict.patch.empty()) << json::serialize(verdict.patch);
+}
+
+TEST(Inject, asked_again_takes_in_what_others_have_added) {
+  auto review = pod_with("{}");
+  review.pod = injected(review);
+  auto& containers = review.pod["spec"].as_object()["containers"].as_array();
+  containers.push_back(json::parse(R"({"name":"late","image":"l","ports":[{"containerPort":9000}],
+    "livenessProbe":{"tcpSocket":{"port":9000}}})"));
+  auto& init = review.pod["spec"].as_object()["initContainers"].as_array();
+  init.insert(init.begin(), json::parse(R"({"name":"first","image":"f"})"));
+  const auto pod = injected(review);
+  EXPECT_EQ(text_in(container(pod, "initContainers", 0), "name"), "epaulet-init");
+  EXPECT_EQ(text_in(container(pod, "initContainers", 2), "name"), "first");
+  EXPECT_PRED2(has, annotation_of(pod, "epaulet.io/sidecar-config"), "9000: { tls: strict }");
+  EXPECT_EQ(container(pod, "containers", 1).at("livenessProbe").at("httpGet").at("path"),
+            "/app-health/0");
+}
+
+TEST(Inject, is_not_fooled_by_its_own_annotation) {
+  auto review = annotated("epaulet.io/status", "{}");
+  const auto pod = injected(review);
+  EXPECT_EQ(text_in(container(pod, "initContainers", 1), "name"), "epaulet");
+}
+
+TEST(Inject, never_touches_the_namespaces_of_the_system_and_its_own) {
+  for (const char* name : {"kube-system", "epaulet-system"}) {
+    auto review = annotated("epaulet.io/inject", "true");
+    review.name_space = name;
+    const auto verdict = inject(review, test_settings());
+    EXPECT_TRUE(verdict.allowed);
+    EXPECT_TRUE(verdict.patch.empty()) << name;
+  }
+}
+
+TEST(Inject, lets_a_pod_say_no) {
+  for (const char* where : {"labels", "annotations"}) {
+    const auto review =
+        pod_with(std::string("{\"") + where + R"(":{"epaulet.io/inject":"false"}})");
+    const auto verdict = inject(review, test_settings());
+    EXPECT_TRUE(verdict.allowed);
+    EXPECT_TRUE(verdict.patch.empty()) << where;
+  }
+  EXPECT_EQ(refusal_of(annotated("epaulet.io/inject", "maybe")),
+            "pod shop/orders-*: epaulet.io/inject: expected true or false; found \"maybe\"");
+}
+
+TEST(Inject, refuses_what_could_not_be_intercepted) {
+  EXPECT_PRED2(has, refusal_of(pod_with("{}", R"({"hostNetwork":true})")),
+               "shares the node's network");
+  EXPECT_PRED2(has, refusal_of(pod_with("{}", R"({"securityContext":{"runAsUser":1337}})")),
+               "the pod runs as user 1337");
+  EXPECT_PRED2(has, refusal_of(pod_with("{}", R"({"containers":[{"name":"sly","image":"a",
+      "securityContext":{"runAsUser":1337}}]})")),
+               "container sly runs as user 1337");
+  EXPECT_PRED2(has, refusal_of(pod_with("{}", R"({"os":{"name":"windows"}})")), "Windows");
+  EXPECT_PRED2(has,
+               refusal_of(pod_with("{}", R"({"containers":[{"name":"epaulet","image":"a"}]})")),
+               "a container is named epaulet");
+  EXPECT_PRED2(has, refusal_of(pod_with("{}", R"({"volumes":[{"name":"epaulet-run"}]})")),
+               "a volume's name begins with epaulet-");
+  EXPECT_PRED2(has, refusal_of(pod_with("{}", R"({"containers":[{"name":"app","image":"a",
+      "ports":[{"containerPort":15006}]}]})")),
+               "port 15006 of the app is one of the sidecar's own");
+}
+
+TEST(Inject, writes_the_pods_part_of_the_configuration) {
+  auto review = pod_with(R"({"annotations":{"epaulet.io/opaque-ports":"5432",
+      "epaulet.io/permissive-ports":"8080","epaulet.io/log-level":"debug",
+      "epaulet.io/cpu-request":"1500m"}})");
+  EXPECT_EQ(annotation_of(injected(review), "epaulet.io/sidecar-config"),
+            "# Written by epaulet-injector for this pod; the rest is in ConfigMaps.\n"
+            "workload:\n"
+            "  service: orders.shop\n"
+            "  ports:\n"
+            "    5432: { tls: strict, protocol: tcp }\n"
+            "    8080: { tls: permissive }\n"
+            "identity:\n"
+            "  trust_domain: \"cluster.local\"\n"
+            "  service: \"https://epaulet-identity.epaulet-system.svc:15014\"\n"
+            "  ca: ca.pem\n"
+            "  token_file: token\n"
+            "state: { dir: /var/run/epaulet/state }\n"
+            "log: { level: debug }\n"
+            "workers: 2\n");
+}
+
+TEST(Inject, mounts_the_config_maps_that_are_named) {
+  const auto pod = injected(annotated("epaulet.io/config", "orders-mesh, shared"));
+  EXPECT_EQ(json::serialize(container(pod, "initContainers", 1).at("args")),
+            R"(["run","--config","/etc/epaulet/pod/epaulet.yaml","--config",)"
+            R"("/etc/epaulet/namespace","--config","/etc/epaulet/config/orders-mesh",)"
+            R"("--config","/etc/epaulet/config/shared"])");
+  const auto volumes = json::serialize(pod.at("spec").at("volumes"));
+  EXPECT_PRED2(has, volumes, R"("name":"orders-mesh","defaultMode":292})");
+  EXPECT_PRED2(has, volumes, R"("name":"epaulet","defaultMode":292,"optional":true)");
+}
+
+TEST(Inject, hands_skipped_ports_to_the_redirect) {
+  const auto pod = injected(pod_with(R"({"annotations":{"epaulet.io/skip-inbound-ports":"9000",
+    "epaulet.io/skip-outbound-ports":"25, 3306",
+    "epaulet.io/skip-outbound-networks":"10.1.0.0/16,fd00:1::/64"}})",
+                                     R"({"containers":[{"name":"app","image":"a",
+    "ports":[{"containerPort":9000},{"containerPort":53,"protocol":"UDP"}]}]})"));
+  EXPECT_EQ(json::serialize(container(pod, "initContainers", 0).at("args")),
+            R"(["redirect","install","--exclude-inbound-port=9000",)"
+            R"("--exclude-outbound-port=25,3306",)"
+            R"("--exclude-outbound-network=10.1.0.0/16,fd00:1::/64","--allow-udp=53"])");
+  EXPECT_FALSE(has(annotation_of(pod, "epaulet.io/sidecar-config"), "9000"));
+}
+
+TEST(Inject, refuses_malformed_annotations_by_name) {
+  const auto refusal = [](const char* name, const char* value) {
+    const auto text = refusal_of(annotated(std::string("epaulet.io/") + name, value));
+    return text.substr(text.find("annotation"));
+  };
+  EXPECT_EQ(refusal("skip-inbound-ports", "80,http"),
+            "annotation epaulet.io/skip-inbound-ports: expected ports from 1 to 65535 with commas "
+            "between, like 8080,9000; found \"80,http\"");
+  for (const char* value : {"0", "65536", "-1", "1,,2", "1;2", "1-5", "0x50"})
+    EXPECT_PRED2(has, refusal("opaque-ports", value), "expected ports") << value;
+  for (const char* value : {"10.0.0.0/33", "0.0.0.0/0", "example.com"})
+    EXPECT_PRED2(has, refusal("skip-outbound-networks", value), "expected networks") << value;
+  for (const char* value : {"a b", "../x", "x,x", "UPPER"})
+    EXPECT_PRED2(has, refusal("config", value), "ConfigMap") << value;
+  for (const char* value : {"lots", "1e3", "-1", "1.", "Mi", "64MiB"})
+    EXPECT_PRED2(has, refusal("memory-limit", value), "expected a quantity") << value;
+  for (const char* value : {"api", "a.b.c", "API.shop"})
+    EXPECT_PRED2(has, refusal("service", value), "NAME.NAMESPACE") << value;
+  EXPECT_PRED2(has, refusal("log-level", "verbose"), "debug, info, warning, error");
+  EXPECT_PRED2(has, refusal("skip-inbuond-ports", "80"), "is unknown; remedy: there are: ");
+}
+
+TEST(Inject, refuses_lists_that_contradict_each_other) {
+  EXPECT_PRED2(has, refusal_of(pod_with(R"({"annotations":{"epaulet.io/skip-inbound-ports":"9000",
+      "epaulet.io/opaque-ports":"9000"}})")),
+               "in another list as well");
+}
+
+TEST(Inject, warns_of_a_pod_that_nobody_reaches) {
+  const auto verdict =
+      inject(pod_with("{}", R"({"containers":[{"name":"job","image":"a"}]})"), test_settings());
+  ASSERT_EQ(verdict.warnings.size(), 1u);
+  EXPECT_PRED2(has, verdict.warnings[0], "no container declares a TCP port");
+}
+
+TEST(Inject, tells_scrapers_where_the_sidecars_metrics_are) {
+  EXPECT_EQ(annotation_of(injected(pod_with("{}")), "prometheus.io/port"), "15020");
+  const auto own =
+      pod_with(R"({"annotations":{"prometheus.io/scrape":"true","prometheus.io/port":"8080"}})");
+  EXPECT_EQ(annotation_of(injected(own), "prometheus.io/port"), "8080");
+  EXPECT_EQ(inject(own, test_settings()).warnings.size(), 1u);
+}
+
+TEST(Inject, names_the_service_by_the_usual_labels) {
+  const auto service = [](const char* labels, const char* spec = "{}") {
+    const auto pod = injected(pod_with(std::string(R"({"labels":)") + labels + "}", spec));
+    const auto text = annotation_of(pod, "epaulet.io/sidecar-config");
+    const auto at = text.find("service: ") + 9;
+    return text.substr(at, text.find('\n', at) - at);
+  };
+  EXPECT_EQ(service(R"({"app":"a","app.kubernetes.io/name":"b"})"), "b.shop");
+  EXPECT_EQ(service(R"({"app":"My_App"})"), "my-app.shop");
+  EXPECT_EQ(service("{}"), "orders.shop") << "the service account";
+  EXPECT_EQ(service("{}", R"({"serviceAccountName":null})"), "default.shop");
+}
+
+TEST(Promise, is_broken_by_whatever_an_app_could_gain_from) {
+  const auto settings = test_settings();
+  const auto good = injected(pod_with("{}"));
+  EXPECT_EQ(broken_promise(good, settings), "");
+  auto first = good;
+  auto& init = first["spec"].as_object()["initContainers"].as_array();
+  std::swap(init[0], init[1]);
+  EXPECT_NE(broken_promise(first, settings), "");
+  auto mighty = good;
+  mighty["spec"]
+      .at("initContainers")
+      .as_array()[1]
+      .at("securityContext")
+      .at("capabilities")
+      .as_object()["add"] = json::array{"NET_ADMIN"};
+  EXPECT_NE(broken_promise(mighty, settings), "");
+  auto twice = good;
+  auto& list = twice["spec"].as_object()["initContainers"].as_array();
+  list.push_back(list[1]);
+  EXPECT_NE(broken_promise(twice, settings), "");
+}
+
+}  // namespace
+}  // namespace epaulet::injector

@@ -1,0 +1,96 @@
+#include "k8s/injector/probes.h"
+
+#include "fixture.h"
+
+namespace epaulet::injector {
+namespace {
+
+std::string app_with(const std::string& members) {
+  return R"({"containers":[{"name":"app","image":"a","ports":[{"containerPort":8080,"name":"http"}],)" +
+         members + "}]}";
+}
+
+json::value app_of(const json::object& pod) {
+  return pod.at("spec").at("containers").at(0);
+}
+
+TEST(Probes, are_led_to_the_sidecar_with_their_times) {
+  const auto pod = injected(pod_with(
+      "{}",
+      app_with(
+          R"("readinessProbe":{"httpGet":{"path":"/ready?deep=1","port":"http","scheme":"HTTP"},
+         "periodSeconds":7},
+         "livenessProbe":{"tcpSocket":{"port":8080},"failureThreshold":9})")));
+  EXPECT_EQ(
+      json::serialize(app_of(pod).at("readinessProbe")),
+      R"({"httpGet":{"path":"/app-health/0","port":15021,"scheme":"HTTP"},"periodSeconds":7})");
+  EXPECT_EQ(json::serialize(app_of(pod).at("livenessProbe").at("httpGet").at("path")),
+            R"("/app-health/1")");
+  EXPECT_FALSE(app_of(pod).at("livenessProbe").as_object().contains("tcpSocket"));
+  EXPECT_PRED2(has, annotation_of(pod, "epaulet.io/sidecar-config"),
+               "  probes:\n    - { path: \"/ready?deep=1\", port: 8080 }\n"
+               "    - { port: 8080 }\n");
+}
+
+TEST(Probes, that_ask_the_same_are_one) {
+  const auto pod =
+      injected(pod_with("{}", app_with(
+                                  R"("readinessProbe":{"httpGet":{"path":"/h","port":8080}},
+         "livenessProbe":{"httpGet":{"path":"/h","port":"http"}})")));
+  EXPECT_EQ(app_of(pod).at("readinessProbe"), app_of(pod).at("livenessProbe"));
+}
+
+TEST(Probes, by_exec_stay) {
+  const auto members = R"("livenessProbe":{"exec":{"command":["true"]}})";
+  const auto pod = injected(pod_with("{}", app_with(members)));
+  EXPECT_EQ(json::serialize(app_of(pod).at("livenessProbe")), R"({"exec":{"command":["true"]}})");
+}
+
+TEST(Probes, of_skipped_ports_and_other_hosts_stay) {
+  auto review = pod_with(R"({"annotations":{"epaulet.io/skip-inbound-ports":"9000"}})",
+                         app_with(
+                             R"("readinessProbe":{"grpc":{"port":9000}},
+         "startupProbe":{"httpGet":{"path":"/","port":80,"host":"example.com"}})"));
+  const auto pod = injected(review);
+  EXPECT_EQ(json::serialize(app_of(pod).at("readinessProbe")), R"({"grpc":{"port":9000}})");
+  EXPECT_EQ(app_of(pod).at("startupProbe").at("httpGet").at("host"), "example.com");
+}
+
+TEST(Probes, that_the_sidecar_cannot_ask_refuse_the_pod) {
+  for (const char* members :
+       {R"("readinessProbe":{"grpc":{"port":8080}})",
+        R"("readinessProbe":{"httpGet":{"path":"/","port":8080,"scheme":"HTTPS"}})",
+        R"("readinessProbe":{"httpGet":{"path":"/","port":8080,
+            "httpHeaders":[{"name":"Host","value":"x"}]}})"}) {
+    const auto refusal = refusal_of(pod_with("{}", app_with(members)));
+    EXPECT_PRED2(has, refusal, "readinessProbe of container app") << refusal;
+    EXPECT_PRED2(has, refusal, "epaulet.io/skip-inbound-ports: \"8080\"");
+  }
+  EXPECT_PRED2(has,
+               refusal_of(pod_with(
+                   "{}", app_with(R"("readinessProbe":{"httpGet":{"path":"/","port":"web"}})"))),
+               "names a port that the container does not declare");
+}
+
+TEST(Probes, hooks_by_http_go_the_same_way) {
+  const auto pod = injected(pod_with(
+      "{}", app_with(R"("lifecycle":{"preStop":{"httpGet":{"path":"/bye","port":8080}}})")));
+  EXPECT_EQ(app_of(pod).at("lifecycle").at("preStop").at("httpGet").at("port"), 15021);
+}
+
+TEST(Probes, are_put_back_as_they_were) {
+  const auto review = pod_with(
+      "{}", app_with(
+                R"("readinessProbe":{"httpGet":{"path":"/h","port":8080},"timeoutSeconds":4},
+         "lifecycle":{"preStop":{"httpGet":{"path":"/bye","port":8080}}})"));
+  auto containers = review.pod.at("spec").at("containers").as_array();
+  const auto before = containers;
+  RewrittenProbes rewritten;
+  ASSERT_FALSE(rewrite_probes(containers, {}, rewritten));
+  EXPECT_NE(containers, before);
+  restore_probes(containers, rewritten.originals);
+  EXPECT_EQ(containers, before);
+}
+
+}  // namespace
+}  // namespace epaulet::injector
