@@ -2,27 +2,39 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "config/draft.h"
 
 namespace epaulet::config {
 
-/// Collects complaints while a file is read, the first `limits::kConfigErrorsMax` of them in full.
+/// Collects complaints while files are read, the first `limits::kConfigErrorsMax` of them in full.
 class Complaints {
  public:
-  explicit Complaints(const SourceText& source) : source_(source) {}
+  /// Sources outlive this.
+  explicit Complaints(const SourceText& source) : sources_{&source} {}
 
-  void add(const Place& place, std::string path, Complaint complaint);
+  /// What add() is about from now on is another file.
+  void begin(const SourceText& source) { sources_.push_back(&source); }
+
+  void add(const Place& place, std::string path, Complaint complaint) {
+    add_in(*sources_.back(), place, std::move(path), std::move(complaint));
+  }
+  void add_in(const SourceText& source, const Place& place, std::string path, Complaint complaint);
+  /// At the object that an origin stands for, in whichever file it is.
+  void add_at(const Origin& origin, Complaint complaint);
   /// True if add() still keeps what it is given: costly suggestions are only made then.
   [[nodiscard]] bool has_room() const;
   /// True if there is a complaint at a path that begins so: what depends on it is not worth saying.
   [[nodiscard]] bool are_about(std::string_view path) const;
   [[nodiscard]] bool empty() const { return found_.empty() && dropped_ == 0; }
-  /// In the order of the file, the last one counting what was left out.
+  /// In the order of the files, the last one counting what was left out.
   [[nodiscard]] std::vector<Diagnostic> take();
 
  private:
-  const SourceText& source_;
+  [[nodiscard]] std::size_t index_of(std::string_view source) const;
+
+  std::vector<const SourceText*> sources_;
   std::vector<Diagnostic> found_;
   std::size_t dropped_ = 0;
 };

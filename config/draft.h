@@ -16,6 +16,7 @@ struct Mention {
   std::string text;
   std::string path;  ///< Of keys, to the mention.
   Place place;
+  const SourceText* source = nullptr;  ///< Where the place is.
 };
 
 /// Settings while they are read: what the user wrote, and what must be compared once all is known.

@@ -4,8 +4,10 @@
 
 #include <cerrno>
 #include <cstring>
+#include <deque>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <system_error>
 
 #include "base/limits.h"
@@ -78,25 +80,67 @@ std::variant<std::string, int> read_file(const std::string& path) {
 
 }  // namespace
 
-LoadResult load_settings(std::string source_name, std::string_view yaml_text,
-                         std::string_view directory) {
-  if (yaml_text.size() > limits::kConfigBytesMax) return too_large(std::move(source_name));
-  config::SourceText source(std::move(source_name), yaml_text);
-  if (auto diagnostic = source.check_characters()) return refused(std::move(*diagnostic));
-  config::Draft draft;
-  config::Complaints complaints(source);
-  if (auto diagnostic = config::parse(source, draft, complaints)) {
-    return refused(std::move(*diagnostic));
+namespace {
+
+/// A section whose halves stand in two files would be whatever file is read last.
+class Sections {
+ public:
+  void take(const std::map<std::string, config::Place>& paths, const config::SourceText& source,
+            config::Complaints& complaints) {
+    for (const auto& [path, place] : paths) {
+      if (path.find_first_of(".[") != path.npos) continue;
+      const auto [known, is_new] = owners_.emplace(path, source.name());
+      if (is_new) continue;
+      complaints.add_in(source, place, path,
+                        {"this section stands in " + known->second + ", too",
+                         "write each section in one file",
+                         {}});
+    }
   }
-  config::complete_and_validate(draft, source, complaints);
+
+ private:
+  std::map<std::string, std::string> owners_;
+};
+
+}  // namespace
+
+LoadResult load_settings(std::span<const ConfigText> texts) {
+  std::size_t size = 0;
+  for (const auto& text : texts) size += text.text.size();
+  if (size > limits::kConfigBytesMax) return too_large(texts.front().name);
+  std::deque<config::SourceText> sources;  // Their addresses stay.
+  config::Draft draft;
+  std::optional<config::Complaints> complaints;
+  Sections sections;
+  for (const auto& text : texts) {
+    auto& source = sources.emplace_back(text.name, text.text);
+    if (auto diagnostic = source.check_characters()) return refused(std::move(*diagnostic));
+    if (complaints) {
+      complaints->begin(source);
+    } else {
+      complaints.emplace(source);
+    }
+    std::map<std::string, config::Place> paths;
+    auto* const recorded = texts.size() > 1 ? &paths : nullptr;
+    if (auto diagnostic = config::parse(source, draft, *complaints, recorded))
+      return refused(std::move(*diagnostic));
+    sections.take(paths, source, *complaints);
+    resolve_paths(draft.settings, text.directory);
+  }
+  config::complete_and_validate(draft, *complaints);
   LoadResult result;
-  if (complaints.empty()) {
-    resolve_paths(draft.settings, directory);
+  if (complaints->empty()) {
     result.settings = std::move(draft.settings);
   } else {
-    result.diagnostics = complaints.take();
+    result.diagnostics = complaints->take();
   }
   return result;
+}
+
+LoadResult load_settings(std::string source_name, std::string_view yaml_text,
+                         std::string_view directory) {
+  const ConfigText only{std::move(source_name), yaml_text, std::string(directory)};
+  return load_settings(std::span(&only, 1));
 }
 
 LoadResult load_settings_file(const std::string& path) {

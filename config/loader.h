@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,17 @@ struct LoadResult {
 /// snapshot is built. Never throws. Memory beyond the settings is small: no tree is kept.
 [[nodiscard]] LoadResult load_settings(std::string source_name, std::string_view yaml_text,
                                        std::string_view directory);
+
+/// One of several texts that are one configuration together.
+struct ConfigText {
+  std::string name;  ///< As `source_name` above; all differ.
+  std::string_view text;
+  std::string directory;
+};
+
+/// The same of several: each section (key of the top level) stands in one of them, whole. At least
+/// one.
+[[nodiscard]] LoadResult load_settings(std::span<const ConfigText> texts);
 
 /// Reads the file at `path`; relative paths in it begin in its folder. A file that cannot be read,
 /// or is larger than limits::kConfigBytesMax, is one diagnostic without a line.

@@ -203,7 +203,7 @@ void Reader::read_value(const Place& place, const std::string& text, bool quoted
   }
   slot.binding->set(open_value(), std::get<ScalarValue>(read));
   if (type.mentions != Mentions::nothing) {
-    draft_.mentions.push_back({type.mentions, text, value_path(), place});
+    draft_.mentions.push_back({type.mentions, text, value_path(), place, &source_});
   }
 }
 

@@ -18,8 +18,8 @@ constexpr std::string_view kBuiltInRoles[] = {"anyone", "authenticated"};
 
 class Validation {
  public:
-  Validation(Draft& draft, const SourceText& source, Complaints& complaints)
-      : draft_(draft), settings_(draft.settings), source_(source), complaints_(complaints) {}
+  Validation(Draft& draft, Complaints& complaints)
+      : draft_(draft), settings_(draft.settings), complaints_(complaints) {}
 
   void join_backends();
   void check_mentions();
@@ -31,8 +31,7 @@ class Validation {
 
  private:
   void complain(const Origin& origin, std::string message, std::string remedy = {}) {
-    complaints_.add(source_.place_of(origin), origin.object,
-                    {std::move(message), std::move(remedy), {}});
+    complaints_.add_at(origin, {std::move(message), std::move(remedy), {}});
   }
   void check_name(const Mention& mention, bool exists, std::string_view what,
                   std::string_view where, const std::vector<std::string_view>& known);
@@ -45,7 +44,6 @@ class Validation {
 
   Draft& draft_;
   Settings& settings_;
-  const SourceText& source_;
   Complaints& complaints_;
 };
 
@@ -120,7 +118,7 @@ void Validation::check_name(const Mention& mention, bool exists, std::string_vie
   Complaint complaint{"there is no " + std::string(what) + " " + in_quotes(mention.text), {}, {}};
   complaint.did_you_mean = nearest_word(mention.text, known);
   complaint.remedy = "define it under " + std::string(where);
-  complaints_.add(mention.place, mention.path, std::move(complaint));
+  complaints_.add_in(*mention.source, mention.place, mention.path, std::move(complaint));
 }
 
 /// Peers are verified against one trust bundle, that of identity.trust_domain.
@@ -128,8 +126,8 @@ void Validation::check_trust_domain_of(const Mention& mention) {
   const auto domain = trust_domain_of(mention.text);
   if (domain == settings_.identity.trust_domain) return;
   const std::string own = settings_.identity.trust_domain;
-  complaints_.add(
-      mention.place, mention.path,
+  complaints_.add_in(
+      *mention.source, mention.place, mention.path,
       {"nobody of the trust domain " + in_quotes(domain) + " is ever verified",
        "identity.trust_domain is " + own +
            (settings_.identity.origin.line == 0 ? " by default; set it or write " : "; write ") +
@@ -311,10 +309,10 @@ void Validation::check_identity() {
 
 }  // namespace
 
-void complete_and_validate(Draft& draft, const SourceText& source, Complaints& complaints) {
+void complete_and_validate(Draft& draft, Complaints& complaints) {
   if (!draft.settings.dns.virtual_v6)
     draft.settings.dns.virtual_v6 = IpNetwork::parse("fd00:e9a0::/32");
-  Validation validation(draft, source, complaints);
+  Validation validation(draft, complaints);
   validation.join_backends();
   validation.check_mentions();
   validation.check_roles();

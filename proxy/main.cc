@@ -1,8 +1,8 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "config/config_files.h"
 #include "config/json_schema.h"
-#include "config/loader.h"
 #include "redirect/command.h"
 #include "runtime/asio_loop.h"
 #include "server/explain_command.h"
@@ -15,8 +15,8 @@ namespace {
 
 constexpr const char* kVersion = EPAULET_VERSION;
 
-int check(const std::string& file) {
-  const auto loaded = epaulet::load_settings_file(file);
+int check(const std::vector<std::string>& files) {
+  const auto loaded = epaulet::load_settings(epaulet::read_config_files(files));
   if (!loaded.ok()) {
     std::fputs(loaded.format().c_str(), stderr);
     return 1;
@@ -29,7 +29,7 @@ int check(const std::string& file) {
   for (const auto& warning : keys.warnings) {
     std::fprintf(stderr, "%s\n  the other keys of the file are used\n", warning.c_str());
   }
-  std::printf("%s: valid\n", file.c_str());
+  for (const auto& file : files) std::printf("%s: valid\n", file.c_str());
   return 0;
 }
 
@@ -44,7 +44,11 @@ int main(int argc, char** argv) {
   epaulet::server::RunOptions run_options;
   run_options.version = kVersion;
   auto* run = app.add_subcommand("run", "run the sidecar until SIGTERM has drained it");
-  run->add_option("--config", run_options.config, "the configuration file")->required();
+  run->add_option(
+         "--config", run_options.config,
+         "the configuration file, or a folder whose *.yaml are meant; may be given several times")
+      ->required()
+      ->allow_extra_args(false);
   run->add_option("--redirect-result", run_options.redirect_result,
                   "what `epaulet redirect install` left; /ready reads it");
   run->callback([&] {
@@ -52,11 +56,14 @@ int main(int argc, char** argv) {
     exit_code = process.run();
   });
 
-  std::string file;
+  std::vector<std::string> files;
   auto* check_command =
       app.add_subcommand("check", "say all that is wrong with a configuration file");
-  check_command->add_option("file", file, "the configuration file")->required();
-  check_command->callback([&] { exit_code = check(file); });
+  check_command
+      ->add_option("file", files,
+                   "the configuration file; several files and folders are one configuration")
+      ->required();
+  check_command->callback([&] { exit_code = check(files); });
 
   epaulet::server::add_key_command(app, exit_code);
   epaulet::server::add_policy_command(app, exit_code);

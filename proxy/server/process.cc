@@ -42,7 +42,7 @@ int Process::run() {
   log.info(wall_now(), "started", "the sidecar is up",
            {{"version", std::string_view(options_.version)},
             {"workers", static_cast<std::int64_t>(workers_.size())},
-            {"config", std::string_view(options_.config)}});
+            {"config", std::string_view(options_.config.front())}});
   loop_.run();
   log.info(wall_now(), "stopped", "the sidecar has drained");
   workers_.clear();

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "accept/listener_set.h"
-#include "config/loader.h"
+#include "config/config_files.h"
 #include "discovery/endpoints.h"
 #include "dns/cares_upstream.h"
 #include "dns/resolv_conf.h"
@@ -34,7 +34,7 @@ namespace epaulet::server {
 
 /// `epaulet run`.
 struct RunOptions {
-  std::string config;
+  std::vector<std::string> config;  ///< Files and folders.
   std::string redirect_result =
       "/var/run/epaulet/redirect.json";  ///< Of `epaulet redirect install`.
   std::string version;
@@ -67,8 +67,7 @@ class Process {
   // reload.cc
   bool look_at_files();
   bool reload(bool even_if_unchanged);
-  [[nodiscard]] bool is_settled(const std::optional<std::string>& text);
-  [[nodiscard]] LoadResult load(const std::optional<std::string>& text) const;
+  [[nodiscard]] bool is_settled(const ConfigFiles& files);
   bool apply(Settings settings, std::string text);
   void warn(const std::vector<std::string>& skipped_keys);
   /// What fails to keep its state, or does again.
@@ -106,8 +105,9 @@ class Process {
   std::string config_text_;
   std::uint64_t version_ = 0;
   path::SnapshotPtr snapshot_;
-  std::string text_seen_;  ///< By the last look at the file; "" if there was none.
-  std::string said_;       ///< The rejection that was logged last.
+  std::string text_seen_;  ///< By the last look at the files.
+  std::set<std::string> config_folders_;
+  std::string said_;                                  ///< The rejection that was logged last.
   std::array<std::optional<Error>, 2> state_errors_;  ///< Of each StateFile; they are in the log.
   TimePoint state_tried_at_{};
   std::set<std::string> backends_not_refreshed_;  ///< No server answers for them.

@@ -1,5 +1,5 @@
 #include "base/error_table.h"
-#include "config/loader.h"
+#include "config/config_files.h"
 #include "dns/answers.h"
 #include "server/admin_parts.h"
 #include "server/key_files.h"
@@ -95,43 +95,40 @@ void Process::write_state_again() {
   note_state(StateFile::addresses, virtual_addresses_.storage_error());
 }
 
-LoadResult Process::load(const std::optional<std::string>& text) const {
-  // What was read is what is compared later: a file that changes between two reads must not be
-  // missed.
-  if (!text) return load_settings_file(options_.config);  // Which says why it cannot be read.
-  return load_settings(options_.config, *text, folder_of(options_.config));
-}
-
 /// Whether a changed text is whole: half a configuration may well be valid. Nobody may be writing
 /// it; where the kernel does not tell of writers, the look before this one must have seen the same.
-bool Process::is_settled(const std::optional<std::string>& text) {
-  bool is_being_written = file_watch_->is_being_written(options_.config);
+bool Process::is_settled(const ConfigFiles& files) {
+  bool is_being_written = false;
+  for (const auto& file : files.files) {
+    is_being_written = is_being_written || file_watch_->is_being_written(file.path);
+  }
   for (const auto& [path, digest] : key_files_) {
     is_being_written = is_being_written || file_watch_->is_being_written(path);
   }
-  const bool is_seen_twice = text_seen_ == text.value_or("");
-  text_seen_ = text.value_or("");
+  const bool is_seen_twice = text_seen_ == files.all;
+  text_seen_ = files.all;
   if (is_being_written) ++counts_.config_deferred;
   return !is_being_written && (file_watch_->was_told() || is_seen_twice);
 }
 
 /// False: there is a change that is not finished yet.
 bool Process::reload(bool even_if_unchanged) {
-  const auto text = read_file(options_.config, limits::kConfigBytesMax);
+  auto files = read_config_files(options_.config);
   bool keys_changed = false;
   for (const auto& [path, digest] : key_files_) {
     keys_changed = keys_changed || digest_of_key_file(path) != digest;
   }
-  const bool changed = keys_changed || text != config_text_;
-  if (!even_if_unchanged && changed && !is_settled(text)) return false;
-  text_seen_ = text.value_or("");
+  const bool changed = keys_changed || files.all != config_text_;
+  if (!even_if_unchanged && changed && !is_settled(files)) return false;
+  text_seen_ = files.all;
   if (!even_if_unchanged && !changed) return true;
   auto& log = shards_.front()->log();
-  auto loaded = load(text);
+  auto loaded = load_settings(files);
   std::string problems;
   if (!loaded.ok()) {
     problems = loaded.format();
-  } else if (apply(std::move(*loaded.settings), *text)) {
+  } else if (apply(std::move(*loaded.settings), files.all)) {
+    config_folders_ = std::move(files.folders);
     log.info(wall_now(), "config_applied", "the new configuration is in force",
              {{"version", static_cast<std::int64_t>(version_)}});
     watch_files();
@@ -139,7 +136,7 @@ bool Process::reload(bool even_if_unchanged) {
   } else {
     problems = std::exchange(rejection_, {});
   }
-  config_text_ = text.value_or("");
+  config_text_ = std::move(files.all);
   // Said once, not at each poll of a file that stays wrong.
   if (problems == said_ && !even_if_unchanged) return true;
   said_ = rejection_ = problems;
@@ -169,7 +166,7 @@ void Process::watch_files() {
     file_watch_ =
         std::make_unique<FileWatch>(loop_, *fd_watch_, [this] { return look_at_files(); });
   }
-  std::set<std::string> folders{folder_of(options_.config)};
+  auto folders = config_folders_;
   for (const auto& [path, digest] : key_files_) folders.insert(folder_of(path));
   if (!snapshot_->settings.identity.dir.empty()) folders.insert(snapshot_->settings.identity.dir);
   file_watch_->set_folders(folders);

@@ -51,8 +51,8 @@ std::vector<ListenerSpec> control_listeners(const ListenSettings& listen) {
 }  // namespace
 
 bool Process::load_first() {
-  const auto text = read_file(options_.config, limits::kConfigBytesMax);
-  auto loaded = load(text);
+  auto files = read_config_files(options_.config);
+  auto loaded = load_settings(files);
   if (!loaded.ok()) {
     std::fputs(loaded.format().c_str(), stderr);
     return false;
@@ -79,10 +79,11 @@ bool Process::load_first() {
   const bool memory_is_less = quota && connections_by_quota(*quota) < connections_that_fit_;
   if (memory_is_less) connections_that_fit_ = connections_by_quota(*quota);
   if (!settings.state_dir.empty()) (void)::mkdir(settings.state_dir.c_str(), 0700);
-  if (!apply(std::move(*loaded.settings), *text)) {
+  if (!apply(std::move(*loaded.settings), std::move(files.all))) {
     std::fprintf(stderr, "%s\n", rejection_.c_str());
     return false;
   }
+  config_folders_ = std::move(files.folders);
   if (connections_wanted > connections_that_fit_) {
     shards_.front()->log().info(
         started_at_, "connections_limited",
