@@ -32,7 +32,8 @@ struct ConfigFilesTest : testing::Test {
 };
 
 TEST_F(ConfigFilesTest, several_files_are_one_configuration) {
-  const auto pod = write("pod/epaulet.yaml", "workload: { service: a.b, ports: { 80: { tls: permissive } } }\n");
+  const auto pod =
+      write("pod/epaulet.yaml", "workload: { service: a.b, ports: { 80: { tls: permissive } } }\n");
   write("mesh/10-roles.yaml",
         "roles: { r: [ { identity: \"spiffe://cluster.local/ns/b/sa/*\" } ] }\n");
   write("mesh/20-access.yaml", "access: [ { name: all, allow: [r], ports: [80] } ]\n");
