@@ -228,6 +228,22 @@ int run(const std::vector<std::string>& arguments, WallTime now, std::ostream& o
       ->check(CLI::Range(1, 100000))
       ->type_name("N")
       ->default_str("10");
+  serve_command->add_flag("--kubernetes", serve_options.kubernetes,
+                          "Take tokens of service accounts, bound to pods: the API server judges "
+                          "them, and spiffe://DOMAIN/ns/NAMESPACE/sa/NAME is signed");
+  serve_command
+      ->add_option("--kubernetes-api", serve_options.kubernetes_api,
+                   "Where the API server is, if not where pods are told")
+      ->type_name("ADDRESS:PORT");
+  serve_command
+      ->add_option("--kubernetes-credentials", serve_options.kubernetes_credentials,
+                   "Folder with ca.crt and token, for the API server")
+      ->type_name("DIR")
+      ->default_str(serve_options.kubernetes_credentials);
+  serve_command
+      ->add_option("--token-audience", serve_options.token_audience, "What such tokens are for")
+      ->type_name("AUDIENCE")
+      ->default_str(serve_options.token_audience);
   add_lifetime(*serve_command, serve_options.lifetime, "24h", "How long what it signs is valid");
 
   for (auto* command : {init_command, issue_command, inspect_command, verify_command,

@@ -50,6 +50,8 @@ class Requests {
   /// `signer`: outlives this.
   Requests(Signer& signer, std::vector<std::unique_ptr<Proof>> proofs)
       : signer_(signer), proofs_(std::move(proofs)) {}
+  /// Before the first request.
+  void add(std::unique_ptr<Proof> proof) { proofs_.push_back(std::move(proof)); }
 
   /// Signs for exactly the identity that was proven, the key of the request, and nothing else that
   /// the request says.

@@ -8,6 +8,7 @@
 
 #include "admin/server.h"
 #include "admin/surfaces.h"
+#include "certs-tool/service/kubernetes_reviewer.h"
 #include "certs-tool/service/metrics_text.h"
 #include "certs-tool/service/server.h"
 #include "certs-tool/service/token_proof.h"
@@ -51,6 +52,9 @@ class Service {
   }
 
   int run() {
+    if (options_.kubernetes) {
+      if (auto added = add_service_accounts(); !added) return refuse(added.error());
+    }
     signals_ = std::make_unique<Signals>(*fd_watch_, [this](int signal) { on_signal(signal); });
     const auto now = AsioLoop::read_wall_clock();
     if (auto usable = signer_.refresh(now); !usable) return refuse(usable.error());
@@ -79,6 +83,22 @@ class Service {
     std::vector<std::unique_ptr<Proof>> list;
     list.push_back(std::make_unique<TokenProof>(tokens_));
     return list;
+  }
+
+  /// The CA's folder, read first, says for whom they prove anything.
+  Checked<void> add_service_accounts() {
+    const auto address = kube::api_address(options_.kubernetes_api);
+    if (!address) return address.error();
+    if (auto usable = signer_.refresh(AsioLoop::read_wall_clock()); !usable) return usable.error();
+    dialer_ = make_tcp_dialer(loop_);
+    kube::ApiAccess access;
+    access.address = *address;
+    access.ca_file = options_.kubernetes_credentials + "/ca.crt";
+    access.token_file = options_.kubernetes_credentials + "/token";
+    reviewer_ = std::make_unique<KubernetesReviewer>(*dialer_, std::move(access));
+    requests_.add(std::make_unique<ServiceAccountProof>(
+        *reviewer_, std::string(signer_.ca()->signer.trust_domain()), options_.token_audience));
+    return {};
   }
 
   static int refuse(const Reason& reason) {
@@ -198,6 +218,8 @@ class Service {
   std::unique_ptr<Signals> signals_;
   Signer signer_;
   TokenStore tokens_;
+  std::unique_ptr<Dialer> dialer_;
+  std::unique_ptr<TokenReviewer> reviewer_;
   Requests requests_;
   Port https_;
   Port plain_;
