@@ -4,6 +4,7 @@
 #include "http/http2/served_stream.h"
 #include "io/ops.h"
 #include "path/exchange.h"
+#include "path/goodbye.h"
 #include "path/h2c.h"
 #include "path/refuse.h"
 #include "runtime/event.h"
@@ -14,8 +15,6 @@ namespace epaulet::path {
 namespace {
 
 namespace h2 = http::http2;
-
-constexpr std::chrono::seconds kFarewell{1};
 
 /// All requests of one HTTP/2 connection, each served by a task of its own.
 class Http2Session final : private h2::SessionEvents, private h2::Connection::Between {
@@ -38,15 +37,13 @@ class Http2Session final : private h2::SessionEvents, private h2::Connection::Be
   }
 
   Task<void> run() {
-    watch_drain();
-    rest();
+    goodbye_.watch_drain();
+    goodbye_.rest();
     after_input();
     (void)co_await mux_.run(this);
-    report_offence();
-    drain_.unlink();
-    idle_.disarm();
+    report_offence(connection_, mux_.session());
+    goodbye_.stop();
     slow_head_.disarm();
-    farewell_.disarm();
     mux_.session().abandon_streams();
     requests_scope_.cancel({ErrorCode::downstream_reset, Side::downstream, Stage::receive});
     for (auto& request : requests_) {
@@ -67,15 +64,9 @@ class Http2Session final : private h2::SessionEvents, private h2::Connection::Be
     TimePoint since;
     bool begun = false;
   };
-  struct Alarm final : Timer {
-    Alarm(Http2Session& session_, void (Http2Session::*what_)()) : session(session_), what(what_) {}
-    void on_timer() override { (session.*what)(); }
-    Http2Session& session;
-    void (Http2Session::*what)();
-  };
-  struct Drain final : Cancellable {
-    explicit Drain(Http2Session& session_) : session(session_) {}
-    void on_cancel(const Error&) override { session.say_goodbye(); }
+  struct SlowHead final : Timer {
+    explicit SlowHead(Http2Session& session_) : session(session_) {}
+    void on_timer() override { session.look_for_slow_heads(); }
     Http2Session& session;
   };
   struct Reaper final : ReadyItem {
@@ -88,8 +79,8 @@ class Http2Session final : private h2::SessionEvents, private h2::Connection::Be
   h2::StreamEvents* on_request(h2::StreamId id) override {
     // A request that the peer has reset may take its time to end: those count too.
     if (requests_.size() >= 2 * limits_.streams) return nullptr;
-    idle_.disarm();
-    if (!slow_head_.armed()) arm(slow_head_, head_time());
+    goodbye_.wake();
+    if (!slow_head_.armed()) await_heads(head_time());
     return &requests_.emplace_back(mux_, id, requests_scope_, connection_.now()).stream.events();
   }
   void on_goaway() override {}
@@ -98,27 +89,11 @@ class Http2Session final : private h2::SessionEvents, private h2::Connection::Be
     connection_.worker.telemetry.count(telemetry::Counter::http2_windows_narrowed);
   }
 
-  /// Why the peer was cut off, if it was: once, beside what its requests say of themselves.
-  void report_offence() {
-    Error why(ErrorCode::http2_protocol_error, Side::downstream, Stage::parse);
-    const auto& cut = connection_.scope.cancelled();
-    if (const auto offence = mux_.session().offence(); offence != h2::Offence::none) {
-      connection_.worker.telemetry.count(upstream::counter_of(offence));
-      why.note = telemetry::intern(mux_.session().violation());
-    } else if (cut && cut->code == ErrorCode::head_timeout) {
-      connection_.worker.telemetry.count(telemetry::Counter::http2_slow_heads);
-      why = *cut;
-    } else {
-      return;
-    }
-    connection_.report(why, telemetry::ConnectionRecord::Kind::refused);
-  }
-
   void after_input() override {
     for (auto& request : requests_) {
       if (request.begun || !request.stream.has_head() || request.stream.has_closed()) continue;
       request.begun = true;
-      if (connection_.inbound() && must_leave()) say_goodbye();
+      if (connection_.inbound() && goodbye_.must_leave()) goodbye_.say();
       request.task.start(serve(request));
     }
     reap();
@@ -143,31 +118,15 @@ class Http2Session final : private h2::SessionEvents, private h2::Connection::Be
     std::erase_if(requests_, [](const Request& one) {
       return one.begun ? one.task.ended() : one.stream.has_closed();
     });
-    if (requests_.empty() && !idle_.armed()) rest();
+    if (requests_.empty() && !goodbye_.rests()) goodbye_.rest();
   }
 
-  /// A drain has begun, or the certificates of this connection are not those in force: the answer
-  /// to this request is the last.
-  [[nodiscard]] bool must_leave() const {
-    const Worker& worker = connection_.worker;
-    return worker.draining ||
-           (connection_.mesh_tls && connection_.trust != worker.tls.trust_generation());
-  }
-  void watch_drain() {
-    if (!connection_.inbound()) return;
-    auto& idle = connection_.worker.inbound_idle;
-    if (idle.cancelled()) return say_goodbye();
-    idle.add(drain_);
-  }
-
-  void arm(Alarm& alarm, Duration after) {
-    connection_.worker.loop.timers().arm(alarm, connection_.now() + after);
+  void await_heads(Duration for_so_long) {
+    connection_.worker.loop.timers().arm(slow_head_, connection_.now() + for_so_long);
   }
   [[nodiscard]] Duration head_time() const {
     return connection_.worker.view->snapshot().inbound_timeouts.head;
   }
-  /// Nobody asks for anything now.
-  void rest() { arm(idle_, connection_.worker.view->snapshot().inbound_timeouts.keep_alive); }
   /// Some head was begun a while ago. On one connection heads come one after the other, so one that
   /// does not come on holds up all others.
   void look_for_slow_heads() {
@@ -178,21 +137,8 @@ class Http2Session final : private h2::SessionEvents, private h2::Connection::Be
     }
     if (!oldest) return;
     const auto until = *oldest + head_time();
-    if (until > connection_.now()) return arm(slow_head_, until - connection_.now());
+    if (until > connection_.now()) return await_heads(until - connection_.now());
     connection_.scope.cancel({ErrorCode::head_timeout, Side::downstream, Stage::parse});
-  }
-
-  /// GOAWAY in two steps (RFC 9113 section 6.8): what is on its way when the peer hears the first
-  /// is served still, what comes after the second goes elsewhere.
-  void say_goodbye() {
-    if (std::exchange(goodbye_, true)) return;
-    mux_.session().shut_down(false);
-    mux_.kick();
-    arm(farewell_, kFarewell);
-  }
-  void say_farewell() {
-    mux_.session().shut_down(true);
-    mux_.kick();
   }
 
   Connection& connection_;
@@ -200,12 +146,9 @@ class Http2Session final : private h2::SessionEvents, private h2::Connection::Be
   Scope requests_scope_;
   h2::Connection mux_;
   std::list<Request> requests_;
-  Alarm idle_{*this, &Http2Session::say_goodbye};
-  Alarm slow_head_{*this, &Http2Session::look_for_slow_heads};
-  Alarm farewell_{*this, &Http2Session::say_farewell};
-  Drain drain_{*this};
+  Goodbye goodbye_{connection_, mux_};
+  SlowHead slow_head_{*this};
   Reaper reaper_{*this};
-  bool goodbye_ = false;
 };
 
 }  // namespace
