@@ -26,6 +26,13 @@ class HeadText {
   [[nodiscard]] Kind kind() const { return kind_; }
   [[nodiscard]] bool too_large() const { return too_large_; }
 
+  /// What an extended CONNECT asks for; empty if it is none. Valid until begin().
+  [[nodiscard]] std::string_view protocol() const {
+    return method_ == "CONNECT" ? std::string_view(protocol_) : std::string_view();
+  }
+  /// Of a response.
+  [[nodiscard]] std::string_view status() const { return status_; }
+
   /// A request of which no DATA follows if `end`. `Cookie` fields are joined (RFC 9113 section
   /// 8.2.3), a `Host` beside `:authority` must say the same. A body of unknown length gets
   /// `Transfer-Encoding: chunked`, which says so to a next hop that speaks HTTP/1.1 and which

@@ -126,7 +126,7 @@ struct Session::Callbacks {
     if (found == self.streams_.end() || self.state_->role == Role::client) return;
     StreamEvents* const events = found->second.events;
     self.forget(found);
-    events->on_closed(NGHTTP2_PROTOCOL_ERROR, false, false);
+    if (events != nullptr) events->on_closed(NGHTTP2_PROTOCOL_ERROR, false, false);
   }
 
   static int on_header(nghttp2_session*, const nghttp2_frame* frame, nghttp2_rcbuf* name,
@@ -269,6 +269,7 @@ struct Session::Callbacks {
     if (found == self.streams_.end()) return 0;
     StreamEvents* const events = found->second.events;
     self.forget(found);
+    if (events == nullptr) return 0;
     if (number == NGHTTP2_NO_ERROR && self.state_->offences > 0) --self.state_->offences;
     const bool ours = self.state_->role == Role::client;
     const bool beyond = ours && id > self.state_->last_processed;
@@ -281,6 +282,10 @@ struct Session::Callbacks {
                                std::size_t room, std::uint32_t* flags, nghttp2_data_source*,
                                void* user) {
     StreamEvents* const events = of(user).events_of(id);
+    if (events == nullptr && of(user).is_closing(id)) {
+      *flags |= NGHTTP2_DATA_FLAG_EOF;
+      return 0;
+    }
     if (events == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     const auto outgoing = events->outgoing();
     const std::size_t size = std::min(room, outgoing.data.size());
@@ -469,6 +474,10 @@ void Session::take_data(StreamId id, ConstBytes data) {
     nghttp2_session_consume(session, id, data.size());
     return;
   }
+  if (found->second.events == nullptr) {
+    nghttp2_session_consume(session, id, data.size());
+    return reset(id, ErrorNumber::cancel);
+  }
   unread_.arrived(data.size());
   found->second.unread += data.size();
   if (!state.opened && !unread_.is_much()) {
@@ -539,6 +548,23 @@ void Session::detach(StreamId id, ErrorNumber number) {
   if (const auto found = streams_.find(id); found != streams_.end()) forget(found);
 }
 
+void Session::close(StreamId id) {
+  const auto found = streams_.find(id);
+  if (found == streams_.end()) return;
+  found->second.events = nullptr;
+  found->second.closes = true;
+  nghttp2_session_resume_data(state_->session.get(), id);
+}
+
+bool Session::is_closing(StreamId id) const {
+  const auto found = streams_.find(id);
+  return found != streams_.end() && found->second.closes;
+}
+
+bool Session::has_output() const {
+  return nghttp2_session_want_write(state_->session.get()) != 0;
+}
+
 void Session::shut_down(bool final) {
   auto* const session = state_->session.get();
   if (!final) {
@@ -579,6 +605,7 @@ void Session::abandon_streams() {
     const bool unprocessed = state_->role == Role::client &&
                              (id > state_->last_processed || stream.begins_at >= handed_over_);
     forget(streams_.begin());
+    if (events == nullptr) continue;
     events->on_closed(StreamEvents::kConnectionLost, true, unprocessed);
   }
 }

@@ -149,6 +149,11 @@ class Session {
   void reset(StreamId id, ErrorNumber number);
   /// Nobody looks at this stream any more; if it is open, it is reset.
   void detach(StreamId id, ErrorNumber number);
+  /// The same, but our half ends in order, and the peer may end its own; what it sends instead is
+  /// refused.
+  void close(StreamId id);
+  /// output() may have something.
+  [[nodiscard]] bool has_output() const;
   /// No new streams; those that are open go on. The first call warns (RFC 9113 section 6.8), the
   /// second is final.
   void shut_down(bool final);
@@ -178,9 +183,11 @@ class Session {
     std::size_t unread = 0;
     bool was_reset = false;  ///< By us.
     bool wide = false;       ///< Its window is whole again, though windows are narrow.
+    bool closes = false;     ///< Nobody serves it: our half ends.
   };
   using Streams = std::unordered_map<StreamId, Stream>;
   [[nodiscard]] StreamEvents* events_of(StreamId id) const;
+  [[nodiscard]] bool is_closing(StreamId id) const;
   void forget(Streams::iterator stream);
   void take_data(StreamId id, ConstBytes data);
   void narrow();

@@ -54,7 +54,19 @@ void StreamBytes::run() {
   std::exchange(read_, nullptr)->run();
 }
 
+/// Who waits gets them without a block between, except those for which there is no room.
 void StreamBytes::add(ConstBytes data) {
+  if (read_ != nullptr && pieces_.empty() && !ReadyItem::linked()) {
+    ReadOp& op = *std::exchange(read_, nullptr);
+    const Bytes room = op.prepare();
+    const auto size = std::min(room.size(), data.size());
+    std::memcpy(room.data(), data.data(), size);
+    op.result = size;
+    loop().ready(op);
+    window_.open_window(size);
+    data = data.subspan(size);
+  }
+  if (data.empty()) return;
   pieces_.add(data);
   tell_reader();
 }
@@ -65,7 +77,8 @@ void StreamBytes::end() {
 }
 
 void StreamBytes::fail(const Error& why) {
-  Error as_transport(ErrorCode::upstream_reset, Side::self, Stage::relay, Retry::never, why.detail);
+  const auto retry = why.retry == Retry::safe ? Retry::safe : Retry::never;
+  Error as_transport(ErrorCode::upstream_reset, Side::self, Stage::relay, retry, why.detail);
   if (!ended_ && !failed_) failed_ = as_transport;
   tell_reader();
   finish_write(as_transport);
@@ -89,6 +102,7 @@ bool StreamBytes::start_write(WriteOp& op) {
 }
 
 void StreamBytes::cancel_write(const Error& why) {
+  was_cut_ = was_cut_ || (write_ != nullptr && !write_->buffers.empty());
   finish_write(why);
 }
 

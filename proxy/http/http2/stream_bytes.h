@@ -10,9 +10,9 @@ namespace epaulet::http::http2 {
 
 class WindowOpener;
 
-/// A stream of HTTP/2 as a byte stream, once extended CONNECT has made it one (RFC 8441 section 5):
-/// DATA are its bytes, END_STREAM is a FIN, RST_STREAM a reset. Reading opens the stream's window,
-/// and what is written waits for the peer's.
+/// A stream of HTTP/2 as a byte stream, where extended CONNECT has made it one (RFC 8441 section
+/// 5): DATA are its bytes, END_STREAM is a FIN, RST_STREAM a reset. Reading opens the stream's
+/// window, and what is written waits for the peer's.
 class StreamBytes final : public ByteStream, private ReadyItem {
  public:
   /// All outlive this.
@@ -35,6 +35,8 @@ class StreamBytes final : public ByteStream, private ReadyItem {
   void begin_with(ArrivedPieces pieces) { pieces_ = std::move(pieces); }
   void add(ConstBytes data);
   void end();
+  /// A write was given up in its midst: what the peer has is a part of something.
+  [[nodiscard]] bool was_cut() const { return was_cut_; }
   void fail(const Error& why);
   [[nodiscard]] StreamEvents::Outgoing outgoing() const;
   void taken(std::size_t bytes);
@@ -56,6 +58,7 @@ class StreamBytes final : public ByteStream, private ReadyItem {
   WriteOp* write_ = nullptr;
   std::size_t buffer_ = 0;  ///< Of `write_`: the first that is not all taken,
   std::size_t offset_ = 0;  ///< and how much of it is.
+  bool was_cut_ = false;
 };
 
 }  // namespace epaulet::http::http2

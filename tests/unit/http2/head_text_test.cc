@@ -148,7 +148,8 @@ TEST(HeadText, reads_an_extended_connect_as_the_upgrade_that_it_stands_for) {
 }
 
 TEST(HeadText, refuses_an_extended_connect_behind_which_requests_would_follow) {
-  for (const std::string_view protocol : {"h2c", "HTTP/2.0", "tls", "websocket, h2c"}) {
+  for (const std::string_view protocol :
+       {"h2c", "HTTP/2.0", "tls", "websocket, h2c", "epaulet-http1"}) {
     RequestHead head;
     const auto read = extended_connect(protocol).to_request(head, false);
     ASSERT_FALSE(read) << protocol;
