@@ -25,7 +25,8 @@ from topology import (
 TEMPLATES = pathlib.Path(__file__).parent / "peers"
 PLAIN, PAIR, PLAIN_H2, PAIR_H2 = "plain", "pair_h1", "plain_h2", "pair_h2"
 PLAIN_GRPC, PAIR_GRPC = "plain_grpc", "pair_grpc"
-MODES = (PLAIN, PAIR, PLAIN_H2, PAIR_H2, PLAIN_GRPC, PAIR_GRPC)
+PAIR_MUX = "pair_mux"
+MODES = (PLAIN, PAIR, PLAIN_H2, PAIR_H2, PLAIN_GRPC, PAIR_GRPC, PAIR_MUX)
 PEERS = ("floor", "epaulet", "haproxy", "nginx", "envoy")
 OPTIONAL_PEERS = ("envoy",)  # measured where it can be had
 _SUFFIX = {"haproxy": "cfg", "nginx": "conf", "epaulet": "yaml", "envoy": "yaml"}
@@ -40,6 +41,7 @@ class Side:
     role: str  # namespace
     name: str  # of the template and of the logs: plain, pair-client, pair-server
     http2: bool = False
+    multiplex: bool = False  # epaulet's connections of HTTP/1.1 share one between the sidecars
 
 
 SIDES = {
@@ -48,12 +50,13 @@ SIDES = {
     PAIR: [Side("srv", "pair-server"), Side("cli", "pair-client")],
     PLAIN_H2: [Side("srv", "plain", True)],
     PAIR_H2: [Side("srv", "pair-server", True), Side("cli", "pair-client", True)],
+    PAIR_MUX: [Side("srv", "pair-server"), Side("cli", "pair-client", multiplex=True)],
 }
 SIDES |= {PLAIN_GRPC: SIDES[PLAIN_H2], PAIR_GRPC: SIDES[PAIR_H2]}
 
 
 def is_pair(mode: str) -> bool:
-    return mode in (PAIR, PAIR_H2, PAIR_GRPC)
+    return mode in (PAIR, PAIR_H2, PAIR_GRPC, PAIR_MUX)
 
 
 def is_http2(mode: str) -> bool:
@@ -142,6 +145,7 @@ class Peers:
             "nameserver": f"{CLI_ADDRESS}:53",  # nobody answers there: every name asked is our own
             "identity": str(self.run_dir / "identity"),
             "state": str(state),
+            "multiplex": "true" if side.multiplex else "false",
             "clear_http2": " proto h2" if side.http2 else "",  # HAProxy's words
             "tls_http2": " alpn h2" if side.http2 else "",
             "envoy_http": "http2_protocol_options" if side.http2 else "http_protocol_options",

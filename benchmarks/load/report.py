@@ -7,7 +7,7 @@ import pathlib
 import statistics
 
 from measure import Sample
-from proxies import PAIR, PAIR_GRPC, PAIR_H2, PEERS, PLAIN, PLAIN_GRPC, PLAIN_H2
+from proxies import PAIR, PAIR_GRPC, PAIR_H2, PAIR_MUX, PEERS, PLAIN, PLAIN_GRPC, PLAIN_H2
 
 MODES = {
     PLAIN: "Plain hop",
@@ -16,7 +16,10 @@ MODES = {
     PAIR_H2: "Pair with mTLS, HTTP/2 (both sidecars summed)",
     PLAIN_GRPC: "Plain hop, gRPC unary",
     PAIR_GRPC: "Pair with mTLS, gRPC unary (both sidecars summed)",
+    PAIR_MUX: "Pair with mTLS, HTTP/1.1 that shares a connection between (the peers as they were)",
 }
+# What a mode is called in the name of its ratio, where that is not its own name.
+NAMES = {PAIR_MUX: "pair_multiplexed"}
 BASES = ("floor", "haproxy", "nginx", "envoy")
 NOISY = 0.05  # share of the proxy's core that others or the hypervisor took in a round
 
@@ -74,7 +77,7 @@ def to_object(results: Results) -> dict:
     for mode, peers in results.samples.items():
         ratios[mode], rows[mode] = {}, {}
         for base in BASES:
-            top[f"{mode}_over_{base}"] = (
+            top[f"{NAMES.get(mode, mode)}_over_{base}"] = (
                 paired_ratio(peers.get("epaulet", []), peers.get(base, []))
                 if (peers.get("epaulet") and peers.get(base))
                 else None

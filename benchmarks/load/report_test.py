@@ -6,7 +6,7 @@ import unittest
 
 import report
 from measure import CoreTimes, Reading, Sample, sample_between
-from proxies import MODES, PEERS, PLAIN, SIDES, template_of
+from proxies import MODES, PAIR_MUX, PEERS, PLAIN, SIDES, template_of
 from run import broken_bounds, parse
 from topology import BenchError
 
@@ -33,7 +33,9 @@ def reading(at: float, requests: int, cpu: dict, busy: float = 0.0, softirq_ns: 
     return Reading(at, requests, cpu, CoreTimes(busy, 0.0), softirq_ns)
 
 
-def results(plain: dict, absent: dict | None = None, failed: dict | None = None) -> report.Results:
+def results(
+    rows: dict, absent: dict | None = None, failed: dict | None = None, mode: str = PLAIN
+) -> report.Results:
     environment = {
         "mode": "quick",
         "date": "2000-01-02T03:04:05+00:00",
@@ -42,7 +44,7 @@ def results(plain: dict, absent: dict | None = None, failed: dict | None = None)
         "version": {},
         "commands": {"origin": "bench_origin"},
     }
-    return report.Results({PLAIN: plain}, absent or {}, failed or {}, {}, environment)
+    return report.Results({mode: rows}, absent or {}, failed or {}, {}, environment)
 
 
 class Ratios(unittest.TestCase):
@@ -96,6 +98,13 @@ class Reports(unittest.TestCase):
             (found["plain_over_floor"]["min"], found["plain_over_floor"]["max"]), (1.2, 1.4)
         )
         self.assertIsNone(found["plain_over_haproxy"])
+
+    def test_a_pair_that_shares_connections_has_a_ratio_of_its_own_name(self):
+        found = report.to_object(
+            results({"haproxy": [sample(10)], "epaulet": [sample(7)]}, mode=PAIR_MUX)
+        )
+        self.assertEqual(found["pair_multiplexed_over_haproxy"]["median"], 0.7)
+        self.assertNotIn("pair_mux_over_haproxy", found)
 
     def test_an_absent_peer_keeps_its_row(self):
         found = report.to_object(
