@@ -84,6 +84,11 @@ constexpr Key kUpstreamTlsKeys[] = {
                                         "mesh's; false: as it is, to a permissive port, whose "
                                         "rules see an anonymous caller. Ports that are tcp are not "
                                         "looked into: theirs is always wrapped."),
+    key<&UpstreamTlsSettings::multiplex>("multiplex", types::kBoolean, "false",
+                                         "Whether connections of HTTP/1.1 to an endpoint share "
+                                         "HTTP/2 connections between the sidecars, byte for byte "
+                                         "as they are: less memory and CPU where many run at "
+                                         "once."),
 };
 
 constexpr std::string_view kIdentitiesRemedy =
@@ -101,6 +106,10 @@ void close_upstream_tls(void* object, Context& context) {
   }
   if (tls.mode == UpstreamTls::none && !tls.wrap_tls) {
     context.complain("wrap_tls", "nothing is wrapped with mode none", "remove it");
+  }
+  if (tls.mode == UpstreamTls::none && tls.multiplex) {
+    context.complain("multiplex", "only sidecars share connections, so multiplex needs mode mesh",
+                     "remove it, or write mode: mesh");
   }
 }
 constexpr Object kUpstreamTlsObject{"upstream_tls", "How a backend is secured.", kUpstreamTlsKeys,
@@ -120,6 +129,10 @@ void check_backend(const BackendSettings& backend, Context& context) {
   if (backend.endpoints.tunnel != 0 && !backend.tls.wrap_tls) {
     context.complain("tls", "port 15008 takes mesh TLS alone, so wrap_tls: false has no way there",
                      "remove wrap_tls, or tunnel from endpoints");
+  }
+  if (backend.http == HttpVersion::http2 && backend.tls.multiplex) {
+    context.complain("tls", "with http: http2 there is no HTTP/1.1 that multiplex could carry",
+                     "remove multiplex: requests in HTTP/2 share connections without it");
   }
 }
 

@@ -324,6 +324,8 @@ struct UpstreamTlsSettings {
   std::vector<std::string>
       identities;        ///< Accepted SPIFFE IDs of the endpoints; required for `mesh`.
   bool wrap_tls = true;  ///< `mesh`: TLS that the app begins travels inside the mesh's.
+  /// `mesh`: connections of HTTP/1.1 to it are streams of connections that they share.
+  bool multiplex = false;
 };
 
 /// Exactly one of `addresses` and `dns`.

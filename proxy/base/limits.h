@@ -126,6 +126,9 @@ inline constexpr std::uint32_t kRetriesMax = 10;
 /// A stream that its peer has provably not looked at is asked again so often at once, outside the
 /// budget.
 inline constexpr unsigned kUnprocessedRetriesMax = 3;
+/// RST_STREAMs of a sidecar whose streams carry connections: at once, and in the long run.
+inline constexpr std::uint32_t kCarriedResetsBurst = 2000;
+inline constexpr std::uint32_t kCarriedResetsPerSecond = 1000;
 /// For so long a new HTTP/2 connection's SETTINGS are awaited, rather than dial another.
 inline constexpr std::chrono::milliseconds kSettlingMax{200};
 inline constexpr std::size_t kConfigBytesMax = 64 * kMiB;

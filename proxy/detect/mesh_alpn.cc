@@ -11,11 +11,12 @@ namespace {
 
 /// Every version's tokens begin so: reserved for ever, in order that unknown ones fail closed.
 constexpr std::string_view kFamily = "epaulet/";
-constexpr std::array<std::pair<MeshProtocol, std::string_view>, 4> kTokens{{
+constexpr std::array<std::pair<MeshProtocol, std::string_view>, 5> kTokens{{
     {MeshProtocol::http1, "epaulet/1-h1"},
     {MeshProtocol::http2, "epaulet/1-h2"},
     {MeshProtocol::opaque, "epaulet/1-tcp"},
     {MeshProtocol::any, "epaulet/1-any"},
+    {MeshProtocol::multiplexed, "epaulet/1-h1-in-h2"},
 }};
 
 }  // namespace

@@ -12,6 +12,9 @@ enum class MeshProtocol : std::uint8_t {
   http2,   ///< epaulet/1-h2
   opaque,  ///< epaulet/1-tcp: no detection.
   any,     ///< epaulet/1-any: the accepting side detects.
+  /// epaulet/1-h1-in-h2: HTTP/2 whose streams are connections of HTTP/1.1. Offered together with
+  /// http1, which a sidecar that does not know it takes instead.
+  multiplexed,
 };
 
 /// The token of a protocol, as it stands in ALPN.

@@ -164,7 +164,10 @@ void Attempt::pass_deadline() {
 
 Task<Error> Attempt::until_head() {
   exchange_.record.peer = plan_.inbound ? exchange_.record.peer : upstream_.peer;
-  if (!plan_.inbound) exchange_.record.mesh_tls = upstream_.peer != 0;
+  if (!plan_.inbound) {
+    exchange_.record.mesh_tls = upstream_.peer != 0;
+    exchange_.record.multiplexed = upstream_.is_carried();
+  }
   exchange_.record.upstream_sent = exchange_.now();
   pass_deadline();
   upstream_.stream().begin_request(exchange_.request);

@@ -24,12 +24,42 @@ Connection::Connection(Worker& worker_, StreamPtr stream, Entry entry_)
       peer_address(stream->info().peer),
       stream_(std::move(stream)),
       reader_(std::make_unique<StreamReader>(*stream_)) {
+  worker.telemetry.count(inbound() ? Counter::connections_accepted_inbound
+                                   : Counter::connections_accepted_outbound);
+  begin();
+}
+
+Connection::Connection(Connection& carrier, Scope& parent, StreamPtr stream)
+    : worker(carrier.worker),
+      entry(carrier.entry),
+      scope(parent),
+      view(carrier.worker.view),
+      peer_address(carrier.peer_address),
+      destination(carrier.destination),
+      mesh_tls(carrier.mesh_tls),
+      peer(carrier.peer),
+      peer_id(carrier.peer_id),
+      mesh_protocol(detect::MeshProtocol::http1),
+      trust(carrier.trust),
+      authority(carrier.authority),
+      is_carried(true),
+      stream_(std::move(stream)),
+      reader_(std::make_unique<StreamReader>(*stream_)) {
+  worker.telemetry.count(Counter::multiplexed_inbound);
+  begin();
+  record.service = carrier.record.service;
+}
+
+telemetry::Gauge Connection::gauge() const {
+  if (is_carried) return Gauge::multiplexed_inbound;
+  return inbound() ? Gauge::connections_inbound : Gauge::connections_outbound;
+}
+
+void Connection::begin() {
   worker.shared.connections.fetch_add(1, std::memory_order_relaxed);
   worker.connections.push_back(*this);
   ++(inbound() ? worker.inbound_connections : worker.outbound_connections);
-  worker.telemetry.count(inbound() ? Counter::connections_accepted_inbound
-                                   : Counter::connections_accepted_outbound);
-  worker.telemetry.adjust(inbound() ? Gauge::connections_inbound : Gauge::connections_outbound, 1);
+  worker.telemetry.adjust(gauge(), 1);
   record.direction = inbound() ? telemetry::Direction::inbound : telemetry::Direction::outbound;
   record.downstream = peer_address;
   record.trace.begin(now());
@@ -39,7 +69,7 @@ Connection::Connection(Worker& worker_, StreamPtr stream, Entry entry_)
 Connection::~Connection() {
   worker.shared.connections.fetch_sub(1, std::memory_order_relaxed);
   --(inbound() ? worker.inbound_connections : worker.outbound_connections);
-  worker.telemetry.adjust(inbound() ? Gauge::connections_inbound : Gauge::connections_outbound, -1);
+  worker.telemetry.adjust(gauge(), -1);
   reader_.reset();
 }
 

@@ -24,6 +24,9 @@ enum class Entry : std::uint8_t {
 class Connection : public ListNode {
  public:
   Connection(Worker& worker, StreamPtr stream, Entry entry);
+  /// One that a stream of `carrier` carries: whoever is at the other end, and where it goes, is the
+  /// same. `carrier` and `parent` outlive it.
+  Connection(Connection& carrier, Scope& parent, StreamPtr stream);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   ~Connection();
@@ -41,8 +44,11 @@ class Connection : public ListNode {
   std::string peer;      ///< Proven SPIFFE ID; empty for plaintext.
   telemetry::StringId peer_id = 0;
   std::optional<detect::MeshProtocol> mesh_protocol;
-  std::uint64_t trust = 0;  ///< MeshTls::trust_generation() at the handshake.
-  Sha256 authority{};       ///< Root of the peer's chain.
+  std::uint64_t trust = 0;        ///< MeshTls::trust_generation() at the handshake.
+  Sha256 authority{};             ///< Root of the peer's chain.
+  const bool is_carried = false;  ///< By a stream that others' share a connection with.
+  /// By us, between two requests or before the first: nothing of what may have come was looked at.
+  bool ended_at_rest = false;
 
   telemetry::ConnectionRecord record;
   std::size_t replay_bytes = 0;  ///< Its exchanges keep them for another attempt.
@@ -69,6 +75,9 @@ class Connection : public ListNode {
   }
 
  private:
+  void begin();
+  [[nodiscard]] telemetry::Gauge gauge() const;
+
   StreamPtr stream_;
   std::unique_ptr<StreamReader> reader_;
 };
@@ -86,6 +95,10 @@ Task<void> serve_connection(Worker& worker, StreamPtr stream, Entry entry);
 Task<Result<void>> secure(Connection& connection);
 /// serve what came in. inbound.cc, outbound.cc
 Task<void> serve_inbound(Connection& connection);
+/// A mesh connection whose streams carry connections of HTTP/1.1. carried_session.cc
+Task<void> serve_multiplexed(Connection& connection);
+/// One of those. inbound.cc
+Task<void> serve_carried(Connection& connection);
 Task<void> serve_outbound(Connection& connection);
 
 }  // namespace epaulet::path

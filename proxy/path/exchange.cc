@@ -12,6 +12,7 @@ void Exchange::begin() {
   record.downstream = connection.peer_address;
   record.peer = connection.peer_id;
   record.mesh_tls = connection.mesh_tls;
+  record.multiplexed = connection.is_carried;
   committed = untimed = hurried = has_own_deadline = false;
   given_time.reset();
 }

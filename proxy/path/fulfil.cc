@@ -135,13 +135,14 @@ bool is_cautious(const Exchange& exchange) {
 }
 
 /// Whether a stream failed for no fault of the endpoint's. Of a connection that others share its
-/// own end is a race, and one is enough. What the peer has promised not to have looked at meets the
-/// same once more, where it says GOAWAY time and again or takes fewer streams than before. What
-/// else it refuses (REFUSED_STREAM) is no race: that may be too much for it, and a retry of it is
-/// of the budget.
-bool is_race(const Failure& failure, unsigned races) {
-  if (failure.error.code != ErrorCode::closed_before_response) return false;
-  if (failure.error.retry == Retry::safe) return races < limits::kUnprocessedRetriesMax;
+/// own end is a race, and one is enough; so is the end of one that a stream carries. What the peer
+/// has promised not to have looked at meets the same once more, where it says GOAWAY time and again
+/// or takes fewer streams than before. What else it refuses (REFUSED_STREAM) is no race: that may
+/// be too much for it, and a retry of it is of the budget.
+bool is_race(const Failure& failure, unsigned races, bool carried) {
+  const bool closed = failure.error.code == ErrorCode::closed_before_response;
+  if (!closed && !carried) return false;
+  if (failure.error.retry == Retry::safe) return closed && races < limits::kUnprocessedRetriesMax;
   return failure.reused && races == 0;
 }
 
@@ -156,9 +157,23 @@ Task<Result<upstream::LeasePtr>> reach(Exchange& exchange, const Plan& plan, con
     return obtain_stream(exchange.worker(), *exchange.view, hop, fresh_since.value_or(TimePoint()),
                          connect, exchange.record.trace, *exchange.scope);
   }
-  const bool fresh = fresh_since.has_value();
-  return obtain(exchange.worker(), *exchange.view, hop, is_cautious(exchange), fresh, connect,
-                exchange.record.trace, *exchange.scope);
+  Wanted wanted;
+  wanted.cautious = is_cautious(exchange);
+  wanted.fresh = fresh_since.has_value();
+  return obtain(exchange.worker(), *exchange.view, hop, wanted, connect, exchange.record.trace,
+                *exchange.scope);
+}
+
+/// For the next exchange, which may wait for it already.
+void give_back(Worker& worker, upstream::LeasePtr lease) {
+  auto key = lease->key();
+  if (lease->is_carried()) {
+    if (!worker.pool.give_back(std::move(lease))) return;
+    key.carries = true;
+    return worker.shared_pool.came_free(key);
+  }
+  if (worker.pool.give_back(std::move(lease), worker.dial_gate.is_waited_at(key)))
+    worker.dial_gate.came_free(key);
 }
 
 }  // namespace
@@ -202,7 +217,8 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
       failure.reused = upstream->reused;
       attempt.emplace(exchange, plan, *upstream, witness);
       failure.error = co_await attempt->until_head();
-      if (upstream->connection() == nullptr) failure.reused = is_race(failure, races);
+      if (upstream->connection() == nullptr || upstream->is_carried())
+        failure.reused = is_race(failure, races, upstream->is_carried());
       answered = failure.error.code == ErrorCode::none;
       failure.request_written = attempt->request_was_written();
       failure.status = exchange.response.status;
@@ -245,10 +261,7 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
       }
       co_await attempt->finish();
       attempt.reset();
-      const auto key = upstream->key();
-      const bool kept =
-          worker.pool.give_back(std::move(upstream), worker.dial_gate.is_waited_at(key));
-      if (kept) worker.dial_gate.came_free(key);
+      give_back(worker, std::move(upstream));
       co_return ended;
     }
     if (attempt) co_await attempt->stop(failure.error);

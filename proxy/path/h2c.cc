@@ -38,6 +38,7 @@ std::optional<std::string_view> only(const http::RequestHead& head, std::string_
 }  // namespace
 
 std::optional<std::string> h2c_offer(const Exchange& exchange) {
+  if (exchange.connection.is_carried) return std::nullopt;  // HTTP/2 within HTTP/2 helps nobody.
   const auto& request = exchange.request;
   const auto* const upgrade = request.find(http::FieldId::upgrade);
   if (upgrade == nullptr || request.version == http::Version::http10) return std::nullopt;

@@ -24,6 +24,7 @@ Task<bool> read_request(Exchange& exchange) {
       last.set_deadline(connection.now() + kFirstRequestWhileDraining, waiting.error());
       waiting = co_await server.await_request(last);
     }
+    connection.ended_at_rest = !waiting;
     if (!waiting || !*waiting) co_return false;
   }
   exchange.view = connection.worker.view;

@@ -108,6 +108,7 @@ Task<Result<Detected>> secure_and_detect(Connection& connection) {
     const auto secured = co_await secure(connection);
     connection.record.service = connection.snapshot().own_service;
     if (!secured) co_return secured.error();
+    if (connection.mesh_protocol == detect::MeshProtocol::multiplexed) co_return Detected();
     const bool has_l7_rules =
         connection.snapshot().access.has_l7_rules(connection.destination.port);
     auto detected = co_await find_inbound_protocol(connection, has_l7_rules);
@@ -115,6 +116,40 @@ Task<Result<Detected>> secure_and_detect(Connection& connection) {
                                 !connection.app_tls && !connection.mesh_tls;
     if (!unexpected_tls) co_return detected;
   }
+}
+
+Task<void> serve_detected(Connection& connection, Detected detected) {
+  const bool has_l7_rules = connection.snapshot().access.has_l7_rules(connection.destination.port);
+  connection.trace(Stage::detect, Event::detected, static_cast<std::uint32_t>(detected.protocol));
+  if (detected.protocol == Spoken::http1) {
+    detected.upstream.reset();
+    co_await serve_http1(connection);
+    co_return;
+  }
+  if (detected.protocol == Spoken::http2) {
+    detected.upstream.reset();
+    co_await serve_http2(connection);
+    co_return;
+  }
+  if (detected.protocol == Spoken::tls) {
+    connection.worker.telemetry.count(telemetry::Counter::app_tls_inbound);
+  }
+  const auto admitted = admit_opaque(connection, has_l7_rules);
+  if (!admitted) {
+    co_await refuse_connection(connection, admitted.error());
+    co_return;
+  }
+  if (!detected.upstream) {
+    auto dialled = co_await dial_raw(connection, *connection.view, app_hop(connection),
+                                     detect::MeshProtocol::opaque,
+                                     connection.snapshot().inbound_timeouts.connect);
+    if (!dialled) {
+      co_await refuse_connection(connection, dialled.error());
+      co_return;
+    }
+    detected.upstream.emplace(std::move(*dialled));
+  }
+  co_await tunnel(connection, std::move(*detected.upstream));
 }
 
 }  // namespace
@@ -125,37 +160,22 @@ Task<void> serve_inbound(Connection& connection) {
     co_await refuse_connection(connection, detected.error());
     co_return;
   }
-  const bool has_l7_rules = connection.snapshot().access.has_l7_rules(connection.destination.port);
-  connection.trace(Stage::detect, Event::detected, static_cast<std::uint32_t>(detected->protocol));
-  if (detected->protocol == Spoken::http1) {
-    detected->upstream.reset();
-    co_await serve_http1(connection);
+  if (connection.mesh_protocol == detect::MeshProtocol::multiplexed) {
+    co_await serve_multiplexed(connection);
     co_return;
   }
-  if (detected->protocol == Spoken::http2) {
-    detected->upstream.reset();
-    co_await serve_http2(connection);
+  co_await serve_detected(connection, std::move(*detected));
+}
+
+Task<void> serve_carried(Connection& connection) {
+  const auto port = connection.destination.port;
+  const bool has_l7_rules = connection.snapshot().access.has_l7_rules(port);
+  auto detected = co_await find_inbound_protocol(connection, has_l7_rules);
+  if (!detected) {
+    co_await refuse_connection(connection, detected.error());
     co_return;
   }
-  if (detected->protocol == Spoken::tls) {
-    connection.worker.telemetry.count(telemetry::Counter::app_tls_inbound);
-  }
-  const auto admitted = admit_opaque(connection, has_l7_rules);
-  if (!admitted) {
-    co_await refuse_connection(connection, admitted.error());
-    co_return;
-  }
-  if (!detected->upstream) {
-    auto dialled = co_await dial_raw(connection, *connection.view, app_hop(connection),
-                                     detect::MeshProtocol::opaque,
-                                     connection.snapshot().inbound_timeouts.connect);
-    if (!dialled) {
-      co_await refuse_connection(connection, dialled.error());
-      co_return;
-    }
-    detected->upstream.emplace(std::move(*dialled));
-  }
-  co_await tunnel(connection, std::move(*detected->upstream));
+  co_await serve_detected(connection, std::move(*detected));
 }
 
 bool is_asked_in_http2_inbound(const Connection& connection, const Snapshot& snapshot) {

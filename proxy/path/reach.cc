@@ -165,21 +165,35 @@ Task<Result<RawUpstream>> dial_raw(Connection& connection, View& view, Hop hop,
   co_return raw;
 }
 
-Task<Result<upstream::LeasePtr>> obtain(Worker& worker, View& view, Hop hop, bool cautious,
-                                        bool fresh, Duration connect_timeout,
-                                        telemetry::Trace& trace, Scope& scope) {
+namespace {
+
+upstream::LeasePtr take_pooled(Worker& worker, const upstream::PoolKey& key, const Wanted& wanted,
+                               telemetry::Trace& trace) {
+  if (wanted.fresh) return nullptr;
+  auto taken = worker.pool.take(key, wanted.cautious);
+  if (!taken) return nullptr;
+  const auto idle = std::chrono::duration_cast<std::chrono::microseconds>(worker.loop.now() -
+                                                                          taken->idle_since());
+  trace.add(worker.loop.now(), Stage::connect, Event::connection_reused,
+            static_cast<std::uint32_t>(idle.count()));
+  return taken;
+}
+
+upstream::LeasePtr made_from(upstream::Dialled&& dialled, const upstream::PoolKey& key,
+                             const Snapshot& snapshot, resilience::ConnectionLimit::Permit&& permit,
+                             Worker& worker) {
+  auto made = std::make_unique<upstream::Connection>(
+      key, std::move(dialled.stream), snapshot.head_limits(), std::move(permit), worker.telemetry);
+  made->peer = dialled.peer;
+  made->not_after = dialled.not_after;
+  return made;
+}
+
+/// A connection that nobody else shares.
+Task<Result<upstream::LeasePtr>> obtain_own(Worker& worker, View& view, Hop hop, Wanted wanted,
+                                            Duration connect_timeout, telemetry::Trace& trace,
+                                            Scope& scope) {
   const auto key = pool_key(worker, view.snapshot(), hop);
-  const auto pooled = [&]() -> upstream::LeasePtr {
-    if (fresh) return nullptr;
-    auto taken = worker.pool.take(key, cautious);
-    if (!taken) return nullptr;
-    const auto idle = std::chrono::duration_cast<std::chrono::microseconds>(worker.loop.now() -
-                                                                            taken->idle_since());
-    trace.add(worker.loop.now(), Stage::connect, Event::connection_reused,
-              static_cast<std::uint32_t>(idle.count()));
-    return upstream::LeasePtr(std::move(taken));
-  };
-  if (auto taken = pooled()) co_return taken;
   // Queued under the request's deadline; only dialling is under the connect timeout.
   auto permit = co_await permit_for(worker, view.snapshot(), hop, scope);
   if (!permit) co_return permit.error();
@@ -187,22 +201,14 @@ Task<Result<upstream::LeasePtr>> obtain(Worker& worker, View& view, Hop hop, boo
   connecting.set_deadline(worker.loop.now() + connect_timeout, connect_timed_out());
   const auto turn = co_await worker.dial_gate.enter(key, connecting);
   if (!turn) co_return turn.error();
-  if (auto taken = pooled()) co_return taken;
+  if (auto taken = take_pooled(worker, key, wanted, trace)) co_return taken;
   trace.add(worker.loop.now(), Stage::connect, Event::dialling, hop.endpoint_id);
   auto plan = plan_for(view.snapshot(), hop, detect::MeshProtocol::http1);
   auto dialled = co_await upstream::dial(worker.dialer, worker.tls, worker.telemetry, trace,
                                          std::move(plan), connecting);
   if (!dialled) co_return dialled.error();
-  auto made = std::make_unique<upstream::Connection>(key, std::move(dialled->stream),
-                                                     view.snapshot().head_limits(),
-                                                     std::move(*permit), worker.telemetry);
-  made->peer = dialled->peer;
-  made->not_after = dialled->not_after;
-  upstream::LeasePtr lease = std::move(made);
-  co_return lease;
+  co_return made_from(std::move(*dialled), key, view.snapshot(), std::move(*permit), worker);
 }
-
-namespace {
 
 /// The permit to dial, or nothing if a stream came free meanwhile.
 Task<Result<resilience::ConnectionLimit::Permit>> permit_or_stream(Worker& worker,
@@ -234,18 +240,57 @@ Result<resilience::ConnectionLimit::Place> stand_in_line(Worker& worker, const S
   return Place(limit);
 }
 
-}  // namespace
+/// Of the connections that there are.
+upstream::LeasePtr take_shared(Worker& worker, const Snapshot& snapshot,
+                               const upstream::PoolKey& key, const Wanted& wanted,
+                               telemetry::Trace& trace) {
+  const auto now = worker.loop.now();
+  if (!key.carries) {
+    auto lease = worker.shared_pool.take(key, now, wanted.not_before);
+    if (lease) trace.add(now, Stage::connect, Event::connection_reused);
+    return lease;
+  }
+  auto own_key = key;
+  own_key.carries = false;
+  if (auto pooled = take_pooled(worker, own_key, wanted, trace)) return pooled;
+  auto carried = worker.shared_pool.carry(key, now, snapshot.head_limits(), worker.telemetry);
+  if (carried) trace.add(now, Stage::connect, Event::stream_opened);
+  return carried;
+}
 
-Task<Result<upstream::LeasePtr>> obtain_stream(Worker& worker, View& view, Hop hop,
-                                               TimePoint not_before, Duration connect_timeout,
+/// A new one, under the key of those that are shared.
+upstream::LeasePtr share(upstream::Dialled&& dialled, const upstream::PoolKey& key,
+                         const Snapshot& snapshot, resilience::ConnectionLimit::Permit&& permit,
+                         Worker& worker, telemetry::Trace& trace) {
+  auto made = std::make_shared<upstream::SharedConnection>(
+      key, std::move(dialled.stream), worker.session_limits(snapshot), std::move(permit),
+      worker.root, worker.telemetry);
+  made->peer = dialled.peer;
+  made->not_after = dialled.not_after;
+  upstream::LeasePtr lease;
+  if (key.carries) {
+    lease = made->carry(snapshot.head_limits(), worker.telemetry);
+    trace.add(worker.loop.now(), Stage::connect, Event::stream_opened);
+  } else {
+    lease = made->lease();
+  }
+  worker.shared_pool.add(std::move(made));
+  return lease;
+}
+
+/// A stream of a connection that others share, or (`carries`) one of HTTP/1.1 which that carries.
+Task<Result<upstream::LeasePtr>> obtain_shared(Worker& worker, View& view, Hop hop, bool carries,
+                                               Wanted wanted, Duration connect_timeout,
                                                telemetry::Trace& trace, Scope& scope) {
-  const auto key = pool_key(worker, view.snapshot(), hop);
+  const Snapshot& snapshot = view.snapshot();
+  auto key = pool_key(worker, snapshot, hop);
+  const auto own_key = key;
+  key.carries = carries;
+  const auto protocol = carries ? detect::MeshProtocol::multiplexed : detect::MeshProtocol::http2;
   auto& pool = worker.shared_pool;
+  const auto not_before = wanted.not_before;
   if (!pool.is_awaited(key)) {
-    if (auto lease = pool.take(key, worker.loop.now(), not_before)) {
-      trace.add(worker.loop.now(), Stage::connect, Event::connection_reused);
-      co_return lease;
-    }
+    if (auto lease = take_shared(worker, snapshot, key, wanted, trace)) co_return lease;
   }
   auto place = stand_in_line(worker, view.snapshot(), hop, key, not_before);
   if (!place) co_return place.error();
@@ -259,33 +304,66 @@ Task<Result<upstream::LeasePtr>> obtain_stream(Worker& worker, View& view, Hop h
     if (!turn && !scope.cancelled() && pool.is_full(key, not_before)) continue;
     if (!turn) co_return turn.error();
     place->leave();
-    if (auto lease = pool.take(key, worker.loop.now(), not_before)) co_return lease;
+    if (auto lease = take_shared(worker, snapshot, key, wanted, trace)) co_return lease;
     if (pool.is_settling(key)) {
       // Not another connection for the sake of one round trip.
       upstream::SharedPool::Wait settling(pool, key, connecting);
       (void)co_await sleep_until(settling.scope, worker.loop.now() + limits::kSettlingMax);
     }
-    if (auto lease = pool.take(key, worker.loop.now(), not_before)) co_return lease;
+    if (auto lease = take_shared(worker, snapshot, key, wanted, trace)) co_return lease;
+    if (pool.is_unshared(key, worker.loop.now())) break;
     connecting.clear_deadline();
-    auto permit = co_await permit_or_stream(worker, view.snapshot(), hop, key, connecting);
+    auto permit = co_await permit_or_stream(worker, snapshot, hop, key, connecting);
     if (!permit) co_return permit.error();
-    if (auto lease = pool.take(key, worker.loop.now(), not_before)) co_return lease;
+    if (auto lease = take_shared(worker, snapshot, key, wanted, trace)) co_return lease;
     if (!*permit && hop.backend != Destination::kNone) continue;
     connecting.set_deadline(worker.loop.now() + connect_timeout, connect_timed_out());
     trace.add(worker.loop.now(), Stage::connect, Event::dialling, hop.endpoint_id);
-    auto plan = plan_for(view.snapshot(), hop, detect::MeshProtocol::http2);
+    auto plan = plan_for(snapshot, hop, protocol);
     auto dialled = co_await upstream::dial(worker.dialer, worker.tls, worker.telemetry, trace,
                                            std::move(plan), connecting);
     if (!dialled) co_return dialled.error();
-    auto made = std::make_shared<upstream::SharedConnection>(
-        key, std::move(dialled->stream), worker.session_limits(view.snapshot()), std::move(*permit),
-        worker.root, worker.telemetry);
-    made->peer = dialled->peer;
-    made->not_after = dialled->not_after;
-    upstream::LeasePtr lease = made->lease();
-    worker.shared_pool.add(std::move(made));
-    co_return lease;
+    if (!carries || dialled->protocol == detect::MeshProtocol::multiplexed) {
+      co_return share(std::move(*dialled), key, snapshot, std::move(*permit), worker, trace);
+    }
+    pool.note_unshared(key, worker.loop.now());
+    co_return made_from(std::move(*dialled), own_key, snapshot, std::move(*permit), worker);
   }
+  // Its sidecar knows of no sharing: not in the others' way here.
+  co_return co_await obtain_own(worker, view, hop, wanted, connect_timeout, trace, scope);
+}
+
+bool is_multiplexed(const Snapshot& snapshot, const Hop& hop) {
+  if (hop.backend == Destination::kNone) return false;
+  const auto& tls = snapshot.backends[hop.backend].settings->tls;
+  return tls.mode == UpstreamTls::mesh && tls.multiplex;
+}
+
+}  // namespace
+
+Task<Result<upstream::LeasePtr>> obtain(Worker& worker, View& view, Hop hop, Wanted wanted,
+                                        Duration connect_timeout, telemetry::Trace& trace,
+                                        Scope& scope) {
+  auto key = pool_key(worker, view.snapshot(), hop);
+  if (auto taken = take_pooled(worker, key, wanted, trace)) co_return taken;
+  bool shares = is_multiplexed(view.snapshot(), hop);
+  if (shares) {
+    key.carries = true;
+    shares = !worker.shared_pool.is_unshared(key, worker.loop.now());
+  }
+  if (shares) {
+    co_return co_await obtain_shared(worker, view, hop, true, wanted, connect_timeout, trace,
+                                     scope);
+  }
+  co_return co_await obtain_own(worker, view, hop, wanted, connect_timeout, trace, scope);
+}
+
+Task<Result<upstream::LeasePtr>> obtain_stream(Worker& worker, View& view, Hop hop,
+                                               TimePoint not_before, Duration connect_timeout,
+                                               telemetry::Trace& trace, Scope& scope) {
+  Wanted wanted;
+  wanted.not_before = not_before;
+  return obtain_shared(worker, view, hop, false, wanted, connect_timeout, trace, scope);
 }
 
 }  // namespace epaulet::path

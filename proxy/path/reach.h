@@ -68,11 +68,18 @@ Task<Result<resilience::ConnectionLimit::Permit>> permit_for(Worker& worker,
 Task<Result<RawUpstream>> dial_raw(Connection& connection, View& view, Hop hop,
                                    detect::MeshProtocol protocol, Duration connect_timeout);
 
-/// A connection for one HTTP/1.1 exchange: pooled, or new. `cautious` and `fresh`: see Pool::take;
-/// `fresh` takes none from the pool.
-Task<Result<upstream::LeasePtr>> obtain(Worker& worker, View& view, Hop hop, bool cautious,
-                                        bool fresh, Duration connect_timeout,
-                                        telemetry::Trace& trace, Scope& scope);
+/// Which of the connections that there are will not do.
+struct Wanted {
+  bool cautious = false;   ///< See Pool::take.
+  bool fresh = false;      ///< None from the pool.
+  TimePoint not_before{};  ///< No stream of one that is older.
+};
+
+/// A connection for one HTTP/1.1 exchange: pooled, or new; with `multiplex` one that a stream of a
+/// shared connection carries, if the next sidecar knows how. It never becomes less than mesh TLS.
+Task<Result<upstream::LeasePtr>> obtain(Worker& worker, View& view, Hop hop, Wanted wanted,
+                                        Duration connect_timeout, telemetry::Trace& trace,
+                                        Scope& scope);
 
 /// The same for one HTTP/2 exchange: a stream of a connection that others share. `not_before`: of
 /// one that was made then or later, since those before may all have ended like the last one.

@@ -52,9 +52,9 @@ BackendState backend_state(const BackendSettings& backend, const LimitSettings& 
   BackendState state;
   state.settings = &backend;
   state.name = telemetry::intern(backend.name);
-  state.shape = std::hash<std::string>()(fmt::format("{} {} {}", static_cast<int>(backend.tls.mode),
-                                                     backend.endpoints.tunnel,
-                                                     fmt::join(backend.tls.identities, " ")));
+  state.shape = std::hash<std::string>()(
+      fmt::format("{} {} {} {}", static_cast<int>(backend.tls.mode), backend.endpoints.tunnel,
+                  backend.tls.multiplex, fmt::join(backend.tls.identities, " ")));
   const auto connections =
       backend.limits.connections.value_or(defaults.connections.value_or(kConnections));
   const auto pending = backend.limits.pending.value_or(defaults.pending.value_or(kPending));

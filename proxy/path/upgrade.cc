@@ -71,9 +71,9 @@ Task<Result<upstream::LeasePtr>> obtain_for_upgrade(Exchange& exchange, const Pl
   }
   if (plan.http == HttpVersion::http2)
     co_return Error(ErrorCode::upgrade_unsupported, Side::upstream, Stage::connect);
-  const bool fresh = fresh_since.has_value();
-  co_return co_await obtain(worker, *exchange.view, hop, false, fresh, connect, trace,
-                            *exchange.scope);
+  Wanted wanted;
+  wanted.fresh = fresh_since.has_value();
+  co_return co_await obtain(worker, *exchange.view, hop, wanted, connect, trace, *exchange.scope);
 }
 
 Task<Error> switch_protocols(Exchange& exchange, upstream::Lease& lease, Fork<Error>& upload) {

@@ -88,10 +88,10 @@ Worker::Worker(Loop& loop_, Dialer& dialer_, upstream::MeshTls& tls_,
       root(loop_),
       inbound_idle(root),
       view(new View(std::move(snapshot), loop_.random())),
-      pool(loop_, telemetry_),
       dial_gate(loop_, limits::kDialsAtOnceMax),
       shared_dial_gate(loop_, 1),
-      shared_pool(shared_dial_gate) {}
+      shared_pool(shared_dial_gate),
+      pool(loop_, telemetry_) {}
 
 void Worker::set_snapshot(SnapshotPtr snapshot) {
   ViewPtr next(new View(std::move(snapshot), loop.random()));

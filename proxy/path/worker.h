@@ -128,7 +128,7 @@ struct Worker {
 
   /// Closes an idle connection of this backend, of either version; false if there is none here.
   bool make_room(telemetry::StringId backend) {
-    return pool.close_one(backend) || shared_pool.retire_idle(backend);
+    return pool.close_one(backend) || shared_pool.retire_idle(backend, pool);
   }
 
   /// Of an HTTP/2 connection, whichever side it is.
@@ -159,10 +159,10 @@ struct Worker {
   IntrusiveList<class Connection> connections;  ///< All that are served.
   ViewPtr view;
   TokenCache tokens;
-  upstream::Pool pool;
   upstream::DialGate dial_gate;
   upstream::DialGate shared_dial_gate;  ///< One at a time: who waits will find its connection.
   upstream::SharedPool shared_pool;     ///< HTTP/2.
+  upstream::Pool pool;                  ///< Goes first: some of its connections are streams.
 };
 
 }  // namespace epaulet::path

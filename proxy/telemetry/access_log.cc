@@ -68,7 +68,9 @@ void write_line(const ExchangeRecord& record, WallTime time, JsonLine& line) {
   line.number("attempts", record.attempts);
   line.number("request_bytes", record.request_bytes);
   line.number("response_bytes", record.response_bytes);
-  line.boolean("tls", record.mesh_tls).text_if("peer", text_of(record.peer));
+  line.boolean("tls", record.mesh_tls);
+  if (record.multiplexed) line.boolean("multiplexed", true);
+  line.text_if("peer", text_of(record.peer));
   write_endpoint(line, record.endpoint, record.upstream);
   write_address(line, "downstream", record.downstream);
   write_rule(line, record.rule, record.rule_origin);

@@ -52,6 +52,8 @@ constexpr std::array<CounterRow, kCounters> kCounterRows{{
   {Counter::http2_offence_acknowledgements, {"epaulet_http2_offences_total", "HTTP/2 connections ended for what their peer did: a rule broken, resets, mistakes that make us reset, too many CONTINUATIONs, frames that move nothing, answers not read, a head that does not come", "reason", "acknowledgements"}},
   {Counter::http2_slow_heads, {"epaulet_http2_offences_total", "HTTP/2 connections ended for what their peer did: a rule broken, resets, mistakes that make us reset, too many CONTINUATIONs, frames that move nothing, answers not read, a head that does not come", "reason", "slow_head"}},
   {Counter::http2_windows_narrowed, {"epaulet_http2_windows_narrowed_total", "HTTP/2 connections whose streams got small windows, since too much of what had come was not read", "", ""}},
+  {Counter::multiplexed_inbound, {"epaulet_multiplexed_connections_total", "Connections of HTTP/1.1 that were streams of shared mesh connections", "direction", "inbound"}},
+  {Counter::multiplexed_outbound, {"epaulet_multiplexed_connections_total", "Connections of HTTP/1.1 that were streams of shared mesh connections", "direction", "outbound"}},
 }};
 constexpr std::array<GaugeRow, kGauges> kGaugeRows{{
   {Gauge::connections_inbound, {"epaulet_connections_active", "Connections served now", "direction", "inbound"}},
@@ -61,6 +63,8 @@ constexpr std::array<GaugeRow, kGauges> kGaugeRows{{
   {Gauge::upstream_idle, {"epaulet_upstream_connections", "Upstream connections now, by state", "state", "idle"}},
   {Gauge::upstream_active, {"epaulet_upstream_connections", "Upstream connections now, by state", "state", "active"}},
   {Gauge::exchanges_active, {"epaulet_requests_active", "Exchanges in progress now", "", ""}},
+  {Gauge::multiplexed_inbound, {"epaulet_multiplexed_connections_active", "Connections of HTTP/1.1 that are streams of shared mesh connections now", "direction", "inbound"}},
+  {Gauge::multiplexed_outbound, {"epaulet_multiplexed_connections_active", "Connections of HTTP/1.1 that are streams of shared mesh connections now", "direction", "outbound"}},
 }};
 // clang-format on
 

@@ -60,6 +60,7 @@ constexpr std::array<EventRow, kEvents> kRows{{
     {Event::key_accepted, "key_accepted", "owner", Means::text},
     {Event::key_refused, "key_refused", "reason", Means::text},
     {Event::audited, "audited", "would_be", Means::error, "rule", Means::text},
+    {Event::stream_opened, "stream_opened", {}, Means::nothing},
 }};
 
 constexpr bool rows_are_in_order() {
@@ -113,6 +114,9 @@ class AttemptList {
     } else if (entry.event == Event::connection_reused) {
       open(entry);
       (*current_)["reused"] = true;
+    } else if (entry.event == Event::stream_opened) {
+      open(entry);
+      (*current_)["multiplexed"] = true;
     } else if (entry.event == Event::upstream_tls_done && current_) {
       if (entry.a != 0) (*current_)["peer"] = valid_utf8(text_of(entry.a));
     } else if (entry.event == Event::response_head) {

@@ -79,6 +79,7 @@ object to_json(const KeptExchange& kept) {
   add_outcome(out, record.error, summary_of(record, kept.slow), remedy_of(record));
   add_rule(out, record.rule, record.rule_origin);
   out["tls"] = record.mesh_tls;
+  if (record.multiplexed) out["multiplexed"] = true;
   add_text(out, "peer", record.peer);
   add_text(out, "endpoint", record.endpoint);
   if (record.endpoint == 0) add_address(out, "endpoint", record.upstream);

@@ -49,7 +49,8 @@ struct ExchangeRecord {
   std::uint16_t status = 0;                 ///< Sent to the caller; 0: none was sent.
   std::optional<std::uint8_t> grpc_status;  ///< Of a gRPC call, sent to the caller.
   bool status_is_ours = false;              ///< We answered, not the upstream.
-  bool mesh_tls = false;  ///< Inbound: the caller used mesh TLS. Outbound: the endpoint did.
+  bool mesh_tls = false;     ///< Inbound: the caller used mesh TLS. Outbound: the endpoint did.
+  bool multiplexed = false;  ///< Over that hop it went on a stream that carries HTTP/1.1.
   std::array<char, 12> method{};  ///< Zero-terminated, cut.
   Error error;                    ///< What it ended with; code none if it succeeded.
   std::uint8_t attempts = 0;

@@ -43,6 +43,8 @@ enum class Counter : std::uint8_t {
   http2_offence_acknowledgements,
   http2_slow_heads,
   http2_windows_narrowed,
+  multiplexed_inbound,  ///< Connections of HTTP/1.1 that streams carry.
+  multiplexed_outbound,
   count_,
 };
 
@@ -54,6 +56,8 @@ enum class Gauge : std::uint8_t {
   upstream_idle,
   upstream_active,
   exchanges_active,
+  multiplexed_inbound,
+  multiplexed_outbound,
   count_,
 };
 

@@ -50,13 +50,15 @@ std::string name_of_alert(int alert) {
   return fmt::format("{} ({})", SSL_alert_desc_string_long(alert), alert);
 }
 
-/// The wire form of one token: its length, then its bytes.
-void offer(ssl_st* ssl, std::string_view token) {
-  std::array<unsigned char, 32> wire;
-  wire[0] = static_cast<unsigned char>(token.size());
-  std::copy(token.begin(), token.end(), wire.begin() + 1);
-  EPAULET_ASSERT(SSL_set_alpn_protos(ssl, wire.data(), static_cast<unsigned>(token.size() + 1)) ==
-                 0);
+/// The wire form of each token: its length, then its bytes. The peer takes the first that it knows.
+void offer(ssl_st* ssl, std::initializer_list<std::string_view> tokens) {
+  std::string wire;
+  for (const auto token : tokens) {
+    wire += static_cast<char>(token.size());
+    wire += token;
+  }
+  EPAULET_ASSERT(SSL_set_alpn_protos(ssl, reinterpret_cast<const unsigned char*>(wire.data()),
+                                     static_cast<unsigned>(wire.size())) == 0);
 }
 
 }  // namespace
@@ -83,8 +85,13 @@ TlsEngine::TlsEngine(std::shared_ptr<const TlsContext> context, const TlsClientO
   bio_st* bio = TlsCallbacks::make_bio(*this);
   SSL_set_bio(ssl_.get(), bio, bio);
   SSL_set_connect_state(ssl_.get());
-  offer(ssl_.get(),
-        context_->purpose() == TlsContext::Purpose::mesh ? token_of(options.protocol) : "http/1.1");
+  if (context_->purpose() != TlsContext::Purpose::mesh) {
+    offer(ssl_.get(), {"http/1.1"});
+  } else if (options.protocol == detect::MeshProtocol::multiplexed) {
+    offer(ssl_.get(), {token_of(options.protocol), token_of(detect::MeshProtocol::http1)});
+  } else {
+    offer(ssl_.get(), {token_of(options.protocol)});
+  }
   report_.sni = options.server_name;
   if (!options.server_name.empty() &&
       SSL_set_tlsext_host_name(ssl_.get(), options.server_name.c_str()) != 1) {

@@ -19,6 +19,7 @@ namespace epaulet {
 /// How a client dials.
 struct TlsClientOptions {
   std::string server_name;  ///< SNI: `<service>` or `p<port>.<service>`, at most 255 bytes.
+  /// `multiplexed` is offered before http1: HandshakeReport::protocol says which it became.
   detect::MeshProtocol protocol = detect::MeshProtocol::any;
   /// The endpoint's identities; must outlive the handshake. Empty: nobody is accepted.
   std::span<const std::string> expected;

@@ -59,6 +59,7 @@ Task<Result<Dialled>> dial(Dialer& dialer, MeshTls& tls, telemetry::Telemetry& t
   dialled.stream = std::move(secured->stream);
   dialled.peer = secured->peer_id;
   dialled.trust = tls.trust_generation();
+  dialled.protocol = secured->protocol;
   dialled.not_after = loop.now() + usable_for(secured->not_after - loop.wall_now());
   co_return dialled;
 }

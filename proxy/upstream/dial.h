@@ -22,6 +22,7 @@ struct Dialled {
   StreamPtr stream;
   telemetry::StringId peer = 0;
   std::uint64_t trust = 0;
+  detect::MeshProtocol protocol = detect::MeshProtocol::any;  ///< With mesh: what was agreed.
   TimePoint not_after = TimePoint::max();
 };
 

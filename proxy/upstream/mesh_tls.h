@@ -34,7 +34,8 @@ class MeshTls {
   /// The accepting side. `lower` is closed on failure.
   virtual Task<Result<Secured>> accept(StreamPtr lower, Scope& scope) = 0;
   /// The dialling side: `identities` are the SPIFFE IDs that the endpoint may prove. Never falls
-  /// back to plaintext.
+  /// back to plaintext. `multiplexed` may become http1, where the peer does not know it: see
+  /// Secured::protocol.
   virtual Task<Result<Secured>> connect(StreamPtr lower, std::span<const std::string> identities,
                                         const std::string& server_name,
                                         detect::MeshProtocol protocol, Scope& scope) = 0;

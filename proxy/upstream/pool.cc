@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "upstream/shared_connection.h"
+
 namespace epaulet::upstream {
 namespace {
 
@@ -21,6 +23,10 @@ std::chrono::nanoseconds below(std::chrono::nanoseconds peer_timeout) {
 
 }  // namespace
 
+bool Connection::is_contended() const {
+  return carrier_ != nullptr ? carrier_->is_contended() : permit_.contended();
+}
+
 void Connection::on_input() {
   if (pool_ != nullptr) pool_->closed_by_peer(*this);
 }
@@ -34,7 +40,7 @@ ConnectionPtr Pool::remove(Bucket& bucket, Connection& connection) {
   connection.pool_ = nullptr;
   --bucket.count;
   --idle_count_;
-  connection.counted_.go_over_to(telemetry::Gauge::upstream_active);
+  if (!connection.is_carried()) connection.counted_.go_over_to(telemetry::Gauge::upstream_active);
   return ConnectionPtr(&connection);
 }
 
@@ -67,15 +73,16 @@ ConnectionPtr Pool::take(const PoolKey& key, bool cautious) {
 
 void Pool::put(ConnectionPtr connection, bool awaited) {
   if (!connection->http.reusable() || loop_.now() >= connection->not_after) return;
+  if (connection->is_carried() && connection->carrier_->is_retired()) return;
   if (idle_count_ >= idle_max_) return;
-  if (!awaited && connection->permit_.contended()) return;
+  if (!awaited && connection->is_contended()) return;
   Bucket& bucket = buckets_[connection->key()];
   if (bucket.count >= limits::kIdleConnectionsPerEndpointMax) return;
   connection->http.reader().watch();
   if (!connection->http.reusable()) return;  // The FIN was there already.
   connection->idle_since_ = loop_.now();
   connection->pool_ = this;
-  connection->counted_.go_over_to(telemetry::Gauge::upstream_idle);
+  if (!connection->is_carried()) connection->counted_.go_over_to(telemetry::Gauge::upstream_idle);
   bucket.idle.push_back(*connection.release());
   ++bucket.count;
   ++idle_count_;
@@ -97,11 +104,28 @@ void Pool::learn(const PoolKey& key, std::chrono::nanoseconds peer_timeout) {
 
 bool Pool::close_one(telemetry::StringId backend) {
   for (auto& [key, bucket] : buckets_) {
-    if (key.backend != backend || bucket.idle.empty()) continue;
-    discard(bucket.idle.front());
+    if (key.backend != backend) continue;
+    Connection* longest = nullptr;
+    bucket.idle.for_each([&](Connection& one) {
+      if (longest == nullptr && !one.is_carried()) longest = &one;
+    });
+    if (longest == nullptr) continue;
+    discard(*longest);
     return true;
   }
   return false;
+}
+
+bool Pool::close_carried(const SharedConnection& carrier, const PoolKey& key, std::size_t most) {
+  const auto found = buckets_.find(key);
+  if (found == buckets_.end()) return false;
+  std::vector<Connection*> carried;
+  found->second.idle.for_each([&](Connection& one) {
+    if (one.is_carried_by(carrier)) carried.push_back(&one);
+  });
+  if (carried.size() < most) return false;
+  for (Connection* const one : carried) discard(*one);
+  return true;
 }
 
 void Pool::closed_by_peer(Connection& connection) {

@@ -16,7 +16,8 @@ struct PoolKey {
   telemetry::StringId backend = 0;  ///< 0: the app of an inbound sidecar.
   SocketAddress address;
   std::uint64_t trust = 0;  ///< MeshTls::trust_generation() at the handshake; 0: plaintext.
-  std::uint64_t shape = 0;  ///< Of what the backend expects: mode, identities, tunnel.
+  std::uint64_t shape = 0;  ///< Of what the backend expects: mode, identities, tunnel, sharing.
+  bool carries = false;     ///< HTTP/2, whose streams are connections of HTTP/1.1.
 
   friend bool operator==(const PoolKey&, const PoolKey&) = default;
 };
@@ -24,7 +25,7 @@ struct PoolKey {
 struct PoolKeyHash {
   std::size_t operator()(const PoolKey& key) const {
     return SocketAddressHash()(key.address) ^ (std::size_t{key.backend} * 0x9e3779b97f4a7c15ULL) ^
-           ((key.trust ^ key.shape) * 0xff51afd7ed558ccdULL);
+           ((key.trust ^ key.shape ^ std::uint64_t{key.carries}) * 0xff51afd7ed558ccdULL);
   }
 };
 
@@ -44,6 +45,8 @@ class Lease {
   [[nodiscard]] virtual Connection* connection() { return nullptr; }
   /// Whether a request for an upgrade can be asked on it; an HTTP/2 peer says so (RFC 8441).
   virtual Task<Result<bool>> takes_upgrades(Scope&) { co_return true; }
+  /// It is a connection of its own kind, which a stream of a shared one carries.
+  [[nodiscard]] virtual bool is_carried() const { return false; }
   [[nodiscard]] const PoolKey& key() const { return key_; }
 
   telemetry::StringId peer = 0;  ///< Proven identity, 0 for plaintext.
@@ -53,6 +56,8 @@ class Lease {
   PoolKey key_;
 };
 using LeasePtr = std::unique_ptr<Lease>;
+
+class SharedConnection;
 
 /// An HTTP/1.1 connection to an endpoint, busy or idle.
 class Connection final : public Lease, public ListNode, private StreamReader::Observer {
@@ -65,20 +70,34 @@ class Connection final : public Lease, public ListNode, private StreamReader::Ob
         counted_(telemetry, telemetry::Gauge::upstream_active) {
     http.reader().observe(this);
   }
+  /// One that `stream`, of `carrier`, carries: the permit is that one's.
+  Connection(const PoolKey& key, StreamPtr stream, http::http1::HeadLimits limits,
+             const SharedConnection& carrier, telemetry::Telemetry& telemetry)
+      : Lease(key),
+        http(std::move(stream), limits),
+        counted_(telemetry, telemetry::Gauge::multiplexed_outbound),
+        carrier_(&carrier) {
+    http.reader().observe(this);
+  }
 
   http::http1::ClientConnection http;
   TimePoint not_after = TimePoint::max();  ///< Not used past the peer's leaf.
 
   [[nodiscard]] http::ClientStream& stream() override { return http; }
   [[nodiscard]] Connection* connection() override { return this; }
+  [[nodiscard]] bool is_carried() const override { return carrier_ != nullptr; }
+  [[nodiscard]] bool is_carried_by(const SharedConnection& one) const { return carrier_ == &one; }
   [[nodiscard]] TimePoint idle_since() const { return idle_since_; }
 
  private:
   friend class Pool;
   void on_input() override;
+  /// Somebody waits for the permit.
+  [[nodiscard]] bool is_contended() const;
 
   resilience::ConnectionLimit::Permit permit_;
   telemetry::Counted counted_;
+  const SharedConnection* const carrier_ = nullptr;
   Pool* pool_ = nullptr;  ///< While idle.
   TimePoint idle_since_{};
 };
@@ -105,8 +124,12 @@ class Pool final : private Timer {
   /// The peer said `Keep-Alive: timeout=N`.
   void learn(const PoolKey& key, std::chrono::nanoseconds peer_timeout);
 
-  /// Closes the longest idle connection of this backend; false if it has none here.
+  /// Closes the longest idle connection of this backend; false if it has none here whose permit
+  /// would come free.
   bool close_one(telemetry::StringId backend);
+  /// Those that rest here and are carried by this one, which were `most`: closes them all, or none
+  /// if there are fewer.
+  bool close_carried(const SharedConnection& carrier, const PoolKey& key, std::size_t most);
   /// Closes idle connections that `unwanted` names: an endpoint left, the trust changed. What was
   /// learnt of it is forgotten.
   template <class Unwanted>

@@ -5,28 +5,52 @@
 #include "upstream/offence.h"
 
 namespace epaulet::upstream {
+namespace {
 
-/// One stream. Gives its place back when it goes.
-class SharedConnection::StreamLease final : public Lease {
+/// A sidecar that is replaced by a newer one leaves with its connections, but keeps its address.
+constexpr std::chrono::seconds kAskAgainAfter{60};
+
+}  // namespace
+
+/// What a stream has of its connection: it lives, and so much is taken of it. A base of the stream,
+/// or a member before it, so that the stream goes first.
+class SharedConnection::Place {
  public:
-  explicit StreamLease(SharedConnectionPtr shared)
-      : Lease(shared->key_), shared_(std::move(shared)), stream_(shared_->mux_, "http") {
-    ++shared_->leases_;
-  }
-  ~StreamLease() override {
+  explicit Place(SharedConnectionPtr shared) : shared_(std::move(shared)) { ++shared_->leases_; }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  ~Place() {
     --shared_->leases_;
     shared_->given_back();
   }
-  [[nodiscard]] http::ClientStream& stream() override { return stream_; }
-  Task<Result<bool>> takes_upgrades(Scope& scope) override {
-    const auto heard = co_await shared_->settings_.wait(scope);
-    if (!heard) co_return heard.error();
-    co_return shared_->mux_.session().accepts_extended_connect();
-  }
+  [[nodiscard]] SharedConnection& shared() const { return *shared_; }
 
  private:
   SharedConnectionPtr shared_;
+};
+
+/// One exchange.
+class SharedConnection::StreamLease final : public Lease {
+ public:
+  explicit StreamLease(const SharedConnectionPtr& shared)
+      : Lease(shared->key_), place_(shared), stream_(shared->mux_, "http") {}
+  [[nodiscard]] http::ClientStream& stream() override { return stream_; }
+  Task<Result<bool>> takes_upgrades(Scope& scope) override {
+    const auto heard = co_await place_.shared().settings_.wait(scope);
+    if (!heard) co_return heard.error();
+    co_return place_.shared().mux_.session().accepts_extended_connect();
+  }
+
+ private:
+  Place place_;
   http::http2::OpenedStream stream_;
+};
+
+/// One connection that is carried.
+class SharedConnection::CarriedBytes final : private Place, public http::http2::CarriedStream {
+ public:
+  explicit CarriedBytes(const SharedConnectionPtr& shared)
+      : Place(shared), CarriedStream(shared->mux_) {}
 };
 
 SharedConnection::SharedConnection(const PoolKey& key, StreamPtr stream,
@@ -67,6 +91,10 @@ bool SharedConnection::is_usable() const {
          leases_ < mux_.session().streams_max();
 }
 
+bool SharedConnection::is_contended() const {
+  return permit_.contended() && !pool_->is_awaited(key_);
+}
+
 void SharedConnection::on_settings() {
   settings_.set();
   if (is_usable()) pool_->came_free(key_);
@@ -81,12 +109,28 @@ LeasePtr SharedConnection::lease() {
   return lease;
 }
 
+ConnectionPtr SharedConnection::carry(http::http1::HeadLimits limits,
+                                      telemetry::Telemetry& telemetry) {
+  disarm();
+  if (counted_) counted_->go_over_to(telemetry::Gauge::upstream_active);
+  auto stream = std::make_unique<CarriedBytes>(shared_from_this());
+  if (!stream->open()) return nullptr;
+  auto own_key = key_;
+  own_key.carries = false;
+  auto carried = std::make_unique<Connection>(own_key, std::move(stream), limits, *this, telemetry);
+  carried->peer = peer;
+  carried->not_after = not_after;
+  carried->reused = served_++ > 0;
+  telemetry.count(telemetry::Counter::multiplexed_outbound);
+  return carried;
+}
+
 void SharedConnection::given_back() {
   if (is_usable()) pool_->came_free(key_);
   if (leases_ > 0 || ended_) return;
   counted_->go_over_to(telemetry::Gauge::upstream_idle);
   // Nobody here wants it: its permit is for who waits for one.
-  if (retired_ || (permit_.contended() && !pool_->is_awaited(key_))) {
+  if (retired_ || is_contended()) {
     retire();
   } else {
     scope_.loop().timers().arm(*this, scope_.loop().now() + kIdleMax);
@@ -130,16 +174,38 @@ void SharedPool::came_free(const PoolKey& key) {
   first->scope.cancel({ErrorCode::cancelled, Side::self, Stage::connect});
 }
 
-LeasePtr SharedPool::take(const PoolKey& key, TimePoint now, TimePoint not_before) {
+SharedConnection* SharedPool::best(const PoolKey& key, TimePoint now, TimePoint not_before) {
   const auto found = by_key_.find(key);
   if (found == by_key_.end()) return nullptr;
-  SharedConnection* best = nullptr;
+  SharedConnection* chosen = nullptr;
   for (const auto& connection : found->second) {
     if (now >= connection->not_after) connection->retire();
     if (!connection->is_usable() || connection->made_at() < not_before) continue;
-    if (best == nullptr || connection->streams() < best->streams()) best = connection.get();
+    if (chosen == nullptr || connection->streams() < chosen->streams()) chosen = connection.get();
   }
-  return best == nullptr ? nullptr : best->lease();
+  return chosen;
+}
+
+LeasePtr SharedPool::take(const PoolKey& key, TimePoint now, TimePoint not_before) {
+  SharedConnection* const connection = best(key, now, not_before);
+  return connection == nullptr ? nullptr : connection->lease();
+}
+
+ConnectionPtr SharedPool::carry(const PoolKey& key, TimePoint now, http::http1::HeadLimits limits,
+                                telemetry::Telemetry& telemetry) {
+  SharedConnection* const connection = best(key, now, TimePoint());
+  return connection == nullptr ? nullptr : connection->carry(limits, telemetry);
+}
+
+void SharedPool::note_unshared(const PoolKey& key, TimePoint now) {
+  std::erase_if(unshared_until_, [now](const auto& one) { return one.second <= now; });
+  if (unshared_until_.size() < limits::kIdleConnectionsMax)
+    unshared_until_[key] = now + kAskAgainAfter;
+}
+
+bool SharedPool::is_unshared(const PoolKey& key, TimePoint now) const {
+  const auto found = unshared_until_.find(key);
+  return found != unshared_until_.end() && now < found->second;
 }
 
 void SharedPool::add(SharedConnectionPtr connection) {
@@ -154,6 +220,12 @@ void SharedPool::forget(const SharedConnection& connection) {
   if (found->second.empty()) by_key_.erase(found);
 }
 
+std::size_t SharedPool::connections() const {
+  std::size_t sum = 0;
+  for (const auto& [key, connections] : by_key_) sum += connections.size();
+  return sum;
+}
+
 std::size_t SharedPool::idle() const {
   std::size_t sum = 0;
   for (const auto& [key, connections] : by_key_) {
@@ -164,11 +236,17 @@ std::size_t SharedPool::idle() const {
   return sum;
 }
 
-bool SharedPool::retire_idle(telemetry::StringId backend) {
+bool SharedPool::retire_idle(telemetry::StringId backend, Pool& pool) {
   for (auto& [key, connections] : by_key_) {
     if (key.backend != backend) continue;
+    auto own_key = key;
+    own_key.carries = false;
     for (auto& connection : connections) {
-      if (!connection->is_usable() || connection->streams() > 0) continue;
+      const auto streams = connection->streams();
+      const bool rests = streams == 0 ? connection->is_usable()
+                                      : key.carries && !connection->is_retired() &&
+                                            pool.close_carried(*connection, own_key, streams);
+      if (!rests) continue;
       connection->retire();
       return true;
     }

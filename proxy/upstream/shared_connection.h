@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "http/http2/carried_stream.h"
 #include "http/http2/connection.h"
 #include "http/http2/opened_stream.h"
 #include "resilience/connection_limit.h"
@@ -32,10 +33,17 @@ class SharedConnection final : private http::http2::SessionEvents,
   /// Its peer has not said yet how many streams it takes: a moment more, and it may be many.
   [[nodiscard]] bool is_settling() const { return !settings_.is_set() && !is_retired(); }
   [[nodiscard]] bool is_retired() const { return retired_ || ended_; }
+  /// Its permit is waited for by somebody whom no stream of it would serve.
+  [[nodiscard]] bool is_contended() const;
   [[nodiscard]] TimePoint made_at() const { return made_at_; }
-  /// Exchanges that run on it, those included whose stream is still to be opened.
+  /// Exchanges that run on it, those included whose stream is still to be opened; or connections
+  /// that it carries.
   [[nodiscard]] std::size_t streams() const { return leases_; }
   [[nodiscard]] LeasePtr lease();
+  /// A new connection of HTTP/1.1 that one of its streams carries; nullptr if the peer takes no
+  /// more. `telemetry` outlives it.
+  [[nodiscard]] ConnectionPtr carry(http::http1::HeadLimits limits,
+                                    telemetry::Telemetry& telemetry);
   /// Takes no more exchanges; closes when the last has ended.
   void retire();
 
@@ -45,7 +53,9 @@ class SharedConnection final : private http::http2::SessionEvents,
   static constexpr std::chrono::seconds kIdleMax{55};
 
  private:
+  class Place;
   class StreamLease;
+  class CarriedBytes;
   static Task<void> run(std::shared_ptr<SharedConnection> self);
   void given_back();
   http::http2::StreamEvents* on_request(http::http2::StreamId) override { return nullptr; }
@@ -81,6 +91,10 @@ class SharedPool {
   /// A stream of the connection that has the fewest, or nullptr if all are full or there is none.
   /// `not_before`: of a connection that was made then or later.
   [[nodiscard]] LeasePtr take(const PoolKey& key, TimePoint now, TimePoint not_before);
+  /// The same, where streams carry connections.
+  [[nodiscard]] ConnectionPtr carry(const PoolKey& key, TimePoint now,
+                                    http::http1::HeadLimits limits,
+                                    telemetry::Telemetry& telemetry);
   /// Somebody has a turn at the gate or waits there: who comes later stands behind.
   [[nodiscard]] bool is_awaited(const PoolKey& key) const;
   /// One of them was just made, and its peer will say how many streams it takes.
@@ -101,11 +115,17 @@ class SharedPool {
   /// A stream of one of these connections can be had now.
   void came_free(const PoolKey& key);
 
+  /// Its sidecar shares no connections of HTTP/1.1, as a handshake has just shown. For some time
+  /// nobody asks it again: who waits for its turn here dials one of its own.
+  void note_unshared(const PoolKey& key, TimePoint now);
+  [[nodiscard]] bool is_unshared(const PoolKey& key, TimePoint now) const;
+
   /// A new connection, started.
   void add(SharedConnectionPtr connection);
   /// It has ended: nothing of it is kept.
   void forget(const SharedConnection& connection);
-  /// Connections that serve nobody.
+  [[nodiscard]] std::size_t connections() const;
+  /// Those that serve nobody.
   [[nodiscard]] std::size_t idle() const;
 
   /// Retires and forgets those that `unwanted` names: each lives until it has ended.
@@ -119,13 +139,16 @@ class SharedPool {
       it = gone ? by_key_.erase(it) : std::next(it);
     }
   }
-  /// Retires one of this backend that serves nobody; false if there is none.
-  bool retire_idle(telemetry::StringId backend);
+  /// Retires one of this backend that serves nobody, but for connections that rest in `pool`, which
+  /// are closed; false if there is none.
+  bool retire_idle(telemetry::StringId backend, Pool& pool);
 
  private:
+  [[nodiscard]] SharedConnection* best(const PoolKey& key, TimePoint now, TimePoint not_before);
   DialGate& gate_;
   std::unordered_map<PoolKey, std::vector<SharedConnectionPtr>, PoolKeyHash> by_key_;
   IntrusiveList<Wait> waits_;
+  std::unordered_map<PoolKey, TimePoint, PoolKeyHash> unshared_until_;
 };
 
 }  // namespace epaulet::upstream

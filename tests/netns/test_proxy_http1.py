@@ -5,7 +5,7 @@ import json
 import re
 
 from lab import Capture, wait_until
-from mesh import APP_UID, CALLEE, Mesh, Wire, dial, field
+from mesh import APP_UID, CALLEE, Member, Mesh, Wire, dial, field
 
 OPEN = CALLEE.replace("strict", "permissive").replace("allow: [mesh]", "allow: [anyone]")
 
@@ -13,7 +13,10 @@ EVERY_BYTE = bytes(range(256)) * 300  # more than one read, less than what socke
 
 
 def test_heads_and_bodies_pass_byte_for_byte(lab, binaries):
-    api, api2 = Mesh(lab, binaries).pair()
+    pass_byte_for_byte(*Mesh(lab, binaries).pair())
+
+
+def pass_byte_for_byte(api: Member, api2: Member) -> None:
     app = api2.app()
     capture = Capture(api2.pod)
     request = [

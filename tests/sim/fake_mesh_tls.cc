@@ -1,6 +1,9 @@
 #include "fake_mesh_tls.h"
 
+#include <fmt/format.h>
+
 #include <array>
+#include <optional>
 
 #include "detect/client_hello.h"
 #include "io/ops.h"
@@ -57,9 +60,12 @@ std::string without_line_end(std::string line) {
 
 }  // namespace
 
-std::string client_hello(std::string_view server_name, std::string_view alpn) {
+std::string client_hello(std::string_view server_name,
+                         std::initializer_list<std::string_view> alpn) {
   const auto sni = extension(0, piece(number(0, 1) + piece(server_name, 2), 2));
-  const auto protocols = extension(16, piece(piece(alpn, 1), 2));
+  std::string tokens;
+  for (const auto token : alpn) tokens += piece(token, 1);
+  const auto protocols = extension(16, piece(tokens, 2));
   const std::string body = number(0x0303, 2) + std::string(32, 'r') + piece("", 1) +
                            piece(number(0x1301, 2), 2) + piece(number(0, 1), 1) +
                            piece(sni + protocols, 2);
@@ -71,7 +77,15 @@ Task<Result<upstream::Secured>> FakeMeshTls::accept(StreamPtr lower, Scope& scop
   if (!hello_text) co_return hello_text.error();
   detect::ClientHello hello;
   (void)detect::parse_client_hello(as_bytes(*hello_text), hello);
-  const auto answered = co_await write_text(*lower, identity_ + "\n", scope);
+  std::optional<detect::MeshProtocol> chosen;
+  detect::for_each_protocol(hello.alpn, [&](std::string_view name) {
+    const auto protocol = detect::mesh_protocol(name);
+    const bool known = protocol && (shares_ || *protocol != detect::MeshProtocol::multiplexed);
+    if (!chosen && known) chosen = protocol;
+  });
+  if (!chosen) co_return Error(ErrorCode::tls_alpn_unknown, Side::downstream, Stage::tls);
+  std::string line = fmt::format("{} {}\n", identity_, detect::token_of(*chosen));
+  const auto answered = co_await write_text(*lower, std::move(line), scope);
   if (!answered) co_return answered.error();
   const auto peer = co_await read_until(*lower, scope, is_line);
   if (!peer) co_return peer.error();
@@ -80,9 +94,7 @@ Task<Result<upstream::Secured>> FakeMeshTls::accept(StreamPtr lower, Scope& scop
   secured.peer = without_line_end(*peer);
   secured.peer_id = telemetry::intern(secured.peer);
   secured.server_name = hello.server_name;
-  detect::for_each_protocol(hello.alpn, [&](std::string_view name) {
-    if (const auto protocol = detect::mesh_protocol(name)) secured.protocol = *protocol;
-  });
+  secured.protocol = *chosen;
   secured.not_after = scope.loop().wall_now() + lifetime_;
   secured.authority[0] = static_cast<std::uint8_t>(generation_);
   secured.stream = std::move(lower);
@@ -93,12 +105,18 @@ Task<Result<upstream::Secured>> FakeMeshTls::connect(StreamPtr lower,
                                                      std::span<const std::string> identities,
                                                      const std::string& server_name,
                                                      detect::MeshProtocol protocol, Scope& scope) {
-  const auto greeted =
-      co_await write_text(*lower, client_hello(server_name, detect::token_of(protocol)), scope);
+  std::string hello =
+      protocol == detect::MeshProtocol::multiplexed
+          ? client_hello(server_name, {detect::token_of(protocol),
+                                       detect::token_of(detect::MeshProtocol::http1)})
+          : client_hello(server_name, {detect::token_of(protocol)});
+  const auto greeted = co_await write_text(*lower, std::move(hello), scope);
   if (!greeted) co_return greeted.error();
   const auto line = co_await read_until(*lower, scope, is_line);
   if (!line) co_return line.error();
-  const auto peer = without_line_end(*line);
+  const auto said = without_line_end(*line);
+  const auto space = said.find(' ');
+  const auto peer = said.substr(0, space);
   if (std::find(identities.begin(), identities.end(), peer) == identities.end()) {
     co_return Error(ErrorCode::tls_identity_unexpected, Side::upstream, Stage::tls, Retry::safe);
   }
@@ -108,7 +126,7 @@ Task<Result<upstream::Secured>> FakeMeshTls::connect(StreamPtr lower,
   upstream::Secured secured;
   secured.peer = peer;
   secured.peer_id = telemetry::intern(peer);
-  secured.protocol = protocol;
+  secured.protocol = detect::mesh_protocol(said.substr(space + 1)).value_or(protocol);
   secured.server_name = server_name;
   secured.not_after = scope.loop().wall_now() + lifetime_;
   secured.stream = std::move(lower);

@@ -11,7 +11,9 @@ namespace epaulet::sim {
 /// simulated handshakes, and it waits where the real one waits.
 class FakeMeshTls final : public upstream::MeshTls {
  public:
-  explicit FakeMeshTls(std::string identity) : identity_(std::move(identity)) {}
+  /// `shares`: it knows of connections that streams carry.
+  explicit FakeMeshTls(std::string identity, bool shares = true)
+      : identity_(std::move(identity)), shares_(shares) {}
 
   Task<Result<upstream::Secured>> accept(StreamPtr lower, Scope& scope) override;
   Task<Result<upstream::Secured>> connect(StreamPtr lower, std::span<const std::string> identities,
@@ -32,12 +34,14 @@ class FakeMeshTls final : public upstream::MeshTls {
 
  private:
   std::string identity_;
+  const bool shares_;
   std::uint64_t generation_ = 1;
   std::uint8_t trusted_since_ = 0;
   std::chrono::nanoseconds lifetime_ = std::chrono::hours(24);
 };
 
 /// A ClientHello as in RFC 8446 section 4.1.2, with SNI and ALPN.
-[[nodiscard]] std::string client_hello(std::string_view server_name, std::string_view alpn);
+[[nodiscard]] std::string client_hello(std::string_view server_name,
+                                       std::initializer_list<std::string_view> alpn);
 
 }  // namespace epaulet::sim

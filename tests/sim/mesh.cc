@@ -35,8 +35,8 @@ const SocketAddress Mesh::kGreeter{IpAddress::v4(0x0A000002), 2525};
 const SocketAddress Mesh::kSecondApp{IpAddress::v4(0x0A000002), 8081};
 const SocketAddress Mesh::kBareApp{IpAddress::v4(0x0A000003), 8080};
 
-Sidecar::MakeTls Mesh::tls_of(const char* identity) {
-  return [identity] { return std::make_unique<FakeMeshTls>(identity); };
+Sidecar::MakeTls Mesh::tls_of(const char* identity, bool shares) {
+  return [identity, shares] { return std::make_unique<FakeMeshTls>(identity, shares); };
 }
 
 Mesh::Mesh(const MeshOptions& taken)
@@ -48,7 +48,7 @@ Mesh::Mesh(const MeshOptions& taken)
       api(simulation, network, kCaller, calling_yaml(options), options.workers,
           tls_of("spiffe://cluster.local/ns/default/sa/api")),
       api2(simulation, network, kServer, serving_yaml(options), options.workers,
-           tls_of("spiffe://cluster.local/ns/default/sa/api2")),
+           tls_of("spiffe://cluster.local/ns/default/sa/api2", options.knows_multiplexing)),
       app(app_loop, network, kApp, ledger),
       second_app(app_loop, network, kSecondApp, ledger),
       bare_app(app_loop, network, kBareApp, ledger),
@@ -142,14 +142,14 @@ std::vector<std::string> Mesh::end() {
       [this] {
         // What was dialled for a silent caller belongs to its connection, not to an exchange.
         return api.connections_open() == 0 && api2.gauge(telemetry::Gauge::exchanges_active) == 0 &&
-               api.permits() <= api.pooled();
+               api.permits() <= api.resting();
       },
       std::chrono::minutes(5));
   for (const Sidecar* sidecar : {&api, &api2}) {
     expect_none(sidecar->gauge(telemetry::Gauge::exchanges_active), "exchanges");
     // Without exchanges, every permit belongs to an idle connection.
     expect_none(static_cast<std::int64_t>(sidecar->permits()) -
-                    static_cast<std::int64_t>(sidecar == &api ? sidecar->pooled() : 0),
+                    static_cast<std::int64_t>(sidecar == &api ? sidecar->resting() : 0),
                 "permits of connections in use");
   }
   // Idle connections leave within a minute or so, on both sides of both sidecars.
@@ -160,6 +160,8 @@ std::vector<std::string> Mesh::end() {
     expect_none(sidecar->permits(), "permits");
     expect_none(sidecar->gauge(telemetry::Gauge::connections_inbound), "inbound connections");
     expect_none(sidecar->gauge(telemetry::Gauge::connections_outbound), "outbound connections");
+    expect_none(sidecar->gauge(telemetry::Gauge::multiplexed_inbound), "carried by its streams");
+    expect_none(sidecar->gauge(telemetry::Gauge::multiplexed_outbound), "carried by its streams");
     expect_none(sidecar->gauge(telemetry::Gauge::upstream_idle), "idle upstream connections");
     expect_none(sidecar->gauge(telemetry::Gauge::upstream_active), "active upstream connections");
     expect_none(sidecar->shared.connections.load(), "connections for limits.downstream");
@@ -256,7 +258,9 @@ std::string Mesh::calling_yaml(const MeshOptions& options) {
       "{}{}{}",
       options.endpoints,
       plain ? "{ mode: none }"
-            : "{ mode: mesh, identities: [spiffe://cluster.local/ns/default/sa/api2] }",
+            : fmt::format("{{ identities: [spiffe://cluster.local/ns/default/sa/api2], "
+                          "multiplex: {} }}",
+                          options.multiplex),
       options.service, options.services, options.calling);
 }
 

@@ -23,6 +23,8 @@ struct MeshOptions {
   std::uint64_t seed = 1;
   test::NetworkConditions network;
   MeshKind mesh = MeshKind::fake_tls;       ///< Plaintext sidecars tell each other no reasons.
+  bool multiplex = false;                   ///< `tls: { multiplex: true }`, with fake_tls.
+  bool knows_multiplexing = true;           ///< The app's sidecar.
   unsigned workers = 1;                     ///< Of each sidecar.
   std::string endpoints = "10.0.0.2:8080";  ///< Of api2.default.
   std::string service;   ///< Keys under `services.api2.default`, each line indented by 4.
@@ -105,7 +107,7 @@ class Mesh {
   Http2Client http2_outsider;
 
  private:
-  [[nodiscard]] Sidecar::MakeTls tls_of(const char* identity);
+  [[nodiscard]] Sidecar::MakeTls tls_of(const char* identity, bool shares = true);
   int next_id_ = 1;
   std::size_t frames_at_rest_ = 0;  ///< Of coroutines that accept.
   std::size_t streams_before_ = 0;

@@ -33,8 +33,8 @@ constexpr std::string_view kMesh =
 constexpr std::string_view kAsidePlain =
     "backends: { aside: { endpoints: { addresses: [10.0.0.2:8081] }, tls: { mode: none } } }\n";
 constexpr std::string_view kAsideMesh =
-    "backends: { aside: { endpoints: { addresses: [10.0.0.2:8081] },\n"
-    "  tls: { mode: mesh, identities: [spiffe://cluster.local/ns/default/sa/api2] } } }\n";
+    "backends: {{ aside: {{ endpoints: {{ addresses: [10.0.0.2:8081] }},\n"
+    "  tls: {{ identities: [spiffe://cluster.local/ns/default/sa/api2], multiplex: {} }} }} }}\n";
 
 auto in_ms(Nanoseconds time) {
   return std::chrono::duration_cast<milliseconds>(time).count();
@@ -127,6 +127,7 @@ AnswerScript draw_answer(Dice& dice, const Scenario& scenario) {
 void draw_calling(Dice& dice, const Scenario& scenario, MeshOptions& options) {
   const bool calm = is_calm(scenario);
   options.mesh = dice.chance(0.7) ? MeshKind::fake_tls : MeshKind::plain;
+  options.multiplex = dice.chance(0.5);
   std::string timeouts = fmt::format("request: {}ms", in_ms(scenario.request_timeout));
   if (scenario.attempt_timeout.count() > 0) {
     timeouts += fmt::format(", attempt: {}ms", in_ms(scenario.attempt_timeout));
@@ -171,7 +172,8 @@ void draw_calling(Dice& dice, const Scenario& scenario, MeshOptions& options) {
   }
   if (dice.chance(0.3)) {
     options.service += "    routes: [ { name: all, to: [ { backend: aside } ] } ]\n";
-    options.calling += options.mesh == MeshKind::plain ? kAsidePlain : kAsideMesh;
+    options.calling += options.mesh == MeshKind::plain ? std::string(kAsidePlain)
+                                                       : fmt::format(kAsideMesh, dice.chance(0.5));
   }
 }
 
@@ -216,6 +218,7 @@ Scenario draw_scenario(Dice& dice, std::uint64_t seed) {
   options.seed = seed;
   options.network = draw_network(dice, scenario.weather);
   options.workers = dice.chance(0.4) ? 2 : 1;
+  options.knows_multiplexing = !dice.chance(0.1);
   scenario.body_most = options.network.read_max < 100 ? 1'500 : 200 * 1024;
   scenario.request_timeout =
       calm ? seconds(60) : dice.one_of({seconds(1), seconds(3), seconds(15)});

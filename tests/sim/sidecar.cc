@@ -206,6 +206,14 @@ std::uint32_t Sidecar::permits() const {
   return sum;
 }
 
+std::size_t Sidecar::resting() const {
+  std::size_t sum = 0;
+  for (const auto& worker : workers)
+    sum += worker->worker.pool.idle() + worker->worker.shared_pool.connections();
+  // What streams carry has none of its own.
+  return sum - static_cast<std::size_t>(gauge(telemetry::Gauge::multiplexed_outbound));
+}
+
 std::size_t Sidecar::pooled() const {
   std::size_t sum = 0;
   for (const auto& worker : workers) {

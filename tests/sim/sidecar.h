@@ -78,6 +78,8 @@ class Sidecar final : private path::DrainedWorkers {
   /// of all workers.
   [[nodiscard]] std::uint32_t permits() const;
   [[nodiscard]] std::size_t pooled() const;
+  /// Connections that have a permit and no exchange, provided that there is no exchange at all.
+  [[nodiscard]] std::size_t resting() const;
   [[nodiscard]] std::size_t spawned() const;
   [[nodiscard]] std::size_t timers() const;
   /// Those of earlier reloads that somebody still holds.

@@ -42,8 +42,13 @@ Task<Result<void>> ClientConnection::read_head(Method request_method, ResponseHe
     }
     Error error = filled.error();
     if (error.code == ErrorCode::upstream_reset) {
-      error.code = nothing_yet ? ErrorCode::reset_before_response : ErrorCode::reset_in_response;
-      error.retry = nothing_yet ? Retry::if_idempotent : Retry::never;
+      // Only a stream that carries a connection knows of its peer that it did nothing; with a
+      // number, that it refused the whole of it.
+      const bool promised = nothing_yet && error.retry == Retry::safe;
+      error.code = promised && error.detail == 0 ? ErrorCode::closed_before_response
+                   : nothing_yet                 ? ErrorCode::reset_before_response
+                                                 : ErrorCode::reset_in_response;
+      if (!promised) error.retry = nothing_yet ? Retry::if_idempotent : Retry::never;
       error.side = Side::upstream;
     }
     co_return error;

@@ -134,7 +134,7 @@ bool carries_requests(std::string_view upgrade) {
   bool carries = false;
   for_each_element(upgrade, [&](std::string_view protocol) {
     const auto name = trim(protocol.substr(0, protocol.find('/')));
-    for (const std::string_view known : {"h2c", "h2", "http", "tls"}) {
+    for (const std::string_view known : {"h2c", "h2", "http", "tls", "epaulet-http1"}) {
       carries = carries || equals_ignore_case(name, known);
     }
   });

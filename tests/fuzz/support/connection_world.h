@@ -163,7 +163,7 @@ class World {
         const auto spoken =
             script_.http2 ? detect::MeshProtocol::http2 : detect::MeshProtocol::http1;
         const auto told = (script_.configuration & 1) != 0 ? spoken : detect::MeshProtocol::any;
-        std::string hello = sim::client_hello("api2.default", detect::token_of(told));
+        std::string hello = sim::client_hello("api2.default", {detect::token_of(told)});
         hello += std::string(kCallerIdentity) + "\n";
         co_await actor.say(std::move(hello));
         caller.said.clear();

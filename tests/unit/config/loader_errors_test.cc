@@ -608,6 +608,20 @@ MISTAKES(
             "backends:\n  a:\n    endpoints: { addresses: ['1.2.3.4:5'] }\n    tls: { mode: none, "
             "wrap_tls: @@false }\n",
             "backends.a.tls: nothing is wrapped with mode none"},
+    Mistake{"multiplex_without_mesh",
+            "backends:\n  a:\n    endpoints: { addresses: ['1.2.3.4:5'] }\n    tls: { mode: none, "
+            "multiplex: @@true }\n",
+            "backends.a.tls: only sidecars share connections, so multiplex needs mode mesh"},
+    Mistake{
+        "multiplex_of_http2",
+        "backends:\n  a:\n    endpoints: { addresses: ['1.2.3.4:5'] }\n    http: http2\n    tls: "
+        "@@{ identities: [spiffe://cluster.local/x], multiplex: true }\n",
+        "backends.a: with http: http2 there is no HTTP/1.1 that multiplex could carry"},
+    Mistake{"multiplex_of_a_service_in_http2",
+            "services:\n  a:\n    ports: { 80: http }\n    endpoints: { addresses: ['1.2.3.4:5'] "
+            "}\n    http: http2\n    tls: @@{ identities: [spiffe://cluster.local/x], multiplex: "
+            "true }\n",
+            "services.a: with http: http2 there is no HTTP/1.1 that multiplex could carry"},
     Mistake{
         "unwrapped_tls_on_tcp_ports_alone",
         "services:\n  a:\n    ports: { 443: tcp }\n    endpoints: { addresses: ['1.2.3.4:5'] }\n "

@@ -16,13 +16,14 @@ std::string wire(std::initializer_list<std::string_view> names) {
   return out;
 }
 
-TEST(MeshAlpn, knows_the_four_tokens_of_the_wire_contract) {
+TEST(MeshAlpn, knows_the_tokens_of_the_wire_contract) {
   EXPECT_EQ(mesh_protocol("epaulet/1-h1"), MeshProtocol::http1);
   EXPECT_EQ(mesh_protocol("epaulet/1-h2"), MeshProtocol::http2);
   EXPECT_EQ(mesh_protocol("epaulet/1-tcp"), MeshProtocol::opaque);
   EXPECT_EQ(mesh_protocol("epaulet/1-any"), MeshProtocol::any);
-  for (const auto protocol :
-       {MeshProtocol::http1, MeshProtocol::http2, MeshProtocol::opaque, MeshProtocol::any}) {
+  EXPECT_EQ(mesh_protocol("epaulet/1-h1-in-h2"), MeshProtocol::multiplexed);
+  for (const auto protocol : {MeshProtocol::http1, MeshProtocol::http2, MeshProtocol::opaque,
+                              MeshProtocol::any, MeshProtocol::multiplexed}) {
     EXPECT_EQ(mesh_protocol(token_of(protocol)), protocol);
     EXPECT_TRUE(is_mesh(wire({token_of(protocol)})));
   }

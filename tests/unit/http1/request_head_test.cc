@@ -83,7 +83,7 @@ TEST(RequestHead, upgrade_counts_only_if_nominated_and_in_http11) {
 TEST(RequestHead, an_upgrade_that_would_carry_requests_past_the_rules_is_not_taken_up) {
   for (const std::string_view upgrade :
        {"h2c", "H2C", "websocket, h2c", "h2c,websocket", "HTTP/2.0", "HTTP", "h2", "TLS/1.0", "tls",
-        "x, TLS/1.2, HTTP/1.1", "h2c/1", "http /2"}) {
+        "x, TLS/1.2, HTTP/1.1", "h2c/1", "http /2", "Epaulet-HTTP1"}) {
     RequestHead head;
     ASSERT_TRUE(
         receive_request("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\n"

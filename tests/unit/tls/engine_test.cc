@@ -44,14 +44,16 @@ TEST_F(TlsEngineTest, both_ends_learn_who_the_other_is) {
 }
 
 TEST_F(TlsEngineTest, every_token_of_this_version_is_spoken) {
-  for (const auto protocol : {detect::MeshProtocol::http1, detect::MeshProtocol::http2,
-                              detect::MeshProtocol::opaque, detect::MeshProtocol::any}) {
+  for (const auto protocol :
+       {detect::MeshProtocol::http1, detect::MeshProtocol::http2, detect::MeshProtocol::opaque,
+        detect::MeshProtocol::any, detect::MeshProtocol::multiplexed}) {
     auto with = options();
     with.protocol = protocol;
     with.server_name = "";
     EnginePair pair(api, api2, with);
     ASSERT_TRUE(pair.shake());
     EXPECT_EQ(pair.server.report().protocol, protocol);
+    EXPECT_EQ(pair.client.report().protocol, protocol);
     EXPECT_EQ(pair.server.report().sni, "");
   }
 }
