@@ -87,11 +87,16 @@ class Run:
                 "outbound", world.api.pod, out, OUTSIDE_SERVER_PORT, outbound, self._outside
             ),
         ]
-        return self._send(world.routes(), answers, self._requests, self._responses)
+        problems = self._send(world.routes(), answers, self._requests, self._responses)
+        carried = world.many.counter("epaulet_multiplexed_connections_total", direction="outbound")
+        if self._requests and not carried:
+            raise LabError("no connection was carried over the multiplexed route")
+        return problems
 
     def http2_through_sidecars(self) -> dict[str, list[str]]:
         problems: dict[str, list[str]] = {row.name: [] for row in self._http2_rows}
-        for route in self.world.routes() if self._http2_rows else ():
+        routes = [one for one in self.world.routes() if one.http2] if self._http2_rows else []
+        for route in routes:
             for app in route.apps:
                 for row, found in self._send_http2(route, app, self._http2_rows):
                     problems[row.name] += [f"{route.name}, {app}: {line}" for line in found]

@@ -1,12 +1,14 @@
-"""Where the rows are sent: three pods, two sidecars, three apps, one scripted app on each side.
+"""Where the rows are sent: four pods, three sidecars, the apps, one scripted app on each side.
 
     out:  no sidecar; callers outside the mesh, and a scripted server
     api:  callers with a sidecar, whose outbound half reads requests and responses first
+    many: the same, but its connections of HTTP/1.1 share one of HTTP/2 with the other sidecar
     apps: node, Python and nginx, and a scripted server, behind the inbound half of a sidecar
 
 A `Route` is how callers reach the apps, and whose records tell what was understood:
     plain     out -> sidecar of apps -> app
     mesh      api -> its sidecar -> mutual TLS -> sidecar of apps -> app
+    multiplexed  many -> its sidecar -> a stream in mutual TLS -> sidecar of apps -> app
     naive     apps -> the naive forwarder (naive.py) -> app
 
 Every app is asked in the version that it speaks, whatever its caller does: node, Python and nginx
@@ -71,20 +73,24 @@ def callee(rows: list[Row], http2_rows: list[Http2Row]) -> str:
     )
 
 
-def caller(apps: str, out: str) -> str:
+def caller(apps: str, out: str, multiplex: str = "false") -> str:
+    tls = (
+        "    tls: { identities: [spiffe://cluster.local/ns/default/sa/apps], "
+        f"multiplex: {multiplex} }}"
+    )
     lines = ["identity: { dir: /var/run/epaulet/identity }", "retries: { max: 0 }", "services:"]
     for name in APPS:
         lines += [
             f"  {name}.default:",
             f"    ports: {{ {PORTS[name]}: http }}",
             f'    endpoints: {{ addresses: ["{apps}:{PORTS[name]}"] }}',
-            "    tls: { identities: [spiffe://cluster.local/ns/default/sa/apps] }",
+            tls,
         ]
     lines += [
         "  http2.default:",
         f"    ports: {{ {HTTP2_PORT}: http }}",
         f'    endpoints: {{ addresses: ["{apps}:{HTTP2_PORT}"] }}',
-        "    tls: { identities: [spiffe://cluster.local/ns/default/sa/apps] }",
+        tls,
         "  outside.default:",
         f"    ports: {{ {OUTSIDE_SERVER_PORT}: http }}",
         f'    endpoints: {{ addresses: ["{out}:{OUTSIDE_SERVER_PORT}"] }}',
@@ -125,6 +131,7 @@ class Route:
     front: Callable[[], list[dict]]  # the records of who reads the caller's bytes
     behind: Callable[[], list[dict]] | None  # those of a second sidecar before the app
     apps: tuple[str, ...] = ALL_APPS  # that are asked over it
+    http2: bool = True  # callers who speak it are carried otherwise than on another route
 
     def concerns(self, row: Row, app: str, number: int) -> bool:
         """What the caller's own sidecar refuses comes near no app: one of them stands for all."""
@@ -143,14 +150,19 @@ class World:
         self.lab = lab
         self.out = lab.pod("out")
         mesh = Mesh(lab, binaries)
-        api, apps = lab.pod("api"), lab.pod("apps")
-        config = caller(apps.ipv4, self.out.ipv4)
-        self.api = mesh.member("api", config, pod=api, start=False)
+        apps = lab.pod("apps")
+        self.api, self.many = (
+            mesh.member(
+                name, caller(apps.ipv4, self.out.ipv4, multiplex), pod=lab.pod(name), start=False
+            )
+            for name, multiplex in (("api", "false"), ("many", "true"))
+        )
         self.apps = mesh.member("apps", callee(rows, http2_rows), pod=apps, start=False)
         self.logs = self._start_apps()
-        for member in (self.api, self.apps):
+        members = (self.api, self.many, self.apps)
+        for member in members:
             member.sidecar.start()
-        for member in (self.api, self.apps):
+        for member in members:
             member.sidecar.wait_ready()
 
     def _start_apps(self) -> dict[str, AppLog]:
@@ -218,5 +230,12 @@ class World:
                 lambda app: self.dial(self.api.pod, target, port_of(app)),
                 self.api.sidecar.log_records,
                 inbound,
+            ),
+            Route(
+                "multiplexed",
+                lambda app: self.dial(self.many.pod, target, port_of(app)),
+                self.many.sidecar.log_records,
+                inbound,
+                http2=False,
             ),
         ]
