@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cerrno>
+#include <span>
 
 #include "io/socket_errors.h"
 #include "io/tcp.h"
@@ -12,7 +13,7 @@
 namespace epaulet {
 namespace {
 
-class TcpStream final : public ByteStream, private Readiness::Owner {
+class TcpStream final : public ByteStream, private Readiness::Owner, private ReadyItem {
  public:
   TcpStream(IoLoop& loop, OwnedFd socket)
       : loop_(loop), readiness_(loop.watch(socket.release(), *this)) {
@@ -45,8 +46,12 @@ class TcpStream final : public ByteStream, private Readiness::Owner {
     EPAULET_ASSERT(op.buffers.size() <= WriteOp::kBuffersMax);
     index_ = 0;
     offset_ = 0;
-    if (try_write(op)) return true;
+    if (!loop_.gathers_writes() && try_write(op)) return true;
     writing_ = &op;
+    if (loop_.gathers_writes()) {
+      loop_.write_with_others(*this);
+      return false;
+    }
     readiness_->await_writable();
     return false;
   }
@@ -54,6 +59,7 @@ class TcpStream final : public ByteStream, private Readiness::Owner {
   void cancel_write(const Error& why) override {
     if (writing_ == nullptr) return;
     WriteOp& op = *std::exchange(writing_, nullptr);
+    ReadyItem::unlink();
     op.result = why;
     loop_.ready(op);
   }
@@ -85,11 +91,15 @@ class TcpStream final : public ByteStream, private Readiness::Owner {
 
   void on_writable() override {
     if (writing_ == nullptr) return;
+    ReadyItem::unlink();
     if (!try_write(*writing_)) return readiness_->await_writable();
     loop_.ready(*std::exchange(writing_, nullptr));
   }
 
  private:
+  /// Its turn to write has come.
+  void run() override { on_writable(); }
+
   [[nodiscard]] int fd() const { return readiness_->fd(); }
 
   void read_addresses() {
@@ -133,10 +143,7 @@ class TcpStream final : public ByteStream, private Readiness::Owner {
       std::array<iovec, WriteOp::kBuffersMax> pieces;
       const std::size_t count = gather(op, pieces);
       if (count == 0) break;
-      msghdr message{};
-      message.msg_iov = pieces.data();
-      message.msg_iovlen = count;
-      const auto sent = ::sendmsg(fd(), &message, MSG_NOSIGNAL);
+      const auto sent = send({pieces.data(), count});
       if (sent < 0 && errno == EINTR) continue;
       if (sent < 0 && errno == EAGAIN) return false;
       if (sent < 0) {
@@ -148,6 +155,16 @@ class TcpStream final : public ByteStream, private Readiness::Owner {
     op.result = Result<void>();
     if (op.end && ::shutdown(fd(), SHUT_WR) != 0) op.result = transfer_error(errno, Stage::send);
     return true;
+  }
+
+  /// One piece, as of TLS, goes by the cheaper call.
+  ssize_t send(std::span<iovec> pieces) const {
+    if (pieces.size() == 1)
+      return ::send(fd(), pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
+    msghdr message{};
+    message.msg_iov = pieces.data();
+    message.msg_iovlen = pieces.size();
+    return ::sendmsg(fd(), &message, MSG_NOSIGNAL);
   }
 
   std::size_t gather(const WriteOp& op, std::array<iovec, WriteOp::kBuffersMax>& pieces) const {

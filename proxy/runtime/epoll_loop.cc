@@ -101,6 +101,7 @@ void EpollLoop::run() {
   while (!stopped_) {
     run_ready();
     const std::size_t count = wait();
+    gather_writes(count > 1);
     for (std::size_t i = 0; i < count; ++i) {
       // Each event is worked through before the next: what it touches is warm, and its times are
       // its own.
@@ -112,6 +113,7 @@ void EpollLoop::run() {
       }
       run_ready();
     }
+    run_writes();
     bury();
     read_time();
     timers().fire_due(now());

@@ -51,12 +51,31 @@ class IoLoop : public Loop {
   /// `fd`: non-blocking, not watched by anybody else. The owner outlives the handle.
   [[nodiscard]] virtual Readiness* watch(int fd, Readiness::Owner& owner) = 0;
 
+  /// A turn that brought news of several descriptors gathers what they lead to be written, so that
+  /// a peer which sleeps is woken once for all of it, and not for each: a wake-up of another core
+  /// costs as much as a short write.
+  [[nodiscard]] bool gathers_writes() const { return gathers_writes_; }
+  /// Runs the item when all news of the turn is worked through. To be asked for while
+  /// gathers_writes().
+  void write_with_others(ReadyItem& item) { writes_.push_back(item); }
+
   /// The real clocks, read now: for use before the loop runs.
   [[nodiscard]] static TimePoint read_clock();
   [[nodiscard]] static WallTime read_wall_clock();
 
  protected:
   void read_time() { set_time(read_clock(), read_wall_clock()); }
+  void gather_writes(bool gather) { gathers_writes_ = gather; }
+  /// The gathered ones, then what they were waited for by.
+  void run_writes() {
+    gathers_writes_ = false;
+    while (!writes_.empty()) writes_.pop_front().run();
+    run_ready();
+  }
+
+ private:
+  bool gathers_writes_ = false;
+  IntrusiveList<ReadyItem> writes_;
 };
 
 }  // namespace epaulet

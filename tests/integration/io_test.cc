@@ -216,5 +216,74 @@ TYPED_TEST(TcpTest, a_stream_may_go_while_news_of_it_were_fetched_already) {
   this->turn();
 }
 
+/// A turn that brings two pieces of news, the second a job.
+class GatheredWrites : public TcpTest<EpollLoop> {
+ protected:
+  template <class Job>
+  void turn_with(Job job) {
+    ASSERT_TRUE(accepted_ && dialled_);
+    ASSERT_EQ(::send(accepted_->raw_socket(), "x", 1, 0), 1);
+    pollfd arrival{dialled_->raw_socket(), POLLIN, 0};
+    ASSERT_EQ(::poll(&arrival, 1, 5000), 1);
+    loop_.post([this, job] {
+      EXPECT_TRUE(loop_.gathers_writes());
+      job();
+    });
+    turn();
+  }
+  [[nodiscard]] ssize_t arrived() const {
+    std::array<char, 16384> bytes;
+    return ::recv(accepted_->raw_socket(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+  }
+};
+
+TEST_F(GatheredWrites, go_when_all_news_are_worked_through) {
+  const std::string_view text = "hello";
+  Write write(text);
+  turn_with([&] {
+    EXPECT_FALSE(dialled_->start_write(write));
+    EXPECT_EQ(arrived(), -1);
+  });
+  EXPECT_EQ(write.ran, 1);
+  EXPECT_TRUE(write.result);
+  EXPECT_EQ(arrived(), 5);
+}
+
+TEST_F(GatheredWrites, are_given_up_like_any_other) {
+  Write write("hello");
+  turn_with([&] {
+    EXPECT_FALSE(dialled_->start_write(write));
+    dialled_->cancel_write({ErrorCode::cancelled, Side::self, Stage::send});
+  });
+  EXPECT_EQ(write.ran, 1);
+  EXPECT_FALSE(write.result);
+  EXPECT_EQ(arrived(), -1);
+}
+
+TEST_F(GatheredWrites, of_which_the_peer_takes_a_part_go_on_when_there_is_room) {
+  const std::string much(std::size_t{16} << 20, 'm');
+  Write write(much);
+  turn_with([&] { EXPECT_FALSE(dialled_->start_write(write)); });
+  EXPECT_EQ(write.ran, 0);
+  std::size_t got = 0;
+  run_until([&] {
+    while (const auto more = arrived()) {
+      if (more < 0) break;
+      got += static_cast<std::size_t>(more);
+    }
+    return got == much.size() && write.ran == 1;
+  });
+}
+
+TEST_F(GatheredWrites, of_a_turn_with_one_piece_of_news_go_at_once) {
+  Write write("hello");
+  loop_.post([&] {
+    EXPECT_FALSE(loop_.gathers_writes());
+    EXPECT_TRUE(dialled_->start_write(write));
+    EXPECT_EQ(arrived(), 5);
+  });
+  turn();
+}
+
 }  // namespace
 }  // namespace epaulet::test

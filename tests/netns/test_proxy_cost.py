@@ -67,6 +67,7 @@ def test_system_calls_of_a_keep_alive_exchange(lab, binaries):
         each = {name: round(count / EXCHANGES, 2) for name, count in calls.items()}
         print(f"# {member.pod.name}: {sum(each.values()):.2f} for an exchange: {each}")
         assert each["recvfrom"] >= 1, "nothing is counted"
+        each["sendmsg"] = each.pop("sendto", 0) + each.pop("sendmsg", 0)
         for name, most in WORKER_CALLS_MAX.items():
             assert each.pop(name, 0) <= most + 0.05, name
         assert sum(each.values()) <= OTHER_CALLS_MAX, each
