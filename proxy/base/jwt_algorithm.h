@@ -20,12 +20,13 @@ enum class JwtAlgorithm : std::uint8_t {
   ps512,
   es256,
   es384,
+  es512,
   eddsa,  ///< Ed25519.
 };
 
-inline constexpr std::array<std::string_view, 12> kJwtAlgorithmNames{
-    "HS256", "HS384", "HS512", "RS256", "RS384", "RS512",
-    "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"};
+inline constexpr std::array<std::string_view, 13> kJwtAlgorithmNames{
+    "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256",
+    "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"};
 
 [[nodiscard]] constexpr std::string_view name_of(JwtAlgorithm algorithm) {
   return kJwtAlgorithmNames[static_cast<std::size_t>(algorithm)];

@@ -130,17 +130,27 @@ Usable read_rsa(const json::object& object, Jwk jwk) {
   return with_key(std::move(jwk), rsa_key(*modulus, *exponent).get());
 }
 
+struct Curve {
+  std::string_view name;
+  std::size_t number_bytes;
+  JwkKind kind;
+};
+/// RFC 7518 section 6.2.1.1.
+constexpr Curve kCurves[] = {
+    {"P-256", 32, JwkKind::p256}, {"P-384", 48, JwkKind::p384}, {"P-521", 66, JwkKind::p521}};
+
 /// RFC 7518 section 6.2. OpenSSL sees to it that the point is on the curve.
 Usable read_curve(const json::object& object, Jwk jwk) {
-  const auto curve = text_of(object, "crv").value_or("");
-  if (curve != "P-256" && curve != "P-384") return unusable("its crv is neither P-256 nor P-384");
-  const std::size_t number_bytes = curve == "P-256" ? 32 : 48;
+  const auto name = text_of(object, "crv").value_or("");
+  const auto* curve = std::find_if(std::begin(kCurves), std::end(kCurves),
+                                   [&](const Curve& one) { return one.name == name; });
+  if (curve == std::end(kCurves)) return unusable("its crv is none of P-256, P-384 and P-521");
   const auto x = decode_base64url(text_of(object, "x").value_or(""));
   const auto y = decode_base64url(text_of(object, "y").value_or(""));
-  if (!x || !y || x->size() != number_bytes || y->size() != number_bytes)
+  if (!x || !y || x->size() != curve->number_bytes || y->size() != curve->number_bytes)
     return unusable("its x or y is missing or is not as long as its curve has it");
-  jwk.kind = curve == "P-256" ? JwkKind::p256 : JwkKind::p384;
-  return with_key(std::move(jwk), curve_key(std::string(curve), '\x04' + *x + *y).get());
+  jwk.kind = curve->kind;
+  return with_key(std::move(jwk), curve_key(std::string(name), '\x04' + *x + *y).get());
 }
 
 /// RFC 8037 section 2.
@@ -180,6 +190,7 @@ std::string_view type_for(JwtAlgorithm algorithm) {
       return "RSA";
     case JwkKind::p256:
     case JwkKind::p384:
+    case JwkKind::p521:
       return "EC";
     case JwkKind::ed25519:
       return "OKP";

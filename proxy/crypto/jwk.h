@@ -33,7 +33,7 @@ inline constexpr JwtAlgorithm kJwtAlgorithmsByDefault[] = {JwtAlgorithm::rs256};
 
 /// A JSON Web Key Set (RFC 7517 section 5), at most limits::kJwksBytesMax. Usable is a key that
 /// fits one of the issuer's algorithms: RSA of 2048 to 8192 bits, an elliptic curve's (P-256,
-/// P-384), Ed25519, or a secret as long as its digest; with `use` sig or none, `key_ops` with
+/// P-384, P-521), Ed25519, or a secret as long as its digest; with `use` sig or none, `key_ops` with
 /// verify or none, a `kid` that no other has, and no private part. Others are skipped (RFC 7517
 /// section 5 asks for that), each with its reason. Immutable.
 class JwkSet {

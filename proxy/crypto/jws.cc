@@ -34,11 +34,29 @@ const EVP_MD* digest_of(JwtAlgorithm algorithm) {
     case JwtAlgorithm::hs512:
     case JwtAlgorithm::rs512:
     case JwtAlgorithm::ps512:
+    case JwtAlgorithm::es512:
       return EVP_sha512();
     case JwtAlgorithm::eddsa:
       return nullptr;  // It hashes by itself.
   }
   return nullptr;
+}
+
+/// RFC 7518 section 3.4: how long r and s are each; 0 if the signature has no such parts.
+std::size_t number_bytes_of(JwtAlgorithm algorithm) {
+  switch (jwk_kind_for(algorithm)) {
+    case JwkKind::p256:
+      return 32;
+    case JwkKind::p384:
+      return 48;
+    case JwkKind::p521:
+      return 66;
+    case JwkKind::secret:
+    case JwkKind::rsa:
+    case JwkKind::ed25519:
+      return 0;
+  }
+  return 0;
 }
 
 bool is_pss(JwtAlgorithm algorithm) {
@@ -108,6 +126,7 @@ std::optional<JwkKind> jwk_kind_of(const PublicKey& key) {
   if (kind == "Ed25519") return JwkKind::ed25519;
   if (kind == "ECDSA P-256") return JwkKind::p256;
   if (kind == "ECDSA P-384") return JwkKind::p384;
+  if (kind == "ECDSA P-521") return JwkKind::p521;
   if (kind.starts_with("RSA ")) return JwkKind::rsa;
   return std::nullopt;
 }
@@ -116,15 +135,16 @@ JwkKind jwk_kind_for(JwtAlgorithm algorithm) {
   if (is_symmetric(algorithm)) return JwkKind::secret;
   if (algorithm == JwtAlgorithm::es256) return JwkKind::p256;
   if (algorithm == JwtAlgorithm::es384) return JwkKind::p384;
+  if (algorithm == JwtAlgorithm::es512) return JwkKind::p521;
   return algorithm == JwtAlgorithm::eddsa ? JwkKind::ed25519 : JwkKind::rsa;
 }
 
 bool verify_jws(JwtAlgorithm algorithm, const PublicKey& key, std::string_view input,
                 std::string_view signature) {
   EPAULET_ASSERT(jwk_kind_of(key) == jwk_kind_for(algorithm));
-  if (algorithm != JwtAlgorithm::es256 && algorithm != JwtAlgorithm::es384)
-    return verify_by_evp(algorithm, key.get(), input, signature);
-  const auto der = der_of(signature, algorithm == JwtAlgorithm::es256 ? 32 : 48);
+  const std::size_t number_bytes = number_bytes_of(algorithm);
+  if (number_bytes == 0) return verify_by_evp(algorithm, key.get(), input, signature);
+  const auto der = der_of(signature, number_bytes);
   return der && verify_by_evp(algorithm, key.get(), input, *der);
 }
 
@@ -149,8 +169,8 @@ std::string sign_jws(JwtAlgorithm algorithm, const PrivateKey& key, std::string_
   EPAULET_ASSERT(EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()),
                                 &size, bytes_of(input), input.size()) == 1);
   signature.resize(size);
-  const bool is_curve = algorithm == JwtAlgorithm::es256 || algorithm == JwtAlgorithm::es384;
-  return is_curve ? numbers_of(signature, algorithm == JwtAlgorithm::es256 ? 32 : 48) : signature;
+  const std::size_t number_bytes = number_bytes_of(algorithm);
+  return number_bytes == 0 ? signature : numbers_of(signature, static_cast<int>(number_bytes));
 }
 
 std::string sign_jws(JwtAlgorithm algorithm, std::string_view secret, std::string_view input) {

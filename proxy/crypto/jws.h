@@ -12,7 +12,7 @@ namespace epaulet {
 
 /// What a key is good for: with each kind go certain algorithms and no others, so that no token can
 /// have one taken for the other.
-enum class JwkKind : std::uint8_t { secret, rsa, p256, p384, ed25519 };
+enum class JwkKind : std::uint8_t { secret, rsa, p256, p384, p521, ed25519 };
 
 /// Nothing: of another curve, or another kind.
 [[nodiscard]] std::optional<JwkKind> jwk_kind_of(const PublicKey& key);

@@ -11,7 +11,7 @@ from mesh import APP_PORT, CALLER, App, Member, Mesh, Wire, dial, field
 
 APPS = Path(__file__).resolve().parent / "apps"
 NODE_CACHE = APPS.parents[2] / "build" / "npm" / "netns-apps"
-ALGORITHMS = ("HS256", "HS384", "HS512", "RS256", "PS256", "ES256", "ES384", "EdDSA")
+ALGORITHMS = ("HS256", "HS384", "HS512", "RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA")
 TRUST = "spiffe://cluster.local/ns/default/sa/"
 OLD, NEW = "epk_old-0123456789abcdefghij", "epk_new-0123456789abcdefghij"
 

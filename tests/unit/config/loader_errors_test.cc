@@ -493,7 +493,7 @@ MISTAKES(
         "algorithm_none",
         "issuers: { p: { issuer: i, audiences: [a], algorithms: [@@none], keys: { file: f } } }\n",
         "issuers.p.algorithms[0]: expected one of HS256, HS384, HS512, RS256, RS384, RS512, PS256, "
-        "PS384, PS512, ES256, ES384, EdDSA; found \"none\""},
+        "PS384, PS512, ES256, ES384, ES512, EdDSA; found \"none\""},
     Mistake{"two_places_of_a_token",
             "issuers: { p: { issuer: i, audiences: [a], keys: { file: f }, @@token: { header: a, "
             "cookie: b "

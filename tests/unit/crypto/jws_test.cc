@@ -53,6 +53,12 @@ const Example kExamples[] = {
      R"({"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"})",
      "eyJhbGciOiJFUzI1NiJ9." + std::string(kPayload),
      "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q"},
+    // RFC 7515 appendix A.4.
+    {es512,
+     R"({"kty":"EC","crv":"P-521","x":"AekpBQ8ST8a8VcfVOTNl353vSrDCLLJXmPk06wTjxrrjcBpXp5EOnYG_NjFZ6OvLFV1jSfS9tsz4qUxcWceqwQGk","y":"ADSmRA43Z1DSNx_RvcLI87cdL07l6jQyyBXMoxVg_l2Th-x3S1WDhjDly79ajL4Kkd0AZMaZmh9ubmf63e3kyMj2"})",
+     "eyJhbGciOiJFUzUxMiJ9.UGF5bG9hZA",
+     "AdwMgeerwtHoh-l192l60hp9wAHZFVJbLfD_UxMi70cwnZOYaRI1bKPWROc-mZZqwqT2SI-KGDKB34XO0aw_7XdtAG8G"
+     "aSwFKdCAPZgoXD2YBJZCPEX3xKpRwcdOO8KpEHwJjyqOgzDO7iKvU8vcnwNrmxYbSW9ERBXukOXolLzeO_Jn"},
     // RFC 8037 appendix A.4.
     {eddsa, R"({"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})",
      "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc",
@@ -88,6 +94,7 @@ class Pair {
       : key_(kind == JwkKind::rsa    ? EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", std::size_t{2048})
              : kind == JwkKind::p256 ? EVP_EC_gen("P-256")
              : kind == JwkKind::p384 ? EVP_EC_gen("P-384")
+             : kind == JwkKind::p521 ? EVP_EC_gen("P-521")
                                      : EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")),
         kind_(kind) {}
 
@@ -102,10 +109,10 @@ class Pair {
       EVP_PKEY_get_raw_public_key(key_.get(), reinterpret_cast<unsigned char*>(raw.data()), &size);
       return R"({"kty":"OKP","crv":"Ed25519","x":")" + base64url(raw) + '"' + more + "}";
     }
-    const std::size_t bytes = kind_ == JwkKind::p256 ? 32 : 48;
-    return R"({"kty":"EC","crv":")" + std::string(bytes == 32 ? "P-256" : "P-384") + R"(","x":")" +
-           base64url(number("qx", bytes)) + R"(","y":")" + base64url(number("qy", bytes)) + '"' +
-           more + "}";
+    const std::size_t bytes = kind_ == JwkKind::p256 ? 32 : kind_ == JwkKind::p384 ? 48 : 66;
+    const std::string curve = bytes == 32 ? "P-256" : bytes == 48 ? "P-384" : "P-521";
+    return R"({"kty":"EC","crv":")" + curve + R"(","x":")" + base64url(number("qx", bytes)) +
+           R"(","y":")" + base64url(number("qy", bytes)) + '"' + more + "}";
   }
 
   std::string sign(JwtAlgorithm algorithm, std::string_view input) const {
@@ -128,7 +135,8 @@ class Pair {
     EPAULET_ASSERT(EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(out.data()),
                                   &size, data, input.size()) == 1);
     out.resize(size);
-    return name.starts_with("ES") ? raw(out, algorithm == es256 ? 32 : 48) : out;
+    if (!name.starts_with("ES")) return out;
+    return raw(out, algorithm == es256 ? 32 : algorithm == es384 ? 48 : 66);
   }
 
  private:
@@ -157,12 +165,14 @@ class Pair {
 
 const Pair& pair_for(JwtAlgorithm algorithm) {
   static const Pair rsa(JwkKind::rsa), p256(JwkKind::p256), p384(JwkKind::p384),
-      ed25519(JwkKind::ed25519);
+      p521(JwkKind::p521), ed25519(JwkKind::ed25519);
   switch (jwk_kind_for(algorithm)) {
     case JwkKind::p256:
       return p256;
     case JwkKind::p384:
       return p384;
+    case JwkKind::p521:
+      return p521;
     case JwkKind::ed25519:
       return ed25519;
     case JwkKind::rsa:
@@ -172,7 +182,8 @@ const Pair& pair_for(JwtAlgorithm algorithm) {
   return rsa;
 }
 
-const JwtAlgorithm kAsymmetric[] = {rs256, rs384, rs512, ps256, ps384, ps512, es256, es384, eddsa};
+const JwtAlgorithm kAsymmetric[] = {rs256, rs384, rs512, ps256, ps384,
+                                    ps512, es256, es384, es512, eddsa};
 
 TEST(JwsTest, each_algorithm_verifies_its_own_signature_and_no_others) {
   for (const JwtAlgorithm mine : kAsymmetric) {
@@ -274,7 +285,7 @@ TEST(JwsTest, a_key_that_says_its_algorithm_is_for_no_other) {
 TEST(JwsTest, broken_keys_are_skipped) {
   const std::string good = pair_for(es256).jwk();
   const std::pair<std::string, std::string_view> rows[] = {
-      {R"({"kty":"EC","crv":"P-521","x":"AA","y":"AA"})", "crv"},
+      {R"({"kty":"EC","crv":"secp256k1","x":"AA","y":"AA"})", "crv"},
       {R"({"kty":"EC","crv":"P-256","x":"AAAA","y":"AAAA"})", "x or y"},
       {R"({"kty":"EC","crv":"P-256","x":")" + base64url(std::string(32, 1)) + R"(","y":")" +
            base64url(std::string(32, 1)) + R"("})",
