@@ -19,6 +19,11 @@ TlsEngine& engine_of(ssl_st* ssl) {
   return *engine;
 }
 
+TlsEngine& engine_of(x509_store_ctx_st* chain) {
+  return engine_of(static_cast<ssl_st*>(
+      X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx())));
+}
+
 long bio_control(bio_st*, int command, long, void*) {
   // Everything is written at once, so a flush has nothing to do; all other questions (kTLS, EOF)
   // are answered no.
@@ -93,11 +98,7 @@ int TlsCallbacks::bio_write(bio_st* bio, const char* data, std::size_t size, std
   return 1;
 }
 
-int TlsCallbacks::on_verify(x509_store_ctx_st* chain, void*) {
-  auto* ssl =
-      static_cast<ssl_st*>(X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx()));
-  auto& engine = engine_of(ssl);
-  auto verdict = verify_peer(chain, engine.policy());
+int TlsCallbacks::judge(x509_store_ctx_st* chain, TlsEngine& engine, PeerVerdict verdict) {
   if (verdict.code == ErrorCode::none) {
     engine.adopt(verdict);
     X509_STORE_CTX_set_error(chain, X509_V_OK);
@@ -106,6 +107,16 @@ int TlsCallbacks::on_verify(x509_store_ctx_st* chain, void*) {
   X509_STORE_CTX_set_error(chain, verdict.x509_error);
   engine.refusal_ = std::move(verdict);
   return 0;
+}
+
+int TlsCallbacks::on_verify(x509_store_ctx_st* chain, void*) {
+  auto& engine = engine_of(chain);
+  return judge(chain, engine, verify_peer(chain, engine.policy()));
+}
+
+int TlsCallbacks::on_verify_web(x509_store_ctx_st* chain, void*) {
+  auto& engine = engine_of(chain);
+  return judge(chain, engine, verify_web_server(chain, engine.policy()));
 }
 
 int TlsCallbacks::on_client_hello(ssl_st* ssl, int* alert, void*) {
@@ -262,6 +273,7 @@ void TlsCallbacks::install_on_web_server(ssl_ctx_st* context) {
 
 void TlsCallbacks::install_on_web_client(ssl_ctx_st* context) {
   SSL_CTX_set_info_callback(context, on_info);
+  SSL_CTX_set_cert_verify_callback(context, on_verify_web, nullptr);
 }
 
 }  // namespace epaulet

@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "crypto/owned.h"
+#include "tls/peer_verifier.h"
 
 namespace epaulet {
 
@@ -18,7 +19,7 @@ struct TlsCallbacks {
   /// The identity service: the same judgement, but plain HTTPS and no sessions.
   static void install_on_identity_service(ssl_ctx_st* context);
   static void install_on_identity_client(ssl_ctx_st* context);
-  /// Plain HTTPS: nobody's identity is looked at; the client leaves the server's name to OpenSSL.
+  /// Plain HTTPS: nobody's identity is looked at; the server is judged by verify_web_server().
   static void install_on_web_server(ssl_ctx_st* context);
   static void install_on_web_client(ssl_ctx_st* context);
 
@@ -29,6 +30,8 @@ struct TlsCallbacks {
   static int bio_write(bio_st* bio, const char* data, std::size_t size, std::size_t* written);
 
   static int on_verify(x509_store_ctx_st* chain, void*);
+  static int on_verify_web(x509_store_ctx_st* chain, void*);
+  static int judge(x509_store_ctx_st* chain, TlsEngine& engine, PeerVerdict verdict);
   static int on_client_hello(ssl_st* ssl, int* alert, void*);
   static int on_server_name(ssl_st* ssl, int* alert, void*);
   static int on_alpn(ssl_st* ssl, const unsigned char** chosen, unsigned char* chosen_size,

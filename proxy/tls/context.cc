@@ -4,6 +4,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "base/address.h"
 #include "base/assert.h"
 #include "base/limits.h"
 #include "tls/callbacks.h"
@@ -21,7 +22,8 @@ constexpr const char* kCipherSuites =
 constexpr const char* kSignatures =
     "ecdsa_secp256r1_sha256:ed25519:ecdsa_secp384r1_sha384:ecdsa_secp521r1_sha512:"
     "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:rsa_pss_pss_sha256";
-/// Outside the mesh there are RSA authorities: this one is for what they sign, not for handshakes.
+/// Of TLS 1.2, outside of the mesh: both also with PKCS #1, which public authorities sign with.
+constexpr const char* kWebCiphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
 constexpr const char* kWebSignatures =
     "ecdsa_secp256r1_sha256:ed25519:ecdsa_secp384r1_sha384:ecdsa_secp521r1_sha512:"
     "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:rsa_pss_pss_sha256:"
@@ -181,22 +183,35 @@ Checked<std::shared_ptr<const TlsContext>> TlsContext::for_web_server(
 }
 
 Checked<std::shared_ptr<const TlsContext>> TlsContext::for_web_client(
-    std::vector<Certificate> roots, const std::string& host) {
+    std::optional<std::vector<Certificate>> roots, const std::string& host) {
+  const bool uses_system = !roots;
   Trust trust;
-  trust.bundle = std::move(roots);
+  trust.trust_domain = host;
+  if (roots) trust.bundle = std::move(*roots);
   auto made =
       std::shared_ptr<TlsContext>(new TlsContext(Purpose::web_client, std::move(trust), nullptr));
   made->client_ = make_context(made->trust_, TLS_client_method());
   auto* context = made->client_.get();
-  SSL_CTX_set1_sigalgs_list(context, kWebSignatures);
+  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  EPAULET_ASSERT(SSL_CTX_set_cipher_list(context, kWebCiphers) == 1);
+  EPAULET_ASSERT(SSL_CTX_set1_sigalgs_list(context, kWebSignatures) == 1);
+  // Middleboxes do stand on the way to others.
+  SSL_CTX_set_options(context, SSL_OP_ENABLE_MIDDLEBOX_COMPAT);
+  if (uses_system && SSL_CTX_set_default_verify_paths(context) != 1) {
+    return Reason("the system's root certificates cannot be read: " + drain_openssl_errors(),
+                  "install them (ca-certificates), or name a file of roots");
+  }
   auto* names = SSL_CTX_get0_param(context);
-  X509_VERIFY_PARAM_set_hostflags(names, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  if (X509_VERIFY_PARAM_set1_ip_asc(names, host.c_str()) != 1 &&
-      X509_VERIFY_PARAM_set1_host(names, host.c_str(), host.size()) != 1) {
+  // A name in the subject is none (RFC 6125 section 6.4.4).
+  X509_VERIFY_PARAM_set_hostflags(
+      names, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+  const bool is_address = IpAddress::parse(host).has_value();
+  const int is_set = is_address ? X509_VERIFY_PARAM_set1_ip_asc(names, host.c_str())
+                                : X509_VERIFY_PARAM_set1_host(names, host.c_str(), host.size());
+  if (host.empty() || is_set != 1) {
     (void)drain_openssl_errors();
     return Reason(host + " is neither a name nor an address", "give the server's name");
   }
-  (void)drain_openssl_errors();
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   TlsCallbacks::install_on_web_client(context);
   return std::shared_ptr<const TlsContext>(std::move(made));

@@ -3,7 +3,9 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "crypto/identity.h"
 #include "crypto/owned.h"
@@ -45,10 +47,11 @@ class TlsContext {
   /// leaf first, not empty.
   [[nodiscard]] static Checked<std::shared_ptr<const TlsContext>> for_web_server(
       const std::vector<Certificate>& chain, const PrivateKey& key);
-  /// HTTPS to a server outside the mesh, which must lead to `roots` and be `host`: a name, or an
-  /// address as text.
+  /// HTTPS to a server outside the mesh, which must lead to `roots` (nothing: the system's) and be
+  /// `host`: a name, or an address as text. TLS 1.2 as well, since such servers are not ours to
+  /// choose; AEAD ciphers with forward secrecy alone.
   [[nodiscard]] static Checked<std::shared_ptr<const TlsContext>> for_web_client(
-      std::vector<Certificate> roots, const std::string& host);
+      std::optional<std::vector<Certificate>> roots, const std::string& host);
 
   [[nodiscard]] Purpose purpose() const { return purpose_; }
   [[nodiscard]] bool has_identity() const { return identity_ != nullptr; }

@@ -130,12 +130,6 @@ TlsEngine::Step TlsEngine::handshake(WallTime now) {
   if (failed_) return Step::failed;
   EPAULET_ASSERT(!open_);
   now_ = now;
-  if (context_->purpose() == TlsContext::Purpose::web_client) {
-    // There OpenSSL judges, and would look at a clock of its own.
-    X509_VERIFY_PARAM_set_time(
-        SSL_get0_param(ssl_.get()),
-        std::chrono::system_clock::to_time_t(std::chrono::floor<std::chrono::seconds>(now)));
-  }
   forget_errors_of_others();
   const int result = SSL_do_handshake(ssl_.get());
   if (result == 1) return finish_handshake();
@@ -175,6 +169,12 @@ TlsEngine::Step TlsEngine::finish_handshake() {
   const auto purpose = context_->purpose();
   const bool may_be_nobody =
       purpose == identity_service || purpose == web_server || purpose == web_client;
+  const bool is_web = purpose == web_client;
+  if (is_web && (SSL_get0_peer_certificate(ssl_.get()) == nullptr ||
+                 SSL_get_verify_result(ssl_.get()) != X509_V_OK)) {
+    output_.size = 0;
+    return fail(ErrorCode::tls_identity_missing, "the server proved no host");
+  }
   if (report_.spiffe_id.empty() && !may_be_nobody) {
     output_.size = 0;
     return fail(ErrorCode::tls_identity_missing, "the peer proved no identity");

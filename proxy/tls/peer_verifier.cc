@@ -39,6 +39,8 @@ ErrorCode code_of(int x509_error) {
     // The root forbids the name that the leaf carries.
     case X509_V_ERR_PERMITTED_VIOLATION:
     case X509_V_ERR_EXCLUDED_VIOLATION:
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
       return ErrorCode::tls_identity_unexpected;
     default:
       return ErrorCode::tls_peer_untrusted;
@@ -156,6 +158,25 @@ PeerVerdict verify_peer(x509_store_ctx_st* chain, const PeerPolicy& policy) {
   verdict.authority =
       Certificate::of(sk_X509_value(verified, sk_X509_num(verified) - 1)).fingerprint();
   judge_identity(verdict, leaf, policy);
+  return verdict;
+}
+
+PeerVerdict verify_web_server(x509_store_ctx_st* chain, const PeerPolicy& policy) {
+  const auto leaf = Certificate::of(X509_STORE_CTX_get0_cert(chain));
+  auto verdict = begin(leaf);
+  X509_STORE_CTX_set_time(
+      chain, 0, std::chrono::floor<std::chrono::seconds>(policy.now).time_since_epoch().count());
+  if (X509_verify_cert(chain) == 1) return verdict;
+  const int error = X509_STORE_CTX_get_error(chain);
+  fail(verdict, code_of(error), error == X509_V_OK ? X509_V_ERR_UNSPECIFIED : error,
+       fmt::format(
+           "{}; presented: {}, issued by {}, valid from {} until {}; expected: a "
+           "certificate of {}; authority: {}; our clock: {}",
+           text_of_fault(chain, leaf, policy), leaf.subject(), leaf.issuer(),
+           rfc3339(leaf.not_before()), rfc3339(leaf.not_after()), policy.trust.trust_domain,
+           policy.trust.bundle.empty() ? "the system's" : text_of_bundle(policy.trust.bundle),
+           rfc3339(policy.now)));
+  (void)drain_openssl_errors();
   return verdict;
 }
 

@@ -34,6 +34,10 @@ struct PeerVerdict {
 /// Judges the chain that OpenSSL collected during a full handshake.
 [[nodiscard]] PeerVerdict verify_peer(x509_store_ctx_st* chain, const PeerPolicy& policy);
 
+/// Judges a server outside of the mesh: its chain, and the name or address that OpenSSL was told to
+/// look for, which stands in place of the trust domain.
+[[nodiscard]] PeerVerdict verify_web_server(x509_store_ctx_st* chain, const PeerPolicy& policy);
+
 /// Judges the leaf of a resumed session: its chain was proven when the session began, under the
 /// same bundle.
 [[nodiscard]] PeerVerdict verify_resumed_peer(const Certificate& leaf, const PeerPolicy& policy);
