@@ -92,6 +92,8 @@ inline constexpr std::size_t kTraceEventsMax = 24;        ///< Per exchange: 512
 inline constexpr std::size_t kLogRingBytes = 256 * kKiB;  ///< Per worker.
 inline constexpr std::size_t kMetricCellsMax =
     4096;  ///< Per worker; further ones share the cell "overflow".
+inline constexpr std::size_t kMetricPortCellsMax =
+    1024;  ///< Per worker: ports, each in three ways.
 inline constexpr std::size_t kInternedStringsMax = 65536;   ///< Process-wide, never forgotten.
 inline constexpr std::size_t kInternedBytesMax = 8 * kMiB;  ///< All of them together.
 inline constexpr std::size_t kInternedStringBytesMax = 1 * kKiB;  ///< Longer ones are cut.

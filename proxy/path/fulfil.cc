@@ -9,6 +9,7 @@
 #include "path/reach.h"
 #include "path/upgrade.h"
 #include "path/witness.h"
+#include "upstream/handshake_counter.h"
 
 namespace epaulet::path {
 namespace {
@@ -220,6 +221,9 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
       if (upstream->connection() == nullptr || upstream->is_carried())
         failure.reused = is_race(failure, races, upstream->is_carried());
       answered = failure.error.code == ErrorCode::none;
+      // In TLS 1.3 the handshake is over for us before the server refuses our certificate.
+      if (failure.error.code == ErrorCode::tls_handshake_failed)
+        worker.telemetry.count(upstream::counter_of(HandshakeFailure::refused_by_peer));
       failure.request_written = attempt->request_was_written();
       failure.status = exchange.response.status;
       failure.exhausted_upstream = answered && attempt->retries_exhausted_upstream();

@@ -60,6 +60,27 @@ Result<void> admit_connection(Connection& connection) {
   return {};
 }
 
+/// Counts a connection that is served, for as long as it is.
+class PortUse {
+ public:
+  explicit PortUse(Connection& connection)
+      : telemetry_(connection.worker.telemetry),
+        port_(connection.destination.port),
+        protection_(connection.mesh_tls  ? telemetry::Protection::mesh
+                    : connection.app_tls ? telemetry::Protection::app_tls
+                                         : telemetry::Protection::none) {
+    telemetry_.inbound_opened(port_, protection_);
+  }
+  PortUse(const PortUse&) = delete;
+  PortUse& operator=(const PortUse&) = delete;
+  ~PortUse() { telemetry_.inbound_closed(port_, protection_); }
+
+ private:
+  telemetry::Telemetry& telemetry_;
+  const std::uint16_t port_;
+  const telemetry::Protection protection_;
+};
+
 /// The app, dialled before the caller has spoken. Only where its identity alone may decide.
 class AppDial final : public EarlyDial {
  public:
@@ -119,6 +140,7 @@ Task<Result<Detected>> secure_and_detect(Connection& connection) {
 }
 
 Task<void> serve_detected(Connection& connection, Detected detected) {
+  const PortUse port_use(connection);
   const bool has_l7_rules = connection.snapshot().access.has_l7_rules(connection.destination.port);
   connection.trace(Stage::detect, Event::detected, static_cast<std::uint32_t>(detected.protocol));
   if (detected.protocol == Spoken::http1) {

@@ -1,5 +1,6 @@
 #include "detect/detector.h"
 #include "path/detecting.h"
+#include "upstream/handshake_counter.h"
 
 namespace epaulet::path {
 namespace {
@@ -62,7 +63,7 @@ Task<Result<void>> terminate(Connection& connection) {
   StreamPtr lower = connection.take_stream();
   auto secured = co_await worker.tls.accept(std::move(lower), handshake);
   if (!secured) {
-    worker.telemetry.count(Counter::handshakes_failed);
+    worker.telemetry.count(upstream::counter_of(handshake_failure(secured.error())));
     connection.trace(Stage::tls, Event::tls_refused, secured.error().note);
     co_return secured.error();
   }

@@ -110,6 +110,34 @@ void add_connections(MetricFamilies& out, const WorkerMetrics& metrics) {
   });
 }
 
+std::string_view name_of(Protection protection) {
+  switch (protection) {
+    case Protection::mesh:
+      return "mesh";
+    case Protection::none:
+      return "none";
+    case Protection::app_tls:
+      return "app";
+  }
+  return "none";
+}
+
+void add_ports(MetricFamilies& out, const WorkerMetrics& metrics) {
+  metrics.ports().for_each([&](const PortKey& key, const PortCells& cells) {
+    const std::string port = std::to_string(key.port);
+    const MetricLabels labels{{"port", port}, {"tls", name_of(key.protection)}};
+    // In this order, so that no reader sees more closed than opened.
+    const auto closed = cells.closed.value();
+    const auto opened = cells.opened.value();
+    out.counter("epaulet_inbound_connections_total",
+                "Connections served on a port of workload.ports, by what protects them: mesh, app "
+                "(its own TLS, anonymous to us) or none; without the last two a port can be strict",
+                labels, as_double(opened));
+    out.gauge("epaulet_inbound_connections_active", "Those that are open now", labels,
+              as_double(opened - std::min(closed, opened)));
+  });
+}
+
 void add_config(MetricFamilies& out, const ControlMetrics& control) {
   out.gauge("epaulet_config_version", "Number of the configuration in force, from 1", {},
             as_double(control.config_version));
@@ -270,6 +298,7 @@ class Collector final : public prometheus::Collectable {
     for (const auto* shard : sources_.shards) add_requests(out, shard->metrics());
     for (const auto* shard : sources_.shards) add_routes(out, shard->metrics());
     for (const auto* shard : sources_.shards) add_connections(out, shard->metrics());
+    for (const auto* shard : sources_.shards) add_ports(out, shard->metrics());
     if (sources_.log_writer != nullptr) {
       MetricRow row = row_of(Counter::log_lines_dropped);
       row.value = "write_failed";

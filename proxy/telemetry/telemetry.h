@@ -18,7 +18,20 @@ enum class Counter : std::uint8_t {
   handshakes_inbound_resumed,
   handshakes_outbound,
   handshakes_outbound_resumed,
-  handshakes_failed,
+  // In the order of HandshakeFailure, tls/handshake_failure.h.
+  handshakes_failed_expired,
+  handshakes_failed_unknown_authority,
+  handshakes_failed_untrusted,
+  handshakes_failed_wrong_identity,
+  handshakes_failed_no_certificate,
+  handshakes_failed_no_identity,
+  handshakes_failed_refused_by_peer,
+  handshakes_failed_protocol_version,
+  handshakes_failed_protocol,
+  handshakes_failed_closed,
+  handshakes_failed_timeout,
+  handshakes_failed_not_configured,
+  handshakes_failed_other,
   upstream_dials,
   upstream_dials_failed,
   upstream_reused,
@@ -31,7 +44,7 @@ enum class Counter : std::uint8_t {
   app_tls_outbound,
   speculative_dials,
   plaintext_on_strict,
-  access_audited,  ///< Let through in audit mode, though a rule would have refused.
+  access_audited,            ///< Let through in audit mode, though a rule would have refused.
   tokens_minted,
   log_lines_dropped,
   explain_records,
@@ -61,6 +74,9 @@ enum class Gauge : std::uint8_t {
   count_,
 };
 
+/// How a connection that entered the pod is protected.
+enum class Protection : std::uint8_t { mesh, none, app_tls };
+
 /// A worker's shard: counted without locks by its own thread, merged by the control thread at a
 /// scrape. One per worker, and one for the control thread.
 class Telemetry {
@@ -68,6 +84,10 @@ class Telemetry {
   virtual ~Telemetry() = default;
   virtual void count(Counter counter, std::uint64_t by = 1) = 0;
   virtual void adjust(Gauge gauge, std::int64_t by) = 0;
+  /// A connection to a declared port, once when it is served and once when that is over: what tells
+  /// when a port can be strict.
+  virtual void inbound_opened(std::uint16_t port, Protection protection) = 0;
+  virtual void inbound_closed(std::uint16_t port, Protection protection) = 0;
   /// Metrics, access log line, and explain if it failed or was slow. Once per exchange.
   virtual void report(const ExchangeRecord& record, WallTime wall_now) = 0;
   virtual void report(const ConnectionRecord& record, WallTime wall_now) = 0;

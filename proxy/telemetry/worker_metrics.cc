@@ -59,10 +59,15 @@ std::uint64_t ConnectionKey::hash() const {
   return mix(pair(service, 0) + small);
 }
 
+std::uint64_t PortKey::hash() const {
+  return mix(std::uint64_t{port} << 8 | static_cast<std::uint64_t>(protection));
+}
+
 WorkerMetrics::WorkerMetrics()
     : requests_(request_overflow()),
       routes_(route_overflow()),
-      connections_(connection_overflow()) {}
+      connections_(connection_overflow()),
+      ports_(PortKey()) {}
 
 bool WorkerMetrics::observe(const ExchangeRecord& record) {
   RequestKey key;

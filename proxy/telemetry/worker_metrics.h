@@ -46,6 +46,20 @@ struct ConnectionKey {
   [[nodiscard]] std::uint64_t hash() const;
 };
 
+/// Of `workload.ports`.
+struct PortKey {
+  std::uint16_t port = 0;
+  Protection protection = Protection::mesh;
+
+  friend bool operator==(const PortKey&, const PortKey&) = default;
+  [[nodiscard]] std::uint64_t hash() const;
+};
+
+struct PortCells {
+  Cell opened;
+  Cell closed;
+};
+
 struct RouteCells {
   DurationHistogram duration;
   Cell request_bytes;
@@ -76,6 +90,9 @@ class WorkerMetrics {
   /// Returns whether it was slow for its route.
   [[nodiscard]] bool observe(const ExchangeRecord& record);
   void observe(const ConnectionRecord& record);
+  [[nodiscard]] PortCells& port_cells(std::uint16_t port, Protection protection) {
+    return ports_.find_or_add({port, protection});
+  }
 
   // Any thread.
 
@@ -88,6 +105,8 @@ class WorkerMetrics {
   using Requests = CellTable<RequestKey, Cell, limits::kMetricCellsMax>;
   using Routes = CellTable<RouteKey, RouteCells, limits::kMetricCellsMax>;
   using Connections = CellTable<ConnectionKey, ConnectionCells, limits::kMetricCellsMax>;
+  using Ports = CellTable<PortKey, PortCells, limits::kMetricPortCellsMax>;
+  [[nodiscard]] const Ports& ports() const { return ports_; }
   [[nodiscard]] const Requests& requests() const { return requests_; }
   [[nodiscard]] const Routes& routes() const { return routes_; }
   [[nodiscard]] const Connections& connections() const { return connections_; }
@@ -98,6 +117,7 @@ class WorkerMetrics {
   Requests requests_;
   Routes routes_;
   Connections connections_;
+  Ports ports_;
 };
 
 }  // namespace epaulet::telemetry

@@ -27,6 +27,12 @@ class WorkerTelemetry final : public Telemetry {
   void configure(const LogSettings& log, const ExplainSettings& explain);
   void count(Counter counter, std::uint64_t by = 1) override { metrics_.count(counter, by); }
   void adjust(Gauge gauge, std::int64_t by) override { metrics_.adjust(gauge, by); }
+  void inbound_opened(std::uint16_t port, Protection protection) override {
+    metrics_.port_cells(port, protection).opened.add();
+  }
+  void inbound_closed(std::uint16_t port, Protection protection) override {
+    metrics_.port_cells(port, protection).closed.add();
+  }
   void report(const ExchangeRecord& record, WallTime wall_now) override;
   void report(const ConnectionRecord& record, WallTime wall_now) override;
   void report(const DnsRecord& record, TimePoint now, WallTime wall_now) override;

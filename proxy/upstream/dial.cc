@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "upstream/handshake_counter.h"
+
 namespace epaulet::upstream {
 namespace {
 
@@ -48,7 +50,7 @@ Task<Result<Dialled>> dial(Dialer& dialer, MeshTls& tls, telemetry::Telemetry& t
   auto secured = co_await tls.connect(std::move(*stream), *plan.identities, plan.server_name,
                                       plan.protocol, scope);
   if (!secured) {
-    telemetry.count(Counter::handshakes_failed);
+    telemetry.count(counter_of(handshake_failure(secured.error())));
     trace.add(loop.now(), Stage::tls, Event::upstream_tls_failed, secured.error().note);
     co_return upstream_error(secured.error(), Stage::tls);
   }

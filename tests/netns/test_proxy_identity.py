@@ -31,6 +31,13 @@ def assert_refused(member, code: str, *named: str) -> dict:
     return record
 
 
+def assert_counted(member, reason: str) -> None:
+    """In the metric with the same reason, and with no other."""
+    name = "epaulet_tls_handshakes_failed_total"
+    assert member.counter(name, reason=reason) >= 1, reason
+    assert member.counter(name, reason=reason) == member.counter(name), reason
+
+
 def test_another_identity_than_expected_is_refused_by_the_caller(lab, binaries):
     mesh = Mesh(lab, binaries)
     api = mesh.member("api", CALLER)
@@ -40,6 +47,8 @@ def test_another_identity_than_expected_is_refused_by_the_caller(lab, binaries):
     assert_refused(api, "tls_identity_unexpected", f"presented: {OTHER}", f"expected: {API2}")
     said = api2.wait_logged(kind="handshake")
     assert said["outcome"].startswith("tls_") and "the peer refused" in said["summary"], said
+    assert_counted(api, "wrong_identity")
+    assert_counted(api2, "refused_by_peer")
     assert not app.calls and capture.between(api.pod, api2.pod).plaintext_segments == 0
 
     api2.give_identity(mesh.issue("api2"))  # and is healed by the right certificate
@@ -54,6 +63,8 @@ def test_a_certificate_of_a_foreign_authority_is_refused_by_either_side(lab, bin
     assert_refused(api, "tls_peer_untrusted", f"presented: {API2}", f"expected: {API2}")
     said = api2.wait_logged(kind="handshake")
     assert "the peer refused" in said["summary"] and "unknown" in said["summary"], said
+    assert_counted(api, "unknown_authority")
+    assert_counted(api2, "refused_by_peer")
 
     # A caller who trusts everybody is still not trusted: the callee refuses, and says whom.
     bundle = [(mesh.authority(name) / "ca.pem").read_text() for name in ("ca", "foreign")]
@@ -70,6 +81,9 @@ def test_a_certificate_of_a_foreign_authority_is_refused_by_either_side(lab, bin
     record = api.wait_logged(kind="exchange", id=field(head, "x-request-id"))
     assert record["outcome"] == "tls_handshake_failed", record
     assert "refused our certificate with the alert unknown CA (48); we presented: " in record["summary"], record
+    failed = "epaulet_tls_handshakes_failed_total"
+    assert api2.counter(failed, reason="unknown_authority") >= 1
+    assert api.counter(failed, reason="refused_by_peer") >= 1
     assert not app.calls
 
 
@@ -85,6 +99,7 @@ def test_an_expired_certificate_is_refused_by_either_side(lab, binaries):
     wait_until(lambda: time.time() > expires + 1, "its end", 5)
     calls = len(app.calls)
     assert_refused(api, "tls_peer_expired", f"presented: {API2}", "our clock: ")
+    assert_counted(api, "expired")
     assert len(app.calls) == calls
     api2.give_identity(mesh.issue("api2"))
     wait_until(lambda: get(api)[0] == 200, "a call with the renewed one", 10)

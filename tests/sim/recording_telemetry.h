@@ -18,6 +18,12 @@ class RecordingTelemetry final : public telemetry::Telemetry {
   void adjust(telemetry::Gauge gauge, std::int64_t by) override {
     gauges_[static_cast<std::size_t>(gauge)] += by;
   }
+  void inbound_opened(std::uint16_t, telemetry::Protection protection) override {
+    ++opened[static_cast<std::size_t>(protection)];
+  }
+  void inbound_closed(std::uint16_t, telemetry::Protection protection) override {
+    ++closed[static_cast<std::size_t>(protection)];
+  }
   void report(const telemetry::ExchangeRecord& record, WallTime) override {
     if (keeps_) exchanges.push_back(record);
   }
@@ -41,7 +47,9 @@ class RecordingTelemetry final : public telemetry::Telemetry {
 
   std::vector<telemetry::ExchangeRecord> exchanges;
   std::vector<telemetry::ConnectionRecord> connections;
-  std::vector<std::string> health;  ///< Events.
+  std::vector<std::string> health;        ///< Events.
+  std::array<std::uint64_t, 3> opened{};  ///< Connections to a port, by telemetry::Protection.
+  std::array<std::uint64_t, 3> closed{};
 
  private:
   std::array<std::uint64_t, static_cast<std::size_t>(telemetry::Counter::count_)> counters_{};

@@ -93,6 +93,26 @@ TEST_F(MetricsTest, adds_up_what_the_workers_counted) {
   EXPECT_EQ(found.value("epaulet_connections_active{direction=\"inbound\"}"), 2);
 }
 
+TEST_F(MetricsTest, counts_connections_to_a_port_by_what_protects_them) {
+  a.inbound_opened(8080, Protection::mesh);
+  a.inbound_opened(8080, Protection::none);
+  b.inbound_opened(8080, Protection::none);
+  b.inbound_opened(9000, Protection::app_tls);
+  a.inbound_closed(8080, Protection::none);
+  const auto found = page();
+  const auto total = [&](const std::string& labels) {
+    return found.value("epaulet_inbound_connections_total{" + labels + "}");
+  };
+  const auto active = [&](const std::string& labels) {
+    return found.value("epaulet_inbound_connections_active{" + labels + "}");
+  };
+  EXPECT_EQ(total(R"(port="8080",tls="mesh")"), 1);
+  EXPECT_EQ(total(R"(port="8080",tls="none")"), 2);
+  EXPECT_EQ(total(R"(port="9000",tls="app")"), 1);
+  EXPECT_EQ(active(R"(port="8080",tls="mesh")"), 1);
+  EXPECT_EQ(active(R"(port="8080",tls="none")"), 1);
+}
+
 TEST_F(MetricsTest, tells_grpc_calls_by_their_status) {
   auto call = exchange();
   for (const auto status : std::vector<std::uint8_t>{0, 14, 14}) {

@@ -168,7 +168,7 @@ TEST_F(DialTest, a_failed_handshake_is_safe_to_repeat_and_never_becomes_plaintex
   EXPECT_EQ(error(), expected);
   EXPECT_EQ(network_.connections_made(), 1U);
   EXPECT_EQ(tls_.connects, 1);
-  EXPECT_EQ(telemetry_.counted(Counter::handshakes_failed), 1U);
+  EXPECT_EQ(telemetry_.counted(Counter::handshakes_failed_untrusted), 1U);
   EXPECT_EQ(telemetry_.counted(Counter::upstream_dials_failed), 0U);
   ASSERT_EQ(trace_.size(), 2U);
   EXPECT_EQ(trace_[1].event, Event::upstream_tls_failed);

@@ -15,6 +15,8 @@ class RecordingTelemetry final : public telemetry::Telemetry {
   void adjust(telemetry::Gauge gauge, std::int64_t by) override {
     gauges_[static_cast<std::size_t>(gauge)] += by;
   }
+  void inbound_opened(std::uint16_t, telemetry::Protection) override {}
+  void inbound_closed(std::uint16_t, telemetry::Protection) override {}
   void report(const telemetry::ExchangeRecord&, WallTime) override {}
   void report(const telemetry::ConnectionRecord&, WallTime) override {}
   void report(const telemetry::DnsRecord&, TimePoint, WallTime) override {}
