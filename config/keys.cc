@@ -67,7 +67,7 @@ constexpr FutureKey kFutureKeys[] = {
     {"service", "health"},     {"backend", "health"},
     {"", "health_check"},      {"", "background"},
     {"root", "directory"},     {"root", "ingress"},
-    {"issuer_keys", "url"},    {"endpoints", "directory"},
+    {"endpoints", "directory"},
     {"service", "cluster_ip"}, {"route", "redirect"},
     {"tracing", "export"},     {"identity", "bootstrap"},
 };

@@ -18,6 +18,11 @@ constexpr List kAudiences = list_of<std::string>(kAudience, 1, types::kListMax);
 constexpr Scalar kKeysFile = types::text("a path", "portal.jwks.json");
 constexpr Scalar kVariable = types::text("the name of an environment variable", "PORTAL_SECRET",
                                          check_variable_name, "^[A-Za-z_][A-Za-z0-9_]*$");
+constexpr Scalar kKeysUrl =
+    types::text("an https URL", "https://portal.example/.well-known/jwks.json", check_fetch_url,
+                "^https?://[^#@\\s]+$");
+constexpr Scalar kKeysCa = types::text("a path", "portal-ca.pem");
+constexpr Scalar kRefresh = types::duration("5m", std::chrono::seconds(10), std::chrono::hours(24));
 constexpr Key kIssuerKeysKeys[] = {
     key<&IssuerSettings::keys_file>("file", kKeysFile, "",
                                     "A JSON Web Key Set (RFC 7517), watched for changes. Relative "
@@ -27,6 +32,19 @@ constexpr Key kIssuerKeysKeys[] = {
                                       "line end; watched. Relative to the configuration's folder."),
     key<&IssuerSettings::secret_env>("secret_env", kVariable, "",
                                      "The environment variable that holds such a secret."),
+    key<&IssuerSettings::keys_url>("url", kKeysUrl, "",
+                                   "Where a JSON Web Key Set is fetched, and again when it has "
+                                   "aged or a token names a key that is not in it."),
+    key<&IssuerSettings::keys_ca>("ca", kKeysCa, "",
+                                  "With url: the roots that its server must lead to, read at each "
+                                  "fetch; absent: the system's. Relative to the configuration's "
+                                  "folder."),
+    key<&IssuerSettings::keys_refresh>("refresh", kRefresh, "5m",
+                                       "With url: how long a set counts as fresh, 10s to 24h; "
+                                       "Cache-Control: max-age may shorten it."),
+    key<&IssuerSettings::keys_plaintext>("plaintext", types::kBoolean, "false",
+                                         "With url: allows http://, where whoever is on the way "
+                                         "can make tokens."),
 };
 
 void expect_one(Context& context, std::initializer_list<std::string_view> keys,
@@ -41,8 +59,28 @@ void expect_one(Context& context, std::initializer_list<std::string_view> keys,
 }
 
 void close_issuer_keys(void* object, Context& context) {
-  (void)object;
-  expect_one(context, {"file", "secret_file", "secret_env"}, "for example file: portal.jwks.json");
+  const auto& issuer = *static_cast<const IssuerSettings*>(object);
+  expect_one(context, {"file", "url", "secret_file", "secret_env"},
+             "for example file: portal.jwks.json");
+  if (!context.has("url")) {
+    // What GET /config shows has every key that has a default.
+    const IssuerSettings defaults;
+    const auto complain = [&](std::string_view key, bool is_said) {
+      if (is_said)
+        context.complain(key, "there is no url that would need it", "add url, or remove it");
+    };
+    complain("ca", !issuer.keys_ca.empty());
+    complain("refresh", issuer.keys_refresh != defaults.keys_refresh);
+    complain("plaintext", issuer.keys_plaintext);
+    return;
+  }
+  const bool is_plaintext = issuer.keys_url.starts_with("http://");
+  if (is_plaintext && !issuer.keys_plaintext) {
+    context.complain("url", "keys that come by http:// are the keys of whoever is on the way",
+                     "write https://, or plaintext: true if you trust the network");
+  }
+  if (is_plaintext && context.has("ca"))
+    context.complain("ca", "http:// has no certificate to lead anywhere", "write https://");
 }
 
 constexpr Object kIssuerKeysObject{"issuer_keys", "Where the keys come from.", kIssuerKeysKeys,
@@ -139,6 +177,9 @@ void close_issuer(void* object, Context& context) {
   } else if (has_secret && secret == 0) {
     context.complain("algorithms", "a secret verifies HS256, HS384 and HS512 alone",
                      "write keys: { file: FILE } with a JSON Web Key Set");
+  } else if (!issuer.keys_url.empty() && secret != 0) {
+    context.complain("algorithms", "a secret that is fetched is none: anybody could",
+                     "write keys: { secret_file: FILE }, or algorithms with a key pair");
   }
   if (!issuer.token.query.empty() && context.has("forward") && issuer.forward) {
     context.complain("forward", "a token from the query is never forwarded", "leave the key out");

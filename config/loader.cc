@@ -52,6 +52,7 @@ void resolve_paths(Settings& settings, std::string_view directory) {
   for (auto& [name, issuer] : settings.issuers) {
     make_absolute(issuer.keys_file, directory);
     make_absolute(issuer.secret_file, directory);
+    make_absolute(issuer.keys_ca, directory);
   }
   for (auto& [name, owner] : settings.api_keys.owners) make_absolute(owner.file, directory);
   for (auto& [name, service] : settings.services) {

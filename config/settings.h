@@ -129,6 +129,10 @@ struct IssuerSettings {
   std::string keys_file;    ///< JWKS.
   std::string secret_file;  ///< The secret of HS256, HS384 and HS512.
   std::string secret_env;   ///< Name of the environment variable that holds it.
+  std::string keys_url;     ///< Of a JWKS: https://, checked; http:// with keys_plaintext.
+  std::string keys_ca;      ///< The roots that its server must lead to; "": the system's.
+  Duration keys_refresh = std::chrono::minutes(5);  ///< The longest that a set counts as fresh.
+  bool keys_plaintext = false;  ///< Whoever is on the way to the URL may be the issuer.
   Duration leeway = std::chrono::seconds(60);
   std::vector<RequiredClaimSettings> require;
   TokenPlaceSettings token;

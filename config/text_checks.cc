@@ -142,6 +142,22 @@ std::optional<Complaint> check_path_segment(std::string_view segment, bool is_la
   return check_percent(segment, pattern);
 }
 
+/// HOST or HOST:PORT of a URL: what is wrong with it, nullptr if nothing is.
+const char* fault_of_authority(std::string_view authority) {
+  if (SocketAddress::parse(authority)) return nullptr;
+  const auto colon = authority.rfind(':');
+  const auto host = authority.substr(0, colon);
+  if (IpAddress::parse(host) && colon == std::string_view::npos) return nullptr;
+  if (check_host_name(host)) return "the host is a name in lower case or an address";
+  if (colon == std::string_view::npos) return nullptr;
+  const auto port = authority.substr(colon + 1);
+  int number = 0;
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
+  const bool is_whole = error == std::errc() && end == port.data() + port.size();
+  if (is_whole && number >= 1 && number <= 65535) return nullptr;
+  return "the port is a number from 1 to 65535";
+}
+
 }  // namespace
 
 std::optional<Complaint> check_host_name(std::string_view text) {
@@ -327,20 +343,27 @@ std::optional<Complaint> check_https_origin(std::string_view text) {
   const auto authority = text.substr(kScheme.size());
   if (authority.find_first_of("/?#@") != std::string_view::npos)
     return refuse("write no user, path and query: https://HOST:PORT");
-  if (SocketAddress::parse(authority)) return std::nullopt;
-  const auto colon = authority.rfind(':');
-  const auto host = authority.substr(0, colon);
-  if (IpAddress::parse(host) && colon == std::string_view::npos) return std::nullopt;
-  if (check_host_name(host)) return refuse("the host is a name in lower case or an address");
-  if (colon == std::string_view::npos) return std::nullopt;
-  const auto port = authority.substr(colon + 1);
-  int number = 0;
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
-  const bool is_whole = error == std::errc() && end == port.data() + port.size();
-  if (is_whole && number >= 1 && number <= 65535) return std::nullopt;
-  return refuse("the port is a number from 1 to 65535");
+  const char* fault = fault_of_authority(authority);
+  return fault == nullptr ? std::nullopt : std::optional(refuse(fault));
 }
 
+std::optional<Complaint> check_fetch_url(std::string_view text) {
+  constexpr std::size_t kBytesMax = 2048;
+  const auto refuse = [&](const char* remedy) {
+    return complain(in_quotes(text) + " is not a URL that can be fetched", remedy);
+  };
+  const auto scheme = text.starts_with("https://") ? 8 : text.starts_with("http://") ? 7 : 0;
+  if (scheme == 0) return refuse("for example https://portal.example/.well-known/jwks.json");
+  if (text.size() > kBytesMax) return refuse("it is longer than 2048 bytes");
+  if (!all(text, [](char c) { return c > ' ' && c <= '~' && c != '#' && c != '\\'; }))
+    return refuse("write it in ASCII, without a fragment; other characters as %XX");
+  const auto rest = text.substr(static_cast<std::size_t>(scheme));
+  const auto authority = rest.substr(0, rest.find_first_of("/?"));
+  if (authority.find('@') != std::string_view::npos)
+    return refuse("write no user and password into it");
+  const char* fault = fault_of_authority(authority);
+  return fault == nullptr ? std::nullopt : std::optional(refuse(fault));
+}
 std::string_view trust_domain_of(std::string_view spiffe_pattern) {
   const auto rest = spiffe_pattern.substr(std::min(kSpiffeScheme.size(), spiffe_pattern.size()));
   return rest.substr(0, rest.find('/'));

@@ -57,9 +57,13 @@ namespace epaulet::config {
 /// A token (RFC 6265 section 4.1.1), without a prefix that obliges to attributes we do not set.
 [[nodiscard]] std::optional<Complaint> check_cookie_name(std::string_view text);
 
-/// The authority of a SPIFFE ID: lower-case letters, digits and `.-_` (SPIFFE-ID section 2.1).
 /// https://HOST[:PORT] and nothing else.
 [[nodiscard]] std::optional<Complaint> check_https_origin(std::string_view text);
+
+/// http(s)://HOST[:PORT][/PATH][?QUERY], in ASCII, without user and fragment.
+[[nodiscard]] std::optional<Complaint> check_fetch_url(std::string_view text);
+
+/// The authority of a SPIFFE ID: lower-case letters, digits and `.-_` (SPIFFE-ID section 2.1).
 [[nodiscard]] std::optional<Complaint> check_trust_domain(std::string_view text);
 
 /// spiffe://TRUST-DOMAIN/PATH (SPIFFE-ID section 2). In the path, a segment may end with `*` (any

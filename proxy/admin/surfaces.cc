@@ -36,6 +36,7 @@ Surface admin_surface(AdminSources sources) {
   surface.add("/services", json_page(std::move(sources.services)));
   surface.add("/endpoints", json_page(std::move(sources.endpoints)));
   surface.add("/certs", json_page(std::move(sources.certs)));
+  surface.add("/issuers", json_page(std::move(sources.issuers)));
   surface.add("/explain", [all = std::move(sources.explain),
                            one = std::move(sources.explain_one)](const Request& request) {
     if (request.query.empty()) return Response{200, kJsonType, all()};

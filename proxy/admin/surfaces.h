@@ -24,13 +24,15 @@ struct AdminSources {
   std::function<std::string()> services;
   std::function<std::string()> endpoints;
   std::function<std::string()> certs;
+  std::function<std::string()> issuers;
   std::function<std::string()> explain;
   /// Nothing: nothing is kept under this id.
   std::function<std::optional<std::string>(std::string_view id)> explain_one;
   std::function<Readiness()> readiness;
 };
 
-/// 15000, loopback: /config /services /endpoints /certs /explain /explain?id=ID /ready /live.
+/// 15000, loopback: /config /services /endpoints /certs /issuers /explain /explain?id=ID /ready
+/// /live.
 [[nodiscard]] Surface admin_surface(AdminSources sources);
 
 /// 15020: /metrics and /stats/prometheus. `content_type`: a literal.

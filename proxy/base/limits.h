@@ -79,6 +79,10 @@ inline constexpr std::size_t kTokenBytesMax = 8 * kKiB;
 inline constexpr std::size_t kTokensCachedMax = 4096;
 inline constexpr std::size_t kJwksBytesMax = 1 * kMiB;
 inline constexpr std::size_t kJwksKeysMax = 256;  ///< Usable keys of one issuer.
+/// A key set by URL: its whole fetch, and how often a token with an unknown key may ask for one.
+inline constexpr std::chrono::seconds kJwksFetchTime{10};
+inline constexpr std::chrono::seconds kJwksDemandEvery{10};
+inline constexpr std::chrono::seconds kJwksBackoffMax{60};
 inline constexpr std::size_t kApiKeysMax = 1024;  ///< Of all owners: each is compared.
 inline constexpr std::size_t kApiKeyBytesMin = 16;
 inline constexpr std::size_t kApiKeyBytesMax = 512;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -33,9 +34,9 @@ inline constexpr JwtAlgorithm kJwtAlgorithmsByDefault[] = {JwtAlgorithm::rs256};
 
 /// A JSON Web Key Set (RFC 7517 section 5), at most limits::kJwksBytesMax. Usable is a key that
 /// fits one of the issuer's algorithms: RSA of 2048 to 8192 bits, an elliptic curve's (P-256,
-/// P-384, P-521), Ed25519, or a secret as long as its digest; with `use` sig or none, `key_ops` with
-/// verify or none, a `kid` that no other has, and no private part. Others are skipped (RFC 7517
-/// section 5 asks for that), each with its reason. Immutable.
+/// P-384, P-521), Ed25519, or a secret as long as its digest; with `use` sig or none, `key_ops`
+/// with verify or none, a `kid` that no other has, and no private part. Others are skipped (RFC
+/// 7517 section 5 asks for that), each with its reason. Immutable.
 class JwkSet {
  public:
   /// `name` stands for the file in reasons. Fails if it is no key set, or if no key is usable.
@@ -63,5 +64,7 @@ class JwkSet {
   Sha256 digest_{};
   bool is_one_secret_ = false;
 };
+
+using JwkSetPtr = std::shared_ptr<const JwkSet>;
 
 }  // namespace epaulet

@@ -185,6 +185,8 @@ std::string_view name_of(TokenFailure failure) {
       return "claims_malformed";
     case TokenFailure::issuer_unknown:
       return "issuer_unknown";
+    case TokenFailure::keys_missing:
+      return "keys_missing";
     case TokenFailure::key_unknown:
       return "key_unknown";
     case TokenFailure::signature_wrong:

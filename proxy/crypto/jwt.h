@@ -35,6 +35,7 @@ enum class TokenFailure : std::uint8_t {
                      ///< section 3.11).
   claims_malformed,  ///< No JSON object, a member twice, or a registered claim of the wrong type.
   issuer_unknown,    ///< `iss` is missing or no configured issuer's.
+  keys_missing,      ///< The issuer's set could not be fetched yet.
   key_unknown,       ///< The issuer's set has no key with this `kid`.
   signature_wrong,
   audience_wrong,    ///< `aud` is missing or names none of ours.

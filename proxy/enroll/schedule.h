@@ -1,8 +1,8 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 
+#include "base/backoff.h"
 #include "crypto/wall_time.h"
 
 namespace epaulet::enroll {
@@ -13,18 +13,6 @@ namespace epaulet::enroll {
 [[nodiscard]] inline WallTime renewal_time(WallTime since, WallTime until, double chance) {
   const auto life = std::chrono::duration<double>(until - since);
   return since + std::chrono::duration_cast<std::chrono::nanoseconds>(life * (0.5 + 0.2 * chance));
-}
-
-/// How long to wait after the nth failure in a row (1, 2, ...): 1 s, doubled each time, at most
-/// `most`; half of it by chance.
-[[nodiscard]] inline std::chrono::milliseconds backoff(std::uint32_t failures,
-                                                       std::chrono::milliseconds most,
-                                                       double chance) {
-  constexpr std::chrono::milliseconds kFirst{1000};
-  constexpr std::uint32_t kDoublingsMax = 10;
-  const auto doublings = std::min(failures == 0 ? 0 : failures - 1, kDoublingsMax);
-  const auto full = std::min(kFirst * (1 << doublings), most);
-  return std::chrono::duration_cast<std::chrono::milliseconds>(full * (0.5 + 0.5 * chance));
 }
 
 }  // namespace epaulet::enroll

@@ -109,7 +109,7 @@ Snapshot::Snapshot(Settings taken, std::uint64_t number, CallerKeys keys,
       destinations(settings, virtual_addresses),
       roles(std::make_shared<const RoleTable>(settings.roles, permissions_of(settings.access))),
       authenticator(settings.issuers, std::move(keys.issuers), roles,
-                    ApiKeys(settings.api_keys, keys.api_keys)),
+                    ApiKeys(settings.api_keys, keys.api_keys), keys.demands),
       access(settings.access, *roles),
       inbound_timeouts(effective_timeouts({&settings.timeouts})),
       own_service(telemetry::intern(settings.workload.service)) {

@@ -55,25 +55,29 @@ JwtRules jwt_rules_of(const IssuerSettings& settings) {
 }
 
 Authenticator::Authenticator(const std::map<std::string, IssuerSettings>& issuers,
-                             std::map<std::string, JwkSet> keys,
-                             std::shared_ptr<const RoleTable> roles, ApiKeys api_keys)
+                             std::map<std::string, JwkSetPtr> keys,
+                             std::shared_ptr<const RoleTable> roles, ApiKeys api_keys,
+                             const std::map<std::string, KeyDemandPtr>& demands)
     : api_keys_(std::move(api_keys)), roles_(std::move(roles)) {
   std::string all;
   append_field(all, as_text(roles_->digest()));
   for (const auto& [name, settings] : issuers) {
     auto found = keys.find(name);
-    add_issuer(settings, found == keys.end() ? JwkSet() : std::move(found->second));
+    add_issuer(settings,
+               found == keys.end() ? std::make_shared<const JwkSet>() : std::move(found->second));
     Issuer& issuer = issuers_.back();
     issuer.name = name;
+    if (const auto demand = demands.find(name); demand != demands.end())
+      issuer.demand = demand->second;
     append_field(all, name);
     append_rules(all, issuer.rules);
     append_field(all, places_[issuer.place].text());
-    append_field(all, as_text(issuer.keys.digest()));
+    append_field(all, as_text(issuer.keys->digest()));
   }
   generation_ = sha256(bytes_of(all));
 }
 
-void Authenticator::add_issuer(const IssuerSettings& settings, JwkSet keys) {
+void Authenticator::add_issuer(const IssuerSettings& settings, JwkSetPtr keys) {
   Issuer& issuer = issuers_.emplace_back();
   issuer.rules = jwt_rules_of(settings);
   issuer.keys = std::move(keys);
@@ -163,8 +167,8 @@ boost::system::result<VerifiedToken, TokenFailure> Authenticator::verify(std::st
     const auto& algorithms = issuer.rules.algorithms;
     if (std::find(algorithms.begin(), algorithms.end(), jwt->algorithm()) == algorithms.end())
       continue;
-    const auto claims = std::move(*jwt).verify(issuer.keys, issuer.rules, now);
-    if (!claims) return claims.error();
+    const auto claims = std::move(*jwt).verify(*issuer.keys, issuer.rules, now);
+    if (!claims) return judge_failure(issuer, claims.error());
     VerifiedToken verified;
     verified.issuer = issuer.name;
     verified.issuer_index = static_cast<std::uint32_t>(&issuer - issuers_.data());
@@ -176,6 +180,13 @@ boost::system::result<VerifiedToken, TokenFailure> Authenticator::verify(std::st
     return verified;
   }
   return is_known ? TokenFailure::algorithm_refused : TokenFailure::issuer_unknown;
+}
+
+/// An unknown key may be a new one.
+TokenFailure Authenticator::judge_failure(const Issuer& issuer, TokenFailure failure) {
+  if (issuer.demand == nullptr || failure != TokenFailure::key_unknown) return failure;
+  issuer.demand->raise();
+  return issuer.keys->keys().empty() ? TokenFailure::keys_missing : failure;
 }
 
 void Authenticator::strip_credentials(http::RequestHead& head, const Principals& principals) const {

@@ -12,6 +12,7 @@
 #include "crypto/jwk.h"
 #include "http/message.h"
 #include "policy/api_keys.h"
+#include "policy/key_demand.h"
 #include "policy/principals.h"
 #include "policy/roles.h"
 #include "policy/token_cache.h"
@@ -35,9 +36,11 @@ namespace epaulet {
 class Authenticator {
  public:
   /// `keys`: one set for each name in `issuers`; an issuer without one refuses all of its tokens.
+  /// `demands`: who hears of tokens that name a key which their issuer's set does not have. Such a
+  /// token is refused at once, whatever is fetched meanwhile.
   Authenticator(const std::map<std::string, IssuerSettings>& issuers,
-                std::map<std::string, JwkSet> keys, std::shared_ptr<const RoleTable> roles,
-                ApiKeys api_keys = {});
+                std::map<std::string, JwkSetPtr> keys, std::shared_ptr<const RoleTable> roles,
+                ApiKeys api_keys = {}, const std::map<std::string, KeyDemandPtr>& demands = {});
 
   /// `peer`: SPIFFE ID of the verified mesh peer, empty for plaintext; the result borrows it.
   /// Fields that are removed do not count: a token that `Connection` nominates is none. Never
@@ -63,14 +66,16 @@ class Authenticator {
   struct Issuer {
     std::string name;
     JwtRules rules;
-    JwkSet keys;
+    JwkSetPtr keys;         ///< Never null.
+    KeyDemandPtr demand;    ///< Null: its keys are not fetched.
     std::size_t place = 0;  ///< Among places_.
     bool forward = true;
   };
-  void add_issuer(const IssuerSettings& settings, JwkSet keys);
+  void add_issuer(const IssuerSettings& settings, JwkSetPtr keys);
   [[nodiscard]] boost::system::result<VerifiedToken, TokenFailure> verify(std::string_view token,
                                                                           std::size_t place,
                                                                           WallTime now) const;
+  [[nodiscard]] static TokenFailure judge_failure(const Issuer& issuer, TokenFailure failure);
   void find_token(const http::RequestHead& head, TokenCache& cache, WallTime now,
                   Principals& out) const;
   void add_token(std::string_view token, std::size_t place, TokenCache& cache, WallTime now,

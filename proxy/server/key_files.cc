@@ -75,6 +75,7 @@ std::string_view without_line_end(std::string_view text) {
 }
 
 void load_issuer(const IssuerSettings& issuer, KeyFiles& loaded) {
+  if (!issuer.keys_url.empty()) return;  // Fetched by RemoteKeys.
   Reader reader(loaded, issuer.origin, "the keys of issuer " + issuer.name);
   const bool is_set = !issuer.keys_file.empty();
   const bool is_variable = !issuer.secret_env.empty();
@@ -87,7 +88,7 @@ void load_issuer(const IssuerSettings& issuer, KeyFiles& loaded) {
                      : JwkSet::of_secret(without_line_end(*text), name, issuer.algorithms);
   if (!keys) return reader.complain(keys.error().to_string());
   for (const auto& skipped : keys->skipped()) reader.warn(skipped);
-  loaded.keys.issuers.emplace(issuer.name, std::move(*keys));
+  loaded.keys.issuers.emplace(issuer.name, std::make_shared<const JwkSet>(std::move(*keys)));
 }
 
 void load_owner(const ApiKeyOwnerSettings& owner, KeyFiles& loaded) {

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "io/tcp.h"
 #include "server/admin_parts.h"
 
 namespace epaulet::server {
@@ -10,6 +11,7 @@ Process::Process(RunOptions options)
     : options_(std::move(options)),
       root_(loop_),
       log_writer_(STDOUT_FILENO),
+      remote_keys_(make_remote_keys()),
       fd_watch_(make_fd_watch(loop_)) {}
 
 Process::~Process() {
@@ -20,6 +22,7 @@ Process::~Process() {
   admin_.reset();
   workers_.clear();
   enroll_.reset();
+  remote_keys_.reset();
   dns_server_.reset();
   endpoints_.reset();
   resolver_.reset();
@@ -33,6 +36,8 @@ int Process::run() {
   if (!load_first() || !open_listeners()) return 1;
   start_workers();
   start_dns();
+  if (!dialer_) dialer_ = make_tcp_dialer(loop_);
+  remote_keys_->start({*resolver_, *dialer_});
   start_enrolling();
   for (auto& worker : workers_) worker->accept();
   start_admin();

@@ -18,6 +18,7 @@
 #include "dns/virtual_address_store.h"
 #include "enroll/client.h"
 #include "io/signals.h"
+#include "jwks/remote_keys.h"
 #include "path/snapshot.h"
 #include "runtime/asio_loop.h"
 #include "server/dns_bridge.h"
@@ -76,6 +77,12 @@ class Process {
   void write_state_again();
   void watch_files();
 
+  // issuer_keys.cc
+  [[nodiscard]] std::unique_ptr<jwks::RemoteKeys> make_remote_keys();
+  void renew_keys_soon();
+  void renew_keys();
+  void publish_snapshot();
+
   // drain.cc
   void on_signal(int signal);
   void drain();
@@ -126,6 +133,9 @@ class Process {
   } counts_;
   resilience::StateTable states_;
   std::map<std::string, std::optional<Sha256>> key_files_;  ///< Digests, of the snapshot in force.
+  CallerKeys file_keys_;                                    ///< Of the snapshot in force.
+  std::unique_ptr<jwks::RemoteKeys> remote_keys_;           ///< Never null while we run.
+  bool renewing_keys_ = false;                              ///< A new snapshot is on its way.
   VirtualAddressStore virtual_addresses_;
   VirtualAddressTablePtr addresses_;
 

@@ -18,7 +18,11 @@ bool Process::apply(Settings settings, std::string text) {
   if (!has_ipv6_) settings.dns.virtual_v6.reset();
   settings.connections = std::min(settings.connections, connections_that_fit_);
   addresses_ = virtual_addresses_.apply(settings, AsioLoop::read_wall_clock());
-  snapshot_ = path::Snapshot::build(std::move(settings), ++version_, std::move(key_files.keys),
+  file_keys_ = std::move(key_files.keys);
+  remote_keys_->apply(settings.issuers);
+  auto keys = file_keys_;
+  remote_keys_->add_to(keys);
+  snapshot_ = path::Snapshot::build(std::move(settings), ++version_, std::move(keys),
                                     addresses_->services_by_address(), states_);
   key_files_ = std::move(key_files.digests);
   config_text_ = std::move(text);
@@ -29,13 +33,7 @@ bool Process::apply(Settings settings, std::string text) {
 
   const auto& now = snapshot_->settings;
   shards_.front()->configure(now.log, now.explain);
-  for (std::size_t i = 0; i < workers_.size(); ++i) {
-    auto* shard = shards_[i + 1].get();
-    workers_[i]->post([shard, snapshot = snapshot_](path::Worker& worker, WorkerTls&) {
-      shard->configure(snapshot->settings.log, snapshot->settings.explain);
-      worker.set_snapshot(snapshot);
-    });
-  }
+  publish_snapshot();
   warn(key_files.warnings);
   // Before the endpoints, whose new names are asked for at once.
   if (dns_upstream_) dns_upstream_->set_servers(dns_servers());

@@ -237,7 +237,6 @@ void Process::start_enrolling() {
   if (enroll_ && enroll_->settings() == settings) return;
   enroll_.reset();
   if (settings.service.empty()) return;
-  if (!dialer_) dialer_ = make_tcp_dialer(loop_);
   std::shared_ptr<const Identity> current;
   if (const auto& context = identity_->context()) {
     if (context->identity().id().trust_domain() == settings.trust_domain)

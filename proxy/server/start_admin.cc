@@ -53,6 +53,10 @@ std::vector<std::string> Process::unready_reasons() const {
       context && context->identity().not_after() <= wall_now()) {
     reasons.emplace_back("the certificate has expired");
   }
+  for (const auto& status : remote_keys_->status()) {
+    if (!status.is_first_attempt) continue;
+    reasons.push_back("the keys of issuer " + status.issuer + " are being fetched the first time");
+  }
   // Absent: whoever started the sidecar installed no rules, or others did. Refused rules are
   // another matter.
   if (const auto report = redirect::read_report(options_.redirect_result); report && !report->ok) {
@@ -86,6 +90,16 @@ telemetry::ControlMetrics Process::control_metrics() const {
                         {"refused", status.refused},
                         {"unusable", status.unusable}};
     metrics.renewal_failing = !status.last_error.empty();
+  }
+  for (const auto& status : remote_keys_->status()) {
+    telemetry::ControlMetrics::Issuer issuer;
+    issuer.name = status.issuer;
+    issuer.keys = status.keys;
+    issuer.fetched = status.fetched_at;
+    issuer.is_failing = !status.last_error.empty();
+    for (std::size_t i = 0; i < status.fetches.size(); ++i)
+      issuer.fetches.push_back({name_of(static_cast<jwks::FetchResult>(i)), status.fetches[i]});
+    metrics.issuers.push_back(std::move(issuer));
   }
   metrics.pages = {{"admin", admin_->admin->refused()},
                    {"metrics", admin_->metrics_server->refused()},
@@ -135,6 +149,7 @@ void Process::start_admin() {
     return endpoints_json(*snapshot_, *endpoints_, {loop_.now(), wall_now()});
   };
   sources.certs = [this] { return certs_json(*identity_, enroll_ ? &enroll_->status() : nullptr); };
+  sources.issuers = [this] { return issuers_json(remote_keys_->status()); };
   sources.explain = [this] { return explain_->all(); };
   sources.explain_one = [this](std::string_view id) { return explain_->find(id); };
   sources.readiness = readiness;

@@ -216,4 +216,23 @@ std::string certs_json(const IdentityKeeper& keeper, const enroll::EnrollStatus*
   return json::serialize(answer);
 }
 
+std::string issuers_json(const std::vector<jwks::IssuerStatus>& issuers) {
+  json::array list;
+  for (const auto& status : issuers) {
+    json::object entry{{"name", status.issuer},
+                       {"url", status.url},
+                       {"keys", status.keys},
+                       {"next_at", rfc3339(status.next_at)}};
+    if (status.fetched_at) entry["fetched_at"] = rfc3339(*status.fetched_at);
+    if (status.failed_at) entry["failed_at"] = rfc3339(*status.failed_at);
+    if (!status.last_error.empty()) entry["last_error"] = status.last_error;
+    json::object fetches;
+    for (std::size_t i = 0; i < status.fetches.size(); ++i)
+      fetches[name_of(static_cast<jwks::FetchResult>(i))] = status.fetches[i];
+    entry["fetches"] = std::move(fetches);
+    list.push_back(std::move(entry));
+  }
+  return json::serialize(json::object{{"issuers", std::move(list)}});
+}
+
 }  // namespace epaulet::server

@@ -5,6 +5,7 @@
 #include "discovery/endpoints.h"
 #include "dns/virtual_address_table.h"
 #include "enroll/client.h"
+#include "jwks/remote_keys.h"
 #include "path/snapshot.h"
 #include "server/identity_keeper.h"
 
@@ -31,5 +32,8 @@ struct Clocks {
 /// refused.
 [[nodiscard]] std::string certs_json(const IdentityKeeper& keeper,
                                      const enroll::EnrollStatus* enrolling);
+/// GET /issuers: those whose keys are fetched: how many there are, since when, when again, and why
+/// there are none.
+[[nodiscard]] std::string issuers_json(const std::vector<jwks::IssuerStatus>& issuers);
 
 }  // namespace epaulet::server

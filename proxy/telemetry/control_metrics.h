@@ -38,6 +38,19 @@ struct ControlMetrics {
   std::vector<Renewals> renewals;  ///< By the identity service; empty if there is none.
   bool renewal_failing = false;    ///< The last attempt failed.
 
+  struct Fetches {
+    std::string_view result;  ///< snake_case.
+    std::uint64_t count = 0;
+  };
+  struct Issuer {
+    std::string name;
+    std::size_t keys = 0;
+    std::optional<WallTime> fetched;
+    bool is_failing = false;
+    std::vector<Fetches> fetches;
+  };
+  std::vector<Issuer> issuers;  ///< Those whose keys are fetched.
+
   /// Times that a file of `state.dir` could not be read or written.
   std::uint64_t state_failures = 0;
 

@@ -187,6 +187,27 @@ void add_identity(MetricFamilies& out, const ControlMetrics& control) {
               as_double(control.identity_rejected));
 }
 
+void add_issuers(MetricFamilies& out, const ControlMetrics& control) {
+  for (const auto& each : control.issuers) {
+    for (const auto& fetch : each.fetches) {
+      out.counter("epaulet_issuer_key_fetches_total",
+                  "Times that an issuer's keys were fetched by URL, by result",
+                  {{"issuer", each.name}, {"result", fetch.result}}, as_double(fetch.count));
+    }
+    out.gauge("epaulet_issuer_keys",
+              "Usable keys of an issuer that has them behind a URL; 0: its tokens are refused",
+              {{"issuer", each.name}}, as_double(each.keys));
+    out.gauge("epaulet_issuer_keys_failing",
+              "Whether the last fetch of an issuer's keys failed; /issuers says why",
+              {{"issuer", each.name}}, each.is_failing ? 1 : 0);
+    if (each.fetched) {
+      out.gauge("epaulet_issuer_keys_fetched_timestamp_seconds",
+                "When an issuer last gave its keys: those in force are as old",
+                {{"issuer", each.name}}, seconds_since_epoch(*each.fetched));
+    }
+  }
+}
+
 void add_discovery(MetricFamilies& out, const ControlMetrics& control) {
   constexpr std::string_view kLooks =
       "Names of backends asked upstream, by result; unknown: an authoritative no; failed: no "
@@ -250,6 +271,7 @@ void add_control(MetricFamilies& out, const ControlMetrics& control) {
   out.gauge("epaulet_workers", "Threads that serve connections", {}, as_double(control.workers));
   add_config(out, control);
   add_identity(out, control);
+  add_issuers(out, control);
   out.counter("epaulet_state_failures_total",
               "Times that a file of state.dir could not be read or written", {},
               as_double(control.state_failures));

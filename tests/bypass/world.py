@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from key_server import Authority, KeyServer
 from lab import Binaries, Issuer, Lab, Nameserver, Pod
 from lab.tokens import base64url, unsigned
 from mesh import App, Mesh, Wire, dial, field
@@ -53,6 +54,10 @@ issuers:
     token: {{ cookie: sid }}
     forward: false
     require: [ {{ claim: tier, value: 7 }} ]
+  fetched:
+    issuer: https://fetched.example
+    audiences: [{AUDIENCE}]
+    keys: {{ url: "https://10.88.0.20:8443/keys", ca: web-ca.pem, refresh: 10s }}
 api_keys:
   owner_header: X-Service-Name
   owners:
@@ -162,6 +167,10 @@ class World:
         self.lab = lab
         self.mesh = Mesh(lab, binaries)
         self.portal = Issuer(lab.directory, "https://portal.example")
+        self.fetched = Issuer(lab.directory, "https://fetched.example", key_id="f1")
+        self.web, self.other_web = (Authority(lab.directory, name) for name in ("web", "other-web"))
+        tls = self.web.issue("IP:10.88.0.20")
+        self.key_server = KeyServer(lab.pod("issuer", 20), 8443, self.fetched.jwks(), tls)
         self.dns = Nameserver(lab.pod("dns", 1))
         self.bundle = [self.mesh.authority("ca"), self.mesh.authority("old"), self._careless_ca()]
         # It will have expired when its row comes.
@@ -174,6 +183,7 @@ class World:
         hashed = hashlib.sha256(NEW_KEY.encode()).hexdigest()
         for name, text in (
             ("portal.jwks.json", self.portal.jwks()),
+            ("web-ca.pem", self.web.roots.read_text()),
             ("session.secret", SESSION_SECRET.decode() + "\n"),
             ("user-service.keys", f"# the one before it goes\n{OLD_KEY}\nsha256:{hashed}\n"),
             ("other-service.keys", OTHER_KEY + "\n"),

@@ -12,7 +12,8 @@ using admin::Response;
 
 admin::AdminSources sources() {
   admin::AdminSources from;
-  from.config = from.services = from.endpoints = from.certs = from.explain = [] { return "{}"; };
+  from.config = from.services = from.endpoints = from.certs = from.issuers =
+      from.explain = [] { return "{}"; };
   from.explain_one = [](std::string_view id) -> std::optional<std::string> {
     EPAULET_ASSERT(!id.empty());
     if (id.size() > 8) return std::nullopt;

@@ -87,8 +87,8 @@ Authenticator make_authenticator() {
   RoleGrantSettings grant;
   grant.token = RoleGrantSettings::Token{.issuer = "joe", .claim = "role", .value = "admin"};
   roles["admin"].grants = {grant};
-  std::map<std::string, JwkSet> keys;
-  keys.emplace("joe", *JwkSet::parse(kKeys, "RFC 7515"));
+  std::map<std::string, JwkSetPtr> keys;
+  keys.emplace("joe", std::make_shared<const JwkSet>(*JwkSet::parse(kKeys, "RFC 7515")));
   return Authenticator(issuers, std::move(keys), std::make_shared<const RoleTable>(roles));
 }
 

@@ -34,7 +34,8 @@ class RunningAdmin {
  private:
   void run() {
     AdminSources sources;
-    sources.config = sources.services = sources.endpoints = sources.certs = [] { return "{}"; };
+    sources.config = sources.services = sources.endpoints = sources.certs =
+        sources.issuers = [] { return "{}"; };
     sources.explain = [] { return std::string(3'000'000, ' ') + "{}"; };
     sources.explain_one = [](std::string_view id) -> std::optional<std::string> {
       if (id == "a b") return "{\"records\":[]}";

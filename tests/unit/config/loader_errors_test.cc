@@ -94,9 +94,6 @@ MISTAKES(
             "@@mirror: "
             "{ window: 10s } }\n",
             "backends.a: the key \"mirror\" is not in this version of epaulet", "", "remove it"},
-    Mistake{"of_a_later_version_keys_url",
-            "issuers:\n  p: { issuer: i, audiences: [a], keys: { file: k, @@url: https://x } }\n",
-            "issuers.p.keys: the key \"url\" is not in this version of epaulet", "", "remove it"},
     Mistake{"of_a_later_version_directory", "@@directory: { a: b }\n",
             "the key \"directory\" is not in this version of epaulet", "", "remove it"},
     Mistake{"of_a_later_version_hedging", "retries: { @@hedging: 1 }\n",
@@ -494,6 +491,26 @@ MISTAKES(
         "issuers: { p: { issuer: i, audiences: [a], algorithms: [@@none], keys: { file: f } } }\n",
         "issuers.p.algorithms[0]: expected one of HS256, HS384, HS512, RS256, RS384, RS512, PS256, "
         "PS384, PS512, ES256, ES384, ES512, EdDSA; found \"none\""},
+    Mistake{"keys_by_plaintext",
+            "issuers: { p: { issuer: i, audiences: [a], keys: { url: @@http://a/k } } }\n",
+            "issuers.p.keys: keys that come by http:// are the keys of whoever is on the way"},
+    Mistake{"keys_without_scheme",
+            "issuers: { p: { issuer: i, audiences: [a], keys: { url: @@a/k } } }\n",
+            "issuers.p.keys.url: \"a/k\" is not a URL that can be fetched"},
+    Mistake{"keys_with_a_password",
+            "issuers: { p: { issuer: i, audiences: [a], keys: { url: @@https://u:p@a/k } } }\n",
+            "issuers.p.keys.url: \"https://u:p@a/k\" is not a URL that can be fetched"},
+    Mistake{"secrets_by_url",
+            "issuers: { p: { issuer: i, audiences: [a], algorithms: @@[HS256], keys: { url: "
+            "https://a/k } } }\n",
+            "issuers.p: a secret that is fetched is none: anybody could"},
+    Mistake{
+        "two_sources_of_keys",
+        "issuers: { p: { issuer: i, audiences: [a], @@keys: { url: https://a/k, file: f } } }\n",
+        "issuers.p.keys: expected exactly one of file, url, secret_file and secret_env"},
+    Mistake{"roots_of_a_file",
+            "issuers: { p: { issuer: i, audiences: [a], keys: { file: f, ca: @@c } } }\n",
+            "issuers.p.keys: there is no url that would need it"},
     Mistake{"two_places_of_a_token",
             "issuers: { p: { issuer: i, audiences: [a], keys: { file: f }, @@token: { header: a, "
             "cookie: b "

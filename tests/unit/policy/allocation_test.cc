@@ -51,8 +51,9 @@ TEST(AllocationTest, the_second_request_of_a_caller_takes_nothing_from_the_heap)
   std::map<std::string, IssuerSettings> issuers;
   issuers["portal"].issuer = "https://portal.example";
   issuers["portal"].audiences = {"api2"};
-  std::map<std::string, JwkSet> keys;
-  keys.emplace("portal", *JwkSet::parse(test_key().jwks(), "portal"));
+  std::map<std::string, JwkSetPtr> keys;
+  keys.emplace("portal",
+               std::make_shared<const JwkSet>(*JwkSet::parse(test_key().jwks(), "portal")));
   const Authenticator authenticator(issuers, std::move(keys), roles);
   AccessSettings access;
   for (int i = 0; i < 20; ++i) {

@@ -45,9 +45,11 @@ class AuthenticateTest : public testing::Test {
   }
 
   Authenticator make() const {
-    std::map<std::string, JwkSet> keys;
-    keys.emplace("portal", *JwkSet::parse(test_key().jwks(), "portal"));
-    keys.emplace("partner", *JwkSet::parse(foreign_key().jwks(), "partner"));
+    std::map<std::string, JwkSetPtr> keys;
+    keys.emplace("portal",
+                 std::make_shared<const JwkSet>(*JwkSet::parse(test_key().jwks(), "portal")));
+    keys.emplace("partner",
+                 std::make_shared<const JwkSet>(*JwkSet::parse(foreign_key().jwks(), "partner")));
     return Authenticator(issuers_, std::move(keys), std::make_shared<const RoleTable>(roles_));
   }
 
@@ -251,8 +253,9 @@ TEST_F(AuthenticateTest, what_a_reload_takes_away_is_not_remembered) {
 TEST_F(AuthenticateTest, a_key_that_is_withdrawn_verifies_no_more) {
   const std::string good = token("https://portal.example", "");
   EXPECT_NE(ask_token(good).token, nullptr);
-  std::map<std::string, JwkSet> keys;
-  keys.emplace("portal", *JwkSet::parse(foreign_key().jwks(), "portal"));
+  std::map<std::string, JwkSetPtr> keys;
+  keys.emplace("portal",
+               std::make_shared<const JwkSet>(*JwkSet::parse(foreign_key().jwks(), "portal")));
   const Authenticator after(issuers_, std::move(keys), std::make_shared<const RoleTable>(roles_));
   const TestRequest request("/", "GET", "api2", {{"Authorization", "Bearer " + good}});
   const Principals who = after.authenticate(request.head, "", cache_, kNow);
@@ -286,14 +289,46 @@ TEST_F(AuthenticateTest, a_token_counts_where_its_issuer_looks_and_nowhere_else)
             "partner");
 }
 
+TEST_F(AuthenticateTest, an_unknown_key_of_a_fetched_set_is_asked_for_and_refused_meanwhile) {
+  int woken = 0;
+  const auto demand = std::make_shared<KeyDemand>([&] { ++woken; });
+  const auto ask_with = [&](JwkSetPtr keys, const TestKey& signer, const std::string& header) {
+    std::map<std::string, JwkSetPtr> sets;
+    if (keys) sets.emplace("portal", std::move(keys));
+    const Authenticator some(issuers_, std::move(sets), std::make_shared<const RoleTable>(roles_),
+                             {}, {{"portal", demand}});
+    const auto claims = R"({"iss":"https://portal.example","aud":"api2","exp":)" +
+                        std::to_string(kSeconds + 300) + "}";
+    const TestRequest request("/", "GET", "api2",
+                              {{"Authorization", "Bearer " + signer.token(header, claims)}});
+    TokenCache cache;
+    return some.authenticate(request.head, "", cache, kNow).token_failure;
+  };
+  const auto keys = std::make_shared<const JwkSet>(*JwkSet::parse(test_key().jwks(), "portal"));
+  const std::string known = R"({"alg":"RS256","kid":"k1"})";
+  const std::string unknown = R"({"alg":"RS256","kid":"k2"})";
+  EXPECT_EQ(ask_with(keys, test_key(), known), TokenFailure::none);
+  EXPECT_EQ(ask_with(keys, foreign_key(), known), TokenFailure::signature_wrong);
+  EXPECT_EQ(ask_with(keys, test_key(), R"({"alg":"none","kid":"k2"})"),
+            TokenFailure::algorithm_refused);
+  EXPECT_EQ(woken, 0);
+  EXPECT_EQ(ask_with(keys, test_key(), unknown), TokenFailure::key_unknown);
+  EXPECT_EQ(ask_with(keys, test_key(), unknown), TokenFailure::key_unknown);
+  EXPECT_EQ(woken, 1) << "once, until somebody has looked";
+  demand->clear();
+  EXPECT_EQ(ask_with(nullptr, test_key(), known), TokenFailure::keys_missing);
+  EXPECT_EQ(woken, 2);
+}
+
 TEST_F(AuthenticateTest, issuers_of_one_name_with_other_algorithms_are_both_asked) {
   add_issuer("portal-secret", "https://portal.example");
   issuers_["portal-secret"].algorithms = {JwtAlgorithm::hs256};
   const std::string secret(32, 's');
-  std::map<std::string, JwkSet> keys;
-  keys.emplace("portal", *JwkSet::parse(test_key().jwks(), "portal"));
-  keys.emplace("portal-secret",
-               *JwkSet::of_secret(secret, "s", issuers_["portal-secret"].algorithms));
+  std::map<std::string, JwkSetPtr> keys;
+  keys.emplace("portal",
+               std::make_shared<const JwkSet>(*JwkSet::parse(test_key().jwks(), "portal")));
+  keys.emplace("portal-secret", std::make_shared<const JwkSet>(*JwkSet::of_secret(
+                                    secret, "s", issuers_["portal-secret"].algorithms)));
   const Authenticator both(issuers_, std::move(keys), std::make_shared<const RoleTable>(roles_));
   const auto input = base64url(R"({"alg":"HS256"})") + "." +
                      base64url(R"({"iss":"https://portal.example","aud":"api2","exp":)" +

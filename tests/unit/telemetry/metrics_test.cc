@@ -113,6 +113,23 @@ TEST_F(MetricsTest, counts_connections_to_a_port_by_what_protects_them) {
   EXPECT_EQ(active(R"(port="8080",tls="none")"), 1);
 }
 
+TEST_F(MetricsTest, shows_how_it_stands_with_issuers) {
+  ControlMetrics::Issuer issuer;
+  issuer.name = "portal";
+  issuer.keys = 2;
+  issuer.fetched = WallTime(std::chrono::seconds(1'760'000'000));
+  issuer.is_failing = true;
+  issuer.fetches = {{"fetched", 3}, {"unreachable", 1}};
+  control.issuers = {issuer};
+  const auto found = page();
+  EXPECT_EQ(found.value(R"(epaulet_issuer_keys{issuer="portal"})"), 2);
+  EXPECT_EQ(found.value(R"(epaulet_issuer_keys_failing{issuer="portal"})"), 1);
+  EXPECT_EQ(found.value(R"(epaulet_issuer_keys_fetched_timestamp_seconds{issuer="portal"})"),
+            1'760'000'000);
+  EXPECT_EQ(
+      found.value(R"(epaulet_issuer_key_fetches_total{issuer="portal",result="unreachable"})"), 1);
+}
+
 TEST_F(MetricsTest, tells_grpc_calls_by_their_status) {
   auto call = exchange();
   for (const auto status : std::vector<std::uint8_t>{0, 14, 14}) {

@@ -1,0 +1,206 @@
+#include "jwks/remote_keys.h"
+
+#include <algorithm>
+
+#include "base/limits.h"
+#include "jwks/fetch_schedule.h"
+#include "runtime/event.h"
+
+namespace epaulet::jwks {
+namespace {
+
+bool is_same_source(const IssuerSettings& a, const IssuerSettings& b) {
+  return a.keys_url == b.keys_url && a.keys_ca == b.keys_ca && a.keys_refresh == b.keys_refresh &&
+         a.algorithms == b.algorithms;
+}
+
+/// Whether tokens fare the same, however the two are written.
+bool are_same_keys(const JwkSet& a, const JwkSet& b) {
+  return std::equal(a.keys().begin(), a.keys().end(), b.keys().begin(), b.keys().end(),
+                    [](const Jwk& x, const Jwk& y) {
+                      return x.id == y.id && x.algorithm == y.algorithm && x.kind == y.kind &&
+                             x.key && y.key && x.key->digest() == y.key->digest();
+                    });
+}
+
+}  // namespace
+
+/// One issuer.
+struct RemoteKeys::Source {
+  Source(Loop& loop, const IssuerSettings& issuer, KeyDemandPtr by_workers)
+      : settings(issuer),
+        url(parse_fetch_url(issuer.keys_url).value_or(FetchUrl())),
+        schedule(issuer.keys_refresh, loop.now()),
+        demand(std::move(by_workers)),
+        scope(loop),
+        demanded(loop) {
+    status.issuer = issuer.name;
+    status.url = issuer.keys_url;
+  }
+
+  const IssuerSettings settings;
+  const FetchUrl url;
+  FetchSchedule schedule;
+  const KeyDemandPtr demand;
+  JwkSetPtr keys;  ///< Null before any have come.
+  IssuerStatus status;
+  FetchResult last_failure = FetchResult::fetched;
+  Scope scope;
+  Event demanded;
+};
+
+struct RemoteKeys::State : std::enable_shared_from_this<State> {
+  State(Loop& loop_, Listener listener_) : loop(loop_), listener(std::move(listener_)) {}
+
+  Loop& loop;
+  const Listener listener;
+  std::optional<Seams> seams;
+  std::map<std::string, std::shared_ptr<Source>> sources;
+
+  [[nodiscard]] KeyDemandPtr demand_of(const std::string& issuer);
+  void on_demand(const std::string& issuer);
+  [[nodiscard]] bool adopt(Source& source, JwkSet keys);
+  void note(Source& source, const FetchOutcome& outcome);
+  void note_failure(Source& source, const FetchFailure& failure);
+
+  static Task<void> run(std::shared_ptr<State> state, std::shared_ptr<Source> source);
+  Task<void> wait(Source& source) const;
+};
+
+/// Raised on a worker, heard here.
+KeyDemandPtr RemoteKeys::State::demand_of(const std::string& issuer) {
+  const std::weak_ptr<State> weak = weak_from_this();
+  return std::make_shared<KeyDemand>([weak, issuer, &to = loop] {
+    to.post([weak, issuer] {
+      if (const auto state = weak.lock()) state->on_demand(issuer);
+    });
+  });
+}
+
+void RemoteKeys::State::on_demand(const std::string& issuer) {
+  const auto found = sources.find(issuer);
+  if (found == sources.end()) return;
+  Source& source = *found->second;
+  source.schedule.demand(loop.now());
+  source.demanded.set();
+}
+
+/// False: nothing is new.
+bool RemoteKeys::State::adopt(Source& source, JwkSet keys) {
+  if (source.keys && are_same_keys(*source.keys, keys)) return false;
+  for (const auto& skipped : keys.skipped()) listener.on_skipped(source.settings.name, skipped);
+  source.status.keys = keys.keys().size();
+  source.keys = std::make_shared<const JwkSet>(std::move(keys));
+  return true;
+}
+
+void RemoteKeys::State::note_failure(Source& source, const FetchFailure& failure) {
+  auto& status = source.status;
+  ++status.fetches[static_cast<std::size_t>(failure.result)];
+  status.failed_at = loop.wall_now();
+  source.schedule.fail(loop.now(), loop.random().unit());
+  // The text has the time in it, so it is no measure of what is new.
+  const bool is_news = status.last_error.empty() || source.last_failure != failure.result;
+  source.last_failure = failure.result;
+  status.last_error = failure.why.to_string();
+  if (is_news) listener.on_failure(status);
+}
+
+void RemoteKeys::State::note(Source& source, const FetchOutcome& outcome) {
+  auto& status = source.status;
+  status.is_first_attempt = false;
+  if (const auto* failure = std::get_if<FetchFailure>(&outcome))
+    return note_failure(source, *failure);
+  const auto& fetched = std::get<Fetched>(outcome);
+  auto keys = JwkSet::parse(fetched.body, source.settings.keys_url, source.settings.algorithms);
+  if (!keys) {
+    FetchFailure failure;
+    failure.result = FetchResult::unusable;
+    failure.why = keys.error();
+    return note_failure(source, failure);
+  }
+  const bool is_news = !source.keys || !status.last_error.empty();
+  ++status.fetches[static_cast<std::size_t>(FetchResult::fetched)];
+  status.fetched_at = loop.wall_now();
+  status.last_error.clear();
+  source.schedule.succeed(loop.now(), fetched.max_age, loop.random().unit());
+  const bool changes = adopt(source, std::move(*keys));
+  if (is_news) listener.on_recovery(status);
+  if (changes) listener.on_keys();
+}
+
+/// Until the keys have aged, or somebody asks for others and may.
+Task<void> RemoteKeys::State::wait(Source& source) const {
+  while (!source.scope.cancelled() && loop.now() < source.schedule.next()) {
+    Scope waiting(source.scope);
+    waiting.set_deadline(source.schedule.next(),
+                         {ErrorCode::idle_timeout, Side::self, Stage::authenticate});
+    (void)co_await source.demanded.wait(waiting);
+    source.demanded.reset();
+  }
+}
+
+Task<void> RemoteKeys::State::run(std::shared_ptr<State> state, std::shared_ptr<Source> source) {
+  for (;;) {
+    source->status.next_at = state->loop.wall_now() + (source->schedule.next() - state->loop.now());
+    co_await state->wait(*source);
+    if (source->scope.cancelled()) co_return;
+    source->schedule.begin(state->loop.now());
+    Scope fetching(source->scope);
+    fetching.set_deadline(state->loop.now() + limits::kJwksFetchTime,
+                          {ErrorCode::attempt_timeout, Side::upstream, Stage::receive});
+    const auto outcome =
+        co_await fetch(*state->seams, source->url, source->settings.keys_ca, fetching);
+    if (source->scope.cancelled()) co_return;
+    // Whoever asks from now on has seen what came.
+    state->note(*source, outcome);
+    source->demand->clear();
+  }
+}
+
+RemoteKeys::RemoteKeys(Loop& loop, Listener listener)
+    : state_(std::make_shared<State>(loop, std::move(listener))) {}
+
+RemoteKeys::~RemoteKeys() {
+  for (const auto& [name, source] : state_->sources)
+    source->scope.cancel({ErrorCode::cancelled, Side::self, Stage::shutdown});
+}
+
+void RemoteKeys::apply(const std::map<std::string, IssuerSettings>& issuers) {
+  auto& sources = state_->sources;
+  std::erase_if(sources, [&](const auto& entry) {
+    const auto wanted = issuers.find(entry.first);
+    const bool stays =
+        wanted != issuers.end() && is_same_source(wanted->second, entry.second->settings);
+    if (!stays) entry.second->scope.cancel({ErrorCode::cancelled, Side::self, Stage::config});
+    return !stays;
+  });
+  for (const auto& [name, issuer] : issuers) {
+    if (issuer.keys_url.empty() || sources.contains(name)) continue;
+    auto source = std::make_shared<Source>(state_->loop, issuer, state_->demand_of(name));
+    sources.emplace(name, source);
+    // Who begins to serve waits for it, whoever serves already does not stop for it.
+    source->status.is_first_attempt = !state_->seams;
+    if (state_->seams) state_->loop.spawn(State::run(state_, std::move(source)));
+  }
+}
+
+void RemoteKeys::start(Seams seams) {
+  state_->seams.emplace(seams);
+  for (const auto& [name, source] : state_->sources) state_->loop.spawn(State::run(state_, source));
+}
+
+void RemoteKeys::add_to(CallerKeys& keys) const {
+  for (const auto& [name, source] : state_->sources) {
+    if (source->keys) keys.issuers.insert_or_assign(name, source->keys);
+    keys.demands.insert_or_assign(name, source->demand);
+  }
+}
+
+std::vector<IssuerStatus> RemoteKeys::status() const {
+  std::vector<IssuerStatus> all;
+  for (const auto& [name, source] : state_->sources) all.push_back(source->status);
+  return all;
+}
+
+}  // namespace epaulet::jwks
