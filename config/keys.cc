@@ -32,6 +32,8 @@ constexpr Key kRootKeys[] = {
         "access_mode", kAccessMode, "enforce",
         "audit: nothing is refused by access, nor for an invalid token or key; what would have "
         "been is told in log, metrics and explain."),
+    key<&Settings::ingress>("ingress", kIngress, "",
+                            "Whose word about clients outside of the mesh counts."),
     key<&Settings::services>("services", kServices, "", "What the app may dial, by name."),
     key<&Settings::backends>("backends", kBackends, "",
                              "What serves, by name; a service with endpoints has its own."),
@@ -66,8 +68,7 @@ constexpr FutureKey kFutureKeys[] = {
     {"", "rewrite"},           {"", "rate_limit"},
     {"service", "health"},     {"backend", "health"},
     {"", "health_check"},      {"", "background"},
-    {"root", "directory"},     {"root", "ingress"},
-    {"endpoints", "directory"},
+    {"root", "directory"},     {"endpoints", "directory"},
     {"service", "cluster_ip"}, {"route", "redirect"},
     {"tracing", "export"},     {"identity", "bootstrap"},
 };

@@ -27,6 +27,7 @@ extern const List kHostPatterns;
 extern const List kHeaderMatches;
 extern const Scalar kInvalidTokenStatus;
 extern const Scalar kAccessMode;
+extern const Object kIngress;
 // keys_outbound.cc
 extern const Map kServices;
 extern const Map kBackends;

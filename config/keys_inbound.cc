@@ -223,6 +223,56 @@ constexpr Key kRuleKeys[] = {
 constexpr Object kRule{"access_rule", "A rule about who may do what.", kRuleKeys,
                        origin_of<AccessRuleSettings>, close_rule};
 
+// ---- Clients outside, as an ingress tells of them. ----
+
+constexpr Choice kClientAddressChoices[] = {
+    {"none", static_cast<int>(ClientAddressField::none)},
+    {"x-forwarded-for", static_cast<int>(ClientAddressField::x_forwarded_for)},
+    {"forwarded", static_cast<int>(ClientAddressField::forwarded)},
+    {"x-real-ip", static_cast<int>(ClientAddressField::x_real_ip)}};
+constexpr Scalar kClientAddress = types::choice("none, x-forwarded-for, forwarded or x-real-ip",
+                                                "x-forwarded-for", kClientAddressChoices);
+constexpr Scalar kIdentityHeader =
+    types::text("a header that says who somebody is", "x-hasura-role", check_identity_header,
+                types::kTokenRegex);
+constexpr List kIdentityHeaders = list_of<std::string>(kIdentityHeader, 1, 64);
+constexpr List kTrustedIngresses = list_of<std::string>(types::kSpiffePattern, 1, 64);
+constexpr Scalar kHops = types::integer("a number", "1", 1, 16);
+constexpr Key kIngressKeys[] = {
+    key<&IngressSettings::trusted>("trusted", kTrustedIngresses, "",
+                                   "SPIFFE IDs of ingresses: what they say of where a request "
+                                   "came from (Forwarded, X-Forwarded-*, X-Real-IP) reaches the "
+                                   "app, and nobody else's does; * ends a segment, ** the "
+                                   "pattern."),
+    key<&IngressSettings::identity_headers>(
+        "identity_headers", kIdentityHeaders, "",
+        "Headers that say who the client is, and are removed elsewhere: they reach the app from a "
+        "trusted ingress, and where the app itself is an ingress, they leave it."),
+    key<&IngressSettings::client_address>("client_address", kClientAddress, "none",
+                                          "The header by which a trusted ingress names its client: "
+                                          "roles by network go by that address instead of the "
+                                          "ingress's own, and without it the request is refused."),
+    key<&IngressSettings::hops>("hops", kHops, "1",
+                                "Which address counts, from the right: 1 is the one that the "
+                                "ingress itself has seen, 2 what the proxy before it has, 1 to "
+                                "16."),
+};
+
+void close_ingress(void* object, Context& context) {
+  auto& ingress = *static_cast<IngressSettings*>(object);
+  for (auto& name : ingress.identity_headers) name = lower(name);
+  if (ingress.client_address != ClientAddressField::none && !context.has("trusted")) {
+    context.complain("client_address", "nobody is trusted to name a client",
+                     "add trusted: [ spiffe://TRUST-DOMAIN/ns/NAMESPACE/sa/INGRESS ]");
+  }
+  if (ingress.hops == 1) return;
+  if (ingress.client_address == ClientAddressField::none ||
+      ingress.client_address == ClientAddressField::x_real_ip) {
+    context.complain("hops", "only x-forwarded-for and forwarded list more than one address",
+                     "add client_address: x-forwarded-for, or leave hops out");
+  }
+}
+
 constexpr Choice kInvalidTokenChoices[] = {{"401", 401}, {"403", 403}};
 
 }  // namespace
@@ -238,6 +288,8 @@ const List kMethods = list_of<std::string>(types::kMethod, 1, types::kListMax);
 const List kHostPatterns = list_of<std::string>(types::kHostPattern, 1, types::kListMax);
 const List kHeaderMatches = list_of<HeaderMatchSettings>(kHeaderMatch, 1, types::kListMax);
 const Scalar kAccessMode = kMode;
+const Object kIngress{"ingress", "Whose word about clients outside of the mesh counts.",
+                      kIngressKeys, origin_of<IngressSettings>, close_ingress};
 const Scalar kInvalidTokenStatus = types::choice("401 or 403", "403", kInvalidTokenChoices, true);
 
 }  // namespace epaulet::config

@@ -217,6 +217,18 @@ struct AccessSettings {
   AccessMode mode = AccessMode::enforce;  ///< `access_mode`: of all rules, and of what none allows.
 };
 
+/// Which field of a request names the client that an ingress serves.
+enum class ClientAddressField : std::uint8_t { none, x_forwarded_for, forwarded, x_real_ip };
+
+/// `ingress`: whose word about clients outside of the mesh counts.
+struct IngressSettings {
+  Origin origin;
+  std::vector<std::string> trusted;           ///< SPIFFE IDs, as RoleGrantSettings::identity.
+  std::vector<std::string> identity_headers;  ///< That pass; in lower case.
+  ClientAddressField client_address = ClientAddressField::none;
+  std::uint32_t hops = 1;  ///< Which address counts, from the right.
+};
+
 /// Each value unset: inherited (route <- service <- top level <- default).
 struct TimeoutSettings {
   Origin origin;
@@ -475,6 +487,7 @@ struct Settings {
   ApiKeySettings api_keys;
   std::map<std::string, RoleSettings> roles;
   AccessSettings access;
+  IngressSettings ingress;
   std::map<std::string, ServiceSettings> services;
   std::map<std::string, BackendSettings> backends;
   TimeoutSettings timeouts;

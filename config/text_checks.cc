@@ -6,6 +6,7 @@
 
 #include "base/address.h"
 #include "base/ascii.h"
+#include "base/identity_fields.h"
 #include "base/overlong_utf8.h"
 #include "config/diagnostic.h"
 
@@ -363,6 +364,16 @@ std::optional<Complaint> check_fetch_url(std::string_view text) {
     return refuse("write no user and password into it");
   const char* fault = fault_of_authority(authority);
   return fault == nullptr ? std::nullopt : std::optional(refuse(fault));
+}
+
+std::optional<Complaint> check_identity_header(std::string_view text) {
+  const std::string low = lower(text);
+  if (std::find(kIdentityFields.begin(), kIdentityFields.end(), low) != kIdentityFields.end())
+    return std::nullopt;
+  std::string list;
+  for (const auto name : kIdentityFields) list.append(list.empty() ? "" : ", ").append(name);
+  return complain("the header " + in_quotes(text) + " is none of those that are removed",
+                  "one of " + list + "; others pass as they are");
 }
 std::string_view trust_domain_of(std::string_view spiffe_pattern) {
   const auto rest = spiffe_pattern.substr(std::min(kSpiffeScheme.size(), spiffe_pattern.size()));

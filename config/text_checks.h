@@ -63,6 +63,9 @@ namespace epaulet::config {
 /// http(s)://HOST[:PORT][/PATH][?QUERY], in ASCII, without user and fragment.
 [[nodiscard]] std::optional<Complaint> check_fetch_url(std::string_view text);
 
+/// One of kIdentityFields, in any case.
+[[nodiscard]] std::optional<Complaint> check_identity_header(std::string_view text);
+
 /// The authority of a SPIFFE ID: lower-case letters, digits and `.-_` (SPIFFE-ID section 2.1).
 [[nodiscard]] std::optional<Complaint> check_trust_domain(std::string_view text);
 

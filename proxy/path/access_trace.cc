@@ -55,6 +55,7 @@ void trace_principals(const Snapshot& snapshot, const Principals& principals,
 
 Error refusal_of(const Verdict& verdict) {
   Error error = verdict.error();
+  if (verdict.client_unknown) error.note = telemetry::intern(kClientUnknownReason);
   if (verdict.lenient) error.note = telemetry::intern(kLenientReason);
   return error;
 }

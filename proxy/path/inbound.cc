@@ -219,9 +219,14 @@ Result<Plan> admit_inbound(Exchange& exchange) {
     const auto settled = settle_path(exchange.request, settings.paths);
     if (!settled) return settled.error();
   }
-  const auto principals = snapshot.authenticator.authenticate(
+  const bool from_ingress = snapshot.ingress.trusts(connection.peer);
+  const bool is_told_of = from_ingress && snapshot.ingress.names_clients();
+  const auto client = is_told_of ? snapshot.ingress.client_of(exchange.request)
+                                 : std::optional(connection.record.downstream.ip);
+  auto principals = snapshot.authenticator.authenticate(
       exchange.request, connection.peer, connection.worker.tokens,
-      connection.worker.loop.wall_now(), &connection.record.downstream.ip);
+      connection.worker.loop.wall_now(), client ? &*client : nullptr);
+  principals.client_unknown = !client;
   trace_principals(snapshot, principals, connection.peer_id, exchange.now(), record.trace);
   const auto verdict = snapshot.access.authorize(exchange.request, port, principals);
   const auto ids = trace_verdict(snapshot, verdict, exchange.now(), record.trace);
@@ -235,7 +240,9 @@ Result<Plan> admit_inbound(Exchange& exchange) {
   if (connection.peer.empty() && most.count() > 0 && exchange.given_time)
     exchange.given_time = std::min(*exchange.given_time, most);
   snapshot.authenticator.strip_credentials(exchange.request, principals);
-  clean_inbound_request(exchange.request, principals, *snapshot.roles);
+  if (clean_inbound_request(exchange.request, principals, *snapshot.roles, snapshot.ingress,
+                            from_ingress))
+    connection.worker.telemetry.count(telemetry::Counter::forwarded_fields_removed);
 
   Plan plan;
   plan.timeouts = &snapshot.inbound_timeouts;

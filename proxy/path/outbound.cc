@@ -304,7 +304,7 @@ Result<Plan> admit_outbound(Exchange& exchange) {
   exchange.record.route = state.name;
   exchange.record.backend = snapshot.backends[plan.backend].name;
   exchange.trace(Stage::route, Event::routed, state.name, exchange.record.backend);
-  clean_outbound_request(exchange.request);
+  clean_outbound_request(exchange.request, exchange.snapshot().ingress);
   if (service.credentials != nullptr &&
       service.credentials->attach(exchange.request, exchange.view->minted(destination.service),
                                   worker.loop.wall_now())) {

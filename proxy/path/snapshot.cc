@@ -111,6 +111,7 @@ Snapshot::Snapshot(Settings taken, std::uint64_t number, CallerKeys keys,
       authenticator(settings.issuers, std::move(keys.issuers), roles,
                     ApiKeys(settings.api_keys, keys.api_keys), keys.demands),
       access(settings.access, *roles),
+      ingress(settings.ingress),
       inbound_timeouts(effective_timeouts({&settings.timeouts})),
       own_service(telemetry::intern(settings.workload.service)) {
   for (const auto& [name, backend] : settings.backends) {

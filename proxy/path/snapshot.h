@@ -11,6 +11,7 @@
 #include "policy/authenticate.h"
 #include "policy/authorize.h"
 #include "policy/caller_keys.h"
+#include "policy/ingress.h"
 #include "policy/roles.h"
 #include "resilience/breaker.h"
 #include "resilience/connection_limit.h"
@@ -81,6 +82,7 @@ struct Snapshot {
   std::shared_ptr<const RoleTable> roles;
   Authenticator authenticator;
   AccessPolicy access;
+  Ingress ingress;
   EffectiveTimeouts inbound_timeouts;
   telemetry::StringId own_service = 0;
 

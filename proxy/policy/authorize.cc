@@ -122,6 +122,7 @@ std::string Verdict::reason() const {
     return fmt::format("the token failed the check {}", name_of(token_failure));
   if (code == ErrorCode::key_invalid)
     return fmt::format("the API key failed the check {}", name_of(key_failure));
+  if (client_unknown) return std::string(kClientUnknownReason);
   if (rule == nullptr) return "no rule of `access` matched, and what no rule allows is refused";
   return fmt::format("rule \"{}\" ({}){}{}", rule->name, rule->origin.to_string(),
                      lenient ? ", since " : "", lenient ? kLenientReason : "");
@@ -139,6 +140,11 @@ AccessPolicy::AccessPolicy(const AccessSettings& settings, const RoleTable& role
 
 Verdict AccessPolicy::refuse_credentials(const Principals& principals) const {
   const bool is_token = principals.token_failure != TokenFailure::none;
+  if (!is_token && principals.key_failure == KeyFailure::none) {
+    Verdict unknown = verdict(ErrorCode::forbidden, nullptr, principals);
+    unknown.client_unknown = true;
+    return unknown;
+  }
   Verdict out =
       verdict(is_token ? ErrorCode::token_invalid : ErrorCode::key_invalid, nullptr, principals);
   if (is_token) out.status = invalid_token_status_;
@@ -149,8 +155,8 @@ Verdict AccessPolicy::refuse_credentials(const Principals& principals) const {
 
 Verdict AccessPolicy::authorize(const http::RequestHead& head, std::uint16_t port,
                                 const Principals& principals) const {
-  const bool is_refused =
-      principals.token_failure != TokenFailure::none || principals.key_failure != KeyFailure::none;
+  const bool is_refused = principals.token_failure != TokenFailure::none ||
+                          principals.key_failure != KeyFailure::none || principals.client_unknown;
   if (is_refused) return audited(refuse_credentials(principals), nullptr, principals);
   const auto* passed_over = audits_denials_ ? audited_denial(&head, port, principals) : nullptr;
   return audited(judge(head, port, principals), passed_over, principals);

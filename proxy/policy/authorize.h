@@ -45,6 +45,10 @@ inline constexpr std::string_view kLenientReason =
     "apps may take the path or the method for its other case, the path for the one without the "
     "slash at its end, HEAD for GET, and X_Name for X-Name";
 
+/// Why a refusal is Verdict::client_unknown, as the end of a sentence.
+inline constexpr std::string_view kClientUnknownReason =
+    "the ingress names no client in the header that `ingress.client_address` asks for";
+
 /// May they, and why. Borrows the rule from the policy, that is from the snapshot.
 struct Verdict {
   ErrorCode code = ErrorCode::none;  ///< none, token_invalid, token_required, key_invalid,
@@ -58,7 +62,8 @@ struct Verdict {
   bool lenient = false;
   TokenFailure token_failure = TokenFailure::none;
   KeyFailure key_failure = KeyFailure::none;
-  RoleSet roles;  ///< What the caller holds.
+  bool client_unknown = false;  ///< Refused before any rule: Principals::client_unknown.
+  RoleSet roles;                ///< What the caller holds.
   /// What was not carried out because of audit mode, and whose refusal it was (nothing: no rule's).
   /// Only of a verdict that allows.
   ErrorCode audited = ErrorCode::none;
@@ -78,7 +83,7 @@ struct Verdict {
 /// The rules of one snapshot (design section 7). Immutable; asking allocates nothing.
 ///
 /// 1. A refused token refuses the request, whatever the rules say: 401, or `invalid_token`. So does
-///    a refused API key: 401.
+///    a refused API key: 401. So does a trusted ingress that does not name its client: 403.
 /// 2. Deny rules: the first that matches and names a role of the caller refuses.
 /// 3. The first of the other rules that matches decides, and nothing falls through: 401 without a
 ///    token where it says `require: token` or `permissions`, without a key where it says `require:

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/ascii.h"
+#include "base/identity_fields.h"
 #include "http/cgi_name.h"
 #include "http/each_line.h"
 #include "http/hop_by_hop.h"
@@ -18,17 +19,22 @@ constexpr std::string_view kOwnPrefix = "x-epaulet-";
 constexpr std::string_view kRetriesExhausted = "x-epaulet-retries-exhausted";
 constexpr std::string_view kForwardedPrefix = "x-forwarded-";
 
-constexpr std::array<std::string_view, 9> kIdentityFields{
-    "x-forwarded-client-cert", "l5d-client-id",         "x-spiffe-id",
-    "x-client-identity",       "x-hasura-role",         "x-hasura-user-id",
-    "x-hasura-allowed-roles",  "x-hasura-default-role", "proxy-status",
-};
+constexpr std::string_view kProxyStatus = "proxy-status";
 constexpr std::array<std::string_view, 2> kOriginFields{"forwarded", "x-real-ip"};
 
 template <std::size_t kCount>
 bool is_one_of(std::string_view name, const std::array<std::string_view, kCount>& list) {
   return std::any_of(list.begin(), list.end(),
                      [&](std::string_view one) { return equals_as_cgi(name, one); });
+}
+
+/// A name of is_origin_field() as ingresses write it: apps that fold others into it must not take a
+/// client's word for the ingress's.
+bool is_in_own_spelling(std::string_view name) {
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    const char low = to_lower(c);
+    return (low >= 'a' && low <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
 }
 
 template <class Unwanted>
@@ -50,7 +56,8 @@ bool is_identity_field(std::string_view name) {
     default:
       return false;
   }
-  return begins_as_cgi(name, kOwnPrefix) || is_one_of(name, kIdentityFields);
+  return begins_as_cgi(name, kOwnPrefix) || equals_as_cgi(name, kProxyStatus) ||
+         is_one_of(name, kIdentityFields);
 }
 
 bool is_origin_field(std::string_view name) {
@@ -60,11 +67,16 @@ bool is_origin_field(std::string_view name) {
   return begins_as_cgi(name, kForwardedPrefix) || is_one_of(name, kOriginFields);
 }
 
-void clean_inbound_request(http::RequestHead& head, const Principals& principals,
-                           const RoleTable& roles) {
+bool clean_inbound_request(http::RequestHead& head, const Principals& principals,
+                           const RoleTable& roles, const Ingress& ingress, bool from_ingress) {
   const bool is_mesh_peer = !principals.peer.empty();
+  bool origin_removed = false;
   remove_fields(head, [&](const http::Field& field) {
-    return is_identity_field(field.name) || (!is_mesh_peer && is_origin_field(field.name));
+    if (is_identity_field(field.name)) return !from_ingress || !ingress.passes(field.name);
+    if (!is_origin_field(field.name)) return false;
+    const bool is_word_of_ingress = from_ingress && is_in_own_spelling(field.name);
+    origin_removed = origin_removed || !is_word_of_ingress;
+    return !is_word_of_ingress;
   });
   if (is_mesh_peer) {
     head.added.add("x-epaulet-peer", principals.peer);
@@ -80,10 +92,13 @@ void clean_inbound_request(http::RequestHead& head, const Principals& principals
     before = ",";
   });
   if (before == ",") head.added.append("\r\n");
+  return origin_removed;
 }
 
-void clean_outbound_request(http::RequestHead& head) {
-  remove_fields(head, [](const http::Field& field) { return is_identity_field(field.name); });
+void clean_outbound_request(http::RequestHead& head, const Ingress& ingress) {
+  remove_fields(head, [&](const http::Field& field) {
+    return is_identity_field(field.name) && !ingress.passes(field.name);
+  });
 }
 
 std::string clean_request_trailers(const http::RequestHead& head, std::string_view lines,

@@ -6,6 +6,7 @@
 
 #include "http/message.h"
 #include "policy/authenticate.h"
+#include "policy/ingress.h"
 #include "policy/principals.h"
 #include "policy/roles.h"
 
@@ -22,12 +23,12 @@
 ///   x-hasura-role, x-hasura-user-id, x-hasura-allowed-roles, x-hasura-default-role
 ///                                      what gateways tell apps of scenario 1's family
 ///   proxy-status                       a response field (RFC 9209); on a request a forged reason
-/// From requests without a mesh identity also what says where they came from, since no ingress is
-/// trusted yet:
+/// From requests that enter the pod also what says where they came from:
 ///   forwarded, x-forwarded-*, x-real-ip
-/// A mesh peer's pass: they are the calling app's word, under its proven identity. Nothing is put
-/// in their place. Names that an app or its own gateway may define (x-user, x-role, x-remote-user)
-/// are not ours to remove.
+/// unless a trusted ingress says so (policy/ingress.h), whose identity fields pass too where the
+/// configuration names them; both in their own spelling alone. Nothing is put in their place. Names
+/// that an app or its own gateway may define (x-user, x-role, x-remote-user) are not ours to
+/// remove.
 namespace epaulet {
 
 [[nodiscard]] bool is_identity_field(std::string_view name);
@@ -38,12 +39,17 @@ namespace epaulet {
 ///   x-epaulet-peer: spiffe://...              the mesh peer
 ///   x-epaulet-roles: admin,user               without the built-in ones; absent if there is none
 ///   x-epaulet-key-owner: user-service         whose API key the request showed
-///   x-forwarded-client-cert: URI=spiffe://... the mesh peer, as Envoy writes it
-void clean_inbound_request(http::RequestHead& head, const Principals& principals,
-                           const RoleTable& roles);
+///   x-forwarded-client-cert: URI=spiffe://... the mesh peer, as Envoy writes it, behind what a
+///                                             trusted ingress says there
+/// `from_ingress`: the peer is one that `ingress` trusts. Returns whether fields about the
+/// request's origin were removed.
+bool clean_inbound_request(http::RequestHead& head, const Principals& principals,
+                           const RoleTable& roles, const Ingress& ingress = {},
+                           bool from_ingress = false);
 
-/// A request of our own app. The data path adds its own x-epaulet-* afterwards.
-void clean_outbound_request(http::RequestHead& head);
+/// A request of our own app. The data path adds its own x-epaulet-* afterwards. What `ingress` lets
+/// pass stays: the app may be one, and whoever is called decides whether it is.
+void clean_outbound_request(http::RequestHead& head, const Ingress& ingress = {});
 
 /// The trailer fields of a request that pass: what nobody may say in its head, nobody may say
 /// behind its body. Without identity fields, without what says where the request came from (no

@@ -34,6 +34,8 @@ struct Principals {
   /// Authenticator.
   std::string_view key_owner;
   KeyFailure key_failure = KeyFailure::none;
+  /// A trusted ingress was to name its client and did not: nobody knows which networks it is of.
+  bool client_unknown = false;
   /// Union over the peer, the token, the key's owner and the caller's address, with the built-in
   /// roles; permissions among them (RoleTable).
   RoleSet roles;

@@ -46,13 +46,17 @@ std::optional<std::uint16_t> port_of(const std::string& socket) {
 PolicyReplay::PolicyReplay(const Settings& settings)
     : settings_(settings),
       roles_(settings.roles, permissions_of(settings.access)),
-      what_if_(settings) {
+      what_if_(settings),
+      ingress_(settings.ingress) {
   if (!settings.issuers.empty() || !settings.api_keys.owners.empty())
     by_credentials_.insert(RoleTable::kAuthenticated);
   for (const auto& [name, role] : settings.roles) {
     const bool may = std::any_of(role.grants.begin(), role.grants.end(),
                                  [](const auto& grant) { return grant.token || grant.key; });
     if (may) by_credentials_.insert(*roles_.index_of(name));
+    const bool by_network = std::any_of(role.grants.begin(), role.grants.end(),
+                                        [](const auto& grant) { return grant.network; });
+    if (by_network) by_network_.insert(*roles_.index_of(name));
   }
 }
 
@@ -98,20 +102,25 @@ PolicyReplay::Possible PolicyReplay::possible(const std::string& method, const s
                                               std::optional<std::uint16_t> port) const {
   if (settings_.access.mode == AccessMode::audit) return {.allow = true, .deny = false};
   RoleSet sure = peer.empty() ? RoleTable::of_anyone() : roles_.of_identity(peer);
-  if (const auto ip = IpAddress::parse(address)) sure |= roles_.of_address(*ip);
+  RoleSet perhaps = by_credentials_;
+  if (ingress_.names_clients() && ingress_.trusts(peer)) {
+    perhaps |= by_network_;  // The log has the ingress's address, and not its client's.
+  } else if (const auto ip = IpAddress::parse(address)) {
+    sure |= roles_.of_address(*ip);
+  }
   Possible all;
   for (const auto& rule : settings_.access.rules) {
     const auto denies = set_of(rule.deny);
     const auto fit = fits(rule, method, port);
     if (rule.mode == AccessMode::audit || fit == Fits::no) continue;
     if (fit == Fits::yes && denies.intersects(sure)) return {.allow = false, .deny = true};
-    all.deny = all.deny || denies.intersects(sure) || denies.intersects(by_credentials_);
+    all.deny = all.deny || denies.intersects(sure) || denies.intersects(perhaps);
   }
   for (const auto& rule : settings_.access.rules) {
     if (!rule.deny.empty() && rule.allow.empty()) continue;
     const auto fit = fits(rule, method, port);
     if (fit == Fits::no) continue;
-    const auto here = decide(rule, sure, by_credentials_);
+    const auto here = decide(rule, sure, perhaps);
     all.allow = all.allow || here.allow;
     all.deny = all.deny || here.deny;
     if (fit == Fits::yes) return all;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "config/settings.h"
+#include "policy/ingress.h"
 #include "policy/roles.h"
 #include "server/what_if.h"
 
@@ -17,7 +18,8 @@ namespace epaulet::server {
 /// and what came of it; of one that was let in also the port. It keeps no path, host, header, token
 /// or key, so where a rule of the new configuration looks at these, or a role may come from a token
 /// or key, the answer is `unknown` unless all that is possible comes to the same. A token or key
-/// that was good is taken to be good. Connections that are not HTTP are known fully.
+/// that was good is taken to be good, and a trusted ingress to have named some client. Connections
+/// that are not HTTP are known fully.
 class PolicyReplay {
  public:
   explicit PolicyReplay(const Settings& settings);
@@ -57,7 +59,9 @@ class PolicyReplay {
   const Settings& settings_;
   RoleTable roles_;
   WhatIf what_if_;
+  Ingress ingress_;
   RoleSet by_credentials_;  ///< Roles that a token or key may give.
+  RoleSet by_network_;      ///< Roles that an address may give.
   std::map<std::pair<Change, std::string>, Group> groups_;
   std::map<Change, std::uint64_t> counts_;
   std::uint64_t skipped_ = 0;

@@ -52,6 +52,7 @@ constexpr std::array<CounterRow, kCounters> kCounterRows{{
   {Counter::app_tls_outbound, {"epaulet_app_tls_connections_total", "TLS of the apps themselves that passes as it is, where it is looked for; inside the mesh's it is counted where it begins", "direction", "outbound"}},
   {Counter::speculative_dials, {"epaulet_speculative_dials_total", "Upstream dials for callers that said nothing at first", "", ""}},
   {Counter::plaintext_on_strict, {"epaulet_plaintext_on_strict_total", "Plaintext connections refused on strict ports", "", ""}},
+  {Counter::forwarded_fields_removed, {"epaulet_forwarded_fields_removed_total", "Requests whose Forwarded, X-Forwarded-* or X-Real-IP were removed, since the caller is none of ingress.trusted", "", ""}},
   {Counter::access_audited, {"epaulet_access_audit_total", "Requests and connections let through because a rule, or all of access, is in audit mode; enforced, they would have been refused", "", ""}},
   {Counter::tokens_minted, {"epaulet_tokens_minted_total", "Tokens signed for apps that have none, by services.NAME.credentials", "", ""}},
   {Counter::log_lines_dropped, {"epaulet_log_lines_dropped_total", "Log lines not written, by reason: the ring was full, or standard output failed", "reason", "ring_full"}},

@@ -44,6 +44,7 @@ enum class Counter : std::uint8_t {
   app_tls_outbound,
   speculative_dials,
   plaintext_on_strict,
+  forwarded_fields_removed,  ///< Requests whose word about their origin nobody vouches for.
   access_audited,            ///< Let through in audit mode, though a rule would have refused.
   tokens_minted,
   log_lines_dropped,

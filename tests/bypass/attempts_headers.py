@@ -240,9 +240,9 @@ ROWS: list[Row] = [
         get("/open", "X-Original-URL: /admin/users"),
         b"X-Original-URL: /admin/users",
     ),
-    Possible(
+    Stripped(
         "a mesh peer's word about where a request came from",
-        own_app(head("/public/x", ("X-Forwarded-For: 192.0.2.1",))),
-        b"X-Forwarded-For: 192.0.2.1",
+        own_app(head("/public/x", tuple(map(claim, all_spellings(ORIGIN_FIELDS))))),
+        FORGED,
     ),
 ]

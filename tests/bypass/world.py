@@ -58,6 +58,10 @@ issuers:
     issuer: https://fetched.example
     audiences: [{AUDIENCE}]
     keys: {{ url: "https://10.88.0.20:8443/keys", ca: web-ca.pem, refresh: 10s }}
+ingress:
+  trusted: [{TRUST}gateway]
+  client_address: x-forwarded-for
+  identity_headers: [x-hasura-role]
 api_keys:
   owner_header: X-Service-Name
   owners:
@@ -65,7 +69,8 @@ api_keys:
     other-service: {{ file: other-service.keys }}
 roles:
   ordering: [ {{ key: {{ owner: user-service }} }} ]
-  lan: [ {{ network: 10.88.0.11/32 }} ]
+  lan: [ {{ network: 10.88.0.11/32 }}, {{ network: "fd88::b/128" }} ]
+  blocked: [ {{ network: 192.0.2.0/24 }} ]
   admin:
     - identity: {TRUST}api
     - token: {{ issuer: portal, claim: role, value: admin }}
@@ -84,6 +89,7 @@ access:
   - {{ name: peers, ports: [{STRICT}, {OPAQUE}], allow: [admin] }}
   - {{ name: keyed, ports: [{KEYED}], paths: [/orders/**], allow: [ordering], require: key }}
   - {{ name: scoped, ports: [{KEYED}], paths: [/scoped/**], allow: [anyone], permissions: ["read:orders"] }}
+  - {{ name: blocked, ports: [{KEYED}], deny: [blocked] }}
   - {{ name: lan, ports: [{KEYED}], paths: [/lan/**], allow: [lan] }}
   - {{ name: session, ports: [{KEYED}], paths: [/session/**], allow: [anyone], require: token }}
   - {{ name: plain, ports: [{KEYED}], paths: [/public/**], allow: [anyone] }}

@@ -511,6 +511,15 @@ MISTAKES(
     Mistake{"roots_of_a_file",
             "issuers: { p: { issuer: i, audiences: [a], keys: { file: f, ca: @@c } } }\n",
             "issuers.p.keys: there is no url that would need it"},
+    Mistake{"an_ingress_that_nobody_trusts", "ingress: { client_address: @@x-forwarded-for }\n",
+            "ingress: nobody is trusted to name a client"},
+    Mistake{"hops_of_one",
+            "ingress: { trusted: [spiffe://cluster.local/ns/a/sa/b], client_address: x-real-ip, "
+            "hops: @@2 }\n",
+            "ingress: only x-forwarded-for and forwarded list more than one address"},
+    Mistake{"an_identity_header_of_ours", "ingress: { identity_headers: [@@x-epaulet-peer] }\n",
+            "ingress.identity_headers[0]: the header \"x-epaulet-peer\" is none of those that are "
+            "removed"},
     Mistake{"two_places_of_a_token",
             "issuers: { p: { issuer: i, audiences: [a], keys: { file: f }, @@token: { header: a, "
             "cookie: b "

@@ -583,6 +583,21 @@ TEST_F(AuthorizeTest, an_audited_denial_is_passed_over_and_others_still_decide) 
             E::forbidden);
 }
 
+TEST_F(AuthorizeTest, an_ingress_that_names_no_client_is_refused_before_any_rule) {
+  const AccessPolicy rules = policy({{.name = "all", .allow = {"anyone"}}});
+  const TestRequest request("/");
+  Principals caller = who(Proof::identity, {"admin"});
+  EXPECT_TRUE(rules.authorize(request.head, 1, caller).allowed());
+  caller.client_unknown = true;
+  const Verdict verdict = rules.authorize(request.head, 1, caller);
+  EXPECT_EQ(verdict.code, E::forbidden);
+  EXPECT_EQ(verdict.status, 403);
+  EXPECT_EQ(verdict.rule, nullptr);
+  EXPECT_EQ(verdict.reason(), kClientUnknownReason);
+  caller.token_failure = TokenFailure::expired;
+  EXPECT_EQ(rules.authorize(request.head, 1, caller).code, E::token_invalid);
+}
+
 TEST_F(AuthorizeTest, audit_of_everything_refuses_nothing) {
   const AccessPolicy rules =
       policy({{.name = "admins", .allow = {"admin"}}}, 401, AccessMode::audit);

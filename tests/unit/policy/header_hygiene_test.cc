@@ -135,19 +135,62 @@ class CleanRequestTest : public testing::Test {
 
 TEST_F(CleanRequestTest, an_outsider_proves_nothing_and_the_app_reads_nothing) {
   TestRequest request("/", "GET", "api2", forged_);
-  clean_inbound_request(request.head, principals("", {}), table_);
+  EXPECT_TRUE(clean_inbound_request(request.head, principals("", {}), table_));
   EXPECT_EQ(request.passed(), (Names{"Host", "x-user", "Accept"}));
   EXPECT_EQ(request.head.added.lines(), "");
 }
 
-TEST_F(CleanRequestTest, a_mesh_peer_is_named_and_its_word_about_the_way_passes) {
+TEST_F(CleanRequestTest, a_mesh_peer_is_named_and_its_word_about_the_way_is_not_taken) {
   TestRequest request("/", "GET", "api2", forged_);
-  clean_inbound_request(request.head, principals(kPeer, {"user", "admin"}), table_);
-  EXPECT_EQ(request.passed(), (Names{"Host", "X-Forwarded-For", "Forwarded", "x-user", "Accept"}));
+  EXPECT_TRUE(clean_inbound_request(request.head, principals(kPeer, {"user", "admin"}), table_));
+  EXPECT_EQ(request.passed(), (Names{"Host", "x-user", "Accept"}));
   EXPECT_EQ(request.head.added.lines(),
             "x-epaulet-peer: spiffe://cluster.local/ns/default/sa/api\r\n"
             "x-forwarded-client-cert: URI=spiffe://cluster.local/ns/default/sa/api\r\n"
             "x-epaulet-roles: admin,user\r\n");
+}
+
+TEST_F(CleanRequestTest, a_trusted_ingress_s_word_passes_as_far_as_it_is_configured) {
+  IngressSettings settings;
+  settings.trusted = {std::string(kPeer)};
+  settings.identity_headers = {"x-hasura-role", "x-forwarded-client-cert"};
+  const Ingress ingress(settings);
+  TestRequest request("/", "GET", "api2", forged_);
+  EXPECT_FALSE(clean_inbound_request(request.head, principals(kPeer, {}), table_, ingress, true));
+  EXPECT_EQ(request.passed(), (Names{"Host", "x-hasura-role", "X-Forwarded-Client-Cert",
+                                     "X-Forwarded-For", "Forwarded", "x-user", "Accept"}));
+  EXPECT_EQ(request.head.added.lines(),
+            "x-epaulet-peer: spiffe://cluster.local/ns/default/sa/api\r\n"
+            "x-forwarded-client-cert: URI=spiffe://cluster.local/ns/default/sa/api\r\n");
+  // Whoever is not it gains nothing by the configuration.
+  TestRequest other("/", "GET", "api2", forged_);
+  EXPECT_TRUE(clean_inbound_request(other.head, principals("", {}), table_, ingress, false));
+  EXPECT_EQ(other.passed(), (Names{"Host", "x-user", "Accept"}));
+}
+
+TEST_F(CleanRequestTest, other_spellings_are_a_client_s_and_not_the_ingress_s) {
+  IngressSettings settings;
+  settings.trusted = {std::string(kPeer)};
+  settings.identity_headers = {"x-hasura-role"};
+  const Ingress ingress(settings);
+  TestRequest request("/", "GET", "api2",
+                      {{"X_Forwarded_For", "10.0.0.1"},
+                       {"X.Real.IP", "10.0.0.1"},
+                       {"x_hasura_role", "admin"},
+                       {"X-Forwarded_Proto", "https"},
+                       {"x-epaulet-peer", "spiffe://x/y"},
+                       {"X-Forwarded-Proto", "https"}});
+  EXPECT_TRUE(clean_inbound_request(request.head, principals(kPeer, {}), table_, ingress, true));
+  EXPECT_EQ(request.passed(), (Names{"X-Forwarded-Proto"}));
+}
+
+TEST_F(CleanRequestTest, an_app_that_is_an_ingress_says_who_its_client_is) {
+  IngressSettings settings;
+  settings.identity_headers = {"x-hasura-role"};
+  TestRequest request("/", "GET", "api2", forged_);
+  clean_outbound_request(request.head, Ingress(settings));
+  EXPECT_EQ(request.passed(),
+            (Names{"Host", "x-hasura-role", "X-Forwarded-For", "Forwarded", "x-user", "Accept"}));
 }
 
 TEST_F(CleanRequestTest, a_token_gives_roles_to_an_outsider) {

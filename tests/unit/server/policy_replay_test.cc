@@ -46,6 +46,19 @@ Change change_of(const std::string& access, const std::string& text) {
   return Change::none;
 }
 
+TEST(PolicyReplayTest, the_client_of_an_ingress_is_not_in_the_log) {
+  const std::string ingress =
+      "ingress: { trusted: [spiffe://cluster.local/ns/a/sa/web], client_address: forwarded }\n";
+  const std::string lan = "  - { name: a, allow: [lan] }\n";
+  EXPECT_EQ(change_of(lan + ingress, line("forbidden", "web")), Change::unknown);
+  EXPECT_EQ(change_of(lan + ingress, line("ok", "web")), Change::unknown);
+  EXPECT_EQ(change_of(lan + ingress, line("forbidden", "other")), Change::newly_allowed);
+  EXPECT_EQ(change_of(lan, line("forbidden", "web")), Change::newly_allowed);
+  EXPECT_EQ(change_of("  - { name: d, deny: [lan] }\n  - { name: a, allow: [anyone] }\n" + ingress,
+                      line("ok", "web")),
+            Change::unknown);
+}
+
 TEST(PolicyReplayTest, identities_methods_and_addresses_are_known) {
   const std::string web = "  - { name: a, allow: [web] }\n";
   EXPECT_EQ(change_of(web, line("ok", "web")), Change::none);
