@@ -1,0 +1,39 @@
+// The Delivery Scheduler: takes requests for deliveries from clients, and has the backends do the work.
+'use strict';
+
+const express = require('express');
+
+const BACKENDS = {
+  accounts: 'http://accounts.default',
+  package: 'http://package.default',
+  drone: 'http://drone.default',
+  delivery: 'http://delivery.default',
+};
+let last = 0;
+
+async function call(backend, method, path, body) {
+  const told = await fetch(BACKENDS[backend] + path, {
+    method,
+    headers: { 'Content-Type': 'application/json' },
+    body: body && JSON.stringify(body),
+  });
+  if (!told.ok) throw new Error(`${backend} answered ${told.status}`);
+  return told.json();
+}
+
+const app = express();
+app.use(express.json());
+app.post('/api/deliveryrequests', async (req, res) => {
+  const id = String(++last);
+  try {
+    const account = await call('accounts', 'GET', `/accounts/${req.body.account}`);
+    await call('package', 'PUT', `/packages/${id}`, { size: req.body.size });
+    const drone = await call('drone', 'PUT', `/drones/assigned/${id}`, { size: req.body.size });
+    await call('delivery', 'PUT', `/internal/deliveries/${id}`, { owner: account.owner, drone: drone.id });
+    res.status(202).location(`/api/deliveries/${id}`).json({ id });
+  } catch (error) {
+    res.status(502).json({ error: error.message });
+  }
+});
+app.get('/internal/queue', (req, res) => res.json({ last }));
+app.listen(8080, () => console.log('scheduler listening'));

@@ -1,0 +1,79 @@
+"""Scenario 4 set up: the Delivery Scheduler, its four backends, a sidecar beside each, `outside`."""
+
+from pathlib import Path
+
+from lab import Binaries, Capture, Count, Lab, Nameserver, Pod, Process, Response, Sidecar, request
+from mesh import APP_UID, Member, Mesh
+from scenario import Stage
+
+HERE = Path(__file__).resolve().parent
+DNS_NUMBER = 1
+DOMAIN = "default.svc.cluster.local"
+SERVICES = ("scheduler", "accounts", "package", "drone", "delivery")
+PORT = 8080
+
+
+class App:
+    """A service, and what a preloaded script saw reach it."""
+
+    def __init__(self, pod: Pod, modules: Path):
+        pod.bind(modules / "node_modules", "node_modules")  # node looks upwards: /run/node_modules
+        home = pod.bind(HERE.parent, "scenarios")
+        self.process: Process = pod.start(
+            ["node", "-r", f"{home}/record_requests.js", "server.js"],
+            uid=APP_UID,
+            name="app",
+            cwd=f"{home}/{HERE.name}/{pod.name}-service",
+        )
+
+    def requests(self) -> list[dict]:
+        return [one["app_request"] for one in self.process.json_lines() if "app_request" in one]
+
+
+class World:
+    def __init__(self, lab: Lab, binaries: Binaries, modules: Path, stage: Stage):
+        self.lab = lab
+        self.binaries = binaries
+        self._stage = stage
+        self.mesh = Mesh(lab, binaries)
+        self.mesh.authority("foreign-ca")
+        nameserver = Nameserver(lab.pod("dns", DNS_NUMBER))
+        self.outside = lab.pod("outside")
+        pods = {name: lab.pod(name) for name in SERVICES}
+        self.capture = Capture(pods["scheduler"])
+        self.members: dict[str, Member] = {name: self._member(pods[name]) for name in SERVICES}
+        for name, pod in pods.items():
+            nameserver.add(f"{name}.{DOMAIN}", *pod.addresses)
+        self.apps = {name: App(pod, modules) for name, pod in pods.items()}
+        nameserver.wait_ready()
+        for member in self.members.values():
+            member.sidecar.start()
+        for name, app in self.apps.items():
+            app.process.wait_for_line(f"{name} listening", 30)
+        for member in self.members.values():
+            member.sidecar.wait_ready(stage.probe)
+
+    def __getitem__(self, name: str) -> Member:
+        return self.members[name]
+
+    def ask(self, name: str, method: str, path: str, headers=(), v6: bool = False, **more) -> Response:
+        """From outside, in plain HTTP, by the pod's own address."""
+        address = self[name].pod.addresses[v6]
+        return request(self.outside, address, PORT, path, headers, method=method, **more)
+
+    def wire(self) -> Count:
+        """What crossed between the scheduler and its backends so far."""
+        scheduler = self["scheduler"].pod
+        counts = [self.capture.between(scheduler, self[name].pod) for name in SERVICES[1:]]
+        total = counts[0]
+        for one in counts[1:]:
+            total = total + one
+        return total
+
+    def _member(self, pod: Pod) -> Member:
+        config = self._stage.configuration(HERE / f"{pod.name}.yaml")
+        identity = self.mesh.issue(pod.name, self._stage.authority_of(pod.name))
+        sidecar = Sidecar(pod, self.binaries, config, identity)
+        if self._stage.redirects:
+            sidecar.install_redirect()
+        return Member(self.mesh, pod, sidecar)
