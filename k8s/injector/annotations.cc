@@ -64,17 +64,6 @@ bool is_object_name(std::string_view text) {
          is_edge(text.back()) && std::all_of(text.begin(), text.end(), is_inner);
 }
 
-/// "250m", "1", "1.5", "64Mi": what is written for resources, without exponents and signs.
-bool is_quantity(std::string_view text) {
-  constexpr std::string_view kSuffixes[] = {"", "m", "k", "M", "G", "Ki", "Mi", "Gi"};
-  const auto end = text.find_first_not_of("0123456789.");
-  const auto digits = text.substr(0, end);
-  const auto suffix = end == text.npos ? std::string_view() : text.substr(end);
-  return !digits.empty() && digits.front() != '.' && digits.back() != '.' && digits.size() <= 12 &&
-         std::count(digits.begin(), digits.end(), '.') <= 1 &&
-         std::find(std::begin(kSuffixes), std::end(kSuffixes), suffix) != std::end(kSuffixes);
-}
-
 using Read = std::optional<Reason> (*)(std::string_view name, std::string_view text,
                                        PodOptions& options);
 
@@ -210,6 +199,16 @@ std::optional<Reason> contradiction(const PodOptions& options) {
 }
 
 }  // namespace
+
+bool is_quantity(std::string_view text) {
+  constexpr std::string_view kSuffixes[] = {"", "m", "k", "M", "G", "Ki", "Mi", "Gi"};
+  const auto end = text.find_first_not_of("0123456789.");
+  const auto digits = text.substr(0, end);
+  const auto suffix = end == text.npos ? std::string_view() : text.substr(end);
+  return !digits.empty() && digits.front() != '.' && digits.back() != '.' && digits.size() <= 12 &&
+         std::count(digits.begin(), digits.end(), '.') <= 1 &&
+         std::find(std::begin(kSuffixes), std::end(kSuffixes), suffix) != std::end(kSuffixes);
+}
 
 Checked<std::optional<bool>> asks_for_injection(const json::object& metadata) {
   std::optional<bool> answer;

@@ -42,6 +42,9 @@ struct PodOptions {
   SidecarResources resources;
 };
 
+/// "250m", "1", "1.5", "64Mi": what is written for resources, without exponents and signs.
+[[nodiscard]] bool is_quantity(std::string_view text);
+
 /// Whether the pod itself says `epaulet.io/inject`, as a label or an annotation. A reason: neither
 /// yes nor no.
 [[nodiscard]] Checked<std::optional<bool>> asks_for_injection(const json::object& metadata);

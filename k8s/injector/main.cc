@@ -4,6 +4,7 @@
 #include <iterator>
 #include <map>
 
+#include "k8s/injector/annotations.h"
 #include "k8s/injector/inject.h"
 #include "k8s/injector/serve.h"
 
@@ -30,13 +31,19 @@ void add_settings(CLI::App& command, InjectorSettings& settings) {
       ->capture_default_str();
   command.add_option("--log-level", settings.log_level, "Of sidecars whose pods say nothing")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
-  command.add_option("--cpu-request", settings.resources.cpu_request, "Of sidecars")
-      ->capture_default_str();
-  command.add_option("--cpu-limit", settings.resources.cpu_limit, "Of sidecars");
-  command.add_option("--memory-request", settings.resources.memory_request, "Of sidecars")
-      ->capture_default_str();
-  command.add_option("--memory-limit", settings.resources.memory_limit, "Of sidecars")
-      ->capture_default_str();
+  const auto quantity = [&command](const char* name, std::string& value) {
+    command.add_option(name, value, "Of sidecars; none: it is not set")
+        ->check([](const std::string& text) {
+          return text == "none" || is_quantity(text) ? std::string()
+                                                     : text + " is no quantity, like 250m or 64Mi";
+        })
+        ->type_name("QUANTITY")
+        ->default_str(value.empty() ? "none" : value);
+  };
+  quantity("--cpu-request", settings.resources.cpu_request);
+  quantity("--cpu-limit", settings.resources.cpu_limit);
+  quantity("--memory-request", settings.resources.memory_request);
+  quantity("--memory-limit", settings.resources.memory_limit);
   const std::map<std::string, SidecarKind> kinds{{"native", SidecarKind::native},
                                                  {"container", SidecarKind::container}};
   command
@@ -97,6 +104,10 @@ int main(int argc, char** argv) {
   const auto complete = [&] {
     auto& all = options.settings.own_namespaces;
     all.insert(all.end(), own.begin(), own.end());
+    auto& resources = options.settings.resources;
+    for (auto* value : {&resources.cpu_request, &resources.cpu_limit, &resources.memory_request,
+                        &resources.memory_limit})
+      if (*value == "none") value->clear();
   };
   command->callback([&] {
     complete();

@@ -30,7 +30,7 @@ struct InjectorSettings {
   std::string pull_policy = "IfNotPresent";
   std::string trust_domain = "cluster.local";
   std::string cluster_domain = "cluster.local";
-  std::string identity_service = "https://epaulet-identity.epaulet-system.svc:15014";
+  std::string identity_service = "https://epaulet-identity.epaulet-system.svc.cluster.local:15014";
   std::string token_audience = "epaulet-identity";
   std::string roots;      ///< PEM, what the identity service must lead to.
   std::string log_level;  ///< "": the sidecar's own default.

@@ -141,7 +141,7 @@ TEST(Inject, writes_the_pods_part_of_the_configuration) {
             "    8080: { tls: permissive }\n"
             "identity:\n"
             "  trust_domain: \"cluster.local\"\n"
-            "  service: \"https://epaulet-identity.epaulet-system.svc:15014\"\n"
+            "  service: \"https://epaulet-identity.epaulet-system.svc.cluster.local:15014\"\n"
             "  ca: ca.pem\n"
             "  token_file: token\n"
             "state: { dir: /var/run/epaulet/state }\n"
