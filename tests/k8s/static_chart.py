@@ -1,0 +1,154 @@
+"""The Helm chart and the plain manifests, rendered and looked at; `tests/k8s/cluster/cluster.sh build` makes helm.
+Without helm nothing is proved, and the tests say skipped; `./dev test` leaves these to `./dev test k8s`."""
+import json
+import pathlib
+import subprocess
+
+import cluster
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CHART = ROOT / "k8s/chart"
+KUBERNETES = "1.34.4"
+MONITORING = [f"--set=monitoring.{one}.enabled=true" for one in ("podMonitor", "prometheusRule", "dashboard")]
+
+
+class Skipped(Exception):
+    pass
+
+
+def helm(*arguments):
+    path = cluster.WORK / "bin/helm"
+    if not path.exists():
+        raise Skipped("there is no helm: tests/k8s/cluster/cluster.sh build makes it")
+    return subprocess.run([path, *arguments], capture_output=True, text=True)
+
+
+def render(*options):
+    done = helm("template", "epaulet", CHART, "-n", "epaulet-system", "--kube-version", KUBERNETES, *options)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def objects(text):
+    """As JSON, by kubectl, which reads YAML as the API server does and asks nobody."""
+    done = subprocess.run([cluster.WORK / "bin/kubectl", "patch", "--local", "--type=merge", "-p", "{}", "-f", "-", "-o", "json"],
+                          input=text, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    decoder, found, at = json.JSONDecoder(), [], 0
+    while at < len(done.stdout.rstrip()):
+        one, end = decoder.raw_decode(done.stdout[at:].lstrip())
+        at += len(done.stdout[at:]) - len(done.stdout[at:].lstrip()) + end
+        found.append(one)
+    return found
+
+
+def of_kind(found, kind):
+    return [one for one in found if one["kind"] == kind]
+
+
+def refused(*options):
+    done = helm("template", "epaulet", CHART, "--kube-version", KUBERNETES, *options)
+    assert done.returncode != 0, "it renders"
+    return done.stderr
+
+
+def test_lint():
+    done = helm("lint", "--strict", CHART)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_rights_are_as_small_as_they_can_be():
+    found = objects(render())
+    (role,) = of_kind(found, "ClusterRole")
+    assert role["rules"] == [{"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]}]
+    assert not of_kind(found, "Role"), "no other rights"
+    for account in of_kind(found, "ServiceAccount"):
+        assert account["automountServiceAccountToken"] is False
+    for deployment in of_kind(found, "Deployment"):
+        pod = deployment["spec"]["template"]["spec"]
+        assert pod["automountServiceAccountToken"] is False and pod["securityContext"]["runAsUser"] == 1337
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        (container,) = pod["containers"]
+        assert container["securityContext"] == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
+                                                "capabilities": {"drop": ["ALL"]}}
+    # The injector shows roots to pods; it has no key of the CA.
+    (injector,) = [one for one in of_kind(found, "Deployment") if one["metadata"]["name"] == "epaulet-injector"]
+    (roots,) = [one for one in injector["spec"]["template"]["spec"]["volumes"] if one["name"] == "roots"]
+    assert [item["key"] for item in roots["secret"]["items"]] == ["ca.pem"]
+
+
+def test_the_webhook_fails_closed_and_leaves_the_system_alone():
+    (webhooks,) = of_kind(objects(render()), "MutatingWebhookConfiguration")
+    assert len(webhooks["webhooks"]) == 2
+    for webhook in webhooks["webhooks"]:
+        assert webhook["failurePolicy"] == "Fail" and webhook["reinvocationPolicy"] == "IfNeeded"
+        assert webhook["clientConfig"]["caBundle"]
+        excluded = webhook["namespaceSelector"]["matchExpressions"][0]
+        assert excluded["operator"] == "NotIn"
+        assert {"kube-system", "epaulet-system"} <= set(excluded["values"])
+
+
+def test_the_generated_certificate_is_the_services(place):
+    import base64
+    found = objects(render())
+    (secret,) = of_kind(found, "Secret")
+    (place / "ca").write_bytes(base64.b64decode(secret["data"]["ca.crt"]))
+    (place / "crt").write_bytes(base64.b64decode(secret["data"]["tls.crt"]))
+    done = subprocess.run(["openssl", "verify", "-CAfile", place / "ca", "-verify_hostname",
+                           "epaulet-injector.epaulet-system.svc", place / "crt"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_other_certificates():
+    existing = objects(render("--set=injector.certificate.mode=existing,injector.certificate.secret=mine",
+                              "--set=injector.certificate.caBundle=TUlORQ=="))
+    assert not of_kind(existing, "Secret")
+    (webhooks,) = of_kind(existing, "MutatingWebhookConfiguration")
+    assert webhooks["webhooks"][0]["clientConfig"]["caBundle"] == "TUlORQ=="
+    assert "name the Secret" in refused("--set=injector.certificate.mode=existing")
+    manager = render("--set=injector.certificate.mode=certManager,injector.certificate.issuerRef.name=ours")
+    assert "cert-manager.io/inject-ca-from: epaulet-system/epaulet-injector" in manager and "kind: Certificate" in manager
+
+
+def test_wrong_values_are_refused():
+    for option, word in (("injector.failurePolicy=Maybe", "failurePolicy"), ("identity.replicas=0", "replicas"),
+                         ("proxy.memoryLimit=lots", "memoryLimit"), ("trustdomain=x", "trustdomain"),
+                         ("identity.leafLifetime=1", "leafLifetime")):
+        assert word in refused(f"--set={option}"), option
+
+
+def test_what_the_injector_is_told_it_takes(binaries):
+    """Every argument that the chart makes is one of the program's."""
+    for deployment in of_kind(objects(render("--set=injector.redirect=false,proxy.cpuLimit=2")), "Deployment"):
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        name = container["command"][0].rsplit("/", 1)[1]
+        program = {"epaulet-injector": "k8s/injector/epaulet-injector", "epaulet-certs": "certs-tool/epaulet-certs"}[name]
+        told = subprocess.run([binaries / program, *container["args"]], capture_output=True, text=True, timeout=10)
+        # It gets as far as the files, which are not here.
+        assert "remedy" in told.stderr and "--help" not in told.stderr, told.stderr
+
+
+def test_the_dashboard_and_the_rules_ask_for_metrics_that_exist():
+    import re
+    text = render(*MONITORING)
+    known = "".join(path.read_text() for folder in ("proxy", "certs-tool", "k8s/injector")
+                    for path in (ROOT / folder).rglob("*.cc"))
+    asked = set(re.findall(r"\bepaulet_[a-z_]+", text))
+    assert len(asked) > 8, asked
+    missing = [name for name in asked if re.sub("_bucket$", "", name) not in known]
+    assert not missing, missing
+
+
+def test_the_plain_manifests_are_the_charts():
+    """k8s/manifests/epaulet.yaml is what the chart renders: `tests/k8s/static_chart.py` writes it anew."""
+    assert plain() == (ROOT / "k8s/manifests/epaulet.yaml").read_text()
+
+
+def plain():
+    text = render("--set=injector.certificate.mode=existing,injector.certificate.secret=epaulet-injector-certificate")
+    kept = [line for line in text.splitlines() if not line.startswith("# Source:") and "helm.sh/chart" not in line]
+    return "\n".join(kept).replace("app.kubernetes.io/managed-by: Helm", "app.kubernetes.io/managed-by: kustomize") + "\n"
+
+
+if __name__ == "__main__":
+    (ROOT / "k8s/manifests/epaulet.yaml").write_text(plain())
