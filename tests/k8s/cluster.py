@@ -57,6 +57,14 @@ def pod_of(namespace, app):
     return max(pods, key=lambda pod: pod["metadata"]["creationTimestamp"])
 
 
+def process_of(pod, container):
+    """The first process of a container, as the node counts."""
+    (status,) = [one for one in pod["status"]["containerStatuses"] if one["name"] == container]
+    identifier = status["containerID"].removeprefix("containerd://")
+    tasks = run(["ctr", "-a", WORK / "containerd.sock", "-n", "k8s.io", "task", "ls"]).stdout.splitlines()
+    return int(next(line.split()[1] for line in tasks if line.startswith(identifier)))
+
+
 def wait_until(what, seconds, condition, pause=0.2):
     end = time.monotonic() + seconds
     while True:

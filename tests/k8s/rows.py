@@ -1,0 +1,280 @@
+"""What must be true of epaulet on a cluster, row by row."""
+import base64
+import json
+import os
+import signal
+import subprocess
+import time
+
+import cluster
+from cluster import ClusterError, get, helm, kubectl, pod_of, request, rollout, wait_until
+from lab import Issuer
+
+SYSTEM = "epaulet-system"
+HELLO = "Hello World!"
+MANIFESTS = cluster.HERE / "manifests"
+CHART = cluster.HERE.parents[1] / "k8s/chart"
+VALUES = ["--set", "image.repository=docker.io/local/epaulet", "--set", "image.tag=test", "--set", "image.pullPolicy=Never",
+          "--set", "identity.replicas=1", "--set", "injector.replicas=1"]
+
+
+class Skipped(Exception):
+    pass
+
+
+class World:
+    def __init__(self, folder, binaries):
+        self.folder = folder
+        self.certs = binaries / "certs-tool/epaulet-certs"
+        self.portal = Issuer(folder, "https://portal.example", "portal-1")
+        self.forger = Issuer(folder, "https://portal.example", "not-the-portals")
+
+    def install(self):
+        """As NOTES.txt says; the root's key stays here."""
+        kubectl("apply", "-f", MANIFESTS / "coredns.yaml")
+        kubectl("create", "namespace", SYSTEM)
+        ca = self.folder / "ca"
+        subprocess.run([self.certs, "init", "--dir", ca, "--trust-domain", "cluster.local", "--issuer"], check=True,
+                       capture_output=True)
+        files = [f"--from-file={ca / name}" for name in ("ca.pem", "issuer.pem", "issuer.key")]
+        kubectl("-n", SYSTEM, "create", "secret", "generic", "epaulet-ca", *files)
+        rollout("kube-system", "coredns")
+        helm("install", "epaulet", CHART, "-n", SYSTEM, *VALUES)
+        rollout(SYSTEM, "epaulet-identity")
+        rollout(SYSTEM, "epaulet-injector")
+        # The API server learns of webhooks within a second or so.
+        time.sleep(1)
+
+    def api(self):
+        return pod_of("default", "api")
+
+    def api2(self):
+        return pod_of("default", "api2")
+
+
+def address(pod):
+    return pod["status"]["podIP"]
+
+
+def log_of(pod, container):
+    """Lines that are JSON."""
+    text = kubectl("-n", pod["metadata"]["namespace"], "logs", pod["metadata"]["name"], "-c", container).stdout
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+
+def explain(pod, identifier=None):
+    argv = ["-n", pod["metadata"]["namespace"], "exec", pod["metadata"]["name"], "-c", "epaulet", "--",
+            "/usr/local/bin/epaulet", "explain", "--json"]
+    return kubectl(*argv, *([identifier] if identifier else [])).stdout
+
+
+def app_requests(pod):
+    """All but the probes that the sidecar asks."""
+    return [one for one in all_app_requests(pod) if ["User-Agent", "epaulet"] not in one["headers"]]
+
+
+def all_app_requests(pod):
+    return [line["app_request"] for line in log_of(pod, "app") if "app_request" in line]
+
+
+def hello(world):
+    status, _, body = request(address(world.api()), "/hello")
+    return status, body
+
+
+def a_labelled_namespace_is_in_the_mesh(world):
+    kubectl("label", "namespace", "default", "epaulet.io/inject=enabled")
+    kubectl("apply", "-f", MANIFESTS / "api.yaml")
+    rollout("default", "api")
+    pod = world.api()
+    init = pod["spec"]["initContainers"]
+    assert [one["name"] for one in init] == ["epaulet-init", "epaulet"], init
+    assert init[1]["restartPolicy"] == "Always"
+    security = init[1]["securityContext"]
+    assert security["runAsUser"] == 1337 and security["readOnlyRootFilesystem"], security
+    assert security["capabilities"] == {"drop": ["ALL"]}, security
+    assert security["seccompProfile"] == {"type": "RuntimeDefault"}, security
+    mounted = {mount["mountPath"] for mount in init[1]["volumeMounts"]}
+    assert "/var/run/secrets/kubernetes.io/serviceaccount" not in mounted, mounted
+    started = pod["status"]["containerStatuses"][0]["state"]["running"]["startedAt"]
+    ready = pod["status"]["initContainerStatuses"][1]["state"]["running"]["startedAt"]
+    assert pod["status"]["initContainerStatuses"][1]["ready"] and ready <= started, (ready, started)
+
+
+def its_certificate_is_its_service_accounts(world):
+    events = [line for line in log_of(_identity_pod(), "identity")
+              if line.get("event") == "signed"]
+    assert any(line["identity"] == "spiffe://cluster.local/ns/default/sa/api" for line in events), events
+
+
+def _identity_pod():
+    (pod,) = get("-n", SYSTEM, "pods", "-l", "app.kubernetes.io/name=epaulet-identity")["items"]
+    return pod
+
+
+def row_1_before_api2_exists(world):
+    status, body = hello(world)
+    assert (status, body) == (500, "Internal error contacting api2"), (status, body)
+    said = explain(world.api())
+    assert "never_had_endpoint" in said, said
+
+
+def row_2_with_api2_up(world):
+    (world.folder / "portal.jwks.json").write_text(world.portal.jwks())
+    kubectl("-n", "default", "create", "configmap", "api2-mesh", f"--from-file=epaulet.yaml={MANIFESTS / 'api2-mesh.yaml'}",
+            f"--from-file={world.folder / 'portal.jwks.json'}")
+    kubectl("apply", "-f", MANIFESTS / "api2.yaml")
+    rollout("default", "api2")
+    wait_until("hello", 6, lambda: hello(world) == (200, HELLO))
+    (served,) = [line for line in log_of(world.api2(), "epaulet") if line.get("path") == "/respond" or (
+        line.get("direction") == "inbound" and line.get("status") == 200)][:1] or [None]
+    assert served and "spiffe://cluster.local/ns/default/sa/api" in json.dumps(served), served
+
+
+def row_3_from_outside_without_credentials(world):
+    before = len(app_requests(world.api2()))
+    status, headers, _ = request(address(world.api2()), "/respond")
+    assert status == 401, status
+    assert "internal" in explain(world.api2(), headers["x-request-id"])
+    assert len(app_requests(world.api2())) == before
+
+
+def row_4_from_outside_with_a_token(world):
+    def ask(token):
+        return request(address(world.api2()), "/respond", [("Authorization", f"Bearer {token}")])[0]
+
+    assert ask(world.portal.token("api2", "u", role="user")) == 403
+    assert ask(world.portal.token("api2", "a", lifetime=-3600, role="admin")) == 401
+    assert ask(world.forger.token("api2", "a", role="admin")) == 401
+    assert ask(world.portal.token("api2", "a", role="admin")) == 200
+
+
+def row_5_forged_headers_change_nothing(world):
+    before = len(app_requests(world.api2()))
+    forged = "spiffe://cluster.local/ns/default/sa/api"
+    for fields in ([("x-epaulet-identity", forged), ("x-epaulet-roles", "admin")],
+                   [("x-forwarded-client-cert", f"URI={forged}")], [("X_Epaulet_Identity", forged)]):
+        assert request(address(world.api2()), "/respond", fields)[0] == 401, fields
+    assert len(app_requests(world.api2())) == before
+
+
+def row_6_names_and_ports(world):
+    pod = world.api()["metadata"]["name"]
+    program = ("const d=require('dns').promises,h=require('http');const get=u=>new Promise((y,n)=>h.get(u,r=>{let b='';"
+               "r.on('data',c=>b+=c).on('end',()=>y(r.statusCode+' '+b))}).on('error',e=>y(e.code)));(async()=>{"
+               "for(const u of ['http://api2.default/respond','http://api2.default.svc.cluster.local/respond','http://api2/respond',"
+               "'http://nosuch.default/'])console.log(u,await get(u))})()")
+    said = kubectl("-n", "default", "exec", pod, "-c", "app", "--", "/usr/bin/node", "-e", program).stdout.splitlines()
+    answers = dict(line.split(" ", 1) for line in said)
+    for name in ("api2.default", "api2.default.svc.cluster.local", "api2"):
+        assert answers[f"http://{name}/respond"] == f"200 {HELLO}", answers
+    assert answers["http://nosuch.default/"] == "ENOTFOUND", answers
+
+
+def probes_ask_the_app_through_the_sidecar(world):
+    """The readiness of api2 is by HTTP on a path that the access rules do not open to the kubelet."""
+    pod = world.api2()
+    probe = pod["spec"]["containers"][0]["readinessProbe"]["httpGet"]
+    assert probe["port"] == 15021 and probe["path"] == "/app-health/0", probe
+    assert any(one["url"] == "/respond" and ["User-Agent", "epaulet"] in one["headers"] for one in all_app_requests(pod))
+    # An app that stops answering is not ready any more; only who is outside its namespace can stop a first process.
+    os.kill(cluster.process_of(pod, "app"), signal.SIGSTOP)
+    wait_until("api2 is not ready", 30, lambda: not _is_ready(world.api2()))
+    kubectl("-n", "default", "delete", "pod", pod["metadata"]["name"], "--grace-period=1")
+    rollout("default", "api2")
+    wait_until("hello", 10, lambda: hello(world) == (200, HELLO))
+
+
+def _is_ready(pod):
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in pod["status"]["conditions"])
+
+
+def a_config_map_is_reloaded(world):
+    patch = {"data": {"epaulet.yaml": (MANIFESTS / "api2-mesh.yaml").read_text().replace("name: internal", "name: changed")}}
+    kubectl("-n", "default", "patch", "configmap", "api2-mesh", "--type=merge", "-p", json.dumps(patch))
+    # The kubelet looks at ConfigMaps once a minute, or when something of the pod changes.
+    kubectl("-n", "default", "annotate", "pod", world.api2()["metadata"]["name"], "touched=now")
+    wait_until("the new rule", 100, lambda: any(line.get("event") == "config_applied" for line in log_of(world.api2(), "epaulet")), 1)
+    assert hello(world) == (200, HELLO)
+    _, headers, _ = request(address(world.api2()), "/respond")
+    assert "changed" in explain(world.api2(), headers["x-request-id"])
+
+
+def a_job_completes(world):
+    manifest = """
+apiVersion: batch/v1
+kind: Job
+metadata: { name: caller, namespace: default }
+spec:
+  backoffLimit: 0
+  template:
+    metadata: { annotations: { epaulet.io/config: api-mesh-job } }
+    spec:
+      serviceAccountName: api
+      restartPolicy: Never
+      terminationGracePeriodSeconds: 2
+      containers:
+        - name: app
+          image: docker.io/local/node:test
+          imagePullPolicy: Never
+          securityContext: { runAsUser: 1000 }
+          command: [/usr/bin/node, -e, "fetch('http://api2.default/respond').then(async r => { console.log(await r.text()); process.exit(r.ok ? 0 : 1) })"]
+"""
+    config = get("-n", "default", "configmap", "api-mesh")["data"]["epaulet.yaml"]
+    services = config[config.index("services:"):]
+    path = world.folder / "job.yaml"
+    path.write_text(services)
+    kubectl("-n", "default", "create", "configmap", "api-mesh-job", f"--from-file=epaulet.yaml={path}")
+    kubectl("apply", "-f", "-", text=manifest)
+    done = kubectl("-n", "default", "wait", "--for=condition=complete", "job/caller", "--timeout=60s", check=False)
+    assert done.returncode == 0, kubectl("-n", "default", "describe", "pods", "-l", "job-name=caller").stdout
+    assert HELLO in kubectl("-n", "default", "logs", "job/caller", "-c", "app").stdout
+
+
+def malformed_annotations_are_refused_by_name(world):
+    done = kubectl("-n", "default", "run", "bad", "--image=docker.io/local/node:test",
+                   "--annotations=epaulet.io/skip-inbound-ports=http", check=False)
+    assert done.returncode != 0 and "epaulet.io/skip-inbound-ports: expected ports" in done.stderr, done.stderr
+    outside = kubectl("-n", "default", "run", "outside", "--image=docker.io/local/pause:test",
+                      "--image-pull-policy=Never", "--labels=epaulet.io/inject=false")
+    assert outside.returncode == 0
+    assert "initContainers" not in get("-n", "default", "pod", "outside")["spec"]
+
+
+def while_the_injector_is_away_no_pod_starts_unmeshed(world):
+    kubectl("-n", SYSTEM, "scale", "deployment/epaulet-injector", "--replicas=0")
+    wait_until("the injector is gone", 30, lambda: not get("-n", SYSTEM, "pods", "-l",
+                                                            "app.kubernetes.io/name=epaulet-injector")["items"])
+    refused = kubectl("-n", "default", "run", "late", "--image=docker.io/local/pause:test", check=False)
+    assert refused.returncode != 0 and "injector.epaulet.io" in refused.stderr, refused.stderr
+    assert hello(world) == (200, HELLO), "what runs goes on"
+    kubectl("-n", SYSTEM, "scale", "deployment/epaulet-injector", "--replicas=1")
+    rollout(SYSTEM, "epaulet-injector")
+
+
+def an_upgrade_keeps_the_certificate_and_uninstall_leaves_the_apps(world):
+    def bundle():
+        return get("mutatingwebhookconfiguration", "epaulet-injector")["webhooks"][0]["clientConfig"]["caBundle"]
+
+    before = bundle()
+    assert b"BEGIN CERTIFICATE" in base64.b64decode(before)
+    helm("upgrade", "epaulet", CHART, "-n", SYSTEM, *VALUES, "--set", "proxy.logLevel=debug")
+    rollout(SYSTEM, "epaulet-injector")
+    assert bundle() == before
+    helm("uninstall", "epaulet", "-n", SYSTEM, "--wait")
+    done = kubectl("get", "mutatingwebhookconfiguration", "epaulet-injector", check=False)
+    assert done.returncode != 0
+    assert hello(world) == (200, HELLO), "sidecars keep what they have"
+
+
+def the_plain_manifests_are_valid(world):
+    text = kubectl("kustomize", CHART.parent / "manifests").stdout
+    kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", text=text)
+
+
+ROWS = [a_labelled_namespace_is_in_the_mesh, its_certificate_is_its_service_accounts, row_1_before_api2_exists,
+        row_2_with_api2_up, row_3_from_outside_without_credentials, row_4_from_outside_with_a_token,
+        row_5_forged_headers_change_nothing, row_6_names_and_ports, probes_ask_the_app_through_the_sidecar,
+        a_config_map_is_reloaded, a_job_completes, malformed_annotations_are_refused_by_name,
+        while_the_injector_is_away_no_pod_starts_unmeshed, an_upgrade_keeps_the_certificate_and_uninstall_leaves_the_apps,
+        the_plain_manifests_are_valid]
