@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 
 import cluster
@@ -231,6 +232,62 @@ spec:
     assert HELLO in kubectl("-n", "default", "logs", "job/caller", "-c", "app").stdout
 
 
+def a_rolling_restart_of_both_loses_no_request(world):
+    for name in ("api", "api2"):
+        kubectl("-n", "default", "scale", f"deployment/{name}", "--replicas=2")
+    for name in ("api", "api2"):
+        rollout("default", name)
+    virtual = get("-n", "default", "service", "api")["spec"]["clusterIP"]
+    load = subprocess.Popen([*cluster.IN, sys.executable, cluster.HERE / "load.py", virtual, "80", "/hello", "30"],
+                            stdout=subprocess.PIPE, text=True)
+    time.sleep(2)
+    kubectl("-n", "default", "rollout", "restart", "deployment/api", "deployment/api2")
+    for name in ("api", "api2"):
+        rollout("default", name)
+    counts = json.loads(load.communicate(timeout=60)[0])
+    print(f"  {counts}", flush=True)
+    good = counts.pop(f"200 {HELLO}")
+    assert good > 100 and not counts, (good, counts)
+    for name in ("api", "api2"):
+        kubectl("-n", "default", "scale", f"deployment/{name}", "--replicas=1")
+    wait_until("one of each", 60, lambda: len(get("-n", "default", "pods", "-l", "app in (api, api2)")["items"]) == 2)
+
+
+def a_broken_config_map_is_told_at_its_place(world):
+    path = world.folder / "broken.yaml"
+    path.write_text("acces:\n  - { name: all, allow: [anyone] }\n")
+    kubectl("-n", "default", "create", "configmap", "broken-mesh", f"--from-file=epaulet.yaml={path}")
+    overrides = {"metadata": {"annotations": {"epaulet.io/config": "broken-mesh"}}}
+    kubectl("-n", "default", "run", "broken", "--image=docker.io/local/pause:test", "--image-pull-policy=Never", "--port=8080",
+            f"--overrides={json.dumps(overrides)}")
+    text = wait_until("the sidecar's words", 30, lambda: kubectl(
+        "-n", "default", "logs", "broken", "-c", "epaulet", check=False).stdout.strip())
+    assert 'config/broken-mesh/epaulet.yaml:1:1: unknown key "acces"; did you mean "access"?' in text, text
+    statuses = get("-n", "default", "pod", "broken")["status"]["containerStatuses"]
+    assert "waiting" in statuses[0]["state"], "the app does not start without its sidecar"
+    kubectl("-n", "default", "delete", "pod", "broken", "--grace-period=0", "--force")
+
+
+def without_the_identity_service_old_pods_go_on_and_new_ones_wait(world):
+    kubectl("-n", SYSTEM, "scale", "deployment/epaulet-identity", "--replicas=0")
+    wait_until("the identity service is gone", 30, lambda: not get(
+        "-n", SYSTEM, "pods", "-l", "app.kubernetes.io/name=epaulet-identity")["items"])
+    assert hello(world) == (200, HELLO)
+    old = world.api2()["metadata"]["name"]
+    kubectl("-n", "default", "scale", "deployment/api2", "--replicas=2")
+    new = wait_until("a second pod", 10, lambda: [one for one in get("-n", "default", "pods", "-l", "app=api2")["items"]
+                                                  if one["metadata"]["name"] != old])[0]["metadata"]["name"]
+    time.sleep(4)
+    statuses = get("-n", "default", "pod", new)["status"]["containerStatuses"]
+    assert "waiting" in statuses[0]["state"], statuses
+    assert hello(world) == (200, HELLO)
+    kubectl("-n", SYSTEM, "scale", "deployment/epaulet-identity", "--replicas=1")
+    rollout(SYSTEM, "epaulet-identity")
+    rollout("default", "api2")
+    kubectl("-n", "default", "scale", "deployment/api2", "--replicas=1")
+    wait_until("one again", 30, lambda: len(get("-n", "default", "pods", "-l", "app=api2")["items"]) == 1)
+
+
 def malformed_annotations_are_refused_by_name(world):
     done = kubectl("-n", "default", "run", "bad", "--image=docker.io/local/node:test",
                    "--annotations=epaulet.io/skip-inbound-ports=http", check=False)
@@ -275,6 +332,7 @@ def the_plain_manifests_are_valid(world):
 ROWS = [a_labelled_namespace_is_in_the_mesh, its_certificate_is_its_service_accounts, row_1_before_api2_exists,
         row_2_with_api2_up, row_3_from_outside_without_credentials, row_4_from_outside_with_a_token,
         row_5_forged_headers_change_nothing, row_6_names_and_ports, probes_ask_the_app_through_the_sidecar,
-        a_config_map_is_reloaded, a_job_completes, malformed_annotations_are_refused_by_name,
+        a_config_map_is_reloaded, a_job_completes, a_rolling_restart_of_both_loses_no_request, a_broken_config_map_is_told_at_its_place,
+        without_the_identity_service_old_pods_go_on_and_new_ones_wait, malformed_annotations_are_refused_by_name,
         while_the_injector_is_away_no_pod_starts_unmeshed, an_upgrade_keeps_the_certificate_and_uninstall_leaves_the_apps,
         the_plain_manifests_are_valid]
