@@ -107,7 +107,10 @@ Task<Result<void>> answer(Exchange& exchange, const Error& error, bool may_keep)
   const bool framing_known = exchange.server.body().complete() ||
                              (error.stage != Stage::parse && error.side != Side::downstream) ||
                              error.stage == Stage::authorize || error.stage == Stage::authenticate;
-  bool keep = may_keep && framing_known;
+  // A reload took the port away, or closed it to plaintext: whatever comes next fares the same.
+  const bool is_over = error.code == ErrorCode::plaintext_on_strict_port ||
+                       error.code == ErrorCode::port_not_declared;
+  bool keep = may_keep && framing_known && !is_over;
   if (keep) {
     keep = co_await exchange.server.skip_buffered_body(*exchange.scope);
   }

@@ -104,7 +104,7 @@ def test_metrics_say_when_a_port_can_be_strict(lab, binaries):
     api2.wait_logged(event="config_applied")
     # Who is connected is refused at its next request; who comes, at once.
     assert still.send(get).response()[0] == 403
-    still.close()
+    assert still.ends() == "fin"
     with Wire(dial(outside, api2.pod.ipv4, APP_PORT)) as late:
         assert late.send(get).response()[0] == 403
     assert api2.counter("epaulet_plaintext_on_strict_total") >= 1
