@@ -99,6 +99,21 @@ Verdict as_http1(std::string_view bytes, bool is_all_we_get) {
   return as_absolute_target(target);
 }
 
+/// RFC 9113 section 3.4: a server's first frame is SETTINGS, which it may send before it has heard
+/// anything: a length of whole settings, type 4, no flags, stream 0.
+Verdict as_settings(std::string_view bytes) {
+  constexpr std::size_t kLengthBytes = 3;
+  constexpr std::size_t kSettingBytes = 6;
+  constexpr std::size_t kLengthMax = 64 * kSettingBytes;
+  std::size_t length = 0;  // The least that it may become.
+  for (std::size_t i = 0; i < kLengthBytes; ++i)
+    length = length << 8 | (i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0u);
+  const bool is_whole = bytes.size() >= kLengthBytes;
+  if (length > kLengthMax || (is_whole && length % kSettingBytes != 0)) return Verdict::opaque;
+  if (!is_whole) return Verdict::need_more;
+  return match(bytes.substr(kLengthBytes), "\x04\0\0\0\0\0"sv, Verdict::http2_preface);
+}
+
 }  // namespace
 
 Verdict classify(std::span<const std::byte> first_bytes) {
@@ -125,7 +140,8 @@ bool may_be_tls(std::span<const std::byte> first_bytes) {
 Verdict classify_answer(std::span<const std::byte> first_bytes) {
   const std::string_view bytes(reinterpret_cast<const char*>(first_bytes.data()),
                                first_bytes.size());
-  return match(bytes, "HTTP/"sv, Verdict::http1);
+  const Verdict http1 = match(bytes, "HTTP/"sv, Verdict::http1);
+  return http1 == Verdict::opaque ? as_settings(bytes) : http1;
 }
 
 }  // namespace epaulet::detect

@@ -39,7 +39,8 @@ enum class Verdict : std::uint8_t {
 [[nodiscard]] bool may_be_tls(std::span<const std::byte> first_bytes);
 
 /// Judges the first bytes of the side that was dialled, while the dialling side is silent: http1,
-/// opaque or need_more. Bytes that begin "HTTP/" are never opaque: node answers silence with a 408.
+/// http2_preface, opaque or need_more. Bytes that begin "HTTP/" are never opaque: node answers
+/// silence with a 408; nor is a SETTINGS frame, which a server of HTTP/2 may send at once.
 [[nodiscard]] Verdict classify_answer(std::span<const std::byte> first_bytes);
 
 }  // namespace epaulet::detect

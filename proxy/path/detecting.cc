@@ -94,10 +94,10 @@ ServerSaid server_said(const StreamReader& server) {
   }
   switch (detect::classify_answer(server.buffered())) {
     case detect::Verdict::http1:
+    case detect::Verdict::http2_preface:
       return ServerSaid::http;
     case detect::Verdict::need_more:
       return server.at_end() ? ServerSaid::opaque : ServerSaid::nothing;
-    case detect::Verdict::http2_preface:
     case detect::Verdict::tls_client_hello:
     case detect::Verdict::opaque:
       return ServerSaid::opaque;
@@ -140,8 +140,8 @@ Task<Result<Detected>> find_protocol(Connection& connection, EarlyDial* early) {
       const auto said = server_said(*found.upstream->reader);
       if (said == ServerSaid::opaque && client.buffered().empty()) co_return found;
       if (said == ServerSaid::http || said == ServerSaid::gone) {
-        // An answer to silence (node's 408), or a server that gave up waiting: not this
-        // connection's verdict.
+        // An answer to silence (node's 408), the SETTINGS of HTTP/2, or a server that gave up
+        // waiting: not this connection's verdict.
         found.upstream.reset();
         early = nullptr;
         if (said == ServerSaid::gone) {

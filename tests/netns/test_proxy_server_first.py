@@ -300,3 +300,28 @@ def test_a_port_with_identity_rules_alone_serves_the_patient_too(lab, binaries):
             status, head, body = client.response()
             assert (status, body) == (200, b"/a"), (silence, head)
     assert not api2.logged(kind="connection", outcome="ok"), "none of it went as a tunnel"
+
+
+def test_a_server_of_http2_that_speaks_first_makes_no_tunnel(lab, binaries):
+    """Its SETTINGS need no preface; a caller who is slow is still one of requests."""
+    api, api2 = Mesh(lab, binaries).pair(callee=CALLEE)
+
+    def answer(wire: Wire) -> None:
+        wire.send(http2_peer.frame(http2_peer.SETTINGS, 0, 0))
+        assert wire.take(len(http2_peer.PREFACE)) == http2_peer.PREFACE
+        while True:
+            kind, flags, stream, _ = http2_peer.next_frame(wire)
+            if kind == http2_peer.SETTINGS and not flags & http2_peer.ACK:
+                wire.send(http2_peer.frame(http2_peer.SETTINGS, http2_peer.ACK, 0))
+            elif kind == http2_peer.HEADERS:
+                ends = http2_peer.END_STREAM | http2_peer.END_HEADERS
+                wire.send(http2_peer.frame(http2_peer.HEADERS, ends, stream, b"\x88"))
+
+    api2.app().serve(answer)
+    with api.call("api2.default", 81) as wire:
+        time.sleep(0.2)
+        wire.send(http2_peer.hello() + http2_peer.request(1))
+        http2_peer.until(wire, http2_peer.HEADERS)
+    for member in (api, api2):
+        assert member.wait_logged(kind="exchange")["status"] == 200
+        assert not member.logged(kind="tunnel")

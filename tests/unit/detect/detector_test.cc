@@ -162,6 +162,23 @@ TEST(DetectAnswer, http_is_never_opaque) {
   }
 }
 
+TEST(DetectAnswer, settings_of_http2_are_no_greeting_of_an_opaque_protocol) {
+  const std::string_view frames[] = {"\0\0\0\x04\0\0\0\0\0"sv,
+                                     "\0\0\x0c\x04\0\0\0\0\0\0\x03\0\0\0\x64\0\x04"sv};
+  for (const auto frame : frames) {
+    for (std::size_t length = 0; length <= frame.size(); ++length) {
+      EXPECT_EQ(classify_answer(bytes_of(frame.substr(0, length))),
+                length < 9 ? Verdict::need_more : Verdict::http2_preface)
+          << length;
+    }
+  }
+  EXPECT_EQ(classify_answer(bytes_of("\0\0\x0d"sv)), Verdict::opaque);  // Half a setting.
+  EXPECT_EQ(classify_answer(bytes_of("\0\x40"sv)), Verdict::opaque);
+  EXPECT_EQ(classify_answer(bytes_of("\0\0\0\0"sv)), Verdict::opaque);
+  EXPECT_EQ(classify_answer(bytes_of("\0\0\0\x04\x01"sv)), Verdict::opaque);  // An acknowledgement.
+  EXPECT_EQ(classify_answer(bytes_of("\0\0\0\x04\0\0\0\0\x01"sv)), Verdict::opaque);
+}
+
 TEST(DetectAnswer, server_first_protocols_are_opaque_at_their_first_strange_byte) {
   EXPECT_EQ(classify_answer(bytes_of("2")), Verdict::opaque);                 // SMTP, FTP
   EXPECT_EQ(classify_answer(bytes_of("\x4a\0\0\0\x0a"sv)), Verdict::opaque);  // MySQL
