@@ -1,11 +1,13 @@
-"""Row 1: public and backend APIs, separated by access rules of which no service knows."""
+"""Rows 1 to 3: who may ask whom, what one failure does to others, and two protocols side by side."""
 
-import json
+import signal
+import statistics
+import threading
+import time
 
 from scenario import Row
 from world import SERVICES, World
 
-JSON = [("Content-Type", "application/json")]
 FORGED = "spiffe://cluster.local/ns/default/sa/scheduler"
 
 
@@ -44,8 +46,7 @@ class Callers:
 def public_and_backend(row: Row, world: World) -> None:
     before = world.wire()
     callers = Callers(row, world)
-    body = json.dumps({"account": 7, "size": "small"}).encode()
-    told = world.ask("scheduler", "POST", "/api/deliveryrequests", JSON, body=body)
+    told = world.order()
     callers.expect("outside$ curl -X POST scheduler/api/deliveryrequests", {202}, told)
     location = told.header("location") or ""
     told = world.ask("delivery", "GET", location)
@@ -57,9 +58,11 @@ def public_and_backend(row: Row, world: World) -> None:
     for name, only in {
         "accounts": ["GET /accounts/7"],
         "package": [f"PUT /packages/{number}"],
-        "drone": [f"PUT /drones/assigned/{number}"],
     }.items():
         row.check(f"{name} was asked by the scheduler alone {callers.seen(name)}", callers.seen(name) == only)
+
+    calls = world.apps["drone"].assigned()
+    row.check(f"drone was called by the scheduler alone {calls}", calls == [number])
 
     # Backends: nothing of them, to nobody outside.
     for name, method, path in (
@@ -106,4 +109,110 @@ def public_and_backend(row: Row, world: World) -> None:
     wire = world.wire() - before
     row.evidence["wire"] = wire.as_evidence()
     row.seen.append(f"{wire.tls_records} TLS records, {wire.plaintext_segments} plaintext")
+    row.check("nothing but TLS between pods", wire.tls_records and not wire.plaintext_segments)
+
+
+class Latency:
+    """How long the others take, one question after the other, until the block ends."""
+
+    def __init__(self, world: World):
+        self._world = world
+        self.public: list[float] = []
+        self.backend: list[float] = []
+        self.failed: list[str] = []
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._ask, daemon=True)
+
+    def _ask(self) -> None:
+        while not self._over.is_set():
+            try:
+                began = time.monotonic()
+                told = self._world.ask("delivery", "GET", "/api/deliveries/1")
+                self.public.append(time.monotonic() - began)
+                began = time.monotonic()
+                with self._world["scheduler"].call("accounts.default") as wire:
+                    wire.send("GET /accounts/7 HTTP/1.1\r\nHost: accounts.default\r\n\r\n")
+                    status = wire.response()[0]
+                self.backend.append(time.monotonic() - began)
+                if (told.status, status) != (200, 200):
+                    self.failed.append(f"{told.status} {status}")
+            except OSError as error:
+                self.failed.append(repr(error))
+
+    def __enter__(self) -> "Latency":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def middle(self) -> float:
+        return statistics.median(self.public + self.backend)
+
+
+def timed(world: World) -> tuple[int, float]:
+    began = time.monotonic()
+    return world.order().status, time.monotonic() - began
+
+
+def no_cascade(row: Row, world: World) -> None:
+    with Latency(world) as quiet:
+        time.sleep(2)
+    drone = world.apps["drone"].process
+    drone.signal(signal.SIGSTOP)
+    outcomes: list[tuple[int, float]] = []
+    callers = [
+        threading.Thread(target=lambda: outcomes.append(timed(world)), daemon=True) for _ in range(16)
+    ]
+    with Latency(world) as meanwhile:
+        for one in callers:
+            one.start()
+        for one in callers:
+            one.join()
+    drone.signal(signal.SIGCONT)
+    slowest = max(seconds for _, seconds in outcomes)
+    statuses = {status for status, _ in outcomes}
+    row.tries.append(("Drone Management stands still; 16 orders", f"{statuses}, {slowest:.1f} s at most"))
+    row.check("all of them fail cleanly (502)", statuses == {502} and len(outcomes) == len(callers))
+    row.check(f"within the deadline of 3 s and the others' time ({slowest:.1f} s)", slowest < 4.5)
+    before, then = quiet.middle(), meanwhile.middle()
+    row.tries.append(
+        ("delivery's and accounts' median", f"{before * 1e3:.1f} ms before, {then * 1e3:.1f} ms meanwhile")
+    )
+    row.check(f"none of theirs fails {meanwhile.failed[:3]}", not meanwhile.failed and meanwhile.public)
+    row.check("they keep their latency", then < max(3 * before, 0.05))
+    record = world["scheduler"].logged(service="drone.default", direction="outbound")[-1]
+    row.give_reason(record if "summary" in record else None)
+    row.check("it moves on: 202", timed(world)[0] == 202)
+
+    drone.kill()
+    status, seconds = timed(world)
+    row.tries.append(("Drone Management is down; an order", f"{status} after {seconds:.2f} s"))
+    row.check(f"502 at once ({seconds:.2f} s)", status == 502 and seconds < 2)
+    row.check("delivery answers as before", world.ask("delivery", "GET", "/api/deliveries/1").status == 200)
+    world.start_app("drone")
+    row.check("up again: 202", world["drone"].process.wait_for(lambda: timed(world)[0] == 202, "an order", 10))
+
+
+def two_protocols(row: Row, world: World) -> None:
+    before = world.wire()
+    told = world.order()
+    row.tries.append(("outside$ curl -X POST scheduler/api/deliveryrequests", str(told.status)))
+    row.check("an order goes by both", told.status == 202)
+    number = (told.header("location") or "").rpartition("/")[2]
+    row.check("Drone Management was called", number in world.apps["drone"].assigned())
+    by_grpc = world["drone"].wait_logged(kind="exchange", direction="inbound", grpc_status=0)
+    by_rest = world["accounts"].wait_logged(kind="exchange", direction="inbound", status=200)
+    row.seen.append(f"drone: gRPC status {by_grpc['grpc_status']}, accounts: {by_rest['method']} {by_rest['status']}")
+    row.check("gRPC is known as such, by its own status", by_grpc["method"] == "POST")
+    row.check("REST is none", "grpc_status" not in by_rest)
+    written = "".join(
+        (member.sidecar.home / "config" / f"{name}.yaml").read_text()
+        for name, member in world.members.items()
+    )
+    declared = [word for word in ("protocol:", ": http", "http1", "http2", "grpc:") if word in written]
+    row.check(f"no configuration says which {declared}", not declared)
+    wire = world.wire() - before
+    row.evidence["wire"] = wire.as_evidence()
     row.check("nothing but TLS between pods", wire.tls_records and not wire.plaintext_segments)

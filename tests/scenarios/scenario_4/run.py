@@ -13,7 +13,11 @@ from scenario import Scenario  # noqa: E402
 from stages import STAGES  # noqa: E402
 from world import PORT, World  # noqa: E402
 
-ROWS = {1: ("public and backend APIs, separated by access rules", rows.public_and_backend)}
+ROWS = {
+    1: ("public and backend APIs, separated by access rules", rows.public_and_backend),
+    2: ("one backend fails, and nothing else does", rows.no_cascade),
+    3: ("REST and gRPC backends, found out by themselves", rows.two_protocols),
+}
 
 
 def introduce(world: World) -> str:

@@ -1,5 +1,6 @@
 """Scenario 4 set up: the Delivery Scheduler, its four backends, a sidecar beside each, `outside`."""
 
+import json
 from pathlib import Path
 
 from lab import Binaries, Capture, Count, Lab, Nameserver, Pod, Process, Response, Sidecar, request
@@ -27,7 +28,12 @@ class App:
         )
 
     def requests(self) -> list[dict]:
+        """What reached it by HTTP/1.1; its gRPC calls stand in its own log."""
         return [one["app_request"] for one in self.process.json_lines() if "app_request" in one]
+
+    def assigned(self) -> list[str]:
+        """Of Drone Management: the deliveries that it was called for."""
+        return [one["assigned"] for one in self.process.json_lines() if "assigned" in one]
 
 
 class World:
@@ -44,6 +50,7 @@ class World:
         self.members: dict[str, Member] = {name: self._member(pods[name]) for name in SERVICES}
         for name, pod in pods.items():
             nameserver.add(f"{name}.{DOMAIN}", *pod.addresses)
+        self._modules = modules
         self.apps = {name: App(pod, modules) for name, pod in pods.items()}
         nameserver.wait_ready()
         for member in self.members.values():
@@ -55,6 +62,19 @@ class World:
 
     def __getitem__(self, name: str) -> Member:
         return self.members[name]
+
+    def start_app(self, name: str) -> None:
+        """Again, where it has ended."""
+        self.apps[name] = App(self[name].pod, self._modules)
+        self.apps[name].process.wait_for_line(f"{name} listening", 30)
+
+    def order(self, timeout: float = 15.0) -> Response:
+        """What a client does."""
+        body = json.dumps({"account": 7, "size": "small"}).encode()
+        headers = [("Content-Type", "application/json")]
+        return self.ask(
+            "scheduler", "POST", "/api/deliveryrequests", headers, body=body, timeout=timeout
+        )
 
     def ask(self, name: str, method: str, path: str, headers=(), v6: bool = False, **more) -> Response:
         """From outside, in plain HTTP, by the pod's own address."""

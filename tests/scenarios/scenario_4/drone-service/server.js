@@ -1,10 +1,18 @@
-// Drone Management: which drone carries what. A backend.
+// Drone Management: which drone carries what. A backend, and the one that speaks gRPC.
 'use strict';
 
-const express = require('express');
+const grpc = require('@grpc/grpc-js');
+const loader = require('@grpc/proto-loader');
 
-const app = express();
-app.use(express.json());
-app.put('/drones/assigned/:delivery', (req, res) => res.status(201).json({ id: `drone-${req.params.delivery}` }));
-app.get('/drones', (req, res) => res.json([]));
-app.listen(8080, () => console.log('drone listening'));
+const { drone } = grpc.loadPackageDefinition(loader.loadSync(`${__dirname}/../drone.proto`));
+const server = new grpc.Server();
+server.addService(drone.Drones.service, {
+  assign: (call, callback) => {
+    console.log(JSON.stringify({ assigned: call.request.delivery }));
+    callback(null, { id: `drone-${call.request.delivery}` });
+  },
+});
+server.bindAsync('[::]:8080', grpc.ServerCredentials.createInsecure(), (error) => {
+  if (error) throw error;
+  console.log('drone listening');
+});

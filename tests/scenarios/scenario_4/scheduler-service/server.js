@@ -2,14 +2,21 @@
 'use strict';
 
 const express = require('express');
+const grpc = require('@grpc/grpc-js');
+const loader = require('@grpc/proto-loader');
 
 const BACKENDS = {
   accounts: 'http://accounts.default',
   package: 'http://package.default',
-  drone: 'http://drone.default',
   delivery: 'http://delivery.default',
 };
+const { drone } = grpc.loadPackageDefinition(loader.loadSync(`${__dirname}/../drone.proto`));
+const drones = new drone.Drones('drone.default:80', grpc.credentials.createInsecure());
 let last = 0;
+
+const assign = (assignment) => new Promise((resolve, reject) => {
+  drones.assign(assignment, (error, found) => (error ? reject(error) : resolve(found)));
+});
 
 async function call(backend, method, path, body) {
   const told = await fetch(BACKENDS[backend] + path, {
@@ -28,8 +35,8 @@ app.post('/api/deliveryrequests', async (req, res) => {
   try {
     const account = await call('accounts', 'GET', `/accounts/${req.body.account}`);
     await call('package', 'PUT', `/packages/${id}`, { size: req.body.size });
-    const drone = await call('drone', 'PUT', `/drones/assigned/${id}`, { size: req.body.size });
-    await call('delivery', 'PUT', `/internal/deliveries/${id}`, { owner: account.owner, drone: drone.id });
+    const carrier = await assign({ delivery: id, size: req.body.size });
+    await call('delivery', 'PUT', `/internal/deliveries/${id}`, { owner: account.owner, drone: carrier.id });
     res.status(202).location(`/api/deliveries/${id}`).json({ id });
   } catch (error) {
     res.status(502).json({ error: error.message });
