@@ -26,6 +26,8 @@ constexpr std::size_t kDepthMax = 16;
 /// signing.
 constexpr std::size_t kExponentBytesMax = 8;
 constexpr std::size_t kKeyIdBytesMax = 1024;
+/// A set from a network may hold as many useless keys as fit: so many are told one by one.
+constexpr std::size_t kSkippedToldMax = 16;
 
 struct Free {
   void operator()(BIGNUM* object) const { BN_free(object); }
@@ -268,10 +270,15 @@ Checked<JwkSet> JwkSet::parse(std::string_view bytes, std::string_view name,
   JwkSet set;
   set.digest_ = sha256({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
   std::size_t position = 0;
+  std::size_t untold = 0;
   for (const json::value& entry : list->get_array()) {
     ++position;
     const auto skip = [&](std::string_view reason) {
-      set.skipped_.push_back(fmt::format("key {} of {}: {}", position, name, reason));
+      if (set.skipped_.size() == kSkippedToldMax) {
+        ++untold;
+      } else {
+        set.skipped_.push_back(fmt::format("key {} of {}: {}", position, name, reason));
+      }
     };
     if (!entry.is_object()) {
       skip("it is no JSON object");
@@ -289,6 +296,8 @@ Checked<JwkSet> JwkSet::parse(std::string_view bytes, std::string_view name,
       set.keys_.push_back(std::move(*key));
     }
   }
+  if (untold > 0)
+    set.skipped_.push_back(fmt::format("{} more keys of {} are of no use either", untold, name));
   if (!set.keys_.empty()) return set;
   return Reason(fmt::format("{} has no usable key{}{}", name, set.skipped_.empty() ? "" : "; ",
                             fmt::join(set.skipped_, "; ")),

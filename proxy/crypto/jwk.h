@@ -53,7 +53,7 @@ class JwkSet {
                                 JwtAlgorithm algorithm = JwtAlgorithm::rs256) const;
 
   [[nodiscard]] std::span<const Jwk> keys() const { return keys_; }
-  /// One sentence for each key that was skipped: `key 2 ("k1"): its use is "enc", not "sig"`.
+  /// One sentence for each key that was skipped, or for the first few and all others together.
   [[nodiscard]] const std::vector<std::string>& skipped() const { return skipped_; }
   /// Of the bytes it was read from.
   [[nodiscard]] const Sha256& digest() const { return digest_; }

@@ -187,6 +187,19 @@ TEST(JwkSetTest, the_number_of_keys_is_bounded) {
   EXPECT_EQ(set->skipped().size(), 1u);
 }
 
+TEST(JwkSetTest, what_is_told_of_useless_keys_is_bounded) {
+  std::string keys = test_key().jwk(R"(,"kid":"good")");
+  for (int i = 0; i < 100'000; ++i) keys += ",{}";
+  const auto set = parse(R"({"keys":[)" + keys + "]}");
+  ASSERT_TRUE(set.has_value());
+  EXPECT_EQ(set->keys().size(), 1u);
+  ASSERT_EQ(set->skipped().size(), 17u);
+  EXPECT_TRUE(contains(set->skipped().back(), "99984 more keys"));
+  const auto none = parse(R"({"keys":[{})" + keys.substr(keys.find(",{}")) + "]}");
+  ASSERT_FALSE(none.has_value());
+  EXPECT_LT(none.error().to_string().size(), 2000u);
+}
+
 TEST(JwkSetTest, the_digest_tells_two_sets_apart) {
   EXPECT_EQ(parse(test_key().jwks())->digest(), parse(test_key().jwks())->digest());
   EXPECT_NE(parse(test_key().jwks())->digest(), parse(foreign_key().jwks())->digest());
