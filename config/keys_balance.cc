@@ -8,10 +8,17 @@ namespace epaulet::config {
 namespace {
 
 constexpr Choice kBalancePolicies[] = {
+    {"p2c_ewma", static_cast<int>(BalancePolicy::p2c_ewma)},
+    {"least_request", static_cast<int>(BalancePolicy::least_request)},
     {"round_robin", static_cast<int>(BalancePolicy::round_robin)},
-    {"sticky", static_cast<int>(BalancePolicy::sticky)}};
+    {"random", static_cast<int>(BalancePolicy::random)},
+    {"sticky", static_cast<int>(BalancePolicy::sticky)},
+    {"ring_hash", static_cast<int>(BalancePolicy::ring_hash)},
+    {"maglev", static_cast<int>(BalancePolicy::maglev)}};
 constexpr Scalar kBalancePolicy =
-    types::choice("round_robin or sticky", "sticky", kBalancePolicies);
+    types::choice("a way to balance", "least_request", kBalancePolicies);
+constexpr Scalar kSlowStart =
+    types::duration("30s", std::chrono::seconds(1), std::chrono::hours(1));
 constexpr Scalar kCookieName =
     types::text("a cookie's name", "session", check_cookie_name, types::kTokenRegex);
 constexpr Scalar kCookieTtl =
@@ -47,20 +54,35 @@ constexpr Object kSessionKey{"session_key", "What the requests of one session ha
                              kSessionKeyKeys, origin_of<SessionKeySettings>, close_session_key};
 
 constexpr Key kBalanceKeys[] = {
-    key<&BalanceSettings::policy>("policy", kBalancePolicy, "round_robin",
-                                  "round_robin: one after the other, by weight; sticky: a session "
-                                  "stays at its endpoint as long as that is there."),
-    key<&BalanceSettings::by>("by", kSessionKey, "", "What makes a session, with sticky."),
+    key<&BalanceSettings::policy>(
+        "policy", kBalancePolicy, "p2c_ewma",
+        "p2c_ewma: the better of two by latency and what is under way; least_request: by what is "
+        "under way alone; round_robin: one after the other; random: any; sticky, ring_hash and "
+        "maglev: a session stays at its endpoint as long as that is there."),
+    key<&BalanceSettings::by>("by", kSessionKey, "",
+                              "What makes a session, with sticky, ring_hash and maglev."),
+    key<&BalanceSettings::slow_start>(
+        "slow_start", kSlowStart, "",
+        "A new endpoint's share grows to the full one in this time, with p2c_ewma and "
+        "least_request; absent: it has it at once."),
 };
 
 void close_balance(void* object, Context& context) {
   const auto& balance = *static_cast<const BalanceSettings*>(object);
-  if (balance.policy == BalancePolicy::sticky && !context.has("by")) {
-    context.complain("policy", "policy sticky needs by",
+  const auto policy = balance.policy;
+  if (keeps_sessions(policy) && !context.has("by")) {
+    context.complain("policy", "this policy needs by",
                      "by: { cookie: session }, by: { header: x-session } or by: { source: true }");
   }
-  if (balance.policy != BalancePolicy::sticky && context.has("by")) {
-    context.complain("by", "by belongs to policy sticky", "add policy: sticky, or remove by");
+  if (!keeps_sessions(policy) && context.has("by")) {
+    context.complain("by", "by belongs to the policies sticky, ring_hash and maglev",
+                     "add policy: sticky, or remove by");
+  }
+  const bool looks_at_loads =
+      policy == BalancePolicy::p2c_ewma || policy == BalancePolicy::least_request;
+  if (!looks_at_loads && context.has("slow_start")) {
+    context.complain("slow_start", "slow_start belongs to the policies p2c_ewma and least_request",
+                     "remove slow_start, or add policy: p2c_ewma");
   }
 }
 

@@ -354,7 +354,21 @@ struct EndpointsSettings {
   std::uint16_t tunnel = 0;
 };
 
-enum class BalancePolicy : std::uint8_t { round_robin, sticky };
+enum class BalancePolicy : std::uint8_t {
+  p2c_ewma,
+  least_request,
+  round_robin,
+  random,
+  sticky,
+  ring_hash,
+  maglev,
+};
+
+/// Whether a policy keeps what belongs together at one endpoint.
+[[nodiscard]] constexpr bool keeps_sessions(BalancePolicy policy) {
+  return policy == BalancePolicy::sticky || policy == BalancePolicy::ring_hash ||
+         policy == BalancePolicy::maglev;
+}
 
 /// What the requests of one session have in common: exactly one of `cookie`, `header` and `source`.
 struct SessionKeySettings {
@@ -367,8 +381,10 @@ struct SessionKeySettings {
 
 struct BalanceSettings {
   Origin origin;
-  BalancePolicy policy = BalancePolicy::round_robin;
-  std::optional<SessionKeySettings> by;  ///< With `sticky`.
+  BalancePolicy policy = BalancePolicy::p2c_ewma;
+  std::optional<SessionKeySettings> by;  ///< With a policy that keeps sessions.
+  /// A new endpoint gets its full share after this; with policies that look at loads.
+  std::optional<Duration> slow_start;
 };
 
 struct BackendSettings {

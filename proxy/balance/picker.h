@@ -7,6 +7,10 @@
 #include <span>
 #include <string_view>
 
+#include "balance/load.h"
+#include "runtime/clock.h"
+#include "runtime/random.h"
+
 namespace epaulet::balance {
 
 /// What requests that belong together have in common, hashed; nothing: they may go anywhere.
@@ -23,7 +27,28 @@ class Picker {
   /// An index below `count`, not in `tried` where another is left; nothing if count is 0.
   [[nodiscard]] virtual std::optional<std::size_t> pick(std::size_t count,
                                                         std::span<const std::size_t> tried,
-                                                        SessionKey key = {}) = 0;
+                                                        SessionKey key = {},
+                                                        TimePoint now = {}) = 0;
+};
+
+/// The endpoints of a backend, side by side in one order; copied by who needs them.
+struct Members {
+  std::span<const std::uint64_t> names;    ///< session_hash() of each address.
+  std::span<const std::uint32_t> weights;  ///< Each at least 1.
+  std::span<const LoadPtr> loads;
+};
+
+/// Who has just come gets its full share after `window`, a tenth of it at first.
+struct SlowStart {
+  std::chrono::nanoseconds window{0};
+
+  /// By how much more an endpoint of this age seems to have to do.
+  [[nodiscard]] double factor(std::chrono::nanoseconds age) const {
+    if (age >= window) return 1;
+    const auto tenth = window / 10 + std::chrono::nanoseconds(1);
+    return static_cast<double>(window.count()) /
+           static_cast<double>((age < tenth ? tenth : age).count());
+  }
 };
 
 /// One after the other. `start` spreads the first picks of many workers.
@@ -40,5 +65,25 @@ class Picker {
 [[nodiscard]] std::unique_ptr<Picker> make_sticky(std::span<const std::uint64_t> endpoints,
                                                   std::span<const std::uint32_t> weights,
                                                   std::unique_ptr<Picker> others);
+
+/// Of two drawn at random, whoever is expected to answer sooner: latency (peak EWMA) times what is
+/// under way. Never starves: who was slow is forgotten (Load). `random` outlives the picker.
+[[nodiscard]] std::unique_ptr<Picker> make_p2c_ewma(Members members, SlowStart slow_start,
+                                                    Random& random);
+
+/// Of two drawn at random, whoever has less under way.
+[[nodiscard]] std::unique_ptr<Picker> make_least_request(Members members, SlowStart slow_start,
+                                                         Random& random);
+
+/// Any, in proportion to the weights.
+[[nodiscard]] std::unique_ptr<Picker> make_random(std::span<const std::uint32_t> weights,
+                                                  Random& random);
+
+/// As make_sticky(), in O(log n) of the endpoints, with shares that are less even.
+[[nodiscard]] std::unique_ptr<Picker> make_ring_hash(Members members,
+                                                     std::unique_ptr<Picker> others);
+
+/// As make_sticky(), in O(1), with even shares; a few keys more move when endpoints come or leave.
+[[nodiscard]] std::unique_ptr<Picker> make_maglev(Members members, std::unique_ptr<Picker> others);
 
 }  // namespace epaulet::balance

@@ -9,8 +9,8 @@ class RoundRobin final : public Picker {
  public:
   explicit RoundRobin(std::uint64_t start) : next_(start) {}
 
-  std::optional<std::size_t> pick(std::size_t count, std::span<const std::size_t> tried,
-                                  SessionKey) override {
+  std::optional<std::size_t> pick(std::size_t count, std::span<const std::size_t> tried, SessionKey,
+                                  TimePoint) override {
     if (count == 0) return std::nullopt;
     const std::size_t first = next_++ % count;
     for (std::size_t i = 0; i < count; ++i) {

@@ -2,18 +2,12 @@
 #include <cmath>
 #include <vector>
 
+#include "balance/mix.h"
 #include "balance/picker.h"
 #include "base/assert.h"
 
 namespace epaulet::balance {
 namespace {
-
-/// Every bit of the result depends on every bit of the input (splitmix64, Steele et al. 2014).
-std::uint64_t mix(std::uint64_t x) {
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
-  return x ^ (x >> 31);
-}
 
 /// Each endpoint draws a number that depends on the key and itself alone; the largest wins. With
 /// u uniform in (0, 1), the largest of weight / -ln(u) is each one's in proportion to its weight
@@ -34,9 +28,9 @@ class Sticky final : public Picker {
   }
 
   std::optional<std::size_t> pick(std::size_t count, std::span<const std::size_t> tried,
-                                  SessionKey key) override {
+                                  SessionKey key, TimePoint now) override {
     EPAULET_ASSERT(count == endpoints_.size());
-    if (!key) return others_->pick(count, tried, key);
+    if (!key) return others_->pick(count, tried, key, now);
     const auto was_tried = [tried](std::size_t index) {
       return std::find(tried.begin(), tried.end(), index) != tried.end();
     };

@@ -14,8 +14,8 @@ class Weighted final : public Picker {
   explicit Weighted(std::span<const std::uint32_t> weights)
       : weights_(weights.begin(), weights.end()), credit_(weights.size()) {}
 
-  std::optional<std::size_t> pick(std::size_t count, std::span<const std::size_t> tried,
-                                  SessionKey) override {
+  std::optional<std::size_t> pick(std::size_t count, std::span<const std::size_t> tried, SessionKey,
+                                  TimePoint) override {
     EPAULET_ASSERT(count == weights_.size());
     if (count == 0) return std::nullopt;
     const auto was_tried = [tried](std::size_t index) {
@@ -50,7 +50,7 @@ std::unique_ptr<Picker> make_weighted(std::span<const std::uint32_t> weights, st
   auto picker = std::make_unique<Weighted>(weights);
   if (weights.empty()) return picker;
   for (std::uint64_t i = start % weights.size(); i > 0; --i)
-    (void)picker->pick(weights.size(), {}, {});
+    (void)picker->pick(weights.size(), {}, {}, {});
   return picker;
 }
 

@@ -124,6 +124,11 @@ inline constexpr std::size_t kEndpointsPerBackendMax = 1024;
 inline constexpr std::size_t kLooksMax = 64;  ///< Background looks upstream at once.
 inline constexpr std::size_t kStateFileBytesMax = 32 * kMiB;
 
+// Balancing.
+inline constexpr std::size_t kRingPointsPerEndpoint = 128;  ///< Of the heaviest: even to a tenth.
+inline constexpr std::size_t kRingPointsMax = 32 * 1024;    ///< Half a MiB per worker and backend.
+inline constexpr std::size_t kMaglevSmallEndpoints = 128;   ///< Up to so many, 32 KiB do.
+
 // Pools, retries, configuration.
 inline constexpr std::size_t kIdleConnectionsPerEndpointMax = 256;
 inline constexpr std::size_t kIdleConnectionsMax = 4096;  ///< Per worker.

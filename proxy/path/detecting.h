@@ -17,6 +17,7 @@ struct RawUpstream {
   SocketAddress endpoint;
   telemetry::StringId peer = 0;
   resilience::ConnectionLimit::Permit permit;
+  balance::InFlight in_flight;  ///< To its endpoint, until the tunnel ends.
   std::uint64_t trust = 0;
   TimePoint not_after = TimePoint::max();
 
@@ -30,6 +31,7 @@ struct RawUpstream {
     endpoint = other.endpoint;
     peer = other.peer;
     permit = std::move(other.permit);
+    in_flight = std::move(other.in_flight);
     trust = other.trust;
     not_after = other.not_after;
     return *this;

@@ -201,7 +201,7 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
       exchange.record.upstream = hop->endpoint;
       if (hop->endpoint_id != 0) {
         exchange.trace(Stage::connect, Event::endpoint_picked, hop->endpoint_id,
-                       exchange.record.attempts);
+                       telemetry::picked_by(exchange.record.attempts, hop->balancer));
       }
       auto obtained = co_await reach(exchange, plan, *hop, fresh_since);
       if (obtained) {
@@ -271,6 +271,7 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
     if (attempt) co_await attempt->stop(failure.error);
     attempt.reset();
     upstream.reset();
+    witness.end_attempt();
     exchange.trace(failure.error.stage, Event::attempt_failed,
                    static_cast<std::uint32_t>(failure.error.code),
                    static_cast<std::uint32_t>(failure.error.detail));

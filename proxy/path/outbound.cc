@@ -104,8 +104,15 @@ Task<Result<RawUpstream>> dial_opaque(Connection& connection, Destination destin
     if (!hop) co_return hop.error();
     hop->unwrapped = connection.app_tls && !state.settings->tls.wrap_tls;
     connection.record.endpoint = hop->endpoint_id;
+    if (hop->balancer != 0) {
+      connection.trace(Stage::connect, Event::endpoint_picked, hop->endpoint_id,
+                       telemetry::picked_by(static_cast<std::uint32_t>(tried.all().size()),
+                                            hop->balancer));
+    }
+    balance::InFlight in_flight(hop->load, balance::Flight::tunnel, connection.now());
     auto raw = co_await dial_raw(connection, *connection.view, *hop, protocol, way->connect);
     witness.dialled(*hop, raw ? Error() : raw.error());
+    if (raw) raw->in_flight = std::move(in_flight);
     if (raw || connection.scope.cancelled()) co_return raw;
     connection.trace(raw.error().stage, Event::attempt_failed,
                      static_cast<std::uint32_t>(raw.error().code),

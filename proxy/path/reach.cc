@@ -37,23 +37,29 @@ std::size_t pick_healthy(View& view, std::uint32_t backend, const TriedEndpoints
   const auto left_out = avoided.size();
   for (const auto index : tried.all()) avoided.push_back(index);
   auto& picker = view.picker(backend);
-  const auto first = *picker.pick(health.size(), avoided, key);
+  const auto first = *picker.pick(health.size(), avoided, key, now);
   if (!contains(avoided, first)) return first;
   if (!tried.all().empty()) {
-    const auto other = *picker.pick(health.size(), tried.all(), key);
+    const auto other = *picker.pick(health.size(), tried.all(), key, now);
     if (!contains(tried.all(), other)) return other;
   }
   const auto out = std::span<const std::size_t>(avoided).first(left_out);
-  const auto again = *picker.pick(health.size(), out, key);
+  const auto again = *picker.pick(health.size(), out, key, now);
   if (!contains(out, again)) return again;
-  return *picker.pick(health.size(), tried.all(), key);
+  return *picker.pick(health.size(), tried.all(), key, now);
 }
 
 }  // namespace
 
 Result<Hop> next_hop(View& view, std::uint32_t backend, const std::optional<SocketAddress>& pinned,
                      TriedEndpoints& tried, balance::SessionKey key, TimePoint now) {
-  if (pinned) return Hop{backend, *pinned, view.id_of(*pinned), false, {}, false};
+  if (pinned) {
+    Hop hop;
+    hop.backend = backend;
+    hop.endpoint = *pinned;
+    hop.endpoint_id = view.id_of(*pinned);
+    return hop;
+  }
   const EndpointSet* set = view.endpoints(backend);
   if (set == nullptr || set->endpoints.empty()) {
     const bool ever = set != nullptr && set->ever_had_endpoint;
@@ -64,7 +70,7 @@ Result<Hop> next_hop(View& view, std::uint32_t backend, const std::optional<Sock
   Hop hop;
   std::size_t index = 0;
   if (!outliers.any_to_avoid(now)) {
-    index = *view.picker(backend).pick(set->endpoints.size(), tried.all(), key);
+    index = *view.picker(backend).pick(set->endpoints.size(), tried.all(), key, now);
   } else {
     index = pick_healthy(view, backend, tried, key, now);
     hop.is_try = outliers.claim(view.health(backend)[index], now);
@@ -78,6 +84,8 @@ Result<Hop> next_hop(View& view, std::uint32_t backend, const std::optional<Sock
   hop.endpoint = set->endpoints[index].address;
   hop.endpoint_id = view.id_of(hop.endpoint);
   hop.health = view.health(backend)[index];
+  hop.load = view.loads(backend)[index];
+  hop.balancer = view.snapshot().backends[backend].balancer_for(key);
   return hop;
 }
 

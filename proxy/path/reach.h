@@ -18,6 +18,8 @@ struct Hop {
   bool unwrapped = false;               ///< TLS of the app goes as it is: `wrap_tls: false`.
   resilience::Outliers::Handle health;  ///< Of a backend's endpoint that was picked.
   bool is_try = false;                  ///< It was left out, and this call finds out how it is.
+  balance::LoadPtr load;                ///< Of a backend's endpoint that was picked.
+  telemetry::StringId balancer = 0;     ///< Who picked it; 0: nobody, it was dialled.
 };
 
 /// The endpoints of a backend that one exchange has tried, by index. On the exchange's frame: the

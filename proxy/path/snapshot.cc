@@ -12,6 +12,27 @@ std::string shape_of(const FailureSettings& failures) {
   return shape;
 }
 
+/// As the key is written, for explain.
+std::string_view name_of(BalancePolicy policy) {
+  switch (policy) {
+    case BalancePolicy::p2c_ewma:
+      return "p2c_ewma";
+    case BalancePolicy::least_request:
+      return "least_request";
+    case BalancePolicy::round_robin:
+      return "round_robin";
+    case BalancePolicy::random:
+      return "random";
+    case BalancePolicy::sticky:
+      return "sticky";
+    case BalancePolicy::ring_hash:
+      return "ring_hash";
+    case BalancePolicy::maglev:
+      return "maglev";
+  }
+  return "p2c_ewma";
+}
+
 BreakerState breaker_state(const BreakerSettings& settings, std::string_view service,
                            std::string_view route, std::string_view backend,
                            resilience::StateTable& states) {
@@ -62,6 +83,10 @@ BackendState backend_state(const BackendSettings& backend, const LimitSettings& 
       backend.name, fmt::format("{}/{}", connections, pending),
       [&] { return std::make_shared<resilience::ConnectionLimit>(connections, pending); });
   state.outliers = outliers_of(backend, states);
+  const auto policy = backend.balance.policy;
+  state.balancer = telemetry::intern(name_of(policy));
+  state.balancer_without_key = telemetry::intern(
+      name_of(keeps_sessions(policy) ? BalancePolicy::round_robin : policy));
   if (backend.breaker)
     state.breaker = breaker_state(*backend.breaker, "", "", backend.name, states);
   return state;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "balance/picker.h"
 #include "config/settings.h"
 #include "http/http2/session.h"
 #include "policy/authenticate.h"
@@ -43,6 +44,12 @@ struct BackendState {
   std::shared_ptr<resilience::ConnectionLimit> limit;
   std::shared_ptr<resilience::Outliers> outliers;
   BreakerState breaker;  ///< May be none.
+  telemetry::StringId balancer = 0;
+  telemetry::StringId balancer_without_key = 0;  ///< Of requests that belong to no session.
+
+  [[nodiscard]] telemetry::StringId balancer_for(const balance::SessionKey& key) const {
+    return key ? balancer : balancer_without_key;
+  }
 };
 
 /// One route with the state that outlives snapshots.

@@ -160,6 +160,7 @@ Result<void> Witness::enter() {
 
 void Witness::begin_attempt(const Hop& hop) {
   hop_ = hop;
+  in_flight_ = balance::InFlight(hop.load, balance::Flight::request, exchange_.now());
   is_watched_ = backend_ != nullptr;
   is_open_ = false;
 }
@@ -178,6 +179,8 @@ Duration Witness::took() const {
 
 void Witness::settle_endpoint(Judgement judgement, bool unsent) {
   if (backend_ == nullptr) return;
+  if (judgement == Judgement::success) in_flight_.answered(took(), exchange_.now());
+  if (judgement == Judgement::failure) in_flight_.failed(exchange_.now());
   const auto change = backend_->outliers->settle(hop_.health, is_watched_ && hop_.is_try,
                                                  exchange_.now(), judgement, unsent, blame(end_));
   is_watched_ = false;

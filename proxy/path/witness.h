@@ -37,6 +37,8 @@ class Witness {
   void message_came();
   /// The answer was given to the caller, whole or not.
   void delivered(const Error& ended);
+  /// Nothing more is under way to its endpoint. At the latest with this object.
+  void end_attempt() { in_flight_.let_go(); }
   /// The exchange ends without an answer of the upstream's.
   void failed(const resilience::CallEnd& end);
 
@@ -51,6 +53,7 @@ class Witness {
   const BreakerState* state_ = nullptr;
   resilience::Breaker::Pass pass_;
   Hop hop_;
+  balance::InFlight in_flight_;
   bool is_watched_ = false;  ///< hop_ is to be settled.
   bool is_open_ = false;     ///< A gRPC call of which neither status nor message has come.
   bool begun_ = false;       ///< It was settled with its first message.

@@ -12,34 +12,63 @@ const Error kDraining{ErrorCode::draining, Side::self, Stage::shutdown};
 
 }  // namespace
 
-View::View(SnapshotPtr snapshot, Random& random) : snapshot_(std::move(snapshot)) {
+View::View(SnapshotPtr snapshot, Random& random) : snapshot_(std::move(snapshot)), random_(random) {
   const std::size_t count = snapshot_->backends.size();
   endpoints_.resize(count);
   pickers_.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint64_t start = random.next();
-    pickers_.push_back({balance::make_round_robin(start), start, {}, {}});
+    pickers_.push_back({balance::make_round_robin(start), start, {}, {}, {}});
   }
 }
 
-void View::make_picker(std::uint32_t backend, const EndpointSet& set) {
-  std::vector<std::uint32_t> all;
-  for (const auto& endpoint : set.endpoints) all.push_back(endpoint.weight);
-  auto weights = all;
+/// One after the other, by weight. As long as the weights stay the same it keeps its place.
+void View::take_turns(std::uint32_t backend, std::vector<std::uint32_t> weights) {
   if (std::adjacent_find(weights.begin(), weights.end(), std::not_equal_to<>()) == weights.end())
     weights.clear();
   Picking& picking = pickers_[backend];
-  const bool sticky =
-      snapshot_->backends[backend].settings->balance.policy == BalancePolicy::sticky;
-  if (weights == picking.weights && !sticky) return;  // It keeps its place.
+  if (picking.picker && weights == picking.weights) return;
   picking.picker = weights.empty() ? balance::make_round_robin(picking.start)
                                    : balance::make_weighted(weights, picking.start);
   picking.weights = std::move(weights);
-  if (!sticky) return;
-  std::vector<std::uint64_t> endpoints;
-  for (const auto& endpoint : set.endpoints)
-    endpoints.push_back(balance::session_hash(endpoint.address.to_string()));
-  picking.picker = balance::make_sticky(endpoints, all, std::move(picking.picker));
+}
+
+void View::make_picker(std::uint32_t backend, const EndpointSet& set) {
+  Picking& picking = pickers_[backend];
+  std::vector<std::uint32_t> weights;
+  for (const auto& endpoint : set.endpoints) weights.push_back(endpoint.weight);
+  const auto& settings = snapshot_->backends[backend].settings->balance;
+  std::vector<std::uint64_t> names;
+  if (keeps_sessions(settings.policy)) {
+    picking.picker.reset();  // The turns of requests without a session begin anew.
+    take_turns(backend, weights);
+    for (const auto& endpoint : set.endpoints)
+      names.push_back(balance::session_hash(endpoint.address.to_string()));
+  }
+  const balance::Members members{names, weights, picking.loads};
+  const balance::SlowStart slow_start{settings.slow_start.value_or(Duration(0))};
+  switch (settings.policy) {
+    case BalancePolicy::round_robin:
+      return take_turns(backend, std::move(weights));
+    case BalancePolicy::p2c_ewma:
+      picking.picker = balance::make_p2c_ewma(members, slow_start, random_);
+      return;
+    case BalancePolicy::least_request:
+      picking.picker = balance::make_least_request(members, slow_start, random_);
+      return;
+    case BalancePolicy::random:
+      picking.picker = balance::make_random(weights, random_);
+      return;
+    case BalancePolicy::sticky:
+      picking.picker = balance::make_sticky(names, weights, std::move(picking.picker));
+      return;
+    case BalancePolicy::ring_hash:
+      picking.picker = balance::make_ring_hash(members, std::move(picking.picker));
+      return;
+    case BalancePolicy::maglev:
+      picking.picker = balance::make_maglev(members, std::move(picking.picker));
+      return;
+  }
 }
 
 std::uint32_t View::backend_of(const SocketAddress& endpoint) const {
@@ -55,27 +84,44 @@ telemetry::StringId View::id_of(const SocketAddress& endpoint) {
   return found->second.id;
 }
 
-void View::set_endpoints(const std::string& backend, EndpointSetPtr set) {
+std::optional<std::uint32_t> View::index_of(const std::string& backend) const {
   const auto& all = snapshot_->settings.backends;
   const auto found = all.find(backend);
-  if (found == all.end()) return;
-  const auto index = static_cast<std::uint32_t>(std::distance(all.begin(), found));
+  if (found == all.end()) return std::nullopt;
+  return static_cast<std::uint32_t>(std::distance(all.begin(), found));
+}
+
+void View::set_endpoints(const std::string& backend, EndpointSetPtr set, TimePoint now,
+                         const View& before) {
+  const auto found = index_of(backend);
+  if (!found) return;
+  const auto index = *found;
+  std::map<SocketAddress, balance::LoadPtr> known;
+  if (const auto was = before.index_of(backend); was && before.endpoints_[*was]) {
+    const auto& endpoints = before.endpoints_[*was]->endpoints;
+    for (std::size_t i = 0; i < endpoints.size(); ++i)
+      known.emplace(endpoints[i].address, before.pickers_[*was].loads[i]);
+  }
   if (endpoints_[index]) {
     for (const auto& endpoint : endpoints_[index]->endpoints) by_endpoint_.erase(endpoint.address);
   }
-  for (const auto& endpoint : set->endpoints) by_endpoint_[endpoint.address] = {index, 0};
-  make_picker(index, *set);
+  Picking& picking = pickers_[index];
+  picking.loads.clear();
   std::vector<SocketAddress> addresses;
-  for (const auto& endpoint : set->endpoints) addresses.push_back(endpoint.address);
-  pickers_[index].health = snapshot_->backends[index].outliers->adopt(addresses, set->version);
+  for (const auto& endpoint : set->endpoints) {
+    by_endpoint_[endpoint.address] = {index, 0};
+    addresses.push_back(endpoint.address);
+    auto& load = known[endpoint.address];
+    picking.loads.push_back(load ? load : balance::LoadPtr(new balance::Load(now)));
+  }
+  make_picker(index, *set);
+  picking.health = snapshot_->backends[index].outliers->adopt(addresses, set->version);
   endpoints_[index] = std::move(set);
 }
 
 EndpointSetPtr View::find(const std::string& backend) const {
-  const auto& all = snapshot_->settings.backends;
-  const auto found = all.find(backend);
-  if (found == all.end()) return nullptr;
-  return endpoints_[static_cast<std::size_t>(std::distance(all.begin(), found))];
+  const auto found = index_of(backend);
+  return found ? endpoints_[*found] : nullptr;
 }
 
 Worker::Worker(Loop& loop_, Dialer& dialer_, upstream::MeshTls& tls_,
@@ -96,13 +142,13 @@ Worker::Worker(Loop& loop_, Dialer& dialer_, upstream::MeshTls& tls_,
 void Worker::set_snapshot(SnapshotPtr snapshot) {
   ViewPtr next(new View(std::move(snapshot), loop.random()));
   for (const auto& [name, backend] : next->snapshot().settings.backends) {
-    if (auto set = view->find(name)) next->set_endpoints(name, std::move(set));
+    if (auto set = view->find(name)) next->set_endpoints(name, std::move(set), loop.now(), *view);
   }
   view = std::move(next);
 }
 
 void Worker::set_endpoints(const std::string& backend, const EndpointSetPtr& set) {
-  view->set_endpoints(backend, set);
+  view->set_endpoints(backend, set, loop.now(), *view);
   // An address that has left may belong to somebody else tomorrow.
   const auto id = telemetry::intern(backend);
   const auto has_left = [&](const upstream::PoolKey& key) {

@@ -37,6 +37,10 @@ class View {
   [[nodiscard]] std::span<const resilience::Outliers::Handle> health(std::uint32_t backend) const {
     return pickers_[backend].health;
   }
+  /// The load of each of endpoints(backend), in its order.
+  [[nodiscard]] std::span<const balance::LoadPtr> loads(std::uint32_t backend) const {
+    return pickers_[backend].loads;
+  }
   /// For whoever picks: kept, so that it allocates rarely.
   [[nodiscard]] std::vector<std::size_t>& scratch() { return scratch_; }
   /// The backend that has this endpoint by discovery, or Destination::kNone.
@@ -50,24 +54,30 @@ class View {
     return minted_[service];
   }
 
-  /// A new set for a backend; unknown names are ignored.
-  void set_endpoints(const std::string& backend, EndpointSetPtr set);
+  /// A new set for a backend; unknown names are ignored. What `before` knows of the loads of its
+  /// endpoints stays known; this view itself, or the one that it follows.
+  void set_endpoints(const std::string& backend, EndpointSetPtr set, TimePoint now,
+                     const View& before);
   [[nodiscard]] EndpointSetPtr find(const std::string& backend) const;
 
  private:
   friend class ViewPtr;
   SnapshotPtr snapshot_;
   std::vector<EndpointSetPtr> endpoints_;  // By position of the backend.
+  [[nodiscard]] std::optional<std::uint32_t> index_of(const std::string& backend) const;
   /// The picker of a backend whose endpoints have these weights.
   void make_picker(std::uint32_t backend, const EndpointSet& set);
+  void take_turns(std::uint32_t backend, std::vector<std::uint32_t> weights);
 
   struct Picking {
     std::unique_ptr<balance::Picker> picker;
     std::uint64_t start = 0;
     std::vector<std::uint32_t> weights;  ///< Empty: all the same.
     std::vector<resilience::Outliers::Handle> health;
+    std::vector<balance::LoadPtr> loads;
   };
   std::vector<Picking> pickers_;
+  Random& random_;
   struct Known {
     std::uint32_t backend = 0;
     telemetry::StringId id = 0;  ///< 0: not interned yet.

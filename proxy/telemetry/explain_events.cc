@@ -11,7 +11,7 @@
 namespace epaulet::telemetry {
 namespace {
 
-enum class Means : std::uint8_t { nothing, text, number, flag, error, protocol };
+enum class Means : std::uint8_t { nothing, text, number, flag, error, protocol, pick };
 
 struct EventRow {
   Event event;
@@ -37,7 +37,7 @@ constexpr std::array<EventRow, kEvents> kRows{{
     {Event::allowed, "allowed", "rule", Means::text, "source", Means::text},
     {Event::denied, "denied", "rule", Means::text, "source", Means::text},
     {Event::permit_waited, "permit_waited", "waited_us", Means::number},
-    {Event::endpoint_picked, "endpoint_picked", "endpoint", Means::text, "attempt", Means::number},
+    {Event::endpoint_picked, "endpoint_picked", "endpoint", Means::text, "attempt", Means::pick},
     {Event::connection_reused, "connection_reused", "idle_us", Means::number},
     {Event::dialling, "dialling", "endpoint", Means::text},
     {Event::connected, "connected", "took_us", Means::number},
@@ -90,6 +90,10 @@ void add(boost::json::object& out, std::string_view name, Means means, std::uint
       break;
     case Means::number:
       out[name] = value;
+      break;
+    case Means::pick:
+      out[name] = value & 0xff;
+      if (value >> 8 != 0) out["balancer"] = text_of(value >> 8);
       break;
     case Means::flag:
       out[name] = value != 0;

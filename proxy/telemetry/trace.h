@@ -22,7 +22,7 @@ enum class Event : std::uint8_t {
   allowed,              ///< a: rule (string id); b: its origin (string id)
   denied,               ///< a: rule (string id, 0: no rule matched); b: its origin
   permit_waited,        ///< a: microseconds
-  endpoint_picked,      ///< a: endpoint (string id); b: attempt, from 1
+  endpoint_picked,      ///< a: endpoint (string id); b: picked_by()
   connection_reused,    ///< a: idle microseconds
   dialling,             ///< a: endpoint (string id)
   connected,            ///< a: microseconds
@@ -49,6 +49,11 @@ enum class Event : std::uint8_t {
   stream_opened,  ///< On a shared mesh connection, to carry one of HTTP/1.1
   count_,
 };
+
+/// Of endpoint_picked: the attempt, from 1, and the balancer (string id) that chose, 0 if none did.
+[[nodiscard]] constexpr std::uint32_t picked_by(std::uint32_t attempt, std::uint32_t balancer) {
+  return (balancer << 8) | (attempt & 0xff);
+}
 
 /// The decisions of one exchange or connection: fixed size, no strings, kept only if it fails or is
 /// slow.

@@ -29,6 +29,7 @@ services:
     endpoints: {{ addresses: [{endpoints}] }}
     tls: {{ mode: mesh, identities: [spiffe://cluster.local/ns/default/sa/api2] }}
     timeouts: {{ connect: 200ms }}
+    balance: {{ policy: round_robin }}  # who fails has its turn all the same
 {keys}
 """
 ALIVE = '"10.88.0.12:8080"'

@@ -274,6 +274,7 @@ services:
     ports: { 80: http, 82: tcp }
     endpoints: { addresses: ["10.88.0.12:8080", "10.88.0.13:8080", "10.88.0.14:8080"] }
     tls: { mode: mesh, identities: [spiffe://cluster.local/ns/default/sa/api2] }
+    balance: { policy: round_robin }
 """,
     )
     replicas = [

@@ -144,8 +144,14 @@ void draw_calling(Dice& dice, const Scenario& scenario, MeshOptions& options) {
   }
   if (dice.chance(0.3)) {
     options.service += fmt::format(
-        "    balance: {{ policy: sticky, by: {{ {} }} }}\n",
+        "    balance: {{ policy: {}, by: {{ {} }} }}\n",
+        dice.one_of<const char*>({"sticky", "ring_hash", "maglev"}),
         dice.one_of<const char*>({"cookie: at", "header: x-request-id", "source: true"}));
+  } else if (dice.chance(0.5)) {
+    options.service +=
+        fmt::format("    balance: {{ policy: {} }}\n",
+                    dice.one_of<const char*>(
+                        {"least_request", "round_robin", "random", "p2c_ewma, slow_start: 10s"}));
   }
   if (dice.chance(0.3)) {
     // Apps may answer 500 and mean it; when all is calm, nothing else may count.

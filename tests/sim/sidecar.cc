@@ -222,6 +222,17 @@ std::size_t Sidecar::pooled() const {
   return sum;
 }
 
+std::size_t Sidecar::under_way() const {
+  std::size_t sum = 0;
+  for (const auto& worker : workers) {
+    const auto& view = *worker->worker.view;
+    for (std::uint32_t i = 0; i < view.snapshot().backends.size(); ++i) {
+      for (const auto& load : view.loads(i)) sum += load->outstanding();
+    }
+  }
+  return sum;
+}
+
 std::size_t Sidecar::spawned() const {
   std::size_t sum = 0;
   for (const auto& worker : workers) sum += worker->loop.spawned_tasks();

@@ -80,6 +80,8 @@ class Sidecar final : private path::DrainedWorkers {
   [[nodiscard]] std::size_t pooled() const;
   /// Connections that have a permit and no exchange, provided that there is no exchange at all.
   [[nodiscard]] std::size_t resting() const;
+  /// What balancers take to be under way, to the endpoints that are known now.
+  [[nodiscard]] std::size_t under_way() const;
   [[nodiscard]] std::size_t spawned() const;
   [[nodiscard]] std::size_t timers() const;
   /// Those of earlier reloads that somebody still holds.

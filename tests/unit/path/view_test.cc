@@ -11,6 +11,7 @@ class ViewTest : public testing::Test {
  protected:
   ViewTest() {
     settings_.backends["shop"].name = "shop";
+    settings_.backends["shop"].balance.policy = BalancePolicy::round_robin;
     view_ = std::make_unique<View>(Snapshot::build(settings_, 1, {}, {}, states_), random_);
   }
   void set_weights(std::initializer_list<std::uint32_t> weights) {
@@ -19,7 +20,7 @@ class ViewTest : public testing::Test {
     std::uint16_t port = 8080;
     for (const auto weight : weights)
       set->endpoints.push_back({{*IpAddress::parse("10.0.0.1"), port++}, weight});
-    view_->set_endpoints("shop", set);
+    view_->set_endpoints("shop", set, {}, *view_);
   }
   /// How often each is picked.
   std::map<std::size_t, int> picks(std::size_t count, int times) {
@@ -59,6 +60,42 @@ TEST_F(ViewTest, a_set_with_the_same_weights_does_not_begin_anew) {
     }
     EXPECT_EQ(counts.size(), 3U);
   }
+}
+
+TEST_F(ViewTest, a_load_is_known_through_new_sets_and_new_views) {
+  settings_.backends["shop"].balance.policy = BalancePolicy::p2c_ewma;
+  view_ = std::make_unique<View>(Snapshot::build(settings_, 2, {}, {}, states_), random_);
+  set_weights({1, 1, 1});
+  const auto second = view_->loads(0)[1];
+  const balance::InFlight busy(second, balance::Flight::request, {});
+  set_weights({2, 1});
+  EXPECT_EQ(view_->loads(0)[1], second);
+  EXPECT_EQ(view_->loads(0).size(), 2U);
+
+  View next(Snapshot::build(settings_, 3, {}, {}, states_), random_);
+  next.set_endpoints("shop", view_->find("shop"), {}, *view_);
+  EXPECT_EQ(next.loads(0)[1], second);
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(next.picker(0).pick(2, {}), 0U);  // The other is idle.
+}
+
+TEST_F(ViewTest, each_policy_picks_and_says_so) {
+  const std::pair<BalancePolicy, std::string_view> policies[] = {
+      {BalancePolicy::p2c_ewma, "p2c_ewma"},   {BalancePolicy::least_request, "least_request"},
+      {BalancePolicy::random, "random"},       {BalancePolicy::round_robin, "round_robin"},
+      {BalancePolicy::ring_hash, "ring_hash"}, {BalancePolicy::maglev, "maglev"},
+      {BalancePolicy::sticky, "sticky"}};
+  std::uint64_t version = 10;
+  for (const auto& [policy, name] : policies) {
+    settings_.backends["shop"].balance.policy = policy;
+    view_ = std::make_unique<View>(Snapshot::build(settings_, ++version, {}, {}, states_), random_);
+    set_weights({1, 1, 1});
+    std::map<std::size_t, int> counts;
+    for (std::uint64_t key = 0; key < 300; ++key)
+      ++counts[*view_->picker(0).pick(3, {}, balance::SessionKey(key))];
+    EXPECT_EQ(counts.size(), 3U) << name;
+    EXPECT_EQ(telemetry::text_of(view_->snapshot().backends[0].balancer_for(1)), name);
+  }
+  EXPECT_EQ(telemetry::text_of(view_->snapshot().backends[0].balancer_for({})), "round_robin");
 }
 
 TEST_F(ViewTest, a_session_keeps_its_endpoint_while_that_is_there) {

@@ -1,0 +1,57 @@
+#include "balance/load.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace epaulet::balance {
+namespace {
+
+constexpr double in_ns(Load::Time time) {
+  return static_cast<double>(time.count());
+}
+
+/// What is left of a weight of 1 after so long.
+double left_after(Load::Time time) {
+  return time.count() <= 0 ? 1.0 : std::exp(-in_ns(time) / in_ns(Load::kDecay));
+}
+
+}  // namespace
+
+void Load::begin(Flight flight, TimePoint now) {
+  ++outstanding_;
+  if (flight == Flight::tunnel) return;
+  const bool is_forgotten = !was_asked_ || now - asked_ >= kForgotten;
+  was_asked_ = true;
+  asked_ = now;
+  if (!is_forgotten) return;
+  is_proven_ = false;
+  latency_ = in_ns(kUnproven);
+  measured_ = now;
+}
+
+void Load::answered(Time took, TimePoint now) {
+  const double measured = in_ns(std::max(took, Time(0)));
+  if (!is_proven_ || measured >= latency_) {
+    latency_ = measured;
+  } else {
+    const double kept = left_after(now - measured_);
+    latency_ = latency_ * kept + measured * (1 - kept);
+  }
+  is_proven_ = true;
+  measured_ = now;
+}
+
+void Load::failed(Time took, TimePoint now) {
+  const double before = is_proven_ ? latency(now) : in_ns(kUnproven);
+  const double doubled = std::min(2 * (before + in_ns(kFloor)), in_ns(kUnproven));
+  latency_ = std::max({in_ns(took), before, doubled});
+  is_proven_ = true;
+  measured_ = now;
+}
+
+double Load::latency(TimePoint now) const {
+  if (!was_asked_ || now - asked_ >= kForgotten) return 0;
+  return latency_ * left_after(now - measured_);
+}
+
+}  // namespace epaulet::balance
