@@ -41,6 +41,9 @@ constexpr Key kRootKeys[] = {
                              "How long things may take; services and routes override key by key."),
     key<&Settings::retries>("retries", kRetries, "",
                             "What is tried again; services and routes override key by key."),
+    key<&Settings::rate_limits>("rate_limits", kRateLimits, "",
+                                "How many requests callers of this app may make, inbound, after "
+                                "access; all that match hold. Beyond them: 429."),
     group("limits", kLimits, "How much at once; backends override key by key."),
     key<&Settings::log>("log", kLog, "", "What is written down."),
     key<&Settings::explain>("explain", kExplain, "", "What is kept for epaulet explain."),
@@ -63,14 +66,21 @@ struct FutureKey {
 
 /// What the design promises for later versions.
 constexpr FutureKey kFutureKeys[] = {
-    {"", "fallback"},          {"", "hedge"},
-    {"", "hedging"},           {"", "mirror"},
-    {"", "rewrite"},           {"", "rate_limit"},
-    {"service", "health"},     {"backend", "health"},
-    {"", "health_check"},      {"", "background"},
-    {"root", "directory"},     {"endpoints", "directory"},
-    {"service", "cluster_ip"}, {"route", "redirect"},
-    {"tracing", "export"},     {"identity", "bootstrap"},
+    {"", "fallback"},
+    {"", "hedge"},
+    {"", "hedging"},
+    {"", "mirror"},
+    {"", "rewrite"},
+    {"service", "health"},
+    {"backend", "health"},
+    {"", "health_check"},
+    {"", "background"},
+    {"root", "directory"},
+    {"endpoints", "directory"},
+    {"service", "cluster_ip"},
+    {"route", "redirect"},
+    {"tracing", "export"},
+    {"identity", "bootstrap"},
 };
 
 /// The shapes below one key, each with its path.

@@ -45,6 +45,9 @@ extern const Object kRetries;
 extern const Scalar kGrpcStatus;
 extern const Object kLimits;         ///< Top level; reads into Settings.
 extern const Object kBackendLimits;  ///< Of a backend.
+// keys_limits.cc
+extern const Object kRateLimit;
+extern const List kRateLimits;
 // keys_process.cc
 extern const Object kListen;
 extern const Object kDns;

@@ -211,6 +211,9 @@ constexpr Key kRouteKeys[] = {
                                  "When a backend is not asked for a while by this route, whose "
                                  "requests then count here and not in the backend's own breaker; "
                                  "absent: the backend's."),
+    key<&RouteSettings::rate_limit>("rate_limit", kRateLimit, "",
+                                    "How many of its requests the app may make; absent: the "
+                                    "service's."),
     key<&RouteSettings::to>("to", kRouteTargets, "",
                             "Backends that serve the route, by weight; absent: the service's "
                             "default backend."),
@@ -327,6 +330,10 @@ constexpr Key kServiceKeys[] = {
     key<&ServiceSettings::credentials>("credentials", kCredentials, "",
                                        "What requests are sent with, for an app that has no token "
                                        "or key; absent: as they come."),
+    key<&ServiceSettings::rate_limit>(
+        "rate_limit", kRateLimit, "",
+        "How many requests the app may make, but for routes that have their own; absent: any "
+        "number."),
     key<&ServiceSettings::timeouts>("timeouts", kServiceTimeouts, "",
                                     "How long things may take, key by key over the top level's."),
     key<&ServiceSettings::retries>("retries", kRetries, "",

@@ -332,6 +332,47 @@ struct OutlierSettings {
   FailureSettings failures;  ///< Empty: 502, 503, 504; unavailable.
 };
 
+/// Which requests share a bucket: exactly one of the three.
+struct RateKeySettings {
+  Origin origin;
+  std::optional<bool> principal;
+  std::optional<bool> address;
+  std::string header;  ///< Its name, in any case.
+};
+
+/// So many requests in so much time.
+struct RateLimitSettings {
+  Origin origin;
+  std::uint32_t requests = 0;
+  Duration per = std::chrono::seconds(1);
+  std::optional<std::uint32_t> burst;  ///< At once after a pause. Default: requests.
+  std::optional<RateKeySettings> by;   ///< Nothing: one bucket for all.
+  std::uint32_t keys = 10'000;         ///< Buckets at most, with `by`.
+};
+
+/// One of `rate_limits`: of what callers of this app may do. All that match hold.
+struct InboundRateLimitSettings {
+  Origin origin;
+  std::string name;
+  std::vector<std::string> paths;  ///< As in access rules.
+  std::vector<std::string> methods;
+  std::vector<std::string> hosts;
+  std::vector<HeaderMatchSettings> headers;
+  std::vector<std::uint16_t> ports;
+  RateLimitSettings limit;
+};
+
+/// `background` of a route: its requests are accepted at once and delivered later.
+struct BackgroundSettings {
+  Origin origin;
+  std::uint32_t tries = 10;                           ///< Exchanges, each with its retries.
+  Duration give_up_after = std::chrono::minutes(10);  ///< Since it was accepted.
+  BackoffSettings backoff{std::chrono::seconds(1), std::chrono::minutes(1), 2.0,
+                          BackoffSettings::Jitter::full};
+  std::uint32_t queue = 1000;                 ///< Requests that wait, over all workers.
+  std::uint64_t bytes = 16ull * 1024 * 1024;  ///< Of all of them.
+};
+
 enum class UpstreamTls : std::uint8_t { mesh, none };
 
 struct UpstreamTlsSettings {
@@ -414,8 +455,10 @@ struct RouteSettings {
   std::vector<HeaderMatchSettings> headers;
   TimeoutSettings timeouts;
   RetrySettings retries;
-  std::optional<BreakerSettings> breaker;  ///< Its own, instead of its backends'.
-  std::vector<RouteTargetSettings> to;     ///< Empty: the service's default backend.
+  std::optional<BreakerSettings> breaker;       ///< Its own, instead of its backends'.
+  std::optional<RateLimitSettings> rate_limit;  ///< Its own, instead of its service's.
+  std::optional<BackgroundSettings> background;
+  std::vector<RouteTargetSettings> to;  ///< Empty: the service's default backend.
 };
 
 /// A token that is signed here, for an app that has none.
@@ -458,6 +501,7 @@ struct ServiceSettings {
   std::map<std::string, std::uint16_t> port_names;
   std::string default_backend;  ///< The backend of the same name if `endpoints` stands here.
   std::optional<CredentialSettings> credentials;
+  std::optional<RateLimitSettings> rate_limit;  ///< Of routes that have none of their own.
   TimeoutSettings timeouts;
   RetrySettings retries;
   std::vector<RouteSettings>
@@ -509,6 +553,7 @@ struct Settings {
   TimeoutSettings timeouts;
   RetrySettings retries;
   LimitSettings limits;  ///< Defaults for backends.
+  std::vector<InboundRateLimitSettings> rate_limits;
   std::uint32_t connections =
       20000;  ///< `limits.downstream`: connections served at once, over all workers.
   std::uint32_t head_bytes = 64 * 1024;  ///< `limits.head`: the largest request or response head.

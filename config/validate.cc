@@ -25,6 +25,7 @@ class Validation {
   void check_mentions();
   void check_roles();
   void check_rules();
+  void check_rate_limits();
   void check_services();
   void check_own_ports();
   void check_identity();
@@ -231,6 +232,10 @@ void Validation::check_rules() {
   }
 }
 
+void Validation::check_rate_limits() {
+  check_unique(settings_.rate_limits, "rate limit");
+}
+
 void Validation::check_services() {
   const std::string suffix = ".svc." + settings_.dns.cluster_domain;
   for (const auto& [name, service] : settings_.services) {
@@ -317,6 +322,7 @@ void complete_and_validate(Draft& draft, Complaints& complaints) {
   validation.check_mentions();
   validation.check_roles();
   validation.check_rules();
+  validation.check_rate_limits();
   validation.check_services();
   validation.check_own_ports();
   validation.check_identity();

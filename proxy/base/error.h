@@ -95,6 +95,8 @@ enum class ErrorCode : std::uint16_t {
   // limit
   limit_pending,
   breaker_open,
+  rate_limited,
+  background_full,
   // resolve
   never_had_endpoint,
   no_endpoint,

@@ -4,6 +4,7 @@
 #include "http/grpc.h"
 #include "path/exchange.h"
 #include "path/proxy_status.h"
+#include "path/rate_limits.h"
 
 namespace epaulet::path {
 namespace {
@@ -26,16 +27,21 @@ std::string_view challenge(std::uint16_t status, const Error& error) {
              : "WWW-Authenticate: Bearer\r\n";
 }
 
+bool says_when(const Error& error) {
+  return error.code == ErrorCode::breaker_open || error.code == ErrorCode::rate_limited;
+}
+
 /// RFC 9110 section 10.2.3: when to come back, where that is known.
 std::string retry_after(const Error& error) {
-  if (error.code != ErrorCode::breaker_open) return {};
+  if (!says_when(error)) return {};
   return fmt::format("Retry-After: {}\r\n", (error.detail + 999) / 1000);
 }
 
-/// Which breaker, why, and until when, for whoever runs the app beside us.
+/// Which breaker or limit, why, and until when, for whoever runs the app beside us.
 std::string more_about(const Error& error) {
-  if (error.code != ErrorCode::breaker_open) return {};
-  return fmt::format(" ({}; asked again in {} ms)", telemetry::text_of(error.note), error.detail);
+  if (!says_when(error)) return {};
+  const auto what = error.code == ErrorCode::breaker_open ? "asked again" : "one more is allowed";
+  return fmt::format(" ({}; {} in {} ms)", telemetry::text_of(error.note), what, error.detail);
 }
 
 bool reader_may_know(const Exchange& exchange) {
@@ -89,6 +95,9 @@ Task<Result<void>> answer(Exchange& exchange, const Error& error, bool may_keep)
   std::string lines(challenge(status, error));
   lines += fmt::format("X-Request-Id: {}\r\n", id);
   lines += retry_after(error);
+  http::AddedFields rate;
+  add_rate_fields(exchange, rate);
+  lines += rate.lines();
   if (reader_may_know(exchange)) {
     lines += fmt::format("Proxy-Status: {}\r\n",
                          proxy_status_text(error.code, telemetry::text_of(exchange.record.rule),

@@ -8,6 +8,7 @@
 #include "http/grpc.h"
 #include "http/hop_by_hop.h"
 #include "path/proxy_status.h"
+#include "path/rate_limits.h"
 #include "path/upgrade.h"
 #include "path/witness.h"
 #include "policy/header_hygiene.h"
@@ -246,6 +247,9 @@ void Attempt::prepare_response() {
                     telemetry::intern_foreign(told->value.substr(0, kReasonBytesMax)));
   }
   strip_reasons();
+  // The app that is asked may have limits of its own, and says more of them than we.
+  if (exchange_.rate && response.find("ratelimit-limit") == nullptr)
+    add_rate_fields(exchange_, response.added);
   if (plan_.session.begins) {
     const auto& backend = *exchange_.snapshot().backends[plan_.backend].settings;
     set_cookie(response, plan_.session, *backend.balance.by);

@@ -15,6 +15,7 @@ void Exchange::begin() {
   record.multiplexed = connection.is_carried;
   committed = untimed = hurried = has_own_deadline = false;
   given_time.reset();
+  rate.reset();
 }
 
 void Exchange::end() {

@@ -53,6 +53,8 @@ class Exchange final : private http::CallerWatcher {
   std::optional<Duration> given_time;
   /// The caller gives less time than `timeouts.request`: no fault of whoever is asked.
   bool hurried = false;
+  /// Of the rate limit that leaves least, if any was met.
+  std::optional<resilience::RateLimit::Verdict> rate;
 
   /// A call of gRPC, which HTTP/2 alone carries: it has deadlines and statuses of its own.
   [[nodiscard]] bool is_grpc() const;

@@ -235,19 +235,22 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
         }
       }
     }
-    const auto end = end_of(exchange, failure, answered);
+    const bool is_over_limit = told && told->code == ErrorCode::rate_limited;
+    const auto end = end_of(exchange, failure, answered && !is_over_limit);
     witness.attempt_ended(end, told);
     const auto verdict =
         resilience::decide_retry(*plan.retry, facts_of(exchange, failure), plan.inbound);
     const bool race = verdict == RetryVerdict::retry_reuse_race;
-    const Duration asked =
-        answered && hop ? pause_asked_for(exchange, plan, *hop, tried) : Duration::zero();
+    const Duration asked = answered && hop && !is_over_limit
+                               ? pause_asked_for(exchange, plan, *hop, tried)
+                               : Duration::zero();
     std::optional<Duration> backoff;
     if (verdict == RetryVerdict::retry && !exchange.scope->cancelled())
       backoff = room_for_retry(exchange, plan, witness, waited_before, asked);
     if (answered && !race && !backoff) {
-      const bool in_our_words =
-          failure.error.code != ErrorCode::none && says_the_same(exchange, failure.error);
+      // A limit's own words say when to come back, and how much is left.
+      const bool in_our_words = failure.error.code != ErrorCode::none && !is_over_limit &&
+                                says_the_same(exchange, failure.error);
       Error ended = failure.error;
       bool broke_off = false;
       witness.answering();
@@ -257,6 +260,7 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
         ended = co_await attempt->deliver();
         witness.delivered(ended);
         broke_off = ended.code != ErrorCode::none;
+        if (!broke_off && is_over_limit) ended = failure.error;
       }
       if (broke_off) {
         // A mere close would look like the half-close of a caller that still reads.

@@ -4,6 +4,7 @@
 #include "path/access_trace.h"
 #include "path/exchange.h"
 #include "path/h2c.h"
+#include "path/rate_limits.h"
 #include "path/reach.h"
 #include "path/refuse.h"
 #include "path/tunnel.h"
@@ -215,7 +216,7 @@ Result<Plan> admit_inbound(Exchange& exchange) {
   if (!open) return open.error();
 
   const auto& settings = port_settings(connection, snapshot);
-  if (snapshot.access.has_path_rules(port)) {
+  if (snapshot.access.has_path_rules(port) || snapshot.limits_look_at_paths) {
     const auto settled = settle_path(exchange.request, settings.paths);
     if (!settled) return settled.error();
   }
@@ -235,6 +236,10 @@ Result<Plan> admit_inbound(Exchange& exchange) {
   record.route = ids.name;
   note_audit(snapshot, verdict, record);
   if (!verdict.allowed()) return refusal_of(verdict);
+  if (!snapshot.inbound_limits.empty()) {
+    const auto within = within_limits(exchange, principals);
+    if (!within) return within.error();
+  }
   exchange.given_time = http::deadline_in(exchange.request);
   const Duration most = snapshot.inbound_timeouts.request;
   if (connection.peer.empty() && most.count() > 0 && exchange.given_time)

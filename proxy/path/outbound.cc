@@ -2,6 +2,7 @@
 
 #include "path/exchange.h"
 #include "path/h2c.h"
+#include "path/rate_limits.h"
 #include "path/reach.h"
 #include "path/refuse.h"
 #include "path/tunnel.h"
@@ -105,9 +106,9 @@ Task<Result<RawUpstream>> dial_opaque(Connection& connection, Destination destin
     hop->unwrapped = connection.app_tls && !state.settings->tls.wrap_tls;
     connection.record.endpoint = hop->endpoint_id;
     if (hop->balancer != 0) {
-      connection.trace(Stage::connect, Event::endpoint_picked, hop->endpoint_id,
-                       telemetry::picked_by(static_cast<std::uint32_t>(tried.all().size()),
-                                            hop->balancer));
+      connection.trace(
+          Stage::connect, Event::endpoint_picked, hop->endpoint_id,
+          telemetry::picked_by(static_cast<std::uint32_t>(tried.all().size()), hop->balancer));
     }
     balance::InFlight in_flight(hop->load, balance::Flight::tunnel, connection.now());
     auto raw = co_await dial_raw(connection, *connection.view, *hop, protocol, way->connect);
@@ -293,6 +294,9 @@ Result<Plan> admit_outbound(Exchange& exchange) {
   if (route == nullptr) return Error(ErrorCode::no_route, Side::self, Stage::route);
   const RouteState& state = service.state_of(*route);
 
+  exchange.record.route = state.name;
+  if (const auto within = within_limit(exchange, state.rate_limit); !within) return within.error();
+
   Plan plan;
   plan.timeouts = &route->timeouts();
   plan.retry = &state.retry;
@@ -308,7 +312,6 @@ Result<Plan> admit_outbound(Exchange& exchange) {
   const auto& balance = snapshot.backends[plan.backend].settings->balance;
   Worker& worker = exchange.worker();
   plan.session = session_of(worker.shared, balance, exchange.request, worker.loop.random());
-  exchange.record.route = state.name;
   exchange.record.backend = snapshot.backends[plan.backend].name;
   exchange.trace(Stage::route, Event::routed, state.name, exchange.record.backend);
   clean_outbound_request(exchange.request, exchange.snapshot().ingress);

@@ -85,10 +85,34 @@ BackendState backend_state(const BackendSettings& backend, const LimitSettings& 
   state.outliers = outliers_of(backend, states);
   const auto policy = backend.balance.policy;
   state.balancer = telemetry::intern(name_of(policy));
-  state.balancer_without_key = telemetry::intern(
-      name_of(keeps_sessions(policy) ? BalancePolicy::round_robin : policy));
+  state.balancer_without_key =
+      telemetry::intern(name_of(keeps_sessions(policy) ? BalancePolicy::round_robin : policy));
   if (backend.breaker)
     state.breaker = breaker_state(*backend.breaker, "", "", backend.name, states);
+  return state;
+}
+
+RateLimitState rate_limit_state(const RateLimitSettings& settings, std::string_view service,
+                                std::string_view name, resilience::StateTable& states) {
+  const resilience::RateLimit::Rules rules(settings);
+  // What makes a key is part of the shape: buckets of others mean nothing.
+  const auto by = !settings.by                   ? std::string()
+                  : !settings.by->header.empty() ? "header " + settings.by->header
+                  : settings.by->principal       ? "principal"
+                                                 : "address";
+  const auto shape =
+      fmt::format("{} {} {} {} {}", rules.requests, rules.per.count(), rules.burst, rules.keys, by);
+  RateLimitState state;
+  state.limit = states.get<resilience::RateLimit>(fmt::format("{} {}", service, name), shape, [&] {
+    return std::make_shared<resilience::RateLimit>(rules);
+  });
+  state.by = settings.by ? &*settings.by : nullptr;
+  state.service = telemetry::intern(service);
+  state.name = telemetry::intern(name);
+  const auto subject = service.empty() ? fmt::format("limit {}", name)
+                       : name.empty()  ? fmt::format("that of {}", service)
+                                       : fmt::format("that of route {} of {}", name, service);
+  state.note = telemetry::intern(fmt::format("{} ({})", subject, settings.origin.to_string()));
   return state;
 }
 
@@ -113,6 +137,14 @@ ServiceState service_state(const ServiceSettings& service, RouteTable table,
       of_route.breakers.push_back(
           {target.backend_index,
            breaker_state(*route.breaker(), service.name, route.name(), target.backend, states)});
+    }
+    const auto index = state.routes.size();  // The implicit route is the last, and not written.
+    const bool has_own = index < service.routes.size() && service.routes[index].rate_limit;
+    if (has_own) {
+      of_route.rate_limit =
+          rate_limit_state(*service.routes[index].rate_limit, service.name, route.name(), states);
+    } else if (service.rate_limit) {
+      of_route.rate_limit = rate_limit_state(*service.rate_limit, service.name, "", states);
     }
     state.routes.push_back(std::move(of_route));
     for (const auto& target : route.targets()) {
@@ -147,6 +179,12 @@ Snapshot::Snapshot(Settings taken, std::uint64_t number, CallerKeys keys,
     services.push_back(service_state(service, std::move(*table++), backends, states));
     const auto sent = keys.sent.find(name);
     if (sent != keys.sent.end()) services.back().credentials = sent->second;
+  }
+  for (auto& one : settings.rate_limits) {
+    one.limit.origin = one.origin;
+    inbound_limits.push_back(
+        {RequestMatch(one), one.ports, rate_limit_state(one.limit, "", one.name, states)});
+    limits_look_at_paths = limits_look_at_paths || !one.paths.empty();
   }
   for (const auto& [name, owner] : settings.api_keys.owners)
     key_owners.emplace(name, telemetry::intern(name));

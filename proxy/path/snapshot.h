@@ -17,6 +17,7 @@
 #include "resilience/breaker.h"
 #include "resilience/connection_limit.h"
 #include "resilience/outliers.h"
+#include "resilience/rate_limit.h"
 #include "resilience/retry.h"
 #include "resilience/retry_budget.h"
 #include "resilience/state_table.h"
@@ -33,6 +34,22 @@ struct BreakerState {
   telemetry::StringId route = 0;
   telemetry::StringId backend = 0;
   telemetry::StringId source = 0;  ///< "file:line:column" of the key.
+};
+
+/// A rate limit and how it is called. `limit` may be none.
+struct RateLimitState {
+  std::shared_ptr<resilience::RateLimit> limit;
+  const RateKeySettings* by = nullptr;  ///< Of the snapshot's settings; none: one bucket for all.
+  telemetry::StringId service = 0;      ///< 0: inbound.
+  telemetry::StringId name = 0;         ///< Of the route, or of the limit; 0: the service's.
+  telemetry::StringId note = 0;         ///< Which it is, in words.
+};
+
+/// One of `rate_limits`.
+struct InboundLimit {
+  RequestMatch match;
+  std::vector<std::uint16_t> ports;
+  RateLimitState state;
 };
 
 /// What the data path needs of one backend, beside its endpoints.
@@ -61,6 +78,7 @@ struct RouteState {
     std::uint32_t backend = 0;
     BreakerState state;
   };
+  RateLimitState rate_limit;         ///< Its own, or its service's.
   std::vector<OwnBreaker> breakers;  ///< One for each target; none: the backends' own.
 };
 
@@ -92,6 +110,8 @@ struct Snapshot {
   Ingress ingress;
   EffectiveTimeouts inbound_timeouts;
   telemetry::StringId own_service = 0;
+  std::vector<InboundLimit> inbound_limits;
+  bool limits_look_at_paths = false;
 
   struct RuleIds {
     telemetry::StringId name = 0;
@@ -118,6 +138,21 @@ struct Snapshot {
     for (const auto& service : services) {
       for (const auto& route : service.routes) {
         for (const auto& own : route.breakers) visit(own.state);
+      }
+    }
+  }
+
+  /// Inbound ones, then those of services and routes; a service's once.
+  template <class Visit>
+  void for_each_rate_limit(const Visit& visit) const {
+    for (const auto& one : inbound_limits) visit(one.state);
+    for (const auto& service : services) {
+      const resilience::RateLimit* of_service = nullptr;
+      for (const auto& route : service.routes) {
+        const auto& state = route.rate_limit;
+        if (state.limit == nullptr) continue;
+        if (state.name == 0 && std::exchange(of_service, state.limit.get()) != nullptr) continue;
+        visit(state);
       }
     }
   }

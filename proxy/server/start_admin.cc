@@ -26,6 +26,12 @@ void add_health(telemetry::ControlMetrics& metrics, const path::Snapshot& snapsh
                                 ledger.refused,
                                 reasons_of<resilience::Breaker::Reason>(ledger.transitions)});
   });
+  snapshot.for_each_rate_limit([&](const path::RateLimitState& state) {
+    const auto totals = state.limit->totals();
+    metrics.rate_limits.push_back({telemetry::text_of(state.service),
+                                   telemetry::text_of(state.name), totals.allowed, totals.refused,
+                                   totals.evicted});
+  });
   for (const auto& backend : snapshot.backends) {
     auto totals = backend.outliers->totals();
     // A return to service is no ejection.

@@ -92,6 +92,15 @@ struct ControlMetrics {
   };
   std::vector<Breaker> breakers;
 
+  struct RateLimit {
+    std::string_view service;  ///< "": inbound.
+    std::string_view name;     ///< Of the route or the limit; "": the service's.
+    std::uint64_t allowed = 0;
+    std::uint64_t refused = 0;
+    std::uint64_t evicted = 0;
+  };
+  std::vector<RateLimit> rate_limits;
+
   struct Outliers {
     std::string_view backend;
     std::size_t ejected = 0;  ///< Now.

@@ -67,6 +67,14 @@ constexpr std::array<CounterRow, kCounters> kCounterRows{{
   {Counter::http2_windows_narrowed, {"epaulet_http2_windows_narrowed_total", "HTTP/2 connections whose streams got small windows, since too much of what had come was not read", "", ""}},
   {Counter::multiplexed_inbound, {"epaulet_multiplexed_connections_total", "Connections of HTTP/1.1 that were streams of shared mesh connections", "direction", "inbound"}},
   {Counter::multiplexed_outbound, {"epaulet_multiplexed_connections_total", "Connections of HTTP/1.1 that were streams of shared mesh connections", "direction", "outbound"}},
+  {Counter::background_accepted, {"epaulet_background_accepted_total", "Requests accepted for delivery in the background", "", ""}},
+  {Counter::background_delivered, {"epaulet_background_delivered_total", "Requests delivered in the background", "", ""}},
+  {Counter::background_tries, {"epaulet_background_tries_total", "Tries to deliver a request in the background", "", ""}},
+  {Counter::background_dropped_full, {"epaulet_background_dropped_total", "Requests accepted for delivery in the background that were given up, by why: the queue was full, they were refused (4xx), background.tries or give_up_after was reached, or the process ended", "reason", "full"}},
+  {Counter::background_dropped_refused, {"epaulet_background_dropped_total", "Requests accepted for delivery in the background that were given up, by why: the queue was full, they were refused (4xx), background.tries or give_up_after was reached, or the process ended", "reason", "refused"}},
+  {Counter::background_dropped_tries, {"epaulet_background_dropped_total", "Requests accepted for delivery in the background that were given up, by why: the queue was full, they were refused (4xx), background.tries or give_up_after was reached, or the process ended", "reason", "tries"}},
+  {Counter::background_dropped_late, {"epaulet_background_dropped_total", "Requests accepted for delivery in the background that were given up, by why: the queue was full, they were refused (4xx), background.tries or give_up_after was reached, or the process ended", "reason", "late"}},
+  {Counter::background_dropped_shutdown, {"epaulet_background_dropped_total", "Requests accepted for delivery in the background that were given up, by why: the queue was full, they were refused (4xx), background.tries or give_up_after was reached, or the process ended", "reason", "shutdown"}},
 }};
 constexpr std::array<GaugeRow, kGauges> kGaugeRows{{
   {Gauge::connections_inbound, {"epaulet_connections_active", "Connections served now", "direction", "inbound"}},
@@ -78,6 +86,7 @@ constexpr std::array<GaugeRow, kGauges> kGaugeRows{{
   {Gauge::exchanges_active, {"epaulet_requests_active", "Exchanges in progress now", "", ""}},
   {Gauge::multiplexed_inbound, {"epaulet_multiplexed_connections_active", "Connections of HTTP/1.1 that are streams of shared mesh connections now", "direction", "inbound"}},
   {Gauge::multiplexed_outbound, {"epaulet_multiplexed_connections_active", "Connections of HTTP/1.1 that are streams of shared mesh connections now", "direction", "outbound"}},
+  {Gauge::background_waiting, {"epaulet_background_waiting", "Requests that wait for their delivery in the background", "", ""}},
 }};
 // clang-format on
 

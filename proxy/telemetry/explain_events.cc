@@ -59,6 +59,8 @@ constexpr std::array<EventRow, kEvents> kRows{{
     {Event::roles_compared, "roles_compared", "allowed", Means::text, "held", Means::text},
     {Event::key_accepted, "key_accepted", "owner", Means::text},
     {Event::key_refused, "key_refused", "reason", Means::text},
+    {Event::rate_limited, "rate_limited", "limit", Means::text, "left_ms", Means::number},
+    {Event::taken_for_later, "taken_for_later", "bytes", Means::number},
     {Event::audited, "audited", "would_be", Means::error, "rule", Means::text},
     {Event::stream_opened, "stream_opened", {}, Means::nothing},
 }};

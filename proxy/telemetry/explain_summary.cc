@@ -66,6 +66,8 @@ std::string fact(const Error& error, StringId note) {
   if (note != 0) text += fmt::format(": {}", text_of(note));
   if (error.code == ErrorCode::breaker_open)
     text += fmt::format("; asked again {} ms later", error.detail);
+  if (error.code == ErrorCode::rate_limited)
+    text += fmt::format("; one more is allowed {} ms later", error.detail);
   return text;
 }
 

@@ -252,6 +252,23 @@ void add_breakers(MetricFamilies& out, const ControlMetrics& control) {
   }
 }
 
+void add_rate_limits(MetricFamilies& out, const ControlMetrics& control) {
+  for (const auto& each : control.rate_limits) {
+    const auto count = [&](std::string_view result, std::uint64_t value) {
+      out.counter("epaulet_rate_limit_requests_total",
+                  "Requests that met a rate limit, of rate_limits (inbound) or of a service or "
+                  "route, by what became of them",
+                  {{"service", each.service}, {"limit", each.name}, {"result", result}},
+                  as_double(value));
+    };
+    count("allowed", each.allowed);
+    count("refused", each.refused);
+    out.counter("epaulet_rate_limit_evicted_total",
+                "Buckets that were not full and made room for others: raise `buckets`",
+                {{"service", each.service}, {"limit", each.name}}, as_double(each.evicted));
+  }
+}
+
 void add_outliers(MetricFamilies& out, const ControlMetrics& control) {
   for (const auto& each : control.outliers) {
     out.gauge("epaulet_backend_endpoints_ejected", "Endpoints that are left out now",
@@ -281,6 +298,7 @@ void add_control(MetricFamilies& out, const ControlMetrics& control) {
   }
   add_discovery(out, control);
   add_breakers(out, control);
+  add_rate_limits(out, control);
   add_outliers(out, control);
   for (const auto& each : control.pages) {
     out.counter("epaulet_page_connections_refused_total",

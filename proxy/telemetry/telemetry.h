@@ -59,6 +59,14 @@ enum class Counter : std::uint8_t {
   http2_windows_narrowed,
   multiplexed_inbound,  ///< Connections of HTTP/1.1 that streams carry.
   multiplexed_outbound,
+  background_accepted,
+  background_delivered,
+  background_tries,
+  background_dropped_full,
+  background_dropped_refused,
+  background_dropped_tries,
+  background_dropped_late,
+  background_dropped_shutdown,
   count_,
 };
 
@@ -72,6 +80,7 @@ enum class Gauge : std::uint8_t {
   exchanges_active,
   multiplexed_inbound,
   multiplexed_outbound,
+  background_waiting,
   count_,
 };
 

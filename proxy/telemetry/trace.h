@@ -45,6 +45,8 @@ enum class Event : std::uint8_t {
                         ///< string ids of names with commas)
   key_accepted,         ///< a: owner of the API key (string id)
   key_refused,          ///< a: reason (string id)
+  rate_limited,         ///< a: which (string id); b: milliseconds until it may be asked again
+  taken_for_later,      ///< Accepted, to be delivered in the background. a: bytes kept
   audited,        ///< a: ErrorCode that was not carried out; b: rule (string id, 0: none matched)
   stream_opened,  ///< On a shared mesh connection, to carry one of HTTP/1.1
   count_,
