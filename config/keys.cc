@@ -66,7 +66,7 @@ struct FutureKey {
 
 /// What the design promises for later versions.
 constexpr FutureKey kFutureKeys[] = {
-    {"", "fallback"},
+    {"service", "fallback"},
     {"", "hedge"},
     {"", "hedging"},
     {"", "mirror"},
@@ -74,7 +74,7 @@ constexpr FutureKey kFutureKeys[] = {
     {"service", "health"},
     {"backend", "health"},
     {"", "health_check"},
-    {"", "background"},
+    {"service", "background"},
     {"root", "directory"},
     {"endpoints", "directory"},
     {"service", "cluster_ip"},

@@ -48,6 +48,10 @@ extern const Object kBackendLimits;  ///< Of a backend.
 // keys_limits.cc
 extern const Object kRateLimit;
 extern const List kRateLimits;
+// keys_background.cc
+extern const Object kBackground;
+// keys_fallback.cc
+extern const Object kFallback;
 // keys_process.cc
 extern const Object kListen;
 extern const Object kDns;

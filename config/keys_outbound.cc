@@ -214,6 +214,12 @@ constexpr Key kRouteKeys[] = {
     key<&RouteSettings::rate_limit>("rate_limit", kRateLimit, "",
                                     "How many of its requests the app may make; absent: the "
                                     "service's."),
+    key<&RouteSettings::background>("background", kBackground, "",
+                                    "Its requests are accepted at once (202) and delivered later, "
+                                    "at least once, with retries; absent: the app waits."),
+    key<&RouteSettings::fallback>("fallback", kFallback, "",
+                                  "What is answered instead of a failure, once no attempt is left; "
+                                  "absent: the failure."),
     key<&RouteSettings::to>("to", kRouteTargets, "",
                             "Backends that serve the route, by weight; absent: the service's "
                             "default backend."),

@@ -373,6 +373,29 @@ struct BackgroundSettings {
   std::uint64_t bytes = 16ull * 1024 * 1024;  ///< Of all of them.
 };
 
+struct LastGoodSettings {
+  Origin origin;
+  /// Of responses that say nothing themselves; nothing: those are not kept.
+  std::optional<Duration> keep;
+  std::uint64_t bytes = 4ull * 1024 * 1024;  ///< Of all that are kept for a route.
+};
+
+struct FixedAnswerSettings {
+  Origin origin;
+  std::uint16_t status = 200;
+  std::string content_type = "text/plain; charset=utf-8";
+  std::string body;
+};
+
+/// `fallback` of a route, in the order of its members.
+struct FallbackSettings {
+  Origin origin;
+  FailureSettings failures;  ///< Statuses that it stands in for; empty: 5xx.
+  std::optional<LastGoodSettings> last_good;
+  std::string backend;
+  std::optional<FixedAnswerSettings> answer;
+};
+
 enum class UpstreamTls : std::uint8_t { mesh, none };
 
 struct UpstreamTlsSettings {
@@ -458,6 +481,7 @@ struct RouteSettings {
   std::optional<BreakerSettings> breaker;       ///< Its own, instead of its backends'.
   std::optional<RateLimitSettings> rate_limit;  ///< Its own, instead of its service's.
   std::optional<BackgroundSettings> background;
+  std::optional<FallbackSettings> fallback;
   std::vector<RouteTargetSettings> to;  ///< Empty: the service's default backend.
 };
 

@@ -262,6 +262,15 @@ std::optional<Complaint> check_header_name(std::string_view text) {
   return complain(in_quotes(text) + " is not a header name", "for example x-version");
 }
 
+/// Loosely: what must not get into a header is kept out (RFC 9110 section 8.3.1).
+std::optional<Complaint> check_media_type(std::string_view text) {
+  const auto slash = text.find('/');
+  const bool is_fine = slash != std::string_view::npos && is_token(text.substr(0, slash)) &&
+                       all(text, [](char c) { return c >= ' ' && c <= '~'; });
+  if (is_fine) return std::nullopt;
+  return complain(in_quotes(text) + " is not a media type", "for example application/json");
+}
+
 std::optional<Complaint> check_credential_header(std::string_view text) {
   constexpr std::string_view kTaken[] = {
       "connection", "content-length",    "cookie",  "expect",  "host",        "keep-alive",

@@ -37,6 +37,7 @@ namespace epaulet::config {
 [[nodiscard]] std::optional<Complaint> check_method(std::string_view text);
 
 /// A token (RFC 9110 section 5.1), no pseudo-header.
+[[nodiscard]] std::optional<Complaint> check_media_type(std::string_view text);
 [[nodiscard]] std::optional<Complaint> check_header_name(std::string_view text);
 
 /// The name of a field that carries a credential: a header name that no part of HTTP has taken.

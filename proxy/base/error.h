@@ -97,6 +97,7 @@ enum class ErrorCode : std::uint16_t {
   breaker_open,
   rate_limited,
   background_full,
+  answer_replaced,
   // resolve
   never_had_endpoint,
   no_endpoint,

@@ -124,6 +124,10 @@ inline constexpr std::size_t kEndpointsPerBackendMax = 1024;
 inline constexpr std::size_t kLooksMax = 64;  ///< Background looks upstream at once.
 inline constexpr std::size_t kStateFileBytesMax = 32 * kMiB;
 
+inline constexpr std::size_t kBackgroundBodyBytesMax = 1 * kMiB;  ///< Of one kept for later.
+
+inline constexpr std::size_t kLastGoodBodyBytesMax = 256 * kKiB;  ///< Of one that is kept.
+
 // Balancing.
 inline constexpr std::size_t kRingPointsPerEndpoint = 128;  ///< Of the heaviest: even to a tenth.
 inline constexpr std::size_t kRingPointsMax = 32 * 1024;    ///< Half a MiB per worker and backend.

@@ -286,6 +286,7 @@ Task<Error> Attempt::deliver() {
   const bool old_trust = connection.inbound() && connection.mesh_tls &&
                          connection.trust != worker.tls.trust_generation();
   const bool keep = rest_is_read && !(plan_.inbound && worker.draining) && !old_trust;
+  if (plan_.fallback != nullptr) copy_.begin(exchange_, plan_);
   server.begin_response(exchange_.request, response, keep);
   // A gRPC call without a deadline of its own may be a stream that never ends.
   if (exchange_.is_grpc() && !exchange_.has_own_deadline) exchange_.scope->clear_deadline();
@@ -311,6 +312,7 @@ Task<Error> Attempt::copy_body() {
     }
     idle_.touch();
     if (!chunk->bytes.empty()) witness_.message_came();
+    copy_.add(chunk->bytes);
     if (!chunk->trailers.empty() && exchange_.is_grpc())
       exchange_.record.grpc_status = http::grpc_status(chunk->trailers);
     const auto sent = co_await writer.push(*chunk, scope_);
@@ -318,6 +320,7 @@ Task<Error> Attempt::copy_body() {
     idle_.touch();
     if (chunks % limits::kChunksPerTurn == 0) co_await next_turn(exchange_.worker().loop);
   }
+  copy_.keep(exchange_, plan_);
   exchange_.record.response_bytes = writer.bytes();
   exchange_.trace(Stage::relay, Event::body_done, static_cast<std::uint32_t>(writer.bytes()));
   co_return kNoError;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "path/exchange.h"
+#include "path/fallback.h"
 #include "runtime/fork.h"
 
 namespace epaulet::path {
@@ -62,6 +63,7 @@ class Attempt final {
   bool may_continue_ = true;    ///< The caller does not wait for a 100.
   bool has_head_ = false;       ///< Of the final response.
   resilience::IdleTimer idle_;
+  KeptCopy copy_;         ///< Of a response that may stand in for a later one.
   std::string trailers_;  ///< Of the request, as they go out.
   Fork<Error> upload_;
 };

@@ -24,8 +24,10 @@ Connection::Connection(Worker& worker_, StreamPtr stream, Entry entry_)
       peer_address(stream->info().peer),
       stream_(std::move(stream)),
       reader_(std::make_unique<StreamReader>(*stream_)) {
-  worker.telemetry.count(inbound() ? Counter::connections_accepted_inbound
-                                   : Counter::connections_accepted_outbound);
+  if (entry != Entry::background) {
+    worker.telemetry.count(inbound() ? Counter::connections_accepted_inbound
+                                     : Counter::connections_accepted_outbound);
+  }
   begin();
 }
 
@@ -56,21 +58,23 @@ telemetry::Gauge Connection::gauge() const {
 }
 
 void Connection::begin() {
-  worker.shared.connections.fetch_add(1, std::memory_order_relaxed);
   worker.connections.push_back(*this);
-  ++(inbound() ? worker.inbound_connections : worker.outbound_connections);
-  worker.telemetry.adjust(gauge(), 1);
   record.direction = inbound() ? telemetry::Direction::inbound : telemetry::Direction::outbound;
   record.downstream = peer_address;
   record.trace.begin(now());
   trace(Stage::accept, telemetry::Event::accepted);
+  if (entry == Entry::background) return;  // It was never accepted.
+  worker.shared.connections.fetch_add(1, std::memory_order_relaxed);
+  ++(inbound() ? worker.inbound_connections : worker.outbound_connections);
+  worker.telemetry.adjust(gauge(), 1);
 }
 
 Connection::~Connection() {
+  reader_.reset();
+  if (entry == Entry::background) return;
   worker.shared.connections.fetch_sub(1, std::memory_order_relaxed);
   --(inbound() ? worker.inbound_connections : worker.outbound_connections);
   worker.telemetry.adjust(gauge(), -1);
-  reader_.reset();
 }
 
 StreamPtr Connection::take_stream() {

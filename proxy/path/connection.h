@@ -14,9 +14,10 @@ namespace epaulet::path {
 
 /// Through which listener a connection came.
 enum class Entry : std::uint8_t {
-  outbound,  ///< 15001: our app dials.
-  inbound,   ///< 15006: somebody dials our app, by redirect.
-  direct,    ///< 15008: a sidecar dials us, naming the port in SNI.
+  outbound,    ///< 15001: our app dials.
+  inbound,     ///< 15006: somebody dials our app, by redirect.
+  direct,      ///< 15008: a sidecar dials us, naming the port in SNI.
+  background,  ///< None: what our app asked for a while ago is delivered.
 };
 
 /// A downstream connection with all that is known of it so far. Lives in the frame of
@@ -53,7 +54,7 @@ class Connection : public ListNode {
   telemetry::ConnectionRecord record;
   std::size_t replay_bytes = 0;  ///< Its exchanges keep them for another attempt.
 
-  [[nodiscard]] bool inbound() const { return entry != Entry::outbound; }
+  [[nodiscard]] bool inbound() const { return entry == Entry::inbound || entry == Entry::direct; }
   [[nodiscard]] ByteStream& stream() { return *stream_; }
   [[nodiscard]] StreamReader& reader() { return *reader_; }
   [[nodiscard]] TimePoint now() const { return worker.loop.now(); }

@@ -1,6 +1,7 @@
 #include "path/exchange.h"
 
 #include "http/grpc.h"
+#include "path/background.h"
 
 namespace epaulet::path {
 
@@ -26,6 +27,10 @@ void Exchange::end() {
 
 bool Exchange::is_grpc() const {
   return http1 == nullptr && http::is_grpc(request);
+}
+
+bool Exchange::came_by_http2() const {
+  return delivery != nullptr ? delivery->came_by_http2 : http1 == nullptr;
 }
 
 void Exchange::watch_downstream(http::ClientStream* upstream) {

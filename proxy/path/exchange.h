@@ -53,11 +53,14 @@ class Exchange final : private http::CallerWatcher {
   std::optional<Duration> given_time;
   /// The caller gives less time than `timeouts.request`: no fault of whoever is asked.
   bool hurried = false;
+  /// What is delivered in the background: nobody waits for the answer.
+  const struct Delivery* delivery = nullptr;
   /// Of the rate limit that leaves least, if any was met.
   std::optional<resilience::RateLimit::Verdict> rate;
 
   /// A call of gRPC, which HTTP/2 alone carries: it has deadlines and statuses of its own.
   [[nodiscard]] bool is_grpc() const;
+  [[nodiscard]] bool came_by_http2() const;
   [[nodiscard]] Worker& worker() const { return connection.worker; }
   [[nodiscard]] const Snapshot& snapshot() const { return view->snapshot(); }
   [[nodiscard]] TimePoint now() const { return connection.now(); }
@@ -85,16 +88,18 @@ struct Plan {
   const resilience::RetryRules* retry = nullptr;
   resilience::RetryBudget* budget = nullptr;
   const BreakerState* breaker = nullptr;
-  std::uint32_t backend = Destination::kNone;  ///< kNone: the app beside us.
-  std::optional<SocketAddress> pinned;         ///< This endpoint and no other.
-  HttpVersion http = HttpVersion::same;        ///< What the next hop is asked in.
-  Session session;                             ///< Which of the backend's endpoints.
+  std::uint32_t backend = Destination::kNone;   ///< kNone: the app beside us.
+  std::optional<SocketAddress> pinned;          ///< This endpoint and no other.
+  HttpVersion http = HttpVersion::same;         ///< What the next hop is asked in.
+  Session session;                              ///< Which of the backend's endpoints.
+  const BackgroundState* background = nullptr;  ///< Accept at once, deliver later.
+  const FallbackState* fallback = nullptr;      ///< What stands in for a failure.
   bool inbound = false;
 };
 
 /// What the caller speaks, the next hop does too, unless the configuration says what its app wants.
 [[nodiscard]] inline bool asks_http2(const Exchange& exchange, const Plan& plan) {
-  if (plan.http == HttpVersion::same) return exchange.http1 == nullptr;
+  if (plan.http == HttpVersion::same) return exchange.came_by_http2();
   return plan.http == HttpVersion::http2;
 }
 

@@ -6,6 +6,7 @@
 #include "http/hop_by_hop.h"
 #include "http/retry_after.h"
 #include "path/attempt.h"
+#include "path/fallback.h"
 #include "path/reach.h"
 #include "path/upgrade.h"
 #include "path/witness.h"
@@ -251,11 +252,16 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
       // A limit's own words say when to come back, and how much is left.
       const bool in_our_words = failure.error.code != ErrorCode::none && !is_over_limit &&
                                 says_the_same(exchange, failure.error);
+      const bool is_replaced = !is_over_limit && is_to_be_replaced(exchange, plan, failure.status);
       Error ended = failure.error;
       bool broke_off = false;
       witness.answering();
-      if (in_our_words) {
+      if (in_our_words || is_replaced) {
         co_await attempt->discard();
+        if (ended.code == ErrorCode::none) {
+          ended = Error(ErrorCode::answer_replaced, Side::upstream, Stage::receive, Retry::never,
+                        failure.status);
+        }
       } else {
         ended = co_await attempt->deliver();
         witness.delivered(ended);

@@ -295,12 +295,17 @@ Result<Plan> admit_outbound(Exchange& exchange) {
   const RouteState& state = service.state_of(*route);
 
   exchange.record.route = state.name;
-  if (const auto within = within_limit(exchange, state.rate_limit); !within) return within.error();
+  if (exchange.delivery == nullptr) {  // Which met its limit when it was accepted.
+    const auto within = within_limit(exchange, state.rate_limit);
+    if (!within) return within.error();
+  }
 
   Plan plan;
   plan.timeouts = &route->timeouts();
   plan.retry = &state.retry;
   plan.budget = state.budget.get();
+  if (state.background.room != nullptr) plan.background = &state.background;
+  if (state.fallback.settings != nullptr) plan.fallback = &state.fallback;
   if (destination.kind == Destination::Kind::endpoint) {
     plan.backend = destination.backend;
     plan.pinned = exchange.connection.destination;

@@ -4,7 +4,9 @@
 #include "http/grpc.h"
 #include "http/hop_by_hop.h"
 #include "path/access_trace.h"
+#include "path/background.h"
 #include "path/exchange.h"
+#include "path/fallback.h"
 #include "path/upgrade.h"
 #include "telemetry/trace_context.h"
 
@@ -129,9 +131,12 @@ Task<Error> serve_exchange(Exchange& exchange) {
   settle_authority(exchange, authority);
   if (upgrading) settle_handshake(exchange);
   if (const auto started = start_time(exchange, *plan); !started) co_return started.error();
+  if (is_for_later(exchange, *plan)) co_return co_await take_for_later(exchange, *plan);
   exchange.added_bytes = exchange.request.added.lines().size();
   exchange.body.begin(exchange.server.body());
-  co_return co_await fulfil(exchange, *plan);
+  const Error ended = co_await fulfil(exchange, *plan);
+  if (plan->fallback == nullptr || ended.code == ErrorCode::none) co_return ended;
+  co_return co_await fall_back(exchange, *plan, ended);
 }
 
 /// The record is complete: metrics, access log, explain.

@@ -116,6 +116,24 @@ RateLimitState rate_limit_state(const RateLimitSettings& settings, std::string_v
   return state;
 }
 
+FallbackState fallback_state(const FallbackSettings& settings, const std::string& name,
+                             const std::vector<BackendState>& backends,
+                             resilience::StateTable& states) {
+  FallbackState state;
+  state.settings = &settings;
+  state.failures = resilience::FailureRules::of_breaker(settings.failures);
+  if (settings.last_good) {
+    const auto& kept = *settings.last_good;
+    const auto shape = fmt::format("{} {}", kept.bytes, kept.keep.value_or(Duration(0)).count());
+    state.last_good = states.get<resilience::LastGood>(
+        name, shape, [&] { return std::make_shared<resilience::LastGood>(kept.bytes); });
+  }
+  for (std::uint32_t i = 0; i < backends.size(); ++i) {
+    if (backends[i].settings->name == settings.backend) state.backend = i;
+  }
+  return state;
+}
+
 ServiceState service_state(const ServiceSettings& service, RouteTable table,
                            const std::vector<BackendState>& backends,
                            resilience::StateTable& states) {
@@ -145,6 +163,19 @@ ServiceState service_state(const ServiceSettings& service, RouteTable table,
           rate_limit_state(*service.routes[index].rate_limit, service.name, route.name(), states);
     } else if (service.rate_limit) {
       of_route.rate_limit = rate_limit_state(*service.rate_limit, service.name, "", states);
+    }
+    if (index < service.routes.size() && service.routes[index].background) {
+      const auto& settings = *service.routes[index].background;
+      of_route.background.settings = &settings;
+      of_route.background.room = states.get<resilience::BackgroundRoom>(
+          service.name + " " + route.name(), fmt::format("{} {}", settings.queue, settings.bytes),
+          [&] {
+            return std::make_shared<resilience::BackgroundRoom>(settings.queue, settings.bytes);
+          });
+    }
+    if (index < service.routes.size() && service.routes[index].fallback) {
+      of_route.fallback = fallback_state(*service.routes[index].fallback,
+                                         service.name + " " + route.name(), backends, states);
     }
     state.routes.push_back(std::move(of_route));
     for (const auto& target : route.targets()) {

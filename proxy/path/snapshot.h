@@ -14,8 +14,10 @@
 #include "policy/caller_keys.h"
 #include "policy/ingress.h"
 #include "policy/roles.h"
+#include "resilience/background_room.h"
 #include "resilience/breaker.h"
 #include "resilience/connection_limit.h"
+#include "resilience/last_good.h"
 #include "resilience/outliers.h"
 #include "resilience/rate_limit.h"
 #include "resilience/retry.h"
@@ -43,6 +45,20 @@ struct RateLimitState {
   telemetry::StringId service = 0;      ///< 0: inbound.
   telemetry::StringId name = 0;         ///< Of the route, or of the limit; 0: the service's.
   telemetry::StringId note = 0;         ///< Which it is, in words.
+};
+
+/// `background` of a route. `room` may be none.
+struct BackgroundState {
+  std::shared_ptr<resilience::BackgroundRoom> room;
+  const BackgroundSettings* settings = nullptr;  ///< Of the snapshot's settings.
+};
+
+/// `fallback` of a route.
+struct FallbackState {
+  const FallbackSettings* settings = nullptr;  ///< Of the snapshot's settings; none: no fallback.
+  resilience::FailureRules failures = resilience::FailureRules::of_breaker({});
+  std::shared_ptr<resilience::LastGood> last_good;  ///< May be none.
+  std::uint32_t backend = Destination::kNone;
 };
 
 /// One of `rate_limits`.
@@ -78,7 +94,9 @@ struct RouteState {
     std::uint32_t backend = 0;
     BreakerState state;
   };
-  RateLimitState rate_limit;         ///< Its own, or its service's.
+  RateLimitState rate_limit;  ///< Its own, or its service's.
+  BackgroundState background;
+  FallbackState fallback;
   std::vector<OwnBreaker> breakers;  ///< One for each target; none: the backends' own.
 };
 

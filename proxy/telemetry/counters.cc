@@ -75,6 +75,9 @@ constexpr std::array<CounterRow, kCounters> kCounterRows{{
   {Counter::background_dropped_tries, {"epaulet_background_dropped_total", "Requests accepted for delivery in the background that were given up, by why: the queue was full, they were refused (4xx), background.tries or give_up_after was reached, or the process ended", "reason", "tries"}},
   {Counter::background_dropped_late, {"epaulet_background_dropped_total", "Requests accepted for delivery in the background that were given up, by why: the queue was full, they were refused (4xx), background.tries or give_up_after was reached, or the process ended", "reason", "late"}},
   {Counter::background_dropped_shutdown, {"epaulet_background_dropped_total", "Requests accepted for delivery in the background that were given up, by why: the queue was full, they were refused (4xx), background.tries or give_up_after was reached, or the process ended", "reason", "shutdown"}},
+  {Counter::fallback_last_good, {"epaulet_fallbacks_total", "Answers of a route's fallback instead of a failure, by which: the last good response, another backend, a fixed answer", "to", "last_good"}},
+  {Counter::fallback_backend, {"epaulet_fallbacks_total", "Answers of a route's fallback instead of a failure, by which: the last good response, another backend, a fixed answer", "to", "backend"}},
+  {Counter::fallback_static, {"epaulet_fallbacks_total", "Answers of a route's fallback instead of a failure, by which: the last good response, another backend, a fixed answer", "to", "static"}},
 }};
 constexpr std::array<GaugeRow, kGauges> kGaugeRows{{
   {Gauge::connections_inbound, {"epaulet_connections_active", "Connections served now", "direction", "inbound"}},

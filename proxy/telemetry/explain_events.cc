@@ -61,6 +61,7 @@ constexpr std::array<EventRow, kEvents> kRows{{
     {Event::key_refused, "key_refused", "reason", Means::text},
     {Event::rate_limited, "rate_limited", "limit", Means::text, "left_ms", Means::number},
     {Event::taken_for_later, "taken_for_later", "bytes", Means::number},
+    {Event::fell_back, "fell_back", "to", Means::text, "status", Means::number},
     {Event::audited, "audited", "would_be", Means::error, "rule", Means::text},
     {Event::stream_opened, "stream_opened", {}, Means::nothing},
 }};

@@ -67,6 +67,9 @@ enum class Counter : std::uint8_t {
   background_dropped_tries,
   background_dropped_late,
   background_dropped_shutdown,
+  fallback_last_good,
+  fallback_backend,
+  fallback_static,
   count_,
 };
 

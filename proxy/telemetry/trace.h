@@ -47,6 +47,7 @@ enum class Event : std::uint8_t {
   key_refused,          ///< a: reason (string id)
   rate_limited,         ///< a: which (string id); b: milliseconds until it may be asked again
   taken_for_later,      ///< Accepted, to be delivered in the background. a: bytes kept
+  fell_back,      ///< a: last_good, static or the backend (string id); b: status of the former
   audited,        ///< a: ErrorCode that was not carried out; b: rule (string id, 0: none matched)
   stream_opened,  ///< On a shared mesh connection, to carry one of HTTP/1.1
   count_,

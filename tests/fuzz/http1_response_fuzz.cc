@@ -1,3 +1,4 @@
+#include "http/stale.h"
 #include "tests/fuzz/support/heads.h"
 
 namespace {
@@ -6,6 +7,18 @@ using namespace epaulet;
 using namespace epaulet::http;
 
 constexpr http1::HeadLimits kLimits;
+
+/// What may stand in for a failure may do so for a bounded time, and never against what forbids it.
+void check_stale(const ResponseHead& head) {
+  RequestHead request;
+  request.method = Method::get;
+  const auto declared = std::chrono::nanoseconds(std::chrono::minutes(1));
+  const auto lasts = stale_for(request, head, declared);
+  if (!lasts) return;
+  EPAULET_ASSERT(head.status == 200 && lasts->count() >= 0);
+  EPAULET_ASSERT(*lasts <= std::chrono::hours(48));
+  EPAULET_ASSERT(head.find("set-cookie") == nullptr);
+}
 
 /// Codec and oracle agree, on whether and on what.
 bool parse(std::string_view bytes, Method method, ResponseHead& head) {
@@ -37,6 +50,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   parse(text, method, head);
   if (!end || !parse(text.substr(0, *end), method, head)) return 0;
   fuzz::check_fields(head, text.substr(0, *end));
+  check_stale(head);
 
   // What goes out is read by the next hop as we read it, and a further hop changes nothing.
   const auto upgrading = head.upgrade.empty() ? Upgrading::no : Upgrading::yes;

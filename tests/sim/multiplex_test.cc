@@ -92,7 +92,8 @@ TEST(Multiplex, limits_count_connections_and_not_what_they_carry) {
 }
 
 TEST(Multiplex, a_connection_whose_streams_rest_makes_room_for_another_endpoint) {
-  auto options = multiplexed("    limits: { connections: 1 }\n");
+  auto options =
+      multiplexed("    limits: { connections: 1 }\n    balance: { policy: round_robin }\n");
   options.endpoints = "10.0.0.2:8080, 10.0.0.2:8081";
   options.port = "8080: { tls: permissive }, 8081: { tls: permissive }";
   Mesh mesh(options);

@@ -84,6 +84,8 @@ def timeouts(row: Row, world: World) -> None:
 def breaker(row: Row, world: World) -> None:
     order = world["order"]
     world.renew("order")
+    told = world.client("ready_made", "old", f"{REST}/users/1")
+    row.check(f"well: the answer is fresh {told}", told == {"status": 200, "name": "Ada", "cache": ""})
     world.feel("user", status=500)
     with ThreadPoolExecutor(10) as pool:
         list(pool.map(lambda _: world.client("ready_made", "post", f"{REST}/reports/generate"), range(10)))
@@ -96,6 +98,15 @@ def breaker(row: Row, world: World) -> None:
     row.check("open: the service is not asked", _requests(world) == before)
     refused = order.logged(outcome="breaker_open")
     row.check("open: the log says why", refused)
+    told = world.client("ready_made", "old", f"{REST}/users/1")
+    row.tries.append((f"order$ curl -H 'X-May-Be-Old: yes' {REST}/users/1  # open", str(told)))
+    row.check(
+        f"open: the last good answer, marked as cached {told}",
+        told["name"] == "Ada" and told["cache"].startswith("epaulet; hit"),
+    )
+    told = world.client("ready_made", "old", f"{REST}/users/2")
+    row.tries.append((f"order$ curl -H 'X-May-Be-Old: yes' {REST}/users/2  # open", str(told)))
+    row.check(f"open: or a fixed one {told}", told["name"] == "somebody" and not told["cache"])
     world.feel("user")
     told = _get(world, "/users/1")
     row.check("open: although it is well again", told["status"] == 503)

@@ -10,6 +10,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent), str(TESTS / "support"), str(TESTS /
 
 import rows_access  # noqa: E402  (the paths above first)
 import rows_failure  # noqa: E402
+import rows_later  # noqa: E402
 from scenario import Scenario  # noqa: E402
 from stages import STAGES  # noqa: E402
 from world import PORTS, World  # noqa: E402
@@ -21,6 +22,7 @@ ROWS = {
     4: ("a breaker: closed, open, half open, closed", rows_failure.breaker),
     5: ("retries, three at most, and never of what the caller got wrong", rows_failure.retries),
     6: ("time-outs, by method and by route", rows_failure.timeouts),
+    7: ("notifications that no order waits for", rows_later.background),
     8: ("gRPC: every kind of call, its statuses, a breaker by them", rows_failure.grpc),
     9: ("axios-retry and opossum, as they are", rows_failure.ready_made),
 }

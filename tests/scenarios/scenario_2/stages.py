@@ -2,7 +2,7 @@
 
 from scenario import Edit, Stage, without_redirect
 
-ALL_ROWS = frozenset({1, 2, 3, 4, 5, 6, 8, 9})
+ALL_ROWS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 9})
 
 STAGES = {
     "redirect": without_redirect(ALL_ROWS),
@@ -12,7 +12,7 @@ STAGES = {
         edits=(Edit("user.yaml", "header: X-API-Key\n  owner", "header: X-Other-Key\n  owner"),),
     ),
     "minting": Stage(
-        frozenset({2, 3, 4, 5, 6, 9}),
+        frozenset({2, 3, 4, 5, 6, 7, 9}),
         "the Order Service's sidecar signs for another audience",
         edits=(Edit("order.yaml", "audiences: [user-service]", "audiences: [product-service]"),),
     ),
@@ -31,6 +31,17 @@ STAGES = {
         frozenset({5, 6}),  # what a GET takes in all is of several attempts
         "nothing is tried again",
         edits=(Edit("order.yaml", "      max: 3\n", "      max: 0\n"),),
+    ),
+    "background": Stage(
+        frozenset({7}),
+        "an order waits until its notification has an answer",
+        edits=(
+            Edit(
+                "order.yaml",
+                "        background: { tries: 50, give_up_after: 5m, backoff: { initial: 500ms, max: 2s } }\n",
+                "",
+            ),
+        ),
     ),
     "timeouts": Stage(
         frozenset({6}),

@@ -32,11 +32,15 @@ class App:
     def __init__(self, pod: Pod, modules: Path):
         pod.bind(modules / "node_modules", "node_modules")  # node looks upwards: /run/node_modules
         home = pod.bind(HERE.parent, "scenarios")
-        self.process: Process = pod.start(
-            ["node", "-r", f"{home}/record_requests.js", "server.js"],
+        self._pod, self._home = pod, home
+        self.start()
+
+    def start(self) -> None:
+        self.process: Process = self._pod.start(
+            ["node", "-r", f"{self._home}/record_requests.js", "server.js"],
             uid=APP_UID,
             name="app",
-            cwd=f"{home}/{HERE.name}/{pod.name}-service",
+            cwd=f"{self._home}/{HERE.name}/{self._pod.name}-service",
         )
 
     def requests(self) -> list[dict]:

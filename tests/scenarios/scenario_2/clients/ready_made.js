@@ -16,6 +16,11 @@ const cases = {
     const told = await axios.get(url).then((answer) => answer.status, status);
     say({ status: told, ms: Date.now() - began });
   },
+  /// One GET that an older answer would do for: its status, what it says, and of what age.
+  async old() {
+    const told = await axios.get(url, { headers: { 'X-May-Be-Old': 'yes' } });
+    say({ status: told.status, name: told.data.name, cache: told.headers['cache-status'] ?? '' });
+  },
   async post() {
     const began = Date.now();
     const told = await axios.post(url, {}).then((answer) => answer.status, status);

@@ -1,0 +1,250 @@
+#include "path/background.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "http/grpc.h"
+#include "http/http1/head_parser.h"
+#include "path/stored_request.h"
+#include "resilience/retry.h"
+
+namespace epaulet::path {
+namespace {
+
+using telemetry::Counter;
+using telemetry::Event;
+using telemetry::Gauge;
+
+/// Nobody is connected any more.
+class NoStream final : public ByteStream {
+ public:
+  NoStream(Loop& loop, const SocketAddress& caller) : loop_(loop) { info_.peer = caller; }
+  [[nodiscard]] bool start_read(ReadOp& op) override {
+    op.result = std::size_t{0};
+    return true;
+  }
+  void cancel_read(const Error&) override {}
+  [[nodiscard]] bool start_write(WriteOp& op) override {
+    op.result = Result<void>();
+    return true;
+  }
+  void cancel_write(const Error&) override {}
+  void reset() override {}
+  [[nodiscard]] bool has_pending_input() override { return false; }
+  [[nodiscard]] const Info& info() const override { return info_; }
+  [[nodiscard]] Loop& loop() const override { return loop_; }
+
+ private:
+  Loop& loop_;
+  Info info_;
+};
+
+bool belongs_to_the_body(http::FieldId id) {
+  return id == http::FieldId::content_length || id == http::FieldId::transfer_encoding ||
+         id == http::FieldId::expect || id == http::FieldId::te || id == http::FieldId::trailer;
+}
+
+/// The head as it came, so that each try is routed and given credentials anew; with the ids that it
+/// has been given.
+std::string head_to_keep(const Exchange& exchange) {
+  const auto& request = exchange.request;
+  auto text = fmt::format("{} {} HTTP/1.1\r\n", request.method_text, request.target);
+  bool has_host = false;
+  for (const http::Field& field : request.fields) {
+    if (field.removed || belongs_to_the_body(field.id)) continue;
+    has_host = has_host || field.id == http::FieldId::host;
+    text += field.line;
+  }
+  if (!has_host) text += fmt::format("Host: {}\r\n", request.authority);
+  const auto id = exchange.record.request_id.view();
+  if (request.find(http::FieldId::x_request_id) == nullptr)
+    text += fmt::format("x-request-id: {}\r\n", id);
+  if (!http::is_idempotent(request.method) &&
+      request.find(http::FieldId::idempotency_key) == nullptr)
+    text += fmt::format("Idempotency-Key: \"{}\"\r\n", id);
+  for (std::string_view lines = request.added.lines(); !lines.empty();) {
+    const auto line = lines.substr(0, lines.find('\n') + 1);
+    if (line.starts_with("traceparent:")) text += line;  // All tries are of one trace.
+    lines.remove_prefix(line.size());
+  }
+  return text;
+}
+
+constexpr std::size_t kLengthLineBytes = 48;
+
+std::string with_length(std::string head, std::size_t bytes) {
+  return fmt::format("{}Content-Length: {}\r\n\r\n", head, bytes);
+}
+
+/// Whoever waits for a body that does not come holds a place.
+Task<Result<std::string>> read_body(Exchange& exchange, std::size_t most, Duration patience) {
+  std::string bytes;
+  auto& body = exchange.server.body();
+  Scope reading(*exchange.scope);
+  reading.set_deadline(exchange.now() + patience,
+                       {ErrorCode::body_timeout, Side::downstream, Stage::receive});
+  while (exchange.request.framing.kind != http::Framing::Kind::none) {
+    auto chunk = co_await body.pull(reading);
+    if (!chunk && exchange.scope->cancelled() &&
+        exchange.scope->cancelled()->code == ErrorCode::request_timeout)
+      co_return Error(ErrorCode::body_timeout, Side::downstream, Stage::receive);
+    if (!chunk) co_return reading.cancelled() ? *reading.cancelled() : chunk.error();
+    if (chunk->bytes.size() > most - bytes.size())
+      co_return Error(ErrorCode::body_too_large, Side::downstream, Stage::receive);
+    bytes += as_text(chunk->bytes);
+    if (chunk->end) break;
+  }
+  co_return bytes;
+}
+
+struct Try {
+  std::uint16_t status = 0;
+  Error error;
+
+  [[nodiscard]] bool delivered() const { return error.code == ErrorCode::none && status < 400; }
+  /// It would be refused again.
+  [[nodiscard]] bool refused() const {
+    return error.code == ErrorCode::none && status >= 400 && status < 500 && status != 408 &&
+           status != 425 && status != 429;
+  }
+};
+
+/// One exchange, as if its caller had just come.
+Task<Try> try_once(Worker& worker, const Delivery& delivery) {
+  Connection connection(worker, std::make_unique<NoStream>(worker.loop, delivery.caller),
+                        Entry::background);
+  connection.destination = delivery.destination;
+  StoredRequest stored(delivery.body);
+  Exchange exchange(connection, connection.scope, stored, nullptr);
+  exchange.delivery = &delivery;
+  exchange.view = worker.view;
+  exchange.begin();
+  Try result;
+  const auto parsed = http::http1::parse_request_head(
+      as_bytes(delivery.head), exchange.snapshot().head_limits(), exchange.request);
+  if (!parsed) {
+    result.error = parsed.error();  // A reload has lowered limits.head.
+    co_return result;
+  }
+  co_await serve_request(exchange);
+  result.status = exchange.record.status;
+  result.error = exchange.record.error;
+  co_return result;
+}
+
+void give_up(Worker& worker, const Delivery& delivery, Counter why, std::string_view reason) {
+  worker.telemetry.count(why);
+  telemetry::HealthRecord record;
+  record.event = "background_dropped";
+  record.message = "a request accepted for delivery in the background was given up";
+  record.reason = reason;
+  record.is_bad_news = true;
+  record.service = delivery.service;
+  record.route = delivery.route;
+  worker.telemetry.report(record, worker.loop.wall_now());
+}
+
+/// Counts what waits; a drain waits for it, too.
+class Waiting {
+ public:
+  explicit Waiting(Worker& worker) : worker_(worker) {
+    ++worker.outbound_connections;
+    worker.telemetry.adjust(Gauge::background_waiting, 1);
+  }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+  ~Waiting() {
+    --worker_.outbound_connections;
+    worker_.telemetry.adjust(Gauge::background_waiting, -1);
+  }
+
+ private:
+  Worker& worker_;
+};
+
+Task<void> deliver(Worker& worker, std::unique_ptr<const Delivery> delivery) {
+  const Waiting waiting(worker);
+  const auto& rules = delivery->rules;
+  const auto late = delivery->accepted + rules.give_up_after;
+  Duration waited{};
+  for (std::uint32_t tries = 1;; ++tries) {
+    worker.telemetry.count(Counter::background_tries);
+    const auto ended = co_await try_once(worker, *delivery);
+    if (ended.delivered()) co_return worker.telemetry.count(Counter::background_delivered);
+    if (worker.root.cancelled())
+      co_return give_up(worker, *delivery, Counter::background_dropped_shutdown, "shutdown");
+    if (ended.refused())
+      co_return give_up(worker, *delivery, Counter::background_dropped_refused, "refused");
+    if (tries >= rules.tries)
+      co_return give_up(worker, *delivery, Counter::background_dropped_tries, "tries");
+    waited = resilience::backoff_before(rules.backoff, tries, waited, worker.loop.random());
+    if (worker.loop.now() + waited >= late)
+      co_return give_up(worker, *delivery, Counter::background_dropped_late, "late");
+    Scope pause(worker.root);
+    const auto slept = co_await sleep_until(pause, worker.loop.now() + waited);
+    if (!slept)
+      co_return give_up(worker, *delivery, Counter::background_dropped_shutdown, "shutdown");
+  }
+}
+
+}  // namespace
+
+bool is_for_later(const Exchange& exchange, const Plan& plan) {
+  return plan.background != nullptr && exchange.delivery == nullptr &&
+         exchange.request.upgrade.empty() && !http::is_grpc(exchange.request);
+}
+
+Task<Error> take_for_later(Exchange& exchange, const Plan& plan) {
+  Worker& worker = exchange.worker();
+  const auto& request = exchange.request;
+  const auto refuse = [&](Error why) {
+    worker.telemetry.count(Counter::background_dropped_full);
+    return why;
+  };
+  std::size_t most = request.framing.kind == http::Framing::Kind::none ? 0
+                     : request.framing.kind == http::Framing::Kind::length
+                         ? request.framing.length
+                         : limits::kBackgroundBodyBytesMax;
+  if (most > limits::kBackgroundBodyBytesMax)
+    co_return refuse(Error(ErrorCode::body_too_large, Side::downstream, Stage::receive));
+  auto kept = std::make_unique<Delivery>();
+  kept->head = head_to_keep(exchange);
+  auto place = plan.background->room->enter(kept->head.size() + kLengthLineBytes + most);
+  if (!place) co_return refuse(Error(ErrorCode::background_full, Side::self, Stage::limit));
+  if (request.expects_continue) {
+    http::ResponseHead go_on;
+    go_on.status = 100;
+    go_on.reason = "Continue";
+    const auto sent = co_await exchange.server.send_informational(go_on, *exchange.scope);
+    if (!sent) co_return sent.error();
+  }
+  auto body = co_await read_body(exchange, most, plan.timeouts->idle);
+  if (!body) co_return body.error();
+  kept->body = std::move(*body);
+  kept->head = with_length(std::move(kept->head), kept->body.size());
+  place->shrink(kept->head.size() + kept->body.size());
+  kept->place.emplace(std::move(*place));
+  kept->rules = *plan.background->settings;
+  kept->destination = exchange.connection.destination;
+  kept->caller = exchange.connection.peer_address;
+  kept->came_by_http2 = exchange.http1 == nullptr;
+  kept->service = exchange.record.service;
+  kept->route = exchange.record.route;
+  kept->accepted = exchange.now();
+  exchange.trace(Stage::receive, Event::taken_for_later,
+                 static_cast<std::uint32_t>(kept->body.size()));
+  exchange.record.request_bytes = kept->body.size();
+  exchange.record.status = 202;
+  exchange.record.status_is_ours = true;
+  exchange.committed = true;
+  worker.telemetry.count(Counter::background_accepted);
+  // Whatever becomes of its caller: it has been accepted.
+  worker.loop.spawn(deliver(worker, std::move(kept)));
+  const auto lines = fmt::format("X-Request-Id: {}\r\n", exchange.record.request_id.view());
+  const auto answered = co_await exchange.server.send_answer(
+      request, 202, lines, "Accepted; to be delivered.\n", true, *exchange.scope);
+  co_return answered ? Error() : answered.error();
+}
+
+}  // namespace epaulet::path

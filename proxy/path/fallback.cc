@@ -1,0 +1,175 @@
+#include "path/fallback.h"
+
+#include <fmt/format.h>
+
+#include "base/ascii.h"
+#include "base/error_table.h"
+#include "http/grpc.h"
+#include "http/stale.h"
+#include "path/session.h"
+
+namespace epaulet::path {
+namespace {
+
+using resilience::LastGood;
+using telemetry::Counter;
+using telemetry::Event;
+
+std::string_view value_of(const http::RequestHead& request, std::string_view name) {
+  const auto* field = request.find(name);
+  return field == nullptr ? std::string_view() : field->value;
+}
+
+/// What responses may vary by and still be kept (http/stale.h).
+std::string key_of(const http::RequestHead& request) {
+  return fmt::format("{} {}\n{}\n{}\n{}", request.authority, request.target,
+                     value_of(request, "accept"), value_of(request, "accept-encoding"),
+                     value_of(request, "accept-language"));
+}
+
+LastGood::ResponsePtr last_good(const Exchange& exchange, const FallbackState& fallback) {
+  const auto method = exchange.request.method;
+  if (fallback.last_good == nullptr) return nullptr;
+  if (method != http::Method::get && method != http::Method::head) return nullptr;
+  return fallback.last_good->find(key_of(exchange.request), exchange.now());
+}
+
+bool may_ask_another(const Exchange& exchange, const FallbackState& fallback) {
+  return fallback.backend != Destination::kNone && exchange.body.replayable() &&
+         !exchange.scope->cancelled();
+}
+
+/// An answer in plain HTTP would do.
+bool suits(const Exchange& exchange, const Plan& plan) {
+  return plan.fallback != nullptr && !exchange.committed && !exchange.is_grpc() &&
+         exchange.request.upgrade.empty() && exchange.delivery == nullptr;
+}
+
+/// The caller's own fault stays its own, and a limit is no failure.
+bool is_ours_to_mend(const Exchange& exchange, const Error& ended) {
+  return ended.side != Side::downstream && describe(ended.code).http_status >= 500 &&
+         !exchange.server.writer().broken();
+}
+
+Task<Result<void>> give(Exchange& exchange, std::uint16_t status, std::string_view lines,
+                        std::string_view body, Counter counter, std::string_view kind) {
+  // The scope may have ended with the exchange; sending the answer has a limit of its own.
+  exchange.scope.emplace(exchange.parent);
+  exchange.scope->set_deadline(exchange.now() + std::chrono::seconds(5),
+                               {ErrorCode::idle_timeout, Side::downstream, Stage::send});
+  exchange.worker().telemetry.count(counter);
+  exchange.trace(Stage::send, Event::fell_back, telemetry::intern(kind), status);
+  exchange.record.status = status;
+  exchange.record.status_is_ours = true;
+  exchange.committed = true;
+  const bool keep = co_await exchange.server.skip_buffered_body(*exchange.scope);
+  http::ResponseHead head;
+  head.status = status;
+  head.framing = {body.empty() ? http::Framing::Kind::none : http::Framing::Kind::length,
+                  body.size()};
+  head.added.append(lines);
+  // RFC 9110 section 8.6: not where there can be no body.
+  if (status != 204 && status != 304) head.added.add("Content-Length", std::to_string(body.size()));
+  head.added.add("X-Request-Id", exchange.record.request_id.view());
+  exchange.server.begin_response(exchange.request, head, keep);
+  const bool with_body = exchange.request.method != http::Method::head;
+  const http::Chunk chunk(with_body ? as_bytes(body) : ConstBytes(), true);
+  co_return co_await exchange.server.writer().push(chunk, *exchange.scope);
+}
+
+Task<Result<void>> give_last_good(Exchange& exchange, LastGood::ResponsePtr kept) {
+  const auto age = std::chrono::duration_cast<std::chrono::seconds>(exchange.now() - kept->since);
+  // RFC 9111 section 5.1, RFC 9211.
+  const auto lines =
+      fmt::format("{}Age: {}\r\nCache-Status: epaulet; hit; detail=stale-if-error\r\n",
+                  kept->fields, age.count());
+  co_return co_await give(exchange, kept->status, lines, kept->body, Counter::fallback_last_good,
+                          "last_good");
+}
+
+Task<Error> ask_another(Exchange& exchange, const Plan& plan) {
+  const Snapshot& snapshot = exchange.snapshot();
+  const auto index = plan.fallback->backend;
+  const auto& backend = snapshot.backends[index];
+  Plan other = plan;
+  other.fallback = nullptr;
+  other.backend = index;
+  other.pinned.reset();
+  other.breaker = snapshot.breaker_of(nullptr, index);
+  other.http = backend.settings->http;
+  auto& worker = exchange.worker();
+  other.session =
+      session_of(worker.shared, backend.settings->balance, exchange.request, worker.loop.random());
+  worker.telemetry.count(Counter::fallback_backend);
+  exchange.trace(Stage::route, Event::fell_back, backend.name);
+  exchange.record.backend = backend.name;
+  exchange.body.rewind();
+  exchange.response.clear();
+  co_return co_await fulfil(exchange, other);
+}
+
+}  // namespace
+
+bool is_to_be_replaced(const Exchange& exchange, const Plan& plan, std::uint16_t status) {
+  if (!suits(exchange, plan) || !plan.fallback->failures.is_failure(status)) return false;
+  const auto& fallback = *plan.fallback;
+  return fallback.settings->answer || may_ask_another(exchange, fallback) ||
+         last_good(exchange, fallback) != nullptr;
+}
+
+Task<Error> fall_back(Exchange& exchange, const Plan& plan, Error ended) {
+  if (!suits(exchange, plan) || !is_ours_to_mend(exchange, ended)) co_return ended;
+  const auto& fallback = *plan.fallback;
+  if (auto kept = last_good(exchange, fallback)) {
+    (void)co_await give_last_good(exchange, std::move(kept));
+    co_return ended;
+  }
+  if (may_ask_another(exchange, fallback)) {
+    const auto other = co_await ask_another(exchange, plan);
+    if (exchange.committed) co_return other;
+  }
+  if (fallback.settings->answer && is_ours_to_mend(exchange, ended)) {
+    const auto& fixed = *fallback.settings->answer;
+    const auto lines = fmt::format("Content-Type: {}\r\n", fixed.content_type);
+    (void)co_await give(exchange, fixed.status, lines, fixed.body, Counter::fallback_static,
+                        "static");
+  }
+  co_return ended;
+}
+
+void KeptCopy::begin(const Exchange& exchange, const Plan& plan) {
+  active_ = false;
+  if (!suits(exchange, plan) || plan.fallback->last_good == nullptr) return;
+  const auto& response = exchange.response;
+  if (exchange.request.method != http::Method::get || response.status >= 300) return;
+  const auto declared = plan.fallback->settings->last_good->keep;
+  const auto lasts = http::stale_for(exchange.request, response, declared);
+  if (!lasts) return plan.fallback->last_good->forget(key_of(exchange.request));
+  active_ = true;
+  lasts_ = *lasts;
+  response_ = {};
+  response_.status = response.status;
+  for (const http::Field& field : response.fields) {
+    const bool is_of_framing =
+        field.id == http::FieldId::content_length || field.id == http::FieldId::transfer_encoding ||
+        field.id == http::FieldId::trailer || field.id == http::FieldId::x_request_id ||
+        equals_ignore_case(field.name, "age");
+    if (!field.removed && !is_of_framing) response_.fields += field.line;
+  }
+}
+
+void KeptCopy::add(ConstBytes bytes) {
+  if (!active_) return;
+  active_ = bytes.size() <= limits::kLastGoodBodyBytesMax - response_.body.size();
+  if (active_) response_.body += as_text(bytes);
+}
+
+void KeptCopy::keep(const Exchange& exchange, const Plan& plan) {
+  if (!active_) return;
+  active_ = false;
+  response_.since = exchange.now() - http::age_of(exchange.response);
+  response_.until = exchange.now() + lasts_;
+  plan.fallback->last_good->keep(key_of(exchange.request), std::move(response_));
+}
+
+}  // namespace epaulet::path

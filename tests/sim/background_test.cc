@@ -1,0 +1,126 @@
+// What is accepted at once and delivered later: at least once, within its bounds, and never lost
+// without being counted.
+
+#include "scripts.h"
+
+namespace epaulet::sim {
+namespace {
+
+const SocketAddress kDead = *SocketAddress::parse("10.0.0.77:1");
+
+MeshOptions with(const std::string& background, unsigned workers = 1) {
+  MeshOptions options;
+  options.mesh = MeshKind::fake_tls;
+  options.workers = workers;
+  options.service =
+      "    outliers: { enabled: false }\n    timeouts: { attempt: 1s, request: 2s }\n"
+      "    routes:\n      - { name: later, background: { " +
+      background + " } }\n";
+  return options;
+}
+
+std::vector<int> post_every(Mesh& mesh, int count, milliseconds apart) {
+  std::vector<int> ids;
+  for (int i = 0; i < count; ++i) {
+    ids.push_back(mesh.add(request("POST", body(Framing::length, 10)), answer()));
+    mesh.call({ids.back()}, false, apart * i);
+  }
+  return ids;
+}
+
+std::uint64_t dropped(const Mesh& mesh) {
+  std::uint64_t sum = 0;
+  for (const auto counter :
+       {Counter::background_dropped_refused, Counter::background_dropped_tries,
+        Counter::background_dropped_late, Counter::background_dropped_shutdown})
+    sum += mesh.api.counted(counter);
+  return sum;
+}
+
+TEST(Background, what_nobody_hears_waits_and_is_delivered_once_somebody_does) {
+  for (const unsigned workers : {1u, 2u}) {
+    Mesh mesh(with("backoff: { initial: 100ms, max: 1s }, tries: 100", workers));
+    mesh.api.publish("api2.default", {kDead});
+    const auto ids = post_every(mesh, 50, milliseconds(20));
+    mesh.after(seconds(20), [&] { mesh.api.publish("api2.default", {Mesh::kApp}); });
+    mesh.wind_down();
+    for (const int id : ids) {
+      EXPECT_EQ(mesh[id].response.status(), 202);
+      EXPECT_EQ(mesh[id].deliveries.size(), 1u) << mesh.story(id);
+    }
+    EXPECT_EQ(mesh.api.counted(Counter::background_accepted), 50u);
+    EXPECT_EQ(mesh.api.counted(Counter::background_delivered), 50u);
+    EXPECT_EQ(mesh.api.gauge(Gauge::background_waiting), 0);
+    EXPECT_EQ(dropped(mesh), 0u);
+  }
+}
+
+TEST(Background, a_receiver_that_fails_hears_it_again_until_it_is_well) {
+  Mesh mesh(with("backoff: { initial: 100ms, max: 1s }, tries: 100"));
+  mesh.app.failing_status = 503;
+  const auto ids = post_every(mesh, 20, milliseconds(50));
+  mesh.after(seconds(5), [&] { mesh.app.failing_status = 0; });
+  mesh.wind_down();
+  for (const int id : ids) {
+    EXPECT_EQ(mesh[id].response.status(), 202);
+    EXPECT_GT(mesh[id].deliveries.size(), 2u);
+  }
+  EXPECT_EQ(mesh.api.counted(Counter::background_delivered), 20u);
+}
+
+TEST(Background, whatever_is_accepted_is_delivered_or_counted_as_dropped) {
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    auto options =
+        with("backoff: { initial: 50ms, max: 2s }, tries: 6, give_up_after: 8s, queue: 30");
+    options.seed = seed;
+    Mesh mesh(options);
+    const auto ids = post_every(mesh, 60, milliseconds(50));
+    for (int i = 0; i < 6; ++i) {
+      const auto what = static_cast<int>((seed * 7 + static_cast<std::uint64_t>(i) * 3) % 5);
+      mesh.after(milliseconds(600 * i + 100), [&mesh, what] {
+        mesh.app.failing_status = what == 0 ? 503 : what == 1 ? 404 : 0;
+        if (what == 2) mesh.api.publish("api2.default", {kDead});
+        if (what == 3) mesh.api.publish("api2.default", {Mesh::kApp});
+      });
+    }
+    mesh.wind_down();
+    std::uint64_t accepted = 0;
+    for (const int id : ids) {
+      const int status = mesh[id].response.status();
+      EXPECT_TRUE(status == 202 || status == 503) << status;
+      accepted += status == 202;
+      if (status == 503) {
+        EXPECT_TRUE(mesh[id].deliveries.empty());
+      }
+    }
+    EXPECT_EQ(mesh.api.counted(Counter::background_accepted), accepted) << seed;
+    EXPECT_EQ(mesh.api.counted(Counter::background_delivered) + dropped(mesh), accepted) << seed;
+    EXPECT_EQ(mesh.api.gauge(Gauge::background_waiting), 0);
+  }
+}
+
+TEST(Background, a_drain_delivers_what_it_can_and_ends_in_time) {
+  Mesh mesh(with("backoff: { initial: 100ms, max: 200ms }, tries: 1000"));
+  mesh.api.publish("api2.default", {kDead});
+  const auto ids = post_every(mesh, 5, milliseconds(0));
+  mesh.drain(mesh.api, seconds(2), milliseconds(100), seconds(10));
+  mesh.after(seconds(5), [&] { mesh.api.publish("api2.default", {Mesh::kApp}); });
+  mesh.wind_down();
+  for (const int id : ids) EXPECT_EQ(mesh[id].deliveries.size(), 1u);
+  EXPECT_EQ(mesh.api.counted(Counter::background_delivered), 5u);
+}
+
+TEST(Background, it_works_between_versions_too) {
+  auto options = with("backoff: { initial: 100ms, max: 1s }");
+  options.service += "    http: http2\n";
+  Mesh mesh(options);
+  const auto ids = post_every(mesh, 3, milliseconds(10));
+  mesh.wind_down();
+  for (const int id : ids) {
+    EXPECT_EQ(mesh[id].response.status(), 202);
+    EXPECT_EQ(mesh[id].deliveries.size(), 1u) << mesh.story(id);
+  }
+}
+
+}  // namespace
+}  // namespace epaulet::sim
