@@ -237,7 +237,8 @@ Result<Plan> admit_inbound(Exchange& exchange) {
   note_audit(snapshot, verdict, record);
   if (!verdict.allowed()) return refusal_of(verdict);
   if (!snapshot.inbound_limits.empty()) {
-    const auto within = within_limits(exchange, principals);
+    const auto within =
+        within_limits(exchange, principals, client.value_or(connection.record.downstream.ip));
     if (!within) return within.error();
   }
   exchange.given_time = http::deadline_in(exchange.request);

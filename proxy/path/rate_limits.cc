@@ -41,7 +41,7 @@ std::uint64_t hash_of(const Principals& who) {
 }
 
 std::uint64_t key_of(const Exchange& exchange, const RateLimitState& limit,
-                     const Principals* principals) {
+                     const Principals* principals, const IpAddress& client) {
   if (limit.by == nullptr) return 0;
   if (!limit.by->header.empty()) {
     const auto* field = exchange.request.find(limit.by->header);
@@ -49,7 +49,7 @@ std::uint64_t key_of(const Exchange& exchange, const RateLimitState& limit,
   }
   if (limit.by->principal && principals != nullptr && !principals->is_anonymous())
     return hash_of(*principals);
-  return hash_of(exchange.record.downstream.ip);
+  return hash_of(client);
 }
 
 std::int64_t rounded_up(Duration time, Duration unit) {
@@ -74,7 +74,8 @@ Error refused(Exchange& exchange, const RateLimitState& limit, const RateLimit::
 
 }  // namespace
 
-Result<void> within_limits(Exchange& exchange, const Principals& principals) {
+Result<void> within_limits(Exchange& exchange, const Principals& principals,
+                           const IpAddress& client) {
   const auto& limits = exchange.snapshot().inbound_limits;
   const auto port = exchange.connection.destination.port;
   const auto meets = [&](const InboundLimit& one) {
@@ -87,13 +88,14 @@ Result<void> within_limits(Exchange& exchange, const Principals& principals) {
   for (std::size_t i = 0; i < limits.size(); ++i) {
     if (!meets(limits[i])) continue;
     const auto& state = limits[i].state;
-    const auto verdict = state.limit->take(key_of(exchange, state, &principals), exchange.now());
+    const auto verdict =
+        state.limit->take(key_of(exchange, state, &principals, client), exchange.now());
     note(exchange, verdict);
     if (verdict.allowed) continue;
     for (std::size_t before = 0; before < i; ++before) {
       if (!meets(limits[before])) continue;
       const auto& taken = limits[before].state;
-      taken.limit->give_back(key_of(exchange, taken, &principals));
+      taken.limit->give_back(key_of(exchange, taken, &principals, client));
     }
     return refused(exchange, state, verdict);
   }
@@ -102,7 +104,8 @@ Result<void> within_limits(Exchange& exchange, const Principals& principals) {
 
 Result<void> within_limit(Exchange& exchange, const RateLimitState& limit) {
   if (limit.limit == nullptr) return Result<void>();
-  const auto verdict = limit.limit->take(key_of(exchange, limit, nullptr), exchange.now());
+  const auto verdict = limit.limit->take(
+      key_of(exchange, limit, nullptr, exchange.record.downstream.ip), exchange.now());
   note(exchange, verdict);
   if (!verdict.allowed) return refused(exchange, limit, verdict);
   return Result<void>();

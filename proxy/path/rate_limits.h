@@ -7,8 +7,10 @@
 namespace epaulet::path {
 
 /// Takes a token of every limit of `rate_limits` that the request meets, or of none. Inbound, after
-/// access. Errors: rate_limited, with the milliseconds until it may come again.
-[[nodiscard]] Result<void> within_limits(Exchange& exchange, const Principals& principals);
+/// access. `client`: the address that the request comes from, as far as it is known. Errors:
+/// rate_limited, with the milliseconds until it may come again.
+[[nodiscard]] Result<void> within_limits(Exchange& exchange, const Principals& principals,
+                                         const IpAddress& client);
 /// The same for what the app asks for: `limit` of its route or service.
 [[nodiscard]] Result<void> within_limit(Exchange& exchange, const RateLimitState& limit);
 
