@@ -288,6 +288,44 @@ def without_the_identity_service_old_pods_go_on_and_new_ones_wait(world):
     wait_until("one again", 30, lambda: len(get("-n", "default", "pods", "-l", "app=api2")["items"]) == 1)
 
 
+def metrics_are_where_the_annotations_say(world):
+    for pod, name in ((world.api(), "epaulet_requests_total"), (_identity_pod(), "epaulet_identity_can_sign 1")):
+        notes = pod["metadata"]["annotations"]
+        assert notes["prometheus.io/scrape"] == "true", notes
+        status, _, body = request(address(pod), notes["prometheus.io/path"], port=int(notes["prometheus.io/port"]))
+        assert status == 200 and name in body, body[:500]
+
+
+def a_skipped_port_is_open_and_a_port_is_strict_by_default(world):
+    patch = {"spec": {"template": {"metadata": {"annotations": {"epaulet.io/skip-inbound-ports": "8080",
+                                                                "epaulet.io/permissive-ports": None}}}}}
+    kubectl("-n", "default", "patch", "deployment", "api2", "--type=merge", "-p", json.dumps(patch))
+    rollout("default", "api2")
+    assert request(address(world.api2()), "/respond")[2] == HELLO, "everybody gets past the sidecar"
+    probe = world.api2()["spec"]["containers"][0]["readinessProbe"]["httpGet"]
+    assert probe["path"] == "/respond", probe
+    patch["spec"]["template"]["metadata"]["annotations"] = {"epaulet.io/skip-inbound-ports": None}
+    kubectl("-n", "default", "patch", "deployment", "api2", "--type=merge", "-p", json.dumps(patch))
+    rollout("default", "api2")
+    status, headers, _ = request(address(world.api2()), "/respond")
+    assert status == 403, f"strict, as ports are by default: {status}"
+    # The pod that ends takes no mesh TLS, and kube-proxy may lead there for a moment yet.
+    wait_until("hello", 10, lambda: hello(world) == (200, HELLO))
+
+
+def where_there_are_no_native_sidecars(world):
+    helm("upgrade", "epaulet", CHART, "-n", SYSTEM, *VALUES, "--set", "injector.sidecar=container")
+    rollout(SYSTEM, "epaulet-injector")
+    time.sleep(1)
+    kubectl("-n", "default", "rollout", "restart", "deployment/api", "deployment/api2")
+    for name in ("api", "api2"):
+        rollout("default", name)
+    pod = world.api()
+    assert [one["name"] for one in pod["spec"]["initContainers"]] == ["epaulet-init"]
+    assert [one["name"] for one in pod["spec"]["containers"]] == ["epaulet", "app"]
+    wait_until("hello", 20, lambda: hello(world) == (200, HELLO))
+
+
 def malformed_annotations_are_refused_by_name(world):
     done = kubectl("-n", "default", "run", "bad", "--image=docker.io/local/node:test",
                    "--annotations=epaulet.io/skip-inbound-ports=http", check=False)
@@ -333,6 +371,7 @@ ROWS = [a_labelled_namespace_is_in_the_mesh, its_certificate_is_its_service_acco
         row_2_with_api2_up, row_3_from_outside_without_credentials, row_4_from_outside_with_a_token,
         row_5_forged_headers_change_nothing, row_6_names_and_ports, probes_ask_the_app_through_the_sidecar,
         a_config_map_is_reloaded, a_job_completes, a_rolling_restart_of_both_loses_no_request, a_broken_config_map_is_told_at_its_place,
-        without_the_identity_service_old_pods_go_on_and_new_ones_wait, malformed_annotations_are_refused_by_name,
-        while_the_injector_is_away_no_pod_starts_unmeshed, an_upgrade_keeps_the_certificate_and_uninstall_leaves_the_apps,
+        without_the_identity_service_old_pods_go_on_and_new_ones_wait, metrics_are_where_the_annotations_say,
+        a_skipped_port_is_open_and_a_port_is_strict_by_default, malformed_annotations_are_refused_by_name,
+        while_the_injector_is_away_no_pod_starts_unmeshed, where_there_are_no_native_sidecars, an_upgrade_keeps_the_certificate_and_uninstall_leaves_the_apps,
         the_plain_manifests_are_valid]

@@ -185,13 +185,16 @@ up() {
   await 90 "the node" node_is_ready
 }
 
+is_running() { [ -e "/proc/$1" ] && ! grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null; }
+
 stop() {  # NAME: ours, by its id
   local pid
   [ -s "$RUN/$1.pid" ] || return 0
   pid=$(cat "$RUN/$1.pid")
   kill "$pid" 2>/dev/null
   local end=$((SECONDS + 10))
-  while [ $SECONDS -lt $end ] && [ -e "/proc/$pid" ] && ! grep -q '^State:.Z' "/proc/$pid/status" 2>/dev/null; do sleep 0.1; done
+  while [ $SECONDS -lt $end ] && is_running "$pid"; do sleep 0.1; done
+  ! is_running "$pid" || kill -KILL "$pid" 2>/dev/null  # It would keep its files locked.
   rm -f "$RUN/$1.pid"
 }
 
