@@ -23,8 +23,13 @@ std::string metrics_text(const ServiceFacts& facts) {
     text += fmt::format("epaulet_identity_requests_total{{result=\"{}\"}} {}\n",
                         name_of(static_cast<Ending>(i)), facts.counts.requests[i]);
   }
-  text += single("epaulet_identity_handshakes_failed_total", "counter",
-                 "TLS handshakes that failed; the log has each", facts.counts.handshakes_failed);
+  text += family("epaulet_identity_handshakes_failed_total", "counter",
+                 "TLS handshakes that failed, by why; the log has each");
+  for (std::size_t i = 0; i < facts.counts.handshakes_failed.size(); ++i) {
+    text +=
+        fmt::format("epaulet_identity_handshakes_failed_total{{reason=\"{}\"}} {}\n",
+                    name_of(static_cast<HandshakeFailure>(i)), facts.counts.handshakes_failed[i]);
+  }
   text += single("epaulet_identity_rate_limited_total", "counter",
                  "Connections reset because their source made too many", facts.counts.rate_limited);
   text +=

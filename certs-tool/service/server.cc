@@ -185,7 +185,8 @@ Task<void> IdentityServer::State::serve(std::shared_ptr<State> state, StreamPtr 
                          {ErrorCode::tls_timeout, Side::downstream, Stage::tls});
     const auto shaken = co_await stream->handshake(shaking);
     if (!shaken) {
-      ++state->counts.handshakes_failed;
+      const auto why = handshake_failure(shaken.error());
+      ++state->counts.handshakes_failed[static_cast<std::size_t>(why)];
       const auto source = caller.address.to_string();
       const auto diagnosis = stream->report().diagnosis;
       state->log.warning(state->loop.wall_now(), "handshake_failed", "a TLS handshake failed",

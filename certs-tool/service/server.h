@@ -8,13 +8,14 @@
 #include "certs-tool/service/requests.h"
 #include "io/listener.h"
 #include "telemetry/process_log.h"
+#include "tls/handshake_failure.h"
 
 namespace epaulet::certs {
 
 /// What the service counted.
 struct ServiceCounts {
   std::array<std::uint64_t, static_cast<std::size_t>(Ending::count_)> requests{};
-  std::uint64_t handshakes_failed = 0;
+  std::array<std::uint64_t, static_cast<std::size_t>(HandshakeFailure::count_)> handshakes_failed{};
   std::uint64_t rate_limited = 0;      ///< Connections reset because their source has too many.
   std::uint64_t connections_full = 0;  ///< Reset because there were too many in all.
 };

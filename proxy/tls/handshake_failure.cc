@@ -2,6 +2,8 @@
 
 #include <openssl/x509_vfy.h>
 
+#include <array>
+
 namespace epaulet {
 namespace {
 
@@ -19,6 +21,24 @@ bool is_about_the_root(std::int32_t x509_error) {
 }
 
 }  // namespace
+
+std::string_view name_of(HandshakeFailure failure) {
+  static constexpr std::array<std::string_view, static_cast<std::size_t>(HandshakeFailure::count_)>
+      kNames{"expired",
+             "unknown_authority",
+             "untrusted",
+             "wrong_identity",
+             "no_certificate",
+             "no_identity",
+             "refused_by_peer",
+             "protocol_version",
+             "protocol",
+             "closed",
+             "timeout",
+             "not_configured",
+             "other"};
+  return kNames[static_cast<std::size_t>(failure)];
+}
 
 HandshakeFailure handshake_failure(const Error& error) {
   // Most codes are not of handshakes, so that the default is no omission.

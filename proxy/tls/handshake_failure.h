@@ -24,7 +24,10 @@ enum class HandshakeFailure : std::uint8_t {
   timeout,            ///< It did not come to its end in time.
   not_configured,     ///< We have no certificate.
   other,
+  count_
 };
+/// snake_case, as the label says it.
+[[nodiscard]] std::string_view name_of(HandshakeFailure failure);
 
 /// Of an error of TlsStream's handshake.
 [[nodiscard]] HandshakeFailure handshake_failure(const Error& error);

@@ -254,6 +254,8 @@ TEST_F(EnrolmentTest, a_service_of_another_authority_gets_no_token) {
   client_->start();
   loop_.run_until_quiet();
   EXPECT_EQ(client_->status().untrusted, 1u);
+  const auto refused = static_cast<std::size_t>(HandshakeFailure::refused_by_peer);
+  EXPECT_EQ(server_->counts().handshakes_failed[refused], 1u);
   ASSERT_FALSE(failures_.empty());
   EXPECT_NE(failures_.front().find("authority"), std::string::npos) << failures_.front();
   // It is unspent: nothing was sent.

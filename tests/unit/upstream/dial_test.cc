@@ -8,7 +8,9 @@
 
 #include "support/memory_network.h"
 #include "support/sim_loop.h"
+#include "telemetry/counters.h"
 #include "tests/unit/upstream/recording_telemetry.h"
+#include "upstream/handshake_counter.h"
 
 namespace epaulet::upstream {
 namespace {
@@ -173,6 +175,15 @@ TEST_F(DialTest, a_failed_handshake_is_safe_to_repeat_and_never_becomes_plaintex
   ASSERT_EQ(trace_.size(), 2U);
   EXPECT_EQ(trace_[1].event, Event::upstream_tls_failed);
   EXPECT_EQ(trace_[1].a, 123U);
+}
+
+TEST(HandshakeCounterTest, each_reason_has_its_label) {
+  for (std::size_t i = 0; i < static_cast<std::size_t>(HandshakeFailure::count_); ++i) {
+    const auto failure = static_cast<HandshakeFailure>(i);
+    const auto& row = telemetry::row_of(counter_of(failure));
+    EXPECT_EQ(row.family, "epaulet_tls_handshakes_failed_total");
+    EXPECT_EQ(row.value, name_of(failure));
+  }
 }
 
 TEST_F(DialTest, a_stage_that_is_known_stays) {
