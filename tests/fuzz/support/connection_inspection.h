@@ -49,14 +49,13 @@ class Inspection {
     if (fault != nullptr) fail(world_, fault);
   }
 
+  /// Behind the line that a handshake leaves: who we are, and what was agreed on.
   std::string without_identity(const std::string& heard) const {
-    const std::string line = std::string(kOurIdentity) + "\n";
-    if (heard.size() < line.size()) {
-      expect(line.starts_with(heard), "not even the handshake");
-      return "";
-    }
-    expect(heard.starts_with(line), "not even the handshake");
-    return heard.substr(line.size());
+    const std::string begin = std::string(kOurIdentity) + " ";
+    const auto end = heard.find('\n');
+    const auto seen = std::min(heard.size(), begin.size());
+    expect(heard.substr(0, seen) == begin.substr(0, seen), "not even the handshake");
+    return end == std::string::npos ? "" : heard.substr(end + 1);
   }
 
   /// Not HTTP, or nothing at all: a tunnel, or nobody heard anything.
