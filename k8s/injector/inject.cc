@@ -55,7 +55,7 @@ Verdict refused(const Review& review, const Reason& why) {
 class Injection {
  public:
   Injection(const Review& review, const InjectorSettings& settings)
-      : review_(review), settings_(settings), pod_(review.pod), spec_(pod_["spec"].get_object()) {}
+      : review_(review), settings_(settings), pod_(review.pod), spec_(spec_of(pod_)) {}
 
   Verdict run() {
     if (auto why = undo()) return refused(review_, *why);
@@ -83,6 +83,11 @@ class Injection {
   }
 
  private:
+  /// A member that is added later would move the others.
+  static json::object& spec_of(json::object& pod) {
+    (void)object_at(pod, "metadata");
+    return pod["spec"].get_object();
+  }
   json::object& metadata() { return object_at(pod_, "metadata"); }
 
   /// Takes out what an earlier call has put in.

@@ -229,6 +229,12 @@ TEST(Inject, names_the_service_by_the_usual_labels) {
   EXPECT_EQ(service("{}", R"({"serviceAccountName":null})"), "default.shop");
 }
 
+TEST(Inject, a_pod_without_metadata_gets_some) {
+  auto review = pod_with("{}");
+  review.pod.erase("metadata");
+  EXPECT_EQ(injected(review).at("metadata").at("labels").at("epaulet.io/meshed"), "true");
+}
+
 TEST(Promise, is_broken_by_whatever_an_app_could_gain_from) {
   const auto settings = test_settings();
   const auto good = injected(pod_with("{}"));
