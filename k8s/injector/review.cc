@@ -1,6 +1,6 @@
 #include "k8s/injector/review.h"
 
-#include <array>
+#include <algorithm>
 
 #include "k8s/injector/json_access.h"
 
@@ -35,6 +35,16 @@ std::string base64(std::string_view bytes) {
       out += j <= given ? kDigits[(group >> (18 - 6 * j)) & 63] : '=';
   }
   return out;
+}
+
+/// RFC 1123, as namespaces are: it becomes part of a service's name.
+bool is_label(std::string_view text) {
+  constexpr std::size_t kMax = 63;
+  const auto fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  };
+  return !text.empty() && text.size() <= kMax && text.front() != '-' && text.back() != '-' &&
+         std::all_of(text.begin(), text.end(), fits);
 }
 
 std::string name_of(const json::object& pod) {
@@ -75,7 +85,7 @@ Checked<Review> read_review(std::string_view body) {
   if (pod == nullptr || object_in(*pod, "spec") == nullptr)
     return no_review("the request has no pod with a spec");
   read.name_space = text_in(*request, "namespace");
-  if (read.name_space.empty()) return no_review("the request has no namespace");
+  if (!is_label(read.name_space)) return no_review("the request has no usable namespace");
   read.pod_name = name_of(*pod);
   read.pod = *pod;
   return read;

@@ -44,7 +44,8 @@ TEST(Review, of_anything_else_is_refused) {
             "the request is not about the creation of a pod");
   EXPECT_EQ(why(changed("\"spec\":{\"containers\":[]}", "\"spec\":[]")),
             "the request has no pod with a spec");
-  EXPECT_EQ(why(changed("\"shop\"", "null")), "the request has no namespace");
+  EXPECT_EQ(why(changed("\"shop\"", "null")), "the request has no usable namespace");
+  EXPECT_EQ(why(changed("\"shop\"", "\"s/op\"")), "the request has no usable namespace");
 }
 
 TEST(Review, answer_carries_the_uid_and_the_patch) {
