@@ -156,18 +156,21 @@ struct ApiKeySettings {
   std::map<std::string, ApiKeyOwnerSettings> owners;  ///< Empty: keys are not looked at.
 };
 
+/// What of a token grants a role. Exactly one of `claim`, `claim_path` and `permission`, the first
+/// two with `value`.
+struct TokenGrantSettings {
+  std::string issuer;                     ///< Name under `issuers`.
+  std::string claim{};                    ///< Claim name.
+  std::vector<std::string> claim_path{};  ///< Names on the way to a claim inside another.
+  std::string value{};       ///< Equal to the claim, or an element if the claim is a list.
+  std::string permission{};  ///< A word of `scope`, or an element of `permissions`.
+};
+
 /// One way to hold a role: exactly one of `identity`, `token`, `key` and `network` is set.
 struct RoleGrantSettings {
   Origin origin;
   std::string identity;  ///< SPIFFE ID; `*` stands for one path segment's rest, `**` for any rest.
-  /// Exactly one of `claim`, `claim_path` and `permission`, the first two with `value`.
-  struct Token {
-    std::string issuer;                     ///< Name under `issuers`.
-    std::string claim{};                    ///< Claim name.
-    std::vector<std::string> claim_path{};  ///< Names on the way to a claim inside another.
-    std::string value{};       ///< Equal to the claim, or an element if the claim is a list.
-    std::string permission{};  ///< A word of `scope`, or an element of `permissions`.
-  };
+  using Token = TokenGrantSettings;
   std::optional<Token> token;
   struct Key {
     std::string owner;  ///< Name under `api_keys.owners`.

@@ -41,7 +41,7 @@ TEST(AdminSurface, has_a_page_for_each_question) {
 TEST(AdminSurface, tells_who_asks_for_nothing_what_there_is) {
   const auto found = get(admin_surface(word_sources()), "/");
   EXPECT_EQ(found.status, 404);
-  EXPECT_NE(found.body.find("/certs /config /endpoints /explain /live /ready /services"),
+  EXPECT_NE(found.body.find("/certs /config /endpoints /explain /issuers /live /ready /services"),
             std::string::npos);
 }
 
