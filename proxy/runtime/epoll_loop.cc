@@ -101,11 +101,12 @@ void EpollLoop::run() {
   while (!stopped_) {
     run_ready();
     const std::size_t count = wait();
-    gather_writes(count > 1);
+    gather_writes(count >= kGatherFrom);
     for (std::size_t i = 0; i < count; ++i) {
       // Each event is worked through before the next: what it touches is warm, and its times are
       // its own.
       read_time();
+      if (gathered_for_long()) run_writes();
       if (events_[i].data.ptr == nullptr) {
         take_posted();
       } else {
@@ -113,6 +114,7 @@ void EpollLoop::run() {
       }
       run_ready();
     }
+    gather_writes(false);
     run_writes();
     bury();
     read_time();

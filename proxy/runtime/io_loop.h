@@ -51,13 +51,16 @@ class IoLoop : public Loop {
   /// `fd`: non-blocking, not watched by anybody else. The owner outlives the handle.
   [[nodiscard]] virtual Readiness* watch(int fd, Readiness::Owner& owner) = 0;
 
-  /// A turn that brought news of several descriptors gathers what they lead to be written, so that
-  /// a peer which sleeps is woken once for all of it, and not for each: a wake-up of another core
-  /// costs as much as a short write.
+  /// A turn that brought much news gathers what it leads to be written, so that a peer which sleeps
+  /// is woken once for all of it, and not for each: a wake-up of another core costs as much as a
+  /// short write.
   [[nodiscard]] bool gathers_writes() const { return gathers_writes_; }
-  /// Runs the item when all news of the turn is worked through. To be asked for while
-  /// gathers_writes().
-  void write_with_others(ReadyItem& item) { writes_.push_back(item); }
+  /// Runs the item when the news of the turn is worked through, or kGatherMax later. To be asked
+  /// for while gathers_writes().
+  void write_with_others(ReadyItem& item) {
+    if (writes_.empty()) gathered_since_ = now();
+    writes_.push_back(item);
+  }
 
   /// The real clocks, read now: for use before the loop runs.
   [[nodiscard]] static TimePoint read_clock();
@@ -65,16 +68,26 @@ class IoLoop : public Loop {
 
  protected:
   void read_time() { set_time(read_clock(), read_wall_clock()); }
+  /// So much news, and less is answered piece by piece: what one costs then delays no other.
+  static constexpr std::size_t kGatherFrom = 8;
+  /// A write waits no longer than this, and for the one piece of news that is worked through then.
+  static constexpr std::chrono::microseconds kGatherMax{100};
+
   void gather_writes(bool gather) { gathers_writes_ = gather; }
-  /// The gathered ones, then what they were waited for by.
+  [[nodiscard]] bool gathered_for_long() const {
+    return !writes_.empty() && now() - gathered_since_ >= kGatherMax;
+  }
+  /// The gathered ones, then what waited for them.
   void run_writes() {
-    gathers_writes_ = false;
+    const bool gather = std::exchange(gathers_writes_, false);
     while (!writes_.empty()) writes_.pop_front().run();
     run_ready();
+    gathers_writes_ = gather;
   }
 
  private:
   bool gathers_writes_ = false;
+  TimePoint gathered_since_{};
   IntrusiveList<ReadyItem> writes_;
 };
 

@@ -2,9 +2,13 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include <functional>
+#include <memory>
 #include <optional>
+#include <vector>
 
 #include "io/accept.h"
 #include "io/tcp.h"
@@ -216,25 +220,48 @@ TYPED_TEST(TcpTest, a_stream_may_go_while_news_of_it_were_fetched_already) {
   this->turn();
 }
 
-/// A turn that brings two pieces of news, the second a job.
+/// A piece of news that is nothing in itself.
+class Bell final : public Readiness::Owner {
+ public:
+  explicit Bell(IoLoop& loop) : readiness_(loop.watch(::eventfd(0, EFD_NONBLOCK), *this)) {}
+  ~Bell() { readiness_->close(); }
+  Bell(const Bell&) = delete;
+  Bell& operator=(const Bell&) = delete;
+  void ring() { ASSERT_EQ(::eventfd_write(readiness_->fd(), 1), 0); }
+  void on_readable() override {
+    if (told) told();
+  }
+  void on_writable() override {}
+  std::function<void()> told;
+
+ private:
+  Readiness* readiness_;
+};
+
+/// A turn that brings much news, a job behind most of it.
 class GatheredWrites : public TcpTest<EpollLoop> {
  protected:
+  GatheredWrites() {
+    for (int i = 0; i < 10; ++i) bells_.push_back(std::make_unique<Bell>(loop_));
+    turn();
+  }
   template <class Job>
   void turn_with(Job job) {
     ASSERT_TRUE(accepted_ && dialled_);
-    ASSERT_EQ(::send(accepted_->raw_socket(), "x", 1, 0), 1);
-    pollfd arrival{dialled_->raw_socket(), POLLIN, 0};
-    ASSERT_EQ(::poll(&arrival, 1, 5000), 1);
+    for (std::size_t i = 0; i < 8; ++i) bells_[i]->ring();
     loop_.post([this, job] {
       EXPECT_TRUE(loop_.gathers_writes());
       job();
     });
+    for (std::size_t i = 8; i < 10; ++i) bells_[i]->ring();
     turn();
   }
   [[nodiscard]] ssize_t arrived() const {
     std::array<char, 16384> bytes;
     return ::recv(accepted_->raw_socket(), bytes.data(), bytes.size(), MSG_DONTWAIT);
   }
+
+  std::vector<std::unique_ptr<Bell>> bells_;
 };
 
 TEST_F(GatheredWrites, go_when_all_news_are_worked_through) {
@@ -247,6 +274,23 @@ TEST_F(GatheredWrites, go_when_all_news_are_worked_through) {
   EXPECT_EQ(write.ran, 1);
   EXPECT_TRUE(write.result);
   EXPECT_EQ(arrived(), 5);
+}
+
+TEST_F(GatheredWrites, wait_for_one_piece_of_news_that_takes_long_and_no_more) {
+  Write write("hello");
+  bells_[8]->told = [&] {
+    EXPECT_EQ(arrived(), -1);
+    const auto begin = IoLoop::read_clock();
+    while (IoLoop::read_clock() - begin < 200us) {
+    }
+  };
+  bells_[9]->told = [&] {
+    EXPECT_TRUE(loop_.gathers_writes());
+    EXPECT_EQ(arrived(), 5);
+    EXPECT_EQ(write.ran, 1);
+  };
+  turn_with([&] { EXPECT_FALSE(dialled_->start_write(write)); });
+  EXPECT_EQ(write.ran, 1);
 }
 
 TEST_F(GatheredWrites, are_given_up_like_any_other) {
@@ -275,7 +319,7 @@ TEST_F(GatheredWrites, of_which_the_peer_takes_a_part_go_on_when_there_is_room) 
   });
 }
 
-TEST_F(GatheredWrites, of_a_turn_with_one_piece_of_news_go_at_once) {
+TEST_F(GatheredWrites, of_a_turn_with_little_news_go_at_once) {
   Write write("hello");
   loop_.post([&] {
     EXPECT_FALSE(loop_.gathers_writes());
