@@ -104,7 +104,7 @@ class Rewriter {
   void lead_to_sidecar(std::string path, std::uint16_t port, json::object& action, bool& changed) {
     json::object ours;
     ours["path"] = fmt::format("/app-health/{}", index_of(std::move(path), port));
-    ours["port"] = kHealthPort;
+    ours["port"] = std::int64_t{kHealthPort};
     ours["scheme"] = "HTTP";
     action.erase("tcpSocket");
     action["httpGet"] = std::move(ours);
@@ -124,6 +124,31 @@ class Rewriter {
   const Ports& skipped_;
   RewrittenProbes& rewritten_;
 };
+
+/// Whether we have led it to the sidecar.
+bool is_led_to_sidecar(const json::object& action) {
+  const auto* http = object_in(action, "httpGet");
+  return http != nullptr && number_in(*http, "port") == kHealthPort &&
+         text_in(*http, "path").starts_with("/app-health/");
+}
+
+/// `name` of `holder`, if it was led to the sidecar: asks again what `places` says that it asked.
+/// That stands in an annotation, which anybody may have written who may write no probe: so nothing
+/// else of it is taken, no command above all.
+void restore(json::object& holder, std::string_view name, const json::object& places,
+             const std::string& place) {
+  const auto* original = object_in(places, place);
+  if (original == nullptr || object_in(holder, name) == nullptr) return;
+  auto& action = holder.at(name).get_object();
+  if (!is_led_to_sidecar(action)) return;
+  for (const std::string_view kind : {"httpGet", "tcpSocket"}) {
+    const auto* asked = object_in(*original, kind);
+    if (asked == nullptr) continue;
+    action.erase("httpGet");
+    action[kind] = *asked;
+    return;
+  }
+}
 
 }  // namespace
 
@@ -156,13 +181,11 @@ void restore_probes(json::array& containers, const json::object& originals) {
     if (container == nullptr) continue;
     const auto* places = object_in(originals, text_in(*container, "name"));
     if (places == nullptr) continue;
-    for (const auto& [place, original] : *places) {
-      if (std::string_view(place).starts_with("lifecycle.")) {
-        object_at(*container, "lifecycle")[std::string_view(place).substr(10)] = original;
-      } else {
-        (*container)[place] = original;
-      }
-    }
+    for (const auto name : kProbes) restore(*container, name, *places, std::string(name));
+    if (object_in(*container, "lifecycle") == nullptr) continue;
+    auto& lifecycle = container->at("lifecycle").get_object();
+    for (const auto name : kHooks)
+      restore(lifecycle, name, *places, "lifecycle." + std::string(name));
   }
 }
 

@@ -87,6 +87,36 @@ TEST(Inject, is_not_fooled_by_its_own_annotation) {
   EXPECT_EQ(text_in(container(pod, "initContainers", 1), "name"), "epaulet");
 }
 
+TEST(Inject, takes_nothing_but_where_a_probe_asked_from_its_own_annotation) {
+  constexpr auto kApp = R"({"containers":[{"name":"app","image":"a",
+    "ports":[{"containerPort":8080}],
+    "readinessProbe":{"httpGet":{"path":"/healthz","port":8080},"periodSeconds":7}}]})";
+  auto review = pod_with("{}", kApp);
+  const auto tell = [&review](std::string_view text) {
+    auto& annotations = review.pod["metadata"].as_object()["annotations"];
+    if (!annotations.is_object()) annotations.emplace_object();
+    annotations.as_object()["epaulet.io/status"] = "{}";
+    annotations.as_object()["epaulet.io/app-probes"] = text;
+  };
+  // Of a pod that was never injected nothing is restored, and of another one no field but these.
+  tell(R"({"app":{"image":"evil","command":["x"],"securityContext":{"privileged":true},
+    "readinessProbe":{"exec":{"command":["x"]}},"lifecycle.postStart":{"exec":{"command":["x"]}}}})");
+  for (int call = 0; call < 2; ++call) {
+    const auto pod = injected(review);
+    const auto& app = container(pod, "containers", 0);
+    EXPECT_EQ(text_in(app, "image"), "a");
+    for (const char* field : {"command", "securityContext", "lifecycle"})
+      EXPECT_FALSE(app.contains(field)) << field;
+    const auto& probe = app.at("readinessProbe").as_object();
+    EXPECT_FALSE(probe.contains("exec"));
+    EXPECT_EQ(probe.at("periodSeconds"), 7);
+    EXPECT_EQ(probe.at("httpGet").at("path"), "/app-health/0");
+    review.pod = pod;
+    tell(R"({"app":{"image":"evil","readinessProbe":{"periodSeconds":1,"exec":{"command":["x"]},
+      "httpGet":{"path":"/healthz","port":8080}}}})");
+  }
+}
+
 TEST(Inject, never_touches_the_namespaces_of_the_system_and_its_own) {
   for (const char* name : {"kube-system", "epaulet-system"}) {
     auto review = annotated("epaulet.io/inject", "true");
