@@ -77,7 +77,7 @@ def fill(root, binaries, strip):
 
 
 def layer_of(root):
-    """Names sorted, no times, no owners: what is in it is all that counts."""
+    """Names sorted, no times, no owners, no umask: what is in it is all that counts."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for path in sorted(root.rglob("*")):
@@ -86,6 +86,10 @@ def layer_of(root):
             entry.mtime = 0
             entry.uid = entry.gid = 0
             entry.uname = entry.gname = ""
+            if name == "tmp":
+                entry.mode = 0o1777
+            elif not entry.issym():
+                entry.mode = 0o755 if entry.isdir() or entry.mode & 0o100 else 0o644
             if entry.isfile():
                 with open(path, "rb") as file:
                     archive.addfile(entry, file)
