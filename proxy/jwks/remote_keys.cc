@@ -1,6 +1,7 @@
 #include "jwks/remote_keys.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/limits.h"
 #include "jwks/fetch_schedule.h"
@@ -23,6 +24,15 @@ bool are_same_keys(const JwkSet& a, const JwkSet& b) {
                     });
 }
 
+/// A set may have more than these: which key fits a token is looked at again with each token.
+std::size_t usable_keys(const JwkSet& set, const std::vector<JwtAlgorithm>& algorithms) {
+  const auto all = set.keys();
+  return static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [&](const Jwk& key) {
+    return std::any_of(algorithms.begin(), algorithms.end(),
+                       [&](JwtAlgorithm one) { return key.fits(one); });
+  }));
+}
+
 }  // namespace
 
 /// One issuer.
@@ -36,6 +46,14 @@ struct RemoteKeys::Source {
         demanded(loop) {
     status.issuer = issuer.name;
     status.url = issuer.keys_url;
+  }
+
+  /// The same place with other settings: what came from there stays in force until it is asked
+  /// again, which may take as long as it is away. A failure under the new settings is news.
+  void take_over(const Source& old) {
+    status = old.status;
+    status.keys = old.keys ? usable_keys(*old.keys, settings.algorithms) : 0;
+    if (status.keys > 0) keys = old.keys;
   }
 
   const IssuerSettings settings;
@@ -168,21 +186,24 @@ RemoteKeys::~RemoteKeys() {
 
 void RemoteKeys::apply(const std::map<std::string, IssuerSettings>& issuers) {
   auto& sources = state_->sources;
-  std::erase_if(sources, [&](const auto& entry) {
-    const auto wanted = issuers.find(entry.first);
-    const bool stays =
-        wanted != issuers.end() && is_same_source(wanted->second, entry.second->settings);
-    if (!stays) entry.second->scope.cancel({ErrorCode::cancelled, Side::self, Stage::config});
-    return !stays;
-  });
+  auto former = std::exchange(sources, {});
   for (const auto& [name, issuer] : issuers) {
-    if (issuer.keys_url.empty() || sources.contains(name)) continue;
+    if (issuer.keys_url.empty()) continue;
+    const auto old = former.find(name);
+    if (old != former.end() && is_same_source(issuer, old->second->settings)) {
+      sources.insert(former.extract(old));
+      continue;
+    }
     auto source = std::make_shared<Source>(state_->loop, issuer, state_->demand_of(name));
-    sources.emplace(name, source);
     // Who begins to serve waits for it, whoever serves already does not stop for it.
     source->status.is_first_attempt = !state_->seams;
+    if (old != former.end() && old->second->settings.keys_url == issuer.keys_url)
+      source->take_over(*old->second);
+    sources.emplace(name, source);
     if (state_->seams) state_->loop.spawn(State::run(state_, std::move(source)));
   }
+  for (const auto& [name, source] : former)
+    source->scope.cancel({ErrorCode::cancelled, Side::self, Stage::config});
 }
 
 void RemoteKeys::start(Seams seams) {

@@ -52,8 +52,9 @@ class RemoteKeys {
   RemoteKeys& operator=(const RemoteKeys&) = delete;
   ~RemoteKeys();
 
-  /// Issuers that are the same as before, by URL, roots and algorithms, keep their keys and their
-  /// times.
+  /// Issuers that are the same as before keep their keys and their times. One with the same URL,
+  /// but other roots, algorithms or `refresh`, is asked at once, and keeps until it answers those
+  /// of its keys that fit an algorithm.
   void apply(const std::map<std::string, IssuerSettings>& issuers);
   /// Begins to fetch. Both outlive this.
   void start(Seams seams);

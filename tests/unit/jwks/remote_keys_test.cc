@@ -298,6 +298,44 @@ TEST_F(RemoteKeysTest, a_reload_keeps_the_keys_of_who_is_the_same) {
   EXPECT_TRUE(keys_->status().empty());
 }
 
+TEST_F(RemoteKeysTest, an_edit_of_its_settings_keeps_the_keys_of_an_issuer_that_is_away) {
+  start();
+  const auto fetched_at = status().fetched_at;
+  network_.set_silent(*SocketAddress::parse("10.0.0.1:80"), true);
+  issuers_["portal"].keys_refresh = 1min;
+  keys_->apply(issuers_);
+  EXPECT_TRUE(has_key("k1"));
+  issuers_["portal"].keys_ca = "roots.pem";
+  keys_->apply(issuers_);
+  issuers_["portal"].algorithms = {JwtAlgorithm::es256, JwtAlgorithm::rs256};
+  keys_->apply(issuers_);
+  loop_.advance(1h);
+  EXPECT_TRUE(has_key("k1"));
+  EXPECT_EQ(status().keys, 1u);
+  EXPECT_EQ(status().fetched_at, fetched_at);
+  EXPECT_EQ(count(FetchResult::fetched), 1u) << "it goes on counting";
+  EXPECT_EQ(failures_.size(), 1u);
+  network_.set_silent(*SocketAddress::parse("10.0.0.1:80"), false);
+  issuers_["portal"].keys_refresh = 2min;
+  keys_->apply(issuers_);
+  loop_.run_until_quiet();
+  EXPECT_EQ(issuer_->asked, 2) << "an edit makes it ask at once";
+  loop_.advance(2min);
+  EXPECT_EQ(issuer_->asked, 3);
+  EXPECT_EQ(recoveries_, 2);
+}
+
+TEST_F(RemoteKeysTest, keys_that_fit_none_of_the_new_algorithms_do_not_stay) {
+  start();
+  issuers_["portal"].algorithms = {JwtAlgorithm::es256};
+  keys_->apply(issuers_);
+  EXPECT_EQ(known().issuers.count("portal"), 0u);
+  EXPECT_EQ(status().keys, 0u);
+  loop_.run_until_quiet();
+  EXPECT_EQ(count(FetchResult::unusable), 1u);
+  ASSERT_EQ(failures_.size(), 1u);
+}
+
 TEST_F(RemoteKeysTest, an_old_snapshot_s_demand_after_the_end_does_no_harm) {
   start();
   const auto demand = known().demands.at("portal");
