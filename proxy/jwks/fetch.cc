@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/ascii.h"
 #include "base/error_table.h"
 #include "base/limits.h"
@@ -32,6 +34,24 @@ FetchFailure unreachable(const FetchUrl& url, const Error& error) {
              "is it up, and `keys.url` right?"));
 }
 
+/// Enough for one that is far away; of more than ten addresses that say nothing, the last are not
+/// tried.
+constexpr std::chrono::seconds kLeastPerAddress{1};
+
+/// Each address has an even part of what time is left, so that one that swallows everything does
+/// not use it all up.
+Task<Result<StreamPtr>> dial_in_part(Dialer& dialer, SocketAddress address, std::size_t left,
+                                     Scope& scope) {
+  Scope part(scope);
+  if (const auto end = scope.deadline()) {
+    const auto now = scope.loop().now();
+    const auto share = (*end - now) / static_cast<std::int64_t>(left);
+    part.set_deadline(now + std::max<std::chrono::nanoseconds>(share, kLeastPerAddress),
+                      {ErrorCode::connect_timeout, Side::upstream, Stage::connect});
+  }
+  co_return co_await dialer.dial(address, part);
+}
+
 Task<Result<StreamPtr>> connect(Seams seams, const FetchUrl& url, Scope& scope) {
   if (url.address) {
     const SocketAddress address{*url.address, url.port};
@@ -40,9 +60,10 @@ Task<Result<StreamPtr>> connect(Seams seams, const FetchUrl& url, Scope& scope) 
   const auto found = co_await seams.resolver.resolve(url.host, scope);
   if (!found) co_return found.error();
   Result<StreamPtr> last = Error(ErrorCode::connect_failed, Side::upstream, Stage::connect);
+  auto left = found->addresses.size();
   for (const auto& ip : found->addresses) {
     const SocketAddress address{ip, url.port};
-    last = co_await seams.dialer.dial(address, scope);
+    last = co_await dial_in_part(seams.dialer, address, left--, scope);
     if (last || scope.cancelled()) co_return last;
   }
   co_return last;

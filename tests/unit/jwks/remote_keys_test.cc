@@ -76,11 +76,16 @@ class Issuer {
   std::unique_ptr<Listener> listener_;
 };
 
-/// No names here: the URL has an address.
-class NoNames final : public Resolver {
+/// Of one name; most URLs here have an address.
+class Names final : public Resolver {
  public:
+  std::vector<IpAddress> addresses;
+
   Task<Result<Addresses>> resolve(std::string, Scope&) override {
-    co_return Error(ErrorCode::dns_failed, Side::self, Stage::resolve);
+    if (addresses.empty()) co_return Error(ErrorCode::dns_failed, Side::self, Stage::resolve);
+    Addresses found;
+    found.addresses = addresses;
+    co_return found;
   }
   Task<Result<ServiceEndpoints>> resolve_service(std::string, Scope&) override {
     co_return Error(ErrorCode::dns_failed, Side::self, Stage::resolve);
@@ -154,7 +159,7 @@ class RemoteKeysTest : public testing::Test {
   SimLoop loop_;
   test::MemoryNetwork network_{Random(3)};
   std::unique_ptr<Dialer> dialer_ = network_.dialer(loop_, *IpAddress::parse("10.0.0.2"));
-  NoNames names_;
+  Names names_;
   std::unique_ptr<Issuer> issuer_ = std::make_unique<Issuer>(loop_, network_);
   std::map<std::string, IssuerSettings> issuers_;
   std::unique_ptr<RemoteKeys> keys_;
@@ -275,6 +280,31 @@ TEST_F(RemoteKeysTest, who_says_nothing_is_given_up) {
   loop_.advance(2s);
   EXPECT_TRUE(has_key("k1"));
   EXPECT_EQ(recoveries_, 1);
+}
+
+TEST_F(RemoteKeysTest, an_address_that_swallows_all_leaves_time_for_the_others) {
+  names_.addresses = {*IpAddress::parse("10.0.0.8"), *IpAddress::parse("10.0.0.9"),
+                      *IpAddress::parse("10.0.0.1")};
+  network_.set_silent(*SocketAddress::parse("10.0.0.8:80"), true);
+  network_.set_silent(*SocketAddress::parse("10.0.0.9:80"), true);
+  issuers_["portal"].keys_url = "http://portal.example/keys";
+  start();
+  loop_.advance(limits::kJwksFetchTime * 3 / 4);
+  EXPECT_TRUE(has_key("k1"));
+  EXPECT_TRUE(failures_.empty());
+}
+
+TEST_F(RemoteKeysTest, where_no_address_answers_the_fetch_takes_no_longer_than_one) {
+  names_.addresses = {*IpAddress::parse("10.0.0.8"), *IpAddress::parse("10.0.0.9")};
+  network_.set_silent(*SocketAddress::parse("10.0.0.8:80"), true);
+  network_.set_silent(*SocketAddress::parse("10.0.0.9:80"), true);
+  issuers_["portal"].keys_url = "http://portal.example/keys";
+  start();
+  loop_.advance(limits::kJwksFetchTime - 1ms);
+  EXPECT_TRUE(status().is_first_attempt);
+  loop_.advance(1ms);
+  EXPECT_EQ(count(FetchResult::unreachable), 1u);
+  EXPECT_NE(status().last_error.find("cannot be reached"), std::string::npos);
 }
 
 TEST_F(RemoteKeysTest, a_reload_keeps_the_keys_of_who_is_the_same) {
