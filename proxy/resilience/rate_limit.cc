@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 
 namespace epaulet::resilience {
 namespace {
@@ -14,18 +15,31 @@ std::uint64_t as_key(std::uint64_t key) {
   return key == 0 ? 1 : key;
 }
 
+/// A bucket that takes longer to fill than anything runs, as `per: 24h` and a large `burst` can
+/// make it, is as deep as this: half of what can be counted, so that the time when it is full can
+/// be counted too.
+constexpr std::int64_t kDeepest = std::numeric_limits<std::int64_t>::max() / 2;
+
+/// Nanoseconds that one request costs.
+std::int64_t cost_of(RateLimit::Time per, std::uint32_t requests) {
+  return std::max<std::int64_t>(per.count() / requests, 1);
+}
+
+/// So many of them as can be counted.
+std::uint32_t countable(std::uint32_t burst, std::int64_t cost) {
+  return static_cast<std::uint32_t>(std::min<std::int64_t>(burst, kDeepest / cost));
+}
+
 }  // namespace
 
 RateLimit::Rules::Rules(const RateLimitSettings& settings)
     : requests(settings.requests),
       per(settings.per),
-      burst(settings.burst.value_or(settings.requests)),
+      burst(countable(settings.burst.value_or(settings.requests), cost_of(per, requests))),
       keys(settings.by ? settings.keys : 0) {}
 
 RateLimit::RateLimit(const Rules& rules)
-    : rules_(rules),
-      each_(std::max<std::int64_t>(rules.per.count() / rules.requests, 1)),
-      depth_(each_ * rules.burst) {
+    : rules_(rules), each_(cost_of(rules.per, rules.requests)), depth_(each_ * rules.burst) {
   if (rules.keys == 0) {
     buckets_ = std::make_unique<Bucket[]>(1);
     return;

@@ -25,8 +25,8 @@ class RateLimit {
     explicit Rules(const RateLimitSettings& settings);
     std::uint32_t requests;
     Time per;
-    std::uint32_t burst;
-    std::uint32_t keys;  ///< 0: one bucket for all.
+    std::uint32_t burst;  ///< At most as many as cost 146 years.
+    std::uint32_t keys;   ///< 0: one bucket for all.
   };
 
   explicit RateLimit(const Rules& rules);

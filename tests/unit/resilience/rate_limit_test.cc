@@ -89,6 +89,24 @@ TEST(RateLimit, it_is_a_token_bucket) {
   }
 }
 
+TEST(RateLimit, a_burst_that_takes_longer_than_anything_to_fill_is_cut_and_no_overflow) {
+  const auto day = std::chrono::hours(24);
+  RateLimit limit{RateLimit::Rules(settings(1, day, 1'000'000))};
+  const auto cut = limit.take(0, kBegin).limit;
+  EXPECT_EQ(cut, static_cast<std::uint32_t>(INT64_MAX / 2 / Duration(day).count()));
+  for (std::uint32_t left = cut - 1; left > 0; --left) {
+    const auto verdict = limit.take(0, kBegin);
+    ASSERT_TRUE(verdict.allowed) << left;
+    ASSERT_EQ(verdict.remaining, left - 1);
+  }
+  EXPECT_FALSE(limit.take(0, kBegin).allowed);
+  EXPECT_EQ(limit.take(0, kBegin).retry_in, day);
+  EXPECT_TRUE(limit.take(0, kBegin + day).allowed);
+  // Nothing is cut of what fits.
+  RateLimit whole{RateLimit::Rules(settings(1, day, 50'000))};
+  EXPECT_EQ(whole.take(0, kBegin).remaining, 49'999U);
+}
+
 TEST(RateLimit, keys_have_buckets_of_their_own) {
   RateLimit limit{RateLimit::Rules(keyed(2, seconds(1), 100))};
   for (std::uint64_t key = 0; key < 50; ++key) {
