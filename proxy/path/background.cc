@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "http/deadline.h"
 #include "http/grpc.h"
 #include "http/http1/head_parser.h"
 #include "path/stored_request.h"
@@ -45,6 +46,20 @@ bool belongs_to_the_body(http::FieldId id) {
          id == http::FieldId::expect || id == http::FieldId::te || id == http::FieldId::trailer;
 }
 
+template <class Use>
+void for_each_line(std::string_view lines, const Use& use) {
+  while (!lines.empty()) {
+    const auto line = lines.substr(0, lines.find('\n') + 1);
+    use(line);
+    lines.remove_prefix(line.size());
+  }
+}
+
+/// All tries are of one trace.
+bool is_of_trace(std::string_view line) {
+  return line.starts_with("traceparent:");
+}
+
 /// The head as it came, so that each try is routed and given credentials anew; with the ids that it
 /// has been given.
 std::string head_to_keep(const Exchange& exchange) {
@@ -63,18 +78,29 @@ std::string head_to_keep(const Exchange& exchange) {
   if (!http::is_idempotent(request.method) &&
       request.find(http::FieldId::idempotency_key) == nullptr)
     text += fmt::format("Idempotency-Key: \"{}\"\r\n", id);
-  for (std::string_view lines = request.added.lines(); !lines.empty();) {
-    const auto line = lines.substr(0, lines.find('\n') + 1);
-    if (line.starts_with("traceparent:")) text += line;  // All tries are of one trace.
-    lines.remove_prefix(line.size());
-  }
+  for_each_line(request.added.lines(), [&](std::string_view line) {
+    if (is_of_trace(line)) text += line;
+  });
   return text;
 }
 
 constexpr std::size_t kLengthLineBytes = 48;
+constexpr std::chrono::milliseconds kLongestTime = std::chrono::hours(24);  // http/deadline.h
 
-std::string with_length(std::string head, std::size_t bytes) {
+std::string with_length(std::string_view head, std::size_t bytes) {
   return fmt::format("{}Content-Length: {}\r\n\r\n", head, bytes);
+}
+
+/// Whether the next hop, if its limits are ours, can read the head with all that is added to it:
+/// what cannot be delivered must not be accepted.
+Result<void> can_be_delivered(const Exchange& exchange, std::string head, std::size_t body_bytes) {
+  for_each_line(exchange.request.added.lines(), [&](std::string_view line) {
+    if (!is_of_trace(line) && !line.starts_with("x-request-id:")) head += line;  // Credentials.
+  });
+  head += fmt::format("{}: {}\r\n", http::kDeadlineField, kLongestTime.count());
+  http::RequestHead scratch;
+  return http::http1::parse_request_head(as_bytes(with_length(head, body_bytes)),
+                                         exchange.snapshot().head_limits(), scratch);
 }
 
 /// Whoever waits for a body that does not come holds a place.
@@ -101,10 +127,12 @@ Task<Result<std::string>> read_body(Exchange& exchange, std::size_t most, Durati
 struct Try {
   std::uint16_t status = 0;
   Error error;
+  bool is_unreadable = false;  ///< The kept head, whenever it is tried.
 
   [[nodiscard]] bool delivered() const { return error.code == ErrorCode::none && status < 400; }
   /// It would be refused again.
   [[nodiscard]] bool refused() const {
+    if (is_unreadable) return true;
     return error.code == ErrorCode::none && status >= 400 && status < 500 && status != 408 &&
            status != 425 && status != 429;
   }
@@ -121,10 +149,13 @@ Task<Try> try_once(Worker& worker, const Delivery& delivery) {
   exchange.view = worker.view;
   exchange.begin();
   Try result;
-  const auto parsed = http::http1::parse_request_head(
-      as_bytes(delivery.head), exchange.snapshot().head_limits(), exchange.request);
+  // It was within limits.head when it was accepted: a reload that lowers it is no reason to lose
+  // it.
+  const auto parsed = http::http1::parse_request_head(as_bytes(delivery.head),
+                                                      http::http1::HeadLimits(), exchange.request);
   if (!parsed) {
-    result.error = parsed.error();  // A reload has lowered limits.head.
+    result.is_unreadable = true;
+    result.error = parsed.error();
     co_return result;
   }
   co_await serve_request(exchange);
@@ -210,6 +241,8 @@ Task<Error> take_for_later(Exchange& exchange, const Plan& plan) {
     co_return refuse(Error(ErrorCode::body_too_large, Side::downstream, Stage::receive));
   auto kept = std::make_unique<Delivery>();
   kept->head = head_to_keep(exchange);
+  const auto fits = can_be_delivered(exchange, kept->head, most);
+  if (!fits) co_return fits.error();
   auto place = plan.background->room->enter(kept->head.size() + kLengthLineBytes + most);
   if (!place) co_return refuse(Error(ErrorCode::background_full, Side::self, Stage::limit));
   if (request.expects_continue) {
@@ -222,7 +255,7 @@ Task<Error> take_for_later(Exchange& exchange, const Plan& plan) {
   auto body = co_await read_body(exchange, most, plan.timeouts->idle);
   if (!body) co_return body.error();
   kept->body = std::move(*body);
-  kept->head = with_length(std::move(kept->head), kept->body.size());
+  kept->head = with_length(kept->head, kept->body.size());
   place->shrink(kept->head.size() + kept->body.size());
   kept->place.emplace(std::move(*place));
   kept->rules = *plan.background->settings;

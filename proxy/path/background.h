@@ -27,7 +27,8 @@ struct Delivery {
 /// At least once: a try whose answer was lost is made again, with the same Idempotency-Key, which
 /// is added where the app sent none. Ends with an answer below 400 (delivered), another 4xx than
 /// 408, 425 and 429 (refused), or when `tries`, `give_up_after` or the process is over; what is
-/// given up is counted and logged. Errors: background_full, body_too_large, the caller's.
+/// given up is counted and logged. Errors: background_full, body_too_large, head_too_large (with
+/// the fields that are added to what is kept), the caller's.
 Task<Error> take_for_later(Exchange& exchange, const Plan& plan);
 
 }  // namespace epaulet::path

@@ -122,5 +122,47 @@ TEST(Background, it_works_between_versions_too) {
   }
 }
 
+TEST(Background, a_head_is_refused_at_once_or_delivered_however_near_it_is_to_the_limit) {
+  for (const bool by_bytes : {false, true}) {
+    bool refused = false;
+    for (unsigned more = 0; !refused && more < 150; ++more) {
+      auto options = with("backoff: { initial: 10ms, max: 10ms }, tries: 2");
+      options.calling = options.serving = "limits: { head: 4KiB }\n";
+      Mesh mesh(options);
+      auto asked = request("POST", body(Framing::length, 10));
+      const FieldList fields(by_bytes ? 19 : 185 + more,
+                             {"a", by_bytes ? std::string(190, 'b') : ""});
+      asked.fields = fields;
+      if (by_bytes) asked.fields.emplace_back("a", std::string(4 * more, 'b'));
+      const int id = mesh.add(asked, answer());
+      mesh.call({id});
+      mesh.wind_down();
+      refused = mesh[id].response.status() == 431;
+      EXPECT_EQ(mesh[id].response.status(), refused ? 431 : 202);
+      EXPECT_EQ(mesh[id].deliveries.size(), refused ? 0u : 1u) << more << mesh.story(id);
+      EXPECT_EQ(dropped(mesh), 0u) << more;
+    }
+    EXPECT_TRUE(refused);
+  }
+}
+
+TEST(Background, what_is_accepted_is_delivered_although_limits_head_has_become_smaller) {
+  auto options = with("backoff: { initial: 100ms, max: 100ms }, tries: 100");
+  Mesh mesh(options);
+  mesh.api.publish("api2.default", {kDead});
+  auto asked = request("POST", body(Framing::length, 10));
+  asked.fields = FieldList(50, {"a", std::string(200, 'b')});
+  const int id = mesh.add(asked, answer());
+  mesh.call({id});
+  mesh.after(seconds(1), [&] {
+    options.calling = "limits: { head: 4KiB }\n";
+    mesh.api.reload(Mesh::calling_yaml(options));
+    mesh.api.publish("api2.default", {Mesh::kApp});
+  });
+  mesh.wind_down();
+  EXPECT_EQ(mesh[id].response.status(), 202);
+  EXPECT_EQ(mesh[id].deliveries.size(), 1u) << mesh.story(id);
+}
+
 }  // namespace
 }  // namespace epaulet::sim
