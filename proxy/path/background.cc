@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/error_table.h"
 #include "http/deadline.h"
 #include "http/grpc.h"
 #include "http/http1/head_parser.h"
@@ -124,17 +125,22 @@ Task<Result<std::string>> read_body(Exchange& exchange, std::size_t most, Durati
   co_return bytes;
 }
 
+bool is_refusal(std::uint16_t status) {
+  return status >= 400 && status < 500 && status != 408 && status != 425 && status != 429;
+}
+
 struct Try {
   std::uint16_t status = 0;
   Error error;
   bool is_unreadable = false;  ///< The kept head, whenever it is tried.
 
   [[nodiscard]] bool delivered() const { return error.code == ErrorCode::none && status < 400; }
-  /// It would be refused again.
+  /// It would be refused again: by the app, or by the sidecar before it, which says why.
   [[nodiscard]] bool refused() const {
     if (is_unreadable) return true;
-    return error.code == ErrorCode::none && status >= 400 && status < 500 && status != 408 &&
-           status != 425 && status != 429;
+    if (error.code == ErrorCode::none) return is_refusal(status);
+    return error.side == Side::upstream && error.code != ErrorCode::cancelled &&
+           is_refusal(describe(error.code).http_status);
   }
 };
 

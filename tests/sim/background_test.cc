@@ -164,5 +164,28 @@ TEST(Background, what_is_accepted_is_delivered_although_limits_head_has_become_s
   EXPECT_EQ(mesh[id].deliveries.size(), 1u) << mesh.story(id);
 }
 
+TEST(Background, what_the_next_sidecar_refuses_is_refused) {
+  auto options = with("backoff: { initial: 10ms, max: 10ms }, tries: 5");
+  options.access = "[ { name: reads, methods: [GET], allow: [anyone] } ]";
+  Mesh mesh(options);
+  const auto ids = post_every(mesh, 1, milliseconds(0));
+  mesh.wind_down();
+  EXPECT_EQ(mesh[ids[0]].response.status(), 202);
+  EXPECT_EQ(mesh.api.counted(Counter::background_tries), 1u);
+  EXPECT_EQ(mesh.api.counted(Counter::background_dropped_refused), 1u);
+  EXPECT_EQ(dropped(mesh), 1u);
+}
+
+TEST(Background, where_the_next_sidecar_limits_the_rate_it_is_asked_again) {
+  auto options = with("backoff: { initial: 1s, max: 1s }, tries: 100");
+  options.serving = "rate_limits: [ { name: few, requests: 1, per: 5s, burst: 1 } ]\n";
+  Mesh mesh(options);
+  const auto ids = post_every(mesh, 2, milliseconds(10));
+  mesh.wind_down();
+  for (const int id : ids) EXPECT_EQ(mesh[id].deliveries.size(), 1u) << mesh.story(id);
+  EXPECT_GT(mesh.api.counted(Counter::background_tries), 2u);
+  EXPECT_EQ(dropped(mesh), 0u);
+}
+
 }  // namespace
 }  // namespace epaulet::sim
