@@ -104,18 +104,20 @@ Result<void> can_be_delivered(const Exchange& exchange, std::string head, std::s
                                          exchange.snapshot().head_limits(), scratch);
 }
 
-/// Whoever waits for a body that does not come holds a place.
-Task<Result<std::string>> read_body(Exchange& exchange, std::size_t most, Duration patience) {
+/// Whoever waits for a body that does not come holds a place: something of it has to come within
+/// `patience`, and all of it before the request's own deadline and `latest`.
+Task<Result<std::string>> read_body(Exchange& exchange, std::size_t most, Duration patience,
+                                    TimePoint latest) {
   std::string bytes;
   auto& body = exchange.server.body();
   Scope reading(*exchange.scope);
-  reading.set_deadline(exchange.now() + patience,
-                       {ErrorCode::body_timeout, Side::downstream, Stage::receive});
+  const Error late(ErrorCode::body_timeout, Side::downstream, Stage::receive);
   while (exchange.request.framing.kind != http::Framing::Kind::none) {
+    reading.set_deadline(std::min(exchange.now() + patience, latest), late);
     auto chunk = co_await body.pull(reading);
     if (!chunk && exchange.scope->cancelled() &&
         exchange.scope->cancelled()->code == ErrorCode::request_timeout)
-      co_return Error(ErrorCode::body_timeout, Side::downstream, Stage::receive);
+      co_return late;
     if (!chunk) co_return reading.cancelled() ? *reading.cancelled() : chunk.error();
     if (chunk->bytes.size() > most - bytes.size())
       co_return Error(ErrorCode::body_too_large, Side::downstream, Stage::receive);
@@ -258,7 +260,9 @@ Task<Error> take_for_later(Exchange& exchange, const Plan& plan) {
     const auto sent = co_await exchange.server.send_informational(go_on, *exchange.scope);
     if (!sent) co_return sent.error();
   }
-  auto body = co_await read_body(exchange, most, plan.timeouts->idle);
+  // A route may have no `timeouts.request`.
+  const auto latest = exchange.record.start + plan.background->settings->give_up_after;
+  auto body = co_await read_body(exchange, most, plan.timeouts->idle, latest);
   if (!body) co_return body.error();
   kept->body = std::move(*body);
   kept->head = with_length(kept->head, kept->body.size());

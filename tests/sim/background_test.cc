@@ -187,5 +187,35 @@ TEST(Background, where_the_next_sidecar_limits_the_rate_it_is_asked_again) {
   EXPECT_EQ(dropped(mesh), 0u);
 }
 
+TEST(Background, a_body_may_take_its_time_as_long_as_something_comes) {
+  MeshOptions options;
+  options.service =
+      "    timeouts: { idle: 3s, request: 20s }\n"
+      "    routes:\n      - { name: later, background: {} }\n";
+  Mesh mesh(options);
+  const auto slow = [](int pieces, milliseconds pause) {
+    auto script = body(Framing::chunked, static_cast<std::size_t>(pieces), 1);
+    script.pause = pause;
+    return request("POST", script);
+  };
+  const int steady = mesh.add(slow(8, milliseconds(2000)), answer());
+  const int stalled = mesh.add(slow(3, milliseconds(3500)), answer());
+  const int endless = mesh.add(slow(100, milliseconds(2000)), answer());
+  mesh.call({steady});
+  mesh.call({stalled});
+  mesh.call({endless});
+  mesh.wind_down();
+  EXPECT_EQ(mesh[steady].response.status(), 202) << mesh.story(steady);
+  EXPECT_EQ(mesh[steady].deliveries.size(), 1u);
+  const auto time = [&](int id) { return mesh[id].head_at - mesh[id].sent_at; };
+  for (const int id : {stalled, endless}) {
+    EXPECT_EQ(mesh[id].response.status(), 408) << mesh.story(id);
+    EXPECT_TRUE(mesh[id].deliveries.empty());
+  }
+  EXPECT_LT(time(stalled), seconds(4));
+  EXPECT_GT(time(endless), seconds(19));
+  EXPECT_LT(time(endless), seconds(21));
+}
+
 }  // namespace
 }  // namespace epaulet::sim
