@@ -34,8 +34,8 @@ void FetchSchedule::succeed(TimePoint now, std::optional<std::chrono::seconds> m
   failures_ = 0;
   auto fresh = refresh_;
   if (max_age) {
-    // 10 s at least, whatever it says: who forbids to keep keys forbids to check tokens.
-    constexpr std::chrono::nanoseconds kLeast = limits::kJwksDemandEvery;
+    // Whatever it says: who forbids to keep keys forbids to check tokens.
+    constexpr std::chrono::nanoseconds kLeast = kFreshAtLeast;
     fresh = std::clamp<std::chrono::nanoseconds>(*max_age, std::min(kLeast, refresh_), refresh_);
   }
   next_ = now + shortened(fresh, 0.9 + 0.1 * chance);

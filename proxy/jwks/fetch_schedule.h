@@ -8,6 +8,10 @@
 
 namespace epaulet::jwks {
 
+/// No server shortens that by `max-age`, no-store or no-cache, which frameworks send unasked: each
+/// sidecar of a fleet would be at the issuer all the time. New keys come on demand, sooner.
+inline constexpr std::chrono::seconds kFreshAtLeast{60};
+
 /// When an issuer's keys are fetched: at once, again when they have aged, sooner if a token names a
 /// key that is not among them, but for that no more often than once in limits::kJwksDemandEvery.
 /// After failures it backs off, to limits::kJwksBackoffMax at most, and demand changes nothing of
@@ -22,7 +26,8 @@ class FetchSchedule {
 
   void demand(TimePoint now);
   void begin(TimePoint now) { begun_ = now; }
-  /// `max_age`: what the server says (RFC 9111 section 5.2.2.1); it can only shorten `refresh`.
+  /// `max_age`: what the server says (RFC 9111 section 5.2.2.1); it can only shorten `refresh`,
+  /// to kFreshAtLeast.
   /// `chance`: in [0, 1), so that a fleet that started at once does not ask at once.
   void succeed(TimePoint now, std::optional<std::chrono::seconds> max_age, double chance);
   void fail(TimePoint now, double chance);

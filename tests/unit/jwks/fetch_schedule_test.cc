@@ -21,14 +21,28 @@ TEST(FetchScheduleTest, keys_are_fetched_at_once_and_again_when_they_have_aged) 
   EXPECT_EQ(schedule.next(), kStart + 1s + 270s) << "a fleet spreads over a tenth";
 }
 
-TEST(FetchScheduleTest, the_server_may_shorten_that_but_not_below_what_demand_may) {
+TEST(FetchScheduleTest, the_server_may_shorten_that_but_not_below_a_minute) {
   const std::tuple<std::chrono::seconds, std::chrono::seconds> rows[] = {
-      {60s, 60s}, {3600s, 300s}, {0s, 10s}, {9s, 10s}, {300s, 300s}};
+      {60s, 60s}, {90s, 90s}, {3600s, 300s}, {0s, 60s}, {9s, 60s}, {300s, 300s}};
   for (const auto& [max_age, fresh] : rows) {
     FetchSchedule schedule(5min, kStart);
     schedule.succeed(kStart, max_age, 0);
     EXPECT_EQ(schedule.next(), kStart + fresh * 9 / 10) << max_age.count();
   }
+}
+
+TEST(FetchScheduleTest, a_server_that_forbids_to_keep_keys_makes_no_shorter_refresh_longer) {
+  FetchSchedule schedule(20s, kStart);
+  schedule.succeed(kStart, 0s, 0);
+  EXPECT_EQ(schedule.next(), kStart + 18s);
+}
+
+TEST(FetchScheduleTest, a_server_that_forbids_to_keep_keys_is_asked_for_unknown_ones_as_soon) {
+  FetchSchedule schedule(5min, kStart);
+  schedule.begin(kStart);
+  schedule.succeed(kStart, 0s, 0);
+  schedule.demand(kStart + 1s);
+  EXPECT_EQ(schedule.next(), kStart + 10s);
 }
 
 TEST(FetchScheduleTest, an_unknown_key_is_asked_for_at_once_and_then_once_in_a_while) {

@@ -201,10 +201,18 @@ TEST_F(RemoteKeysTest, a_set_is_fetched_again_when_it_has_aged_and_only_a_change
 }
 
 TEST_F(RemoteKeysTest, max_age_makes_it_sooner) {
-  issuer_->answer = ok(first_key().jwks(), "Cache-Control: public, max-age=30\r\n");
+  issuer_->answer = ok(first_key().jwks(), "Cache-Control: public, max-age=90\r\n");
   start();
-  loop_.advance(31s);
+  loop_.advance(91s);
   EXPECT_EQ(issuer_->asked, 2);
+}
+
+TEST_F(RemoteKeysTest, who_forbids_to_keep_keys_is_asked_once_a_minute) {
+  issuer_->answer = ok(first_key().jwks(), "Cache-Control: no-store, no-cache\r\n");
+  start();
+  loop_.advance(10min);
+  EXPECT_LE(issuer_->asked, 1 + 11);
+  EXPECT_GE(issuer_->asked, 1 + 10);
 }
 
 TEST_F(RemoteKeysTest, an_unknown_key_is_fetched_at_once) {
