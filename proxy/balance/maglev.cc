@@ -16,9 +16,47 @@ std::uint32_t table_size(std::size_t endpoints) {
   return endpoints <= limits::kMaglevSmallEndpoints ? 16'381 : 65'537;
 }
 
+/// Who takes a slot after whom, for `size` slots at least. The heaviest endpoint takes one in each
+/// round, another its nth in the first round by which its weight has earned it n. Its name decides
+/// how much of its first one it has from the beginning: many that are equally light would else all
+/// come in one round, which may be behind the end of the table.
+///
+/// Counted first and then put in place, not by asking everybody in each round: one weight above all
+/// others makes as many rounds as slots, in which nearly nobody has a turn.
+std::vector<std::uint16_t> turns_of(Members members, std::uint32_t size) {
+  const auto count = members.names.size();
+  const auto& weights = members.weights;
+  const std::uint64_t heaviest = *std::max_element(weights.begin(), weights.end());
+  const auto sum = std::accumulate(weights.begin(), weights.end(), std::uint64_t{0});
+  // At the end each endpoint may be short of its share by less than one.
+  const auto rounds = std::min<std::uint64_t>(size, (size + count) * heaviest / sum + 1);
+  const auto each_turn = [&](std::uint16_t index, auto&& use) {
+    const std::uint64_t weight = weights[index];
+    const auto missing = heaviest - mix(members.names[index] + 1) % heaviest;
+    for (std::uint64_t price = missing;; price += heaviest) {
+      const auto round = (price + weight - 1) / weight;
+      if (round > rounds) return;
+      use(static_cast<std::size_t>(round));
+    }
+  };
+  // The order must not be that of addresses alone in the table: names decide who is first.
+  std::vector<std::uint16_t> order(count);
+  std::iota(order.begin(), order.end(), std::uint16_t{0});
+  std::sort(order.begin(), order.end(),
+            [&](std::uint16_t a, std::uint16_t b) { return members.names[a] < members.names[b]; });
+  std::vector<std::uint32_t> begins(rounds + 2);  // Of each round among the turns.
+  for (const auto index : order) each_turn(index, [&](std::size_t round) { ++begins[round + 1]; });
+  std::partial_sum(begins.begin(), begins.end(), begins.begin());
+  std::vector<std::uint16_t> turns(begins.back());
+  for (const auto index : order)
+    each_turn(index, [&](std::size_t round) { turns[begins[round]++] = index; });
+  return turns;
+}
+
 /// A table of slots that endpoints take in turn, each in the order of its own permutation
 /// (Eisenbud et al., "Maglev", 2016, section 3.4): shares are even to one slot, a pick is one look
-/// into it, and little more than a leaving endpoint's own keys move.
+/// into it, it is filled in the time of its size whatever the weights, and little more than a
+/// leaving endpoint's own keys move.
 class Maglev final : public Picker {
  public:
   Maglev(Members members, std::unique_ptr<Picker> others)
@@ -55,36 +93,21 @@ class Maglev final : public Picker {
   void fill(Members members) {
     const auto size = table_size(count_);
     slots_.assign(size, kFree);
-    struct Turn {
+    struct Permutation {
       std::uint64_t next;
       std::uint64_t skip;
-      double credit = 0;  ///< A slot costs 1; the heaviest has one for each round.
-      double share = 1;
     };
-    const auto heaviest = *std::max_element(members.weights.begin(), members.weights.end());
-    std::vector<Turn> turns;
-    for (std::size_t i = 0; i < count_; ++i) {
-      const auto name = members.names[i];
-      turns.push_back({mix(name) % size, mix(name ^ ~0ULL) % (size - 1) + 1, 0,
-                       static_cast<double>(members.weights[i]) / heaviest});
+    std::vector<Permutation> permutations;
+    for (const auto name : members.names)
+      permutations.push_back({mix(name) % size, mix(name ^ ~0ULL) % (size - 1) + 1});
+    std::uint32_t taken = 0;
+    for (const auto index : turns_of(members, size)) {
+      auto& [next, skip] = permutations[index];
+      while (slots_[next] != kFree) next = (next + skip) % size;
+      slots_[next] = index;
+      if (++taken == size) break;
     }
-    // The order must not be that of addresses alone in the table: names decide who is first.
-    std::vector<std::uint16_t> order(count_);
-    std::iota(order.begin(), order.end(), std::uint16_t{0});
-    std::sort(order.begin(), order.end(), [&](std::uint16_t a, std::uint16_t b) {
-      return members.names[a] < members.names[b];
-    });
-    for (std::uint32_t taken = 0; taken < size;) {
-      for (const auto index : order) {
-        Turn& turn = turns[index];
-        turn.credit += turn.share;
-        if (turn.credit < 1) continue;
-        turn.credit -= 1;
-        while (slots_[turn.next] != kFree) turn.next = (turn.next + turn.skip) % size;
-        slots_[turn.next] = index;
-        if (++taken == size) break;
-      }
-    }
+    EPAULET_ASSERT(taken == size);
   }
 
   std::size_t count_;

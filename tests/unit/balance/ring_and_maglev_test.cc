@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <ctime>
 #include <map>
 #include <string>
 #include <vector>
@@ -134,6 +136,43 @@ TEST_P(KeyedBalancers, where_keys_go_is_for_ever) {
   std::string picks;
   for (int i = 0; i < 16; ++i) picks += std::to_string(*picker->pick(4, {}, key(i)));
   EXPECT_EQ(picks, is_maglev() ? "2222332003121100" : "2030121301300303");
+}
+
+/// Processor time of this process, the least of three.
+std::clock_t cost_of(const Names& endpoints, const Weights& weights) {
+  std::clock_t least = 0;
+  for (int i = 0; i < 3; ++i) {
+    const auto before = std::clock();
+    (void)picker_of(make_maglev, endpoints, weights);
+    const auto took = std::clock() - before;
+    least = i == 0 ? took : std::min(least, took);
+  }
+  return least;
+}
+
+TEST(Maglev, one_weight_above_all_others_is_as_little_work_as_even_ones) {
+  const auto many = names(1024);
+  const Weights even(many.size(), 1);
+  auto weights = even;
+  weights[7] = 65'535;
+  EXPECT_LT(cost_of(many, weights), 5 * cost_of(many, even));
+  std::map<std::string, int> counts;
+  for (const auto& name : placed(make_maglev, many, weights)) ++counts[name];
+  EXPECT_NEAR(counts[many[7]], kKeys * 65'535LL / (65'535 + 1023), kKeys / 200);
+  EXPECT_GT(counts.size(), 200U);  // The rest is spread over the others.
+}
+
+TEST(Maglev, shares_are_those_of_the_weights_whatever_they_are) {
+  for (const auto& weights : {Weights{1, 10}, Weights{999, 1000, 1}, Weights{7, 7, 7, 1, 90},
+                              Weights{UINT32_MAX, UINT32_MAX, UINT32_MAX / 2}}) {
+    const auto endpoints = names(static_cast<int>(weights.size()));
+    double sum = 0;
+    for (const auto weight : weights) sum += weight;
+    std::map<std::string, int> counts;
+    for (const auto& name : placed(make_maglev, endpoints, weights)) ++counts[name];
+    for (std::size_t i = 0; i < weights.size(); ++i)
+      EXPECT_NEAR(counts[endpoints[i]], 1.0 * kKeys * weights[i] / sum, kKeys / 100) << weights[i];
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(All, KeyedBalancers, testing::Values(make_ring_hash, make_maglev),
