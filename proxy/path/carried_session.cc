@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <list>
 
 #include "http/http2/carried_stream.h"
@@ -28,6 +29,7 @@ class CarriedSession final : private h2::SessionEvents, private h2::Connection::
     (void)co_await mux_.run(this);
     report_offence(connection_, mux_.session());
     goodbye_.stop();
+    slow_.disarm();
     mux_.session().abandon_streams();
     carried_scope_.cancel({ErrorCode::downstream_reset, Side::downstream, Stage::receive});
     for (auto& one : carried_) {
@@ -38,10 +40,17 @@ class CarriedSession final : private h2::SessionEvents, private h2::Connection::
 
  private:
   struct Carried {
-    explicit Carried(std::unique_ptr<h2::CarriedStream> stream_) : stream(std::move(stream_)) {}
+    Carried(std::unique_ptr<h2::CarriedStream> stream_, TimePoint since_)
+        : stream(std::move(stream_)), since(since_) {}
     std::unique_ptr<h2::CarriedStream> stream;  ///< Until it is served.
     Fork<void> task;
+    TimePoint since;
     bool begun = false;
+  };
+  struct Slow final : Timer {
+    explicit Slow(CarriedSession& session_) : session(session_) {}
+    void on_timer() override { session.look_for_slow_ones(); }
+    CarriedSession& session;
   };
   struct Reaper final : ReadyItem {
     explicit Reaper(CarriedSession& session_) : session(session_) {}
@@ -70,7 +79,9 @@ class CarriedSession final : private h2::SessionEvents, private h2::Connection::
     }
     goodbye_.wake();
     ++to_begin_;
-    auto& one = carried_.emplace_back(std::make_unique<h2::CarriedStream>(mux_, id));
+    if (!slow_.armed()) worker.loop.timers().arm(slow_, connection_.now() + head_time());
+    auto& one =
+        carried_.emplace_back(std::make_unique<h2::CarriedStream>(mux_, id), connection_.now());
     return &one.stream->events();
   }
   void on_goaway() override {}
@@ -106,6 +117,24 @@ class CarriedSession final : private h2::SessionEvents, private h2::Connection::
     if (carried_.empty() && !goodbye_.rests()) goodbye_.rest();
   }
 
+  [[nodiscard]] Duration head_time() const {
+    return connection_.worker.view->snapshot().inbound_timeouts.head;
+  }
+  /// One was asked for a while ago. A head that does not come on holds up all others, and one that
+  /// was no such request may have gone without a word to us.
+  void look_for_slow_ones() {
+    reap();
+    const auto slow = std::find_if(carried_.begin(), carried_.end(),
+                                   [](const Carried& one) { return !one.begun; });
+    if (slow == carried_.end()) return;
+    const auto until = slow->since + head_time();
+    if (until > connection_.now()) {
+      connection_.worker.loop.timers().arm(slow_, until);
+    } else {
+      connection_.scope.cancel({ErrorCode::head_timeout, Side::downstream, Stage::parse});
+    }
+  }
+
   Connection& connection_;
   const h2::SessionLimits limits_;
   Scope carried_scope_;
@@ -113,6 +142,7 @@ class CarriedSession final : private h2::SessionEvents, private h2::Connection::
   std::list<Carried> carried_;
   std::size_t to_begin_ = 0;  ///< Of them: nobody has counted these yet.
   Goodbye goodbye_{connection_, mux_};
+  Slow slow_{*this};
   Reaper reaper_{*this};
 };
 

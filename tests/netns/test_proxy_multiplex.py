@@ -8,9 +8,10 @@ import re
 import socket
 import ssl
 import threading
+import time
 from pathlib import Path
 
-from http2_peer import DATA, END_HEADERS, HEADERS, frame, hello, literal
+from http2_peer import DATA, END_HEADERS, HEADERS, RST_STREAM, frame, hello, literal
 from lab import wait_until
 from mesh import APP_PORT, CALLEE, CALLER, Mesh, Wire, field
 from test_proxy_http1 import pass_byte_for_byte
@@ -254,6 +255,52 @@ def test_a_server_that_agrees_to_nothing_gets_nothing(lab, binaries):
     assert api.wait_logged(kind="exchange")["outcome"] == "tls_alpn_unknown"
 
 
+CARRY = b"".join(
+    literal(name, value)
+    for name, value in (
+        (":method", "CONNECT"),
+        (":protocol", "epaulet-http1"),
+        (":scheme", "http"),
+        (":path", "/"),
+        (":authority", "epaulet"),
+    )
+)
+
+
+def test_a_sidecar_that_begins_and_does_not_go_on_is_cut_off(lab, binaries):
+    mesh = Mesh(lab, binaries)
+    _, api2 = mesh.pair(BOTH, CALLEE + "timeouts: { head: 500ms }\n")
+    api2.app()
+    identity, peer = mesh.issue("api"), lab.pod("peer")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_cert_chain(identity / "cert.pem", identity / "key.pem")
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["epaulet/1-h1-in-h2"])
+    begun = {
+        "half a head": frame(HEADERS, 0, 1, CARRY),
+        "another protocol": frame(HEADERS, END_HEADERS, 1, CARRY.replace(b"http1", b"http9")),
+    }
+    for what, said in begun.items():
+        plain = peer.in_netns(lambda: socket.create_connection(("10.88.0.12", APP_PORT), 5))
+        with context.wrap_socket(plain, server_hostname="api2.default") as channel:
+            assert channel.selected_alpn_protocol() == "epaulet/1-h1-in-h2"
+            channel.settimeout(5)
+            begin = time.monotonic()
+            channel.sendall(hello() + said)
+            if what == "half a head":
+                while channel.recv(1 << 14):
+                    pass
+                assert time.monotonic() - begin < 3, what
+            else:
+                wait_until(lambda: is_reset(channel), f"{what}: its stream to be reset", 5)
+    assert api2.counter("epaulet_http2_offences_total", reason="slow_head") == 1
+
+
+def is_reset(channel: ssl.SSLSocket) -> bool:
+    """The frames that have come hold a RST_STREAM of stream 1."""
+    return frame(RST_STREAM, 0, 1, b"\0\0\0\1") in channel.recv(1 << 14)
+
+
 def test_nobody_but_a_sidecar_has_connections_carried(lab, binaries):
     open_to_all = CALLEE.replace("strict", "permissive").replace("allow: [mesh]", "allow: [anyone]")
     _, api2 = Mesh(lab, binaries).pair(BOTH, open_to_all)
@@ -261,17 +308,7 @@ def test_nobody_but_a_sidecar_has_connections_carried(lab, binaries):
     outside = lab.pod("outside")
     wire = Wire(outside.in_netns(lambda: socket.create_connection(("10.88.0.12", APP_PORT), 5)))
     with wire:
-        block = b"".join(
-            literal(name, value)
-            for name, value in (
-                (":method", "CONNECT"),
-                (":protocol", "epaulet-http1"),
-                (":scheme", "http"),
-                (":path", "/"),
-                (":authority", "epaulet"),
-            )
-        )
-        wire.send(hello() + frame(HEADERS, END_HEADERS, 1, block))
+        wire.send(hello() + frame(HEADERS, END_HEADERS, 1, CARRY))
         wire.send(frame(DATA, 0, 1, asked("GET", "/told")))
         app.nobody(0.5)
         assert api2.wait_logged(kind="exchange")["outcome"] == "upgrade_unsupported"
