@@ -66,6 +66,35 @@ bool is_in_key(std::string_view name) {
          equals_ignore_case(name, "accept-language") || equals_ignore_case(name, "host");
 }
 
+/// By what APIs read credentials from, besides Authorization.
+constexpr std::string_view kCredentialFields[] = {
+    "cookie",
+    "proxy-authorization",
+    "x-api-key",
+    "api-key",
+    "apikey",
+    "x-auth-token",
+    "x-access-token",
+    "x-session-token",
+    "x-session-id",
+    "private-token",
+    "x-amz-security-token",
+    "x-vault-token",
+    "x-forwarded-access-token",
+    "x-forwarded-user",
+    "x-remote-user",
+    "x-user-id",
+};
+
+bool says_who_asks(const RequestHead& request) {
+  return std::any_of(request.fields.begin(), request.fields.end(), [](const Field& field) {
+    if (field.removed) return false;  // Nobody behind us sees it.
+    if (field.id == FieldId::authorization) return true;
+    return std::any_of(std::begin(kCredentialFields), std::end(kCredentialFields),
+                       [&](std::string_view name) { return equals_ignore_case(field.name, name); });
+  });
+}
+
 bool varies_otherwise(const ResponseHead& response) {
   bool otherwise = false;
   for (const Field& field : response.fields) {
@@ -83,17 +112,16 @@ std::chrono::seconds age_of(const ResponseHead& response) {
   return age == nullptr ? seconds(0) : seconds_in(age->value).value_or(seconds(0));
 }
 
-std::optional<std::chrono::nanoseconds> stale_for(
-    const RequestHead& request, const ResponseHead& response,
-    std::optional<std::chrono::nanoseconds> declared) {
+std::optional<std::chrono::nanoseconds> stale_for(const RequestHead& request,
+                                                  const ResponseHead& response,
+                                                  std::optional<std::chrono::nanoseconds> declared,
+                                                  bool is_personal) {
   if (request.method != Method::get || response.status != 200) return std::nullopt;
   if (response.find("set-cookie") != nullptr || varies_otherwise(response)) return std::nullopt;
   if (cache_control_of(request).forbids) return std::nullopt;
   const auto control = cache_control_of(response);
   if (control.forbids) return std::nullopt;
-  const bool is_personal =
-      request.find(FieldId::authorization) != nullptr || request.find("cookie") != nullptr;
-  if (is_personal && !control.is_public) return std::nullopt;
+  if (!control.is_public && (is_personal || says_who_asks(request))) return std::nullopt;
   if (!control.stale_if_error) return declared;
   const auto fresh = control.s_maxage ? *control.s_maxage : control.max_age.value_or(seconds(0));
   return std::max(fresh - age_of(response), seconds(0)) + *control.stale_if_error;

@@ -12,11 +12,13 @@ namespace epaulet::http {
 /// RFC 5861 section 4: `stale-if-error`, behind `max-age` or `s-maxage`.
 ///
 /// `declared`: what a route says of its responses that say nothing themselves. no-store, no-cache,
-/// private, must-revalidate, Set-Cookie and Vary: * stand against it all the same, and so do
-/// Authorization and Cookie in the request unless the response is public. Only of 200 to a GET.
+/// private, must-revalidate, Set-Cookie and Vary: * stand against it all the same, and so does what
+/// says in the request whose it is, unless the response is public: Authorization, Cookie, and the
+/// usual headers of keys and tokens; `is_personal`: another one that the configuration names. Only
+/// of 200 to a GET.
 [[nodiscard]] std::optional<std::chrono::nanoseconds> stale_for(
     const RequestHead& request, const ResponseHead& response,
-    std::optional<std::chrono::nanoseconds> declared);
+    std::optional<std::chrono::nanoseconds> declared, bool is_personal = false);
 
 /// How old it was when it came (RFC 9111 section 5.1); 0 if it says nothing.
 [[nodiscard]] std::chrono::seconds age_of(const ResponseHead& response);

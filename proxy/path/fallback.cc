@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/ascii.h"
 #include "base/error_table.h"
 #include "http/grpc.h"
@@ -14,6 +16,17 @@ namespace {
 using resilience::LastGood;
 using telemetry::Counter;
 using telemetry::Event;
+
+/// Of this workload's own callers; what it calls has mostly the same ones.
+bool shows_credentials(const Exchange& exchange) {
+  const auto& settings = exchange.snapshot().settings;
+  const auto& request = exchange.request;
+  if (request.find(settings.api_keys.header) != nullptr) return true;
+  return std::any_of(settings.issuers.begin(), settings.issuers.end(), [&](const auto& issuer) {
+    const auto& header = issuer.second.token.header;
+    return !header.empty() && request.find(header) != nullptr;
+  });
+}
 
 std::string_view value_of(const http::RequestHead& request, std::string_view name) {
   const auto* field = request.find(name);
@@ -143,7 +156,8 @@ void KeptCopy::begin(const Exchange& exchange, const Plan& plan) {
   const auto& response = exchange.response;
   if (exchange.request.method != http::Method::get || response.status >= 300) return;
   const auto declared = plan.fallback->settings->last_good->keep;
-  const auto lasts = http::stale_for(exchange.request, response, declared);
+  const auto lasts =
+      http::stale_for(exchange.request, response, declared, shows_credentials(exchange));
   if (!lasts) return plan.fallback->last_good->forget(key_of(exchange.request));
   active_ = true;
   lasts_ = *lasts;

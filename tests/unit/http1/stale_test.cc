@@ -14,7 +14,8 @@ std::optional<std::chrono::nanoseconds> stale(std::string_view request_lines,
                                               std::string_view response_lines,
                                               std::optional<std::chrono::nanoseconds> declared = {},
                                               std::string_view method = "GET",
-                                              std::string_view status = "200") {
+                                              std::string_view status = "200",
+                                              bool is_personal = false) {
   RequestHead request;
   const auto asked =
       std::string(method) + " /a HTTP/1.1\r\nHost: h\r\n" + std::string(request_lines) + "\r\n";
@@ -23,7 +24,7 @@ std::optional<std::chrono::nanoseconds> stale(std::string_view request_lines,
   const auto told = "HTTP/1.1 " + std::string(status) + " X\r\nContent-Length: 1\r\n" +
                     std::string(response_lines) + "\r\n";
   EXPECT_TRUE(http1::parse_response_head(as_bytes(told), {}, request.method, response));
-  return stale_for(request, response, declared);
+  return stale_for(request, response, declared, is_personal);
 }
 
 TEST(Stale, what_says_nothing_is_kept_only_where_the_route_says_so) {
@@ -63,11 +64,18 @@ TEST(Stale, what_forbids_it_is_stronger_than_the_route) {
 }
 
 TEST(Stale, what_belongs_to_one_user_is_kept_only_if_it_is_public) {
-  for (const char* mine : {"Authorization: Bearer x\r\n", "Cookie: a=b\r\n"}) {
+  for (const char* mine : {"Authorization: Bearer x\r\n", "Cookie: a=b\r\n", "X-API-Key: k\r\n",
+                           "Proxy-Authorization: Basic x\r\n", "x-auth-token: t\r\n"}) {
     EXPECT_FALSE(stale(mine, "", minutes(5)));
     EXPECT_FALSE(stale(mine, "Cache-Control: stale-if-error=30\r\n"));
     EXPECT_TRUE(stale(mine, "Cache-Control: public, stale-if-error=30\r\n"));
   }
+}
+
+TEST(Stale, what_the_configuration_knows_as_a_credential_is_one) {
+  EXPECT_FALSE(stale("X-Tenant-Key: k\r\n", "", minutes(5), "GET", "200", true));
+  EXPECT_TRUE(
+      stale("X-Tenant-Key: k\r\n", "Cache-Control: public\r\n", minutes(5), "GET", "200", true));
 }
 
 TEST(Stale, only_good_answers_to_a_get_are_good) {
