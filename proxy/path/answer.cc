@@ -12,6 +12,9 @@ namespace {
 std::uint16_t status_for(const Exchange& exchange, const Error& error) {
   if (error.code == ErrorCode::token_invalid)
     return exchange.snapshot().settings.access.invalid_token_status;
+  // Nothing could stand in for the answer: the app gets its status at least.
+  if (error.code == ErrorCode::answer_replaced && error.detail != 0)
+    return static_cast<std::uint16_t>(error.detail);
   const auto status = describe(error.code).http_status;
   return status == 0 ? 502 : status;
 }
@@ -19,7 +22,7 @@ std::uint16_t status_for(const Exchange& exchange, const Error& error) {
 /// RFC 9110 section 11.6.1: a 401 names what would do; RFC 6750 section 3.1: and what was wrong
 /// with a token.
 std::string_view challenge(std::uint16_t status, const Error& error) {
-  if (status != 401) return "";
+  if (status != 401 || error.code == ErrorCode::answer_replaced) return "";
   if (error.code == ErrorCode::key_invalid || error.code == ErrorCode::key_required)
     return "WWW-Authenticate: ApiKey\r\n";  // No scheme is registered for them.
   return error.code == ErrorCode::token_invalid

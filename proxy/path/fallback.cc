@@ -113,12 +113,13 @@ Task<Error> ask_another(Exchange& exchange, const Plan& plan) {
   auto& worker = exchange.worker();
   other.session =
       session_of(worker.shared, backend.settings->balance, exchange.request, worker.loop.random());
-  worker.telemetry.count(Counter::fallback_backend);
   exchange.trace(Stage::route, Event::fell_back, backend.name);
   exchange.record.backend = backend.name;
   exchange.body.rewind();
   exchange.response.clear();
-  co_return co_await fulfil(exchange, other);
+  const Error ended = co_await fulfil(exchange, other);
+  if (exchange.committed) worker.telemetry.count(Counter::fallback_backend);
+  co_return ended;
 }
 
 }  // namespace

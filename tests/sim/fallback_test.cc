@@ -5,6 +5,8 @@
 namespace epaulet::sim {
 namespace {
 
+const SocketAddress kDead = *SocketAddress::parse("10.0.0.77:1");
+
 MeshOptions with(const std::string& fallback) {
   MeshOptions options;
   options.service =
@@ -15,6 +17,28 @@ MeshOptions with(const std::string& fallback) {
       "backends:\n  spare:\n    endpoints: { addresses: [10.0.0.2:8080] }\n"
       "    tls: { identities: [spiffe://cluster.local/ns/default/sa/api2] }\n";
   return options;
+}
+
+TEST(Fallback, where_the_other_backend_fails_too_the_app_gets_the_status_that_came) {
+  Mesh mesh(with("backend: spare"));
+  mesh.api.publish("spare", {kDead});
+  const int id = mesh.add(request(), answer(body(Framing::length, 10), 503));
+  mesh.call({id});
+  mesh.wind_down();
+  EXPECT_EQ(mesh[id].response.status(), 503) << mesh.story(id);
+  EXPECT_EQ(mesh[id].response.body.find("stood in"), std::string::npos) << mesh[id].response.body;
+  EXPECT_EQ(outcome(mesh.api, id), ErrorCode::answer_replaced);
+  EXPECT_EQ(mesh.api.counted(Counter::fallback_backend), 0u);
+}
+
+TEST(Fallback, the_other_backend_is_counted_once_it_has_answered) {
+  Mesh mesh(with("backend: spare"));
+  mesh.api.publish("api2.default", {kDead});
+  const int id = mesh.add(request(), answer());
+  mesh.call({id});
+  mesh.wind_down();
+  EXPECT_EQ(mesh[id].response.status(), 200) << mesh.story(id);
+  EXPECT_EQ(mesh.api.counted(Counter::fallback_backend), 1u);
 }
 
 TEST(Fallback, what_one_user_got_is_kept_for_nobody) {
