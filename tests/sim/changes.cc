@@ -8,10 +8,11 @@ using Nanoseconds = std::chrono::nanoseconds;
 using Addresses = std::vector<SocketAddress>;
 
 /// A new configuration of either sidecar.
-void draw_reload(Dice& dice, const Scenario& scenario, Mesh& mesh, Nanoseconds at) {
+void draw_reload(Dice& dice, Scenario& scenario, Mesh& mesh, Nanoseconds at) {
   MeshOptions next = mesh.options;
   if (dice.chance(0.6)) {
     draw_calling(dice, scenario, next);
+    scenario.limits_come = scenario.limits_come || next.service.find("limits") != std::string::npos;
     mesh.after(at, [&mesh, yaml = Mesh::calling_yaml(next)] { mesh.api.reload(yaml); });
   } else {
     draw_serving(dice, scenario, next);
