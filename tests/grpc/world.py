@@ -28,6 +28,7 @@ access:
 """,
 )
 TLS = "tls: { mode: mesh, identities: [spiffe://cluster.local/ns/default/sa/api2] }"
+# By turns where calls are counted: by default whoever answers faster is asked more.
 CLIENT = f"""
 {SHORT}
 identity: {{ dir: /var/run/epaulet/identity }}
@@ -41,6 +42,7 @@ services:
     ports: {{ 80: http }}
     endpoints: {{ addresses: ["10.88.0.12:8080", "10.88.0.13:8080"] }}
     {TLS}
+    balance: {{ policy: round_robin }}
   python.default:
     ports: {{ 80: http, 81: auto }}
     endpoints: {{ addresses: ["10.88.0.14:8080"] }}
@@ -49,10 +51,12 @@ services:
     ports: {{ 80: http }}
     endpoints: {{ addresses: ["10.88.0.13:8080", "10.88.0.14:8080"] }}
     {TLS}
+    balance: {{ policy: round_robin }}
   again.default:
     ports: {{ 80: http }}
     endpoints: {{ addresses: ["10.88.0.13:8080", "10.88.0.14:8080"] }}
     {TLS}
+    balance: {{ policy: round_robin }}
     retries:
       max: {RETRIES}
       grpc_statuses: [aborted, unavailable]
