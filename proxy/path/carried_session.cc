@@ -1,9 +1,9 @@
-#include <algorithm>
 #include <list>
 
 #include "http/http2/carried_stream.h"
 #include "path/exchange.h"
 #include "path/goodbye.h"
+#include "path/slow_heads.h"
 #include "runtime/fork.h"
 
 namespace epaulet::path {
@@ -29,7 +29,7 @@ class CarriedSession final : private h2::SessionEvents, private h2::Connection::
     (void)co_await mux_.run(this);
     report_offence(connection_, mux_.session());
     goodbye_.stop();
-    slow_.disarm();
+    slow_.stop();
     mux_.session().abandon_streams();
     carried_scope_.cancel({ErrorCode::downstream_reset, Side::downstream, Stage::receive});
     for (auto& one : carried_) {
@@ -47,9 +47,9 @@ class CarriedSession final : private h2::SessionEvents, private h2::Connection::
     TimePoint since;
     bool begun = false;
   };
-  struct Slow final : Timer {
-    explicit Slow(CarriedSession& session_) : session(session_) {}
-    void on_timer() override { session.look_for_slow_ones(); }
+  struct Slow final : SlowHeads {
+    explicit Slow(CarriedSession& session_) : SlowHeads(session_.connection_), session(session_) {}
+    std::optional<TimePoint> oldest() override { return session.oldest_to_begin(); }
     CarriedSession& session;
   };
   struct Reaper final : ReadyItem {
@@ -79,7 +79,7 @@ class CarriedSession final : private h2::SessionEvents, private h2::Connection::
     }
     goodbye_.wake();
     ++to_begin_;
-    if (!slow_.armed()) worker.loop.timers().arm(slow_, connection_.now() + head_time());
+    slow_.watch();
     auto& one =
         carried_.emplace_back(std::make_unique<h2::CarriedStream>(mux_, id), connection_.now());
     return &one.stream->events();
@@ -117,22 +117,13 @@ class CarriedSession final : private h2::SessionEvents, private h2::Connection::
     if (carried_.empty() && !goodbye_.rests()) goodbye_.rest();
   }
 
-  [[nodiscard]] Duration head_time() const {
-    return connection_.worker.view->snapshot().inbound_timeouts.head;
-  }
-  /// One was asked for a while ago. A head that does not come on holds up all others, and one that
-  /// was no such request may have gone without a word to us.
-  void look_for_slow_ones() {
+  /// Some that were no such request may have gone without a word to us.
+  std::optional<TimePoint> oldest_to_begin() {
     reap();
-    const auto slow = std::find_if(carried_.begin(), carried_.end(),
-                                   [](const Carried& one) { return !one.begun; });
-    if (slow == carried_.end()) return;
-    const auto until = slow->since + head_time();
-    if (until > connection_.now()) {
-      connection_.worker.loop.timers().arm(slow_, until);
-    } else {
-      connection_.scope.cancel({ErrorCode::head_timeout, Side::downstream, Stage::parse});
+    for (const auto& one : carried_) {
+      if (!one.begun) return one.since;
     }
+    return std::nullopt;
   }
 
   Connection& connection_;

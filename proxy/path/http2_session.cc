@@ -7,6 +7,7 @@
 #include "path/goodbye.h"
 #include "path/h2c.h"
 #include "path/refuse.h"
+#include "path/slow_heads.h"
 #include "runtime/event.h"
 #include "runtime/fork.h"
 #include "upstream/offence.h"
@@ -43,7 +44,7 @@ class Http2Session final : private h2::SessionEvents, private h2::Connection::Be
     (void)co_await mux_.run(this);
     report_offence(connection_, mux_.session());
     goodbye_.stop();
-    slow_head_.disarm();
+    slow_.stop();
     mux_.session().abandon_streams();
     requests_scope_.cancel({ErrorCode::downstream_reset, Side::downstream, Stage::receive});
     for (auto& request : requests_) {
@@ -64,9 +65,9 @@ class Http2Session final : private h2::SessionEvents, private h2::Connection::Be
     TimePoint since;
     bool begun = false;
   };
-  struct SlowHead final : Timer {
-    explicit SlowHead(Http2Session& session_) : session(session_) {}
-    void on_timer() override { session.look_for_slow_heads(); }
+  struct Slow final : SlowHeads {
+    explicit Slow(Http2Session& session_) : SlowHeads(session_.connection_), session(session_) {}
+    std::optional<TimePoint> oldest() override { return session.oldest_to_begin(); }
     Http2Session& session;
   };
   struct Reaper final : ReadyItem {
@@ -80,7 +81,7 @@ class Http2Session final : private h2::SessionEvents, private h2::Connection::Be
     // A request that the peer has reset may take its time to end: those count too.
     if (requests_.size() >= 2 * limits_.streams) return nullptr;
     goodbye_.wake();
-    if (!slow_head_.armed()) await_heads(head_time());
+    slow_.watch();
     return &requests_.emplace_back(mux_, id, requests_scope_, connection_.now()).stream.events();
   }
   void on_goaway() override {}
@@ -121,24 +122,12 @@ class Http2Session final : private h2::SessionEvents, private h2::Connection::Be
     if (requests_.empty() && !goodbye_.rests()) goodbye_.rest();
   }
 
-  void await_heads(Duration for_so_long) {
-    connection_.worker.loop.timers().arm(slow_head_, connection_.now() + for_so_long);
-  }
-  [[nodiscard]] Duration head_time() const {
-    return connection_.worker.view->snapshot().inbound_timeouts.head;
-  }
-  /// Some head was begun a while ago. On one connection heads come one after the other, so one that
-  /// does not come on holds up all others.
-  void look_for_slow_heads() {
+  std::optional<TimePoint> oldest_to_begin() {
     reap();
-    std::optional<TimePoint> oldest;
     for (const auto& request : requests_) {
-      if (!request.begun && !oldest) oldest = request.since;
+      if (!request.begun) return request.since;
     }
-    if (!oldest) return;
-    const auto until = *oldest + head_time();
-    if (until > connection_.now()) return await_heads(until - connection_.now());
-    connection_.scope.cancel({ErrorCode::head_timeout, Side::downstream, Stage::parse});
+    return std::nullopt;
   }
 
   Connection& connection_;
@@ -147,7 +136,7 @@ class Http2Session final : private h2::SessionEvents, private h2::Connection::Be
   h2::Connection mux_;
   std::list<Request> requests_;
   Goodbye goodbye_{connection_, mux_};
-  SlowHead slow_head_{*this};
+  Slow slow_{*this};
   Reaper reaper_{*this};
 };
 
