@@ -251,6 +251,12 @@ class App:
         for wire in self.wires:
             wire.close()
 
+    def die(self) -> None:
+        """The same with threads that read what `serve` gave them."""
+        for wire in self.wires:
+            wire.socket.shutdown(socket.SHUT_RDWR)  # close() alone leaves a thread in recv()
+        self.close()
+
 
 class Member:
     """A pod with its sidecar."""

@@ -1,6 +1,5 @@
 """Background delivery: accepted at once, delivered later, bounded, drained, and counted when dropped."""
 
-import socket
 import threading
 import time
 
@@ -34,11 +33,6 @@ class Listener(App):
         self.status = status
         self.heard: list[tuple[bytes, bytes]] = []
         self.serve(self._answer)
-
-    def die(self) -> None:
-        for wire in self.wires:
-            wire.socket.shutdown(socket.SHUT_RDWR)
-        self.close()
 
     def _answer(self, wire: Wire) -> None:
         wire.socket.settimeout(None)

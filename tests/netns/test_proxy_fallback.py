@@ -1,6 +1,5 @@
 """When it fails anyway: the last good response, another backend, a fixed answer."""
 
-import socket
 import time
 
 from mesh import CALLEE, App, Member, Mesh, Wire, field
@@ -34,11 +33,6 @@ class Moody(App):
         self.status, self.lines, self.body, self.delay = 200, "", body, 0.0
         self.asked = 0
         self.serve(self._answer)
-
-    def die(self) -> None:
-        for wire in self.wires:
-            wire.socket.shutdown(socket.SHUT_RDWR)
-        self.close()
 
     def _answer(self, wire: Wire) -> None:
         wire.socket.settimeout(None)

@@ -1,7 +1,6 @@
 """Sessions that stay at one endpoint: by cookie, by header, by the calling pod."""
 
 import re
-import socket
 
 from lab import wait_until
 from mesh import CALLEE, App, Member, Mesh, Wire, field
@@ -39,11 +38,6 @@ class NamedApp(App):
             head = wire.head()
             wire.take(int(field(head, "content-length") or 0))
             wire.send(f"HTTP/1.1 200 OK\r\nContent-Length: {len(self.name)}\r\n\r\n{self.name}")
-
-    def die(self) -> None:
-        for wire in self.wires:
-            wire.socket.shutdown(socket.SHUT_RDWR)  # close() alone leaves a thread in recv()
-        self.close()
 
     def _talk(self, wire: Wire) -> None:
         wire.send(self.name).fin()
