@@ -153,9 +153,12 @@ Task<Result<RawUpstream>> dial_raw(Connection& connection, View& view, Hop hop,
                                    detect::MeshProtocol protocol, Duration connect_timeout) {
   Worker& worker = connection.worker;
   Scope scope(connection.scope);
-  scope.set_deadline(connection.now() + connect_timeout, connect_timed_out());
+  // What it waits for now is ours to give: the endpoint and its breaker shall not be blamed.
+  scope.set_deadline(connection.now() + connect_timeout,
+                     Error(ErrorCode::limit_pending, Side::self, Stage::limit, Retry::never));
   auto permit = co_await permit_for(worker, view.snapshot(), hop, scope);
   if (!permit) co_return permit.error();
+  scope.set_deadline(connection.now() + connect_timeout, connect_timed_out());
   connection.trace(Stage::connect, Event::dialling, hop.endpoint_id);
   auto plan = plan_for(view.snapshot(), hop, protocol);
   auto dialled = co_await upstream::dial(worker.dialer, worker.tls, worker.telemetry,

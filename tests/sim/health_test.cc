@@ -165,6 +165,26 @@ TEST(Health, our_own_overflow_opens_nothing) {
   expect_delivered_once(mesh, later);
 }
 
+/// Dialled for a caller that has said nothing yet, and never got a connection to dial with.
+TEST(Health, our_own_overflow_opens_nothing_where_no_request_waits) {
+  Mesh mesh(
+      with("    breaker: { consecutive: 1, open_for: 10s }\n"
+           "    limits: { connections: 1 }\n    timeouts: { connect: 1s }\n"));
+  auto slow = answer();
+  slow.think = seconds(3);
+  const int first = mesh.add(request(), slow);
+  const int later = mesh.add(request());
+  mesh.call({first});
+  Manner silent;
+  silent.start = milliseconds(500);
+  silent.silence = seconds(2);
+  mesh.client.connect({Mesh::kService.ip, 81}, {}, silent);
+  mesh.call({later}, false, seconds(2));
+  mesh.wind_down();
+  EXPECT_EQ(said(mesh, "breaker_open"), 0u);
+  expect_delivered_once(mesh, later);
+}
+
 TEST(Health, callers_that_leave_open_nothing) {
   Mesh mesh(with("    breaker: { consecutive: 1, open_for: 10s }\n"));
   auto leaving = request();
