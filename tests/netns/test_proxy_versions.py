@@ -62,6 +62,18 @@ def test_http10_reaches_an_http2_app_too(lab, binaries):
         assert status == 200 and body == b"abc" and field(head, "transfer-encoding") is None, head
 
 
+def test_an_empty_host_reaches_an_http2_app_under_an_authority_of_ours(lab, binaries):
+    """HTTP/2 has no empty one (RFC 9113 8.3.1): it is told where it was reached."""
+    api, api2 = Mesh(lab, binaries).pair(CALLER, callee("http2"))
+    server(api2)
+    with api.call("api2.default") as client:
+        client.send("GET /headers HTTP/1.1\r\nHost:\r\n\r\n")
+        status, head, body = client.response()
+        assert status == 200, (head, body)
+        seen = json.loads(body)
+        assert seen[":authority"] == "10.88.0.12:8080" and "host" not in seen, seen
+
+
 def test_what_an_http2_app_breaks_off_is_broken_for_an_http1_caller(lab, binaries):
     api, api2 = Mesh(lab, binaries).pair(CALLER, callee("http2"))
     app = server(api2)

@@ -56,7 +56,8 @@ void FieldList::request(const RequestHead& head, std::string_view scheme) {
     fields_.push_back({":path", path_});
   }
   const Field* const host = head.find(FieldId::host);
-  const auto authority = host != nullptr ? host->value : head.authority;
+  // HTTP/2 has no empty authority (RFC 9113 section 8.3.1), and nghttp2's servers insist on one.
+  const auto authority = host != nullptr && !host->value.empty() ? host->value : head.authority;
   if (!authority.empty()) fields_.push_back({":authority", authority});
   put_head(head);
 }
