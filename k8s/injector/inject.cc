@@ -75,8 +75,11 @@ class Injection {
                            ports_,    udp_ports_, std::move(rewritten.probes)};
     put_in(plan, rewritten.originals);
     if (const auto promise = check(plan); !promise.empty()) {
-      return refused(review_, Reason("the injector would have made a pod in which " + promise,
-                                     "this is a mistake in epaulet: please report it"));
+      auto refusal =
+          refused(review_, Reason("the injector would have made a pod in which " + promise,
+                                  "this is a mistake in epaulet: please report it"));
+      refusal.is_our_mistake = true;
+      return refusal;
     }
     verdict_.patch = patch_between(review_.pod, pod_);
     return std::move(verdict_);

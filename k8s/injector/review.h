@@ -23,6 +23,7 @@ struct Verdict {
   std::string refusal;                ///< Shown to whoever creates the pod.
   std::vector<std::string> warnings;  ///< Shown to them, too.
   boost::json::array patch;           ///< RFC 6902; empty: the pod stays as it is.
+  bool is_our_mistake = false;        ///< The refusal of a pod that nothing is wrong with.
 };
 
 /// The API server itself takes 3 MiB at most, and wraps it.
