@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "io/block.h"
+#include "runtime/pool_allocator.h"
 
 /// The vocabulary of messages, common to all HTTP versions and to every stage of the data path.
 /// Views point into the head's own storage, which lives as long as the head.
@@ -80,6 +81,8 @@ struct Field {
   bool removed = false;  ///< Not passed on.
 };
 
+using Fields = std::vector<Field, PoolAllocator<Field>>;
+
 /// Fields that we add behind those received: raw lines, so that serialising is appending.
 class AddedFields {
  public:
@@ -93,7 +96,7 @@ class AddedFields {
   [[nodiscard]] std::string_view lines() const { return lines_; }
 
  private:
-  std::string lines_;
+  PooledString lines_;
 };
 
 /// How a body is delimited (RFC 9112 section 6).
@@ -115,7 +118,7 @@ struct Head {
   Block storage;            ///< The raw head; every view points into it.
   std::uint32_t bytes = 0;  ///< Of the raw head.
   Version version = Version::http11;
-  std::vector<Field> fields;  ///< In order of arrival.
+  Fields fields;  ///< In order of arrival.
   AddedFields added;
   Framing framing;
   /// The sender means to keep the connection (version and Connection field, RFC 9112 section 9.3).

@@ -10,6 +10,7 @@
 #include "path/slow_heads.h"
 #include "runtime/event.h"
 #include "runtime/fork.h"
+#include "runtime/pool_allocator.h"
 #include "upstream/offence.h"
 
 namespace epaulet::path {
@@ -134,7 +135,7 @@ class Http2Session final : private h2::SessionEvents, private h2::Connection::Be
   const h2::SessionLimits limits_;
   Scope requests_scope_;
   h2::Connection mux_;
-  std::list<Request> requests_;
+  std::list<Request, PoolAllocator<Request>> requests_;
   Goodbye goodbye_{connection_, mux_};
   Slow slow_{*this};
   Reaper reaper_{*this};

@@ -1,12 +1,13 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 
 #include "runtime/frame_pool.h"
 
 namespace epaulet {
 
-/// Puts reactor handlers into the frame pool. For the handlers of one thread.
+/// Puts what containers hold, and reactor handlers, into the frame pool. For those of one thread.
 template <class T>
 class PoolAllocator {
  public:
@@ -39,5 +40,15 @@ class PoolAllocator<void> {
     return true;
   }
 };
+
+/// A base of objects that come and go with requests, on one thread.
+struct Pooled {
+  static void* operator new(std::size_t bytes) { return FramePool::allocate(bytes); }
+  static void operator delete(void* object, std::size_t bytes) noexcept {
+    FramePool::deallocate(object, bytes);
+  }
+};
+
+using PooledString = std::basic_string<char, std::char_traits<char>, PoolAllocator<char>>;
 
 }  // namespace epaulet

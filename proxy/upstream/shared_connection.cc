@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/pool_allocator.h"
 #include "upstream/offence.h"
 
 namespace epaulet::upstream {
@@ -30,7 +31,7 @@ class SharedConnection::Place {
 };
 
 /// One exchange.
-class SharedConnection::StreamLease final : public Lease {
+class SharedConnection::StreamLease final : public Lease, public Pooled {
  public:
   explicit StreamLease(const SharedConnectionPtr& shared)
       : Lease(shared->key_), place_(shared), stream_(shared->mux_, "http") {}

@@ -11,8 +11,12 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+from http2_peer import (
+    DATA, END_STREAM, GOAWAY, HEADERS, RST_STREAM, WINDOW_UPDATE, frame, hello, next_frame, request
+)
 from lab import LabError
 from mesh import CALLEE, CALLER, CountingApp, Mesh
+from test_proxy_http2 import server as http2_server
 
 EXCHANGES = 500
 ONE_WORKER = "workers: 1\n"
@@ -84,23 +88,57 @@ def allocations(member) -> dict[str, int]:
     return counts
 
 
-def test_an_exchange_allocates_nothing(lab, binaries):
+def counted_pair(lab, binaries) -> list:
     counting = binaries.epaulet.parent.parent / "tests" / "netns" / "epaulet_counting"
     if not os.access(counting, os.X_OK):
         raise LabError(f"{counting} is not there: build all of the preset")
     mesh = Mesh(lab, replace(binaries, epaulet=counting))
-    api, api2 = mesh.pair(ONE_WORKER + CALLER, ONE_WORKER + CALLEE)
-    CountingApp(api2.pod)
-    client = api.call("api2.default")
-    ask(client, 300)  # pools, tables and rings have their size
-    before = [allocations(member) for member in (api, api2)]
-    ask(client, EXCHANGES)
-    after = [allocations(member) for member in (api, api2)]
+    return mesh.pair(ONE_WORKER + CALLER, ONE_WORKER + CALLEE)
+
+
+def assert_allocates_nothing(members, work, most: int = 0) -> None:
+    before = [allocations(member) for member in members]
+    work()
+    after = [allocations(member) for member in members]
     for name, then, now in zip(("api", "api2"), before, after):
         grown = {thread: now[thread] - then.get(thread, 0) for thread in now}
         print(f"# {name}: allocations in {EXCHANGES} exchanges: {grown}")
         assert then["worker"] > 20, "nothing is counted"
-        assert grown["worker"] == grown.get("log", 0) == 0, grown
+        assert grown["worker"] <= most and grown.get("log", 0) == 0, grown
+
+
+def test_an_exchange_allocates_nothing(lab, binaries):
+    api, api2 = counted_pair(lab, binaries)
+    CountingApp(api2.pod)
+    client = api.call("api2.default")
+    ask(client, 300)  # pools, tables and rings have their size
+    assert_allocates_nothing((api, api2), lambda: ask(client, EXCHANGES))
+
+
+def ask_http2(client, first: int, times: int, together: int = 20) -> int:
+    """So many requests, some streams at once. Returns the stream after the last."""
+    for begin in range(first, first + 2 * times, 2 * together):
+        streams = range(begin, begin + 2 * together, 2)
+        client.send(b"".join(request(stream, "/count") for stream in streams))
+        open_streams = set(streams)
+        while open_streams:
+            kind, flags, stream, _ = next_frame(client)
+            assert kind not in (RST_STREAM, GOAWAY), (kind, stream)
+            if kind in (HEADERS, DATA) and flags & END_STREAM:
+                open_streams.remove(stream)
+    return first + 2 * times
+
+
+def test_an_exchange_of_http2_allocates_nothing(lab, binaries):
+    """nghttp2's memory included: it is given ours. The pools may still grow by a few blocks where
+    more streams than before are in the same place at once."""
+    api, api2 = counted_pair(lab, binaries)
+    http2_server(api2)
+    client = api.call("api2.default")
+    client.send(hello() + frame(WINDOW_UPDATE, 0, 0, (1 << 30).to_bytes(4, "big")))
+    following = ask_http2(client, 1, 1000)
+    work = lambda: ask_http2(client, following, EXCHANGES)  # noqa: E731
+    assert_allocates_nothing((api, api2), work, most=EXCHANGES // 20)
 
 
 def resident_bytes(member) -> int:

@@ -227,7 +227,7 @@ Fault parse_field_line(std::string_view line, Field& field) {
 }
 
 Result<void> parse_field_lines(std::string_view lines, const HeadLimits& limits, MessageKind kind,
-                               std::vector<Field>& fields, FieldFacts& facts) {
+                               Fields& fields, FieldFacts& facts) {
   const char* at = lines.data();
   const char* const end = at + lines.size();
   for (;;) {

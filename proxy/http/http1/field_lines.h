@@ -28,8 +28,7 @@ struct FieldFacts {
 /// space before the colon, control characters, and a Connection that nominates what every recipient
 /// needs.
 [[nodiscard]] Result<void> parse_field_lines(std::string_view lines, const HeadLimits& limits,
-                                             MessageKind kind, std::vector<Field>& fields,
-                                             FieldFacts& facts);
+                                             MessageKind kind, Fields& fields, FieldFacts& facts);
 
 /// One field line without its CRLF: name, colon, value (RFC 9112 section 5.1). Fills name, value
 /// and id. Also for trailer fields.

@@ -53,7 +53,7 @@ class ArrivedBody final : public MessageReader {
   Event news_;  ///< Set while pull() would not wait.
   ArrivedPieces pieces_;
   bool lent_ = false;  ///< The first piece is in the reader's hands.
-  std::string trailers_;
+  PooledString trailers_;
   std::uint64_t bytes_ = 0;
   bool ended_ = false;
   bool complete_ = false;

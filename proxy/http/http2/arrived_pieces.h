@@ -4,6 +4,7 @@
 
 #include "io/block.h"
 #include "io/stream.h"
+#include "runtime/pool_allocator.h"
 
 namespace epaulet::http::http2 {
 
@@ -26,7 +27,8 @@ class ArrivedPieces {
   void pop_front() { pieces_.pop_front(); }
 
  private:
-  std::list<Piece> pieces_;  // Not a deque, which allocates twice before it holds anything.
+  std::list<Piece, PoolAllocator<Piece>>
+      pieces_;  // Not a deque, which allocates twice before it holds anything.
 };
 
 }  // namespace epaulet::http::http2

@@ -12,6 +12,13 @@ namespace {
 constexpr std::size_t kLineOverhead = 4;  // ": " and CRLF
 constexpr std::size_t kStartLineOverhead = 32;
 
+/// nghttp2 takes none of these either. A line more would be a field more.
+bool may_break_line(std::string_view text) {
+  bool breaks = false;
+  for (const char c : text) breaks |= c == '\r' || c == '\n' || c == '\0';
+  return breaks;
+}
+
 bool may_have_body(std::uint16_t status, Method request_method) {
   return status >= 200 && status != 204 && status != 304 && request_method != Method::head;
 }
@@ -35,12 +42,22 @@ void HeadText::add(std::string_view name, std::string_view value) {
     too_large_ = true;
     return;
   }
-  // nghttp2 takes none of these either. A line more would be a field more.
-  constexpr std::string_view kLineBreakers("\r\n\0", 3);
-  for (const auto part : {name, value}) {
-    malformed_ = malformed_ || part.find_first_of(kLineBreakers) != std::string_view::npos;
-  }
+  malformed_ = malformed_ || may_break_line(name) || may_break_line(value);
   if (malformed_) return;
+  if (name.starts_with(':')) return add_pseudo(name, value);
+  if (name == "cookie") {
+    if (!cookie_.empty()) cookie_ += "; ";
+    cookie_ += value;
+  } else {
+    const bool host = name == "host" && kind_ == Kind::request;
+    if (host && !authority_.empty() && !host_seen_ && equals_ignore_case(value, authority_)) return;
+    host_seen_ = host_seen_ || host;
+    lines_.append(name).append(": ").append(value).append("\r\n");
+  }
+}
+
+/// But for `:scheme`: which one is served is the connection's matter.
+void HeadText::add_pseudo(std::string_view name, std::string_view value) {
   if (name == ":method") {
     method_ = value;
   } else if (name == ":path") {
@@ -52,16 +69,6 @@ void HeadText::add(std::string_view name, std::string_view value) {
   } else if (name == ":status") {
     status_ = value;
     kind_ = Kind::response;  // Also behind informational ones, which is no trailer section then.
-  } else if (name.starts_with(':')) {
-    return;  // :scheme. Which one is served is the connection's matter.
-  } else if (name == "cookie") {
-    if (!cookie_.empty()) cookie_ += "; ";
-    cookie_ += value;
-  } else {
-    const bool host = name == "host" && kind_ == Kind::request;
-    if (host && !authority_.empty() && !host_seen_ && equals_ignore_case(value, authority_)) return;
-    host_seen_ = host_seen_ || host;
-    lines_.append(name).append(": ").append(value).append("\r\n");
   }
 }
 

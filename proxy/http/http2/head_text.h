@@ -49,6 +49,7 @@ class HeadText {
   [[nodiscard]] std::string_view to_trailers();
 
  private:
+  void add_pseudo(std::string_view name, std::string_view value);
   [[nodiscard]] ConstBytes assemble(std::string_view upgrade);
   [[nodiscard]] bool asks_for_upgrade() const { return !protocol_.empty(); }
 

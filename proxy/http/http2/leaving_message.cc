@@ -14,18 +14,35 @@ ErrorNumber number_for(const Error& why) {
 
 }  // namespace
 
-FieldList& LeavingMessage::begin() {
+void LeavingMessage::begin() {
   head_waits_ = true;
   bytes_ = 0;
   complete_ = wrote_ = leaves_open_ = false;
-  return fields_;
+}
+
+void LeavingMessage::begin(const RequestHead& head, std::string_view scheme) {
+  begin();
+  request_ = &head;
+  response_ = nullptr;
+  scheme_ = scheme;
+}
+
+void LeavingMessage::begin(const ResponseHead& head) {
+  begin();
+  request_ = nullptr;
+  response_ = &head;
 }
 
 Result<void> LeavingMessage::send_head(bool end) {
   if (!head_waits_) return {};
   head_waits_ = false;
   if (error_) return *error_;
-  const auto sent = sender_.send_head(fields_.fields(), end);
+  if (request_ != nullptr) {
+    field_list_.request(*request_, scheme_);
+  } else {
+    field_list_.response(*response_);
+  }
+  const auto sent = sender_.send_head(field_list_.fields(), end);
   wrote_ = sent.has_value();
   return sent;
 }

@@ -25,8 +25,9 @@ class MessageSender {
 /// let all of it out. So a slow receiver holds its sender back.
 class LeavingMessage final : public MessageWriter {
  public:
-  /// `sender` outlives this.
-  LeavingMessage(Loop& loop, MessageSender& sender) : sender_(sender), taken_(loop) {}
+  /// Both outlive this. `field_list`: shared with others, each uses it for a moment.
+  LeavingMessage(Loop& loop, MessageSender& sender, FieldList& field_list)
+      : sender_(sender), taken_(loop), field_list_(field_list) {}
 
   Task<Result<void>> flush(Scope& scope) override;
   Task<Result<void>> push(Chunk chunk, Scope& scope) override;
@@ -40,8 +41,10 @@ class LeavingMessage final : public MessageWriter {
 
   // For the stream.
 
-  /// The head, to be filled in; it waits for the first chunk.
-  [[nodiscard]] FieldList& begin();
+  /// The head waits for the first chunk, and stays as it is until that or flush(). `scheme`: as
+  /// FieldList::request().
+  void begin(const RequestHead& head, std::string_view scheme);
+  void begin(const ResponseHead& head);
   /// The head is all of the message, and does not end the stream.
   void leave_open() { leaves_open_ = true; }
   [[nodiscard]] StreamEvents::Outgoing outgoing() const;
@@ -50,11 +53,15 @@ class LeavingMessage final : public MessageWriter {
   void fail(const Error& why);
 
  private:
+  void begin();
   [[nodiscard]] Result<void> send_head(bool end);
 
   MessageSender& sender_;
   Event taken_;  ///< All of the chunk is framed, or never will be.
-  FieldList fields_;
+  FieldList& field_list_;
+  const RequestHead* request_ = nullptr;  ///< Of the two heads, the one that waits.
+  const ResponseHead* response_ = nullptr;
+  std::string_view scheme_;
   bool head_waits_ = false;
   bool leaves_open_ = false;
   Chunk chunk_;

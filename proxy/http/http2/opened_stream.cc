@@ -7,7 +7,7 @@ namespace epaulet::http::http2 {
 void OpenedStream::begin_request(const RequestHead& head) {
   method_ = head.method;
   upgrade_ = head.upgrade;
-  writer_.begin().request(head, scheme_);
+  writer_.begin(head, scheme_);
   if (!upgrade_.empty()) writer_.leave_open();
 }
 

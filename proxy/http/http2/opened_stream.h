@@ -37,7 +37,7 @@ class OpenedStream final : public ClientStream, private StreamHalves {
   Method method_ = Method::other;
   std::string upgrade_;  ///< Asked for.
   bool final_head_ = false;
-  std::list<Arrived> heads_;
+  std::list<Arrived, PoolAllocator<Arrived>> heads_;
   Event news_;  ///< Set while read_head() would not wait.
   std::optional<Error> failed_;
 };

@@ -25,15 +25,15 @@ Result<void> ServedStream::take_head(RequestHead& head) {
 }
 
 Task<Result<void>> ServedStream::send_informational(ResponseHead& head, Scope&) {
-  FieldList fields;
-  fields.response(head);
-  if (is_open()) connection_.session().inform(id(), fields.fields());
+  FieldList& list = connection_.session().field_list();
+  list.response(head);
+  if (is_open()) connection_.session().inform(id(), list.fields());
   connection_.kick();
   co_return Result<void>();
 }
 
 void ServedStream::begin_response(const RequestHead&, ResponseHead& head, bool) {
-  writer_.begin().response(head);
+  writer_.begin(head);
   if (head.status == 101) writer_.leave_open();
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "http/http2/session_memory.h"
 
 namespace epaulet::http::http2 {
 namespace {
@@ -35,12 +36,14 @@ struct DeleteCallbacks {
   }
 };
 
-std::vector<nghttp2_nv> pairs_of(std::span<const NameValue> fields) {
+using Pairs = std::vector<nghttp2_nv>;
+
+/// In `pairs`, which keeps its capacity.
+const Pairs& pairs_of(std::span<const NameValue> fields, Pairs& pairs) {
   const auto bytes = [](std::string_view text) {
     return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
   };
-  std::vector<nghttp2_nv> pairs;
-  pairs.reserve(fields.size());
+  pairs.clear();
   for (const auto& [name, value] : fields) {
     pairs.push_back({bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE});
   }
@@ -63,6 +66,7 @@ struct Session::State {
   StreamId reset_by_peer = 0;           ///< The close of it that follows is the peer's doing.
   StreamId last_processed = INT32_MAX;  ///< By the peer's GOAWAY.
   StreamId last_served = INT32_MAX;     ///< By ours.
+  Pairs pairs;                          ///< What is handed to nghttp2, which copies it.
   int violation = 0;                    ///< The latest, nghttp2's number.
   std::size_t unfolded = 0;             ///< Of this field section.
   Offence offence = Offence::none;      ///< For which it was ended.
@@ -295,9 +299,9 @@ struct Session::Callbacks {
     if (all) {
       *flags |= NGHTTP2_DATA_FLAG_EOF;
       if (!outgoing.trailers.empty()) {
-        FieldList list;
+        FieldList& list = of(user).field_list_;
         list.trailers(outgoing.trailers);
-        const auto pairs = pairs_of(list.fields());
+        const auto& pairs = pairs_of(list.fields(), of(user).state_->pairs);
         *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
         nghttp2_submit_trailer(session, id, pairs.data(), pairs.size());
       }
@@ -351,10 +355,11 @@ Session::Session(Role role, const SessionLimits& limits, SessionEvents& events)
       unread_(limits.unread_total) {
   nghttp2_session* made = nullptr;
   const auto options = Callbacks::options(limits);
+  nghttp2_mem* const memory = pooled_memory();
   const auto status =
       role == Role::server
-          ? nghttp2_session_server_new2(&made, Callbacks::all(), this, options.get())
-          : nghttp2_session_client_new2(&made, Callbacks::all(), this, options.get());
+          ? nghttp2_session_server_new3(&made, Callbacks::all(), this, options.get(), memory)
+          : nghttp2_session_client_new3(&made, Callbacks::all(), this, options.get(), memory);
   EPAULET_ASSERT(status == 0);
   state_->session.reset(made);
   std::vector<nghttp2_settings_entry> settings{
@@ -432,7 +437,7 @@ bool Session::finished() const {
 std::optional<StreamId> Session::request(std::span<const NameValue> fields, bool end,
                                          StreamEvents& events) {
   if (!accepts_requests()) return std::nullopt;
-  const auto pairs = pairs_of(fields);
+  const auto& pairs = pairs_of(fields, state_->pairs);
   const auto provider = Callbacks::provider();
   const auto id = nghttp2_submit_request(state_->session.get(), nullptr, pairs.data(), pairs.size(),
                                          end ? nullptr : &provider, nullptr);
@@ -450,14 +455,14 @@ bool Session::upgrade(ConstBytes settings, bool head_request, StreamEvents& even
 }
 
 void Session::respond(StreamId id, std::span<const NameValue> fields, bool end) {
-  const auto pairs = pairs_of(fields);
+  const auto& pairs = pairs_of(fields, state_->pairs);
   const auto provider = Callbacks::provider();
   nghttp2_submit_response(state_->session.get(), id, pairs.data(), pairs.size(),
                           end ? nullptr : &provider);
 }
 
 void Session::inform(StreamId id, std::span<const NameValue> fields) {
-  const auto pairs = pairs_of(fields);
+  const auto& pairs = pairs_of(fields, state_->pairs);
   nghttp2_submit_headers(state_->session.get(), NGHTTP2_FLAG_NONE, id, nullptr, pairs.data(),
                          pairs.size(), nullptr);
 }

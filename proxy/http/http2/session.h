@@ -11,6 +11,7 @@
 #include "http/http2/unread_account.h"
 #include "io/stream.h"
 #include "runtime/clock.h"
+#include "runtime/pool_allocator.h"
 
 namespace epaulet::http::http2 {
 
@@ -147,6 +148,8 @@ class Session {
   /// DATA that nobody has consumed.
   [[nodiscard]] std::size_t unread() const { return unread_.bytes(); }
   void reset(StreamId id, ErrorNumber number);
+  /// For the head of any stream, to be given to request(), respond() or inform() at once.
+  [[nodiscard]] FieldList& field_list() { return field_list_; }
   /// Nobody looks at this stream any more; if it is open, it is reset.
   void detach(StreamId id, ErrorNumber number);
   /// The same, but our half ends in order, and the peer may end its own; what it sends instead is
@@ -185,7 +188,8 @@ class Session {
     bool wide = false;       ///< Its window is whole again, though windows are narrow.
     bool closes = false;     ///< Nobody serves it: our half ends.
   };
-  using Streams = std::unordered_map<StreamId, Stream>;
+  using Streams = std::unordered_map<StreamId, Stream, std::hash<StreamId>, std::equal_to<>,
+                                     PoolAllocator<std::pair<const StreamId, Stream>>>;
   [[nodiscard]] StreamEvents* events_of(StreamId id) const;
   [[nodiscard]] bool is_closing(StreamId id) const;
   void forget(Streams::iterator stream);
@@ -197,6 +201,7 @@ class Session {
   std::unique_ptr<State> state_;
   SessionEvents& events_;
   HeadText text_;
+  FieldList field_list_;
   Streams streams_;
   UnreadAccount unread_;
   std::uint64_t output_ = 0;

@@ -18,7 +18,7 @@ class StreamHalves : protected StreamEvents, private WindowOpener, protected Mes
   explicit StreamHalves(Connection& connection)
       : connection_(connection),
         body_(connection.loop(), *this),
-        writer_(connection.loop(), *this) {}
+        writer_(connection.loop(), *this, connection.session().field_list()) {}
   /// A stream that is still open is reset.
   ~StreamHalves();
 

@@ -76,7 +76,7 @@ TEST(Nominations, what_frames_routes_or_proves_may_not_be_nominated) {
 }
 
 TEST(FieldLines, collects_the_facts_of_all_fields) {
-  std::vector<Field> fields;
+  Fields fields;
   FieldFacts facts;
   ASSERT_TRUE(parse_field_lines(
       "Host: a\r\nConnection: keep-alive\r\nHost: b\r\nConnection: close,upgrade\r\n"
