@@ -66,6 +66,8 @@ void* FramePool::allocate(std::size_t bytes) {
   FreeBlock* block = list.head;
   list.head = block->next;
   --list.count;
+  // Who allocates next reads it: with many requests at once it has left the cache meanwhile.
+  __builtin_prefetch(list.head);
   return block;
 }
 

@@ -41,10 +41,13 @@ class BlockTest : public testing::Test {
   }
 };
 
+constexpr std::size_t kTinyBytes = 1024;
+
 TEST_F(BlockTest, is_of_the_smallest_class_that_fits) {
   const std::pair<std::size_t, std::size_t> sizes[] = {
-      {0, limits::kSmallBlockBytes},
-      {1, limits::kSmallBlockBytes},
+      {0, kTinyBytes},
+      {1, kTinyBytes},
+      {kTinyBytes + 1, limits::kSmallBlockBytes},
       {limits::kSmallBlockBytes, limits::kSmallBlockBytes},
       {limits::kSmallBlockBytes + 1, limits::kBlockBytes},
       {limits::kBlockBytes, limits::kBlockBytes},
@@ -80,7 +83,7 @@ TEST_F(BlockTest, moves_and_is_counted_once) {
   EXPECT_EQ(Block::in_use(), 2U);
   second = std::move(other);  // Lets go what it had.
   EXPECT_EQ(second.data(), data);
-  EXPECT_EQ(second.size(), limits::kSmallBlockBytes);
+  EXPECT_EQ(second.size(), kTinyBytes);
   EXPECT_EQ(Block::in_use(), 1U);
   auto& same = second;
   second = std::move(same);
