@@ -1,12 +1,11 @@
 #pragma once
 
 #include <array>
-#include <functional>
 #include <memory>
 
 #include "certs-tool/service/rate_limit.h"
 #include "certs-tool/service/requests.h"
-#include "io/listener.h"
+#include "https/server.h"
 #include "telemetry/process_log.h"
 #include "tls/handshake_failure.h"
 
@@ -20,7 +19,7 @@ struct ServiceCounts {
   std::uint64_t connections_full = 0;  ///< Reset because there were too many in all.
 };
 
-/// The HTTPS side: accepts, bounds, answers one request on each connection. A loop's own.
+/// The identity service over HTTPS. A loop's own.
 class IdentityServer {
  public:
   static constexpr std::size_t kConnectionsMax = 256;
@@ -31,21 +30,16 @@ class IdentityServer {
   /// All outlive this.
   IdentityServer(Loop& loop, Signer& signer, Requests& requests, telemetry::ProcessLog& log,
                  RateLimit::Rate rate);
-  IdentityServer(const IdentityServer&) = delete;
-  IdentityServer& operator=(const IdentityServer&) = delete;
-  /// Ends all connections.
-  ~IdentityServer();
 
-  void listen(Listener& listener);
-  /// Accepts nobody any more; who is connected may end.
-  void stop_accepting();
-
-  [[nodiscard]] std::size_t connections() const;
+  void listen(Listener& listener) { server_.listen(listener); }
+  [[nodiscard]] https::Server& https() { return server_; }
+  [[nodiscard]] std::size_t connections() const { return server_.connections(); }
   [[nodiscard]] const ServiceCounts& counts() const;
 
  private:
-  struct State;
-  std::shared_ptr<State> state_;  // Shared with the coroutines, which end later than this.
+  class Handler;
+  std::shared_ptr<Handler> handler_;
+  https::Server server_;
 };
 
 }  // namespace epaulet::certs

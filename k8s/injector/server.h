@@ -3,10 +3,9 @@
 #include <cstdint>
 #include <memory>
 
-#include "io/listener.h"
+#include "https/server.h"
 #include "k8s/injector/settings.h"
 #include "telemetry/process_log.h"
-#include "tls/context.h"
 
 namespace epaulet::injector {
 
@@ -19,8 +18,7 @@ struct InjectorCounts {
   std::uint64_t connections_full = 0;
 };
 
-/// The webhook: HTTPS, POST /inject, one request on each connection. Bounds connections, sizes and
-/// time. A loop's own.
+/// The webhook: HTTPS, POST /inject, one request on each connection. A loop's own.
 class InjectorServer {
  public:
   static constexpr std::size_t kConnectionsMax = 64;
@@ -29,25 +27,19 @@ class InjectorServer {
 
   /// Both outlive this.
   InjectorServer(Loop& loop, telemetry::ProcessLog& log);
-  InjectorServer(const InjectorServer&) = delete;
-  InjectorServer& operator=(const InjectorServer&) = delete;
-  /// Ends all connections.
-  ~InjectorServer();
 
   /// What is in force for connections from now on; without one nobody is served.
   void set_tls(std::shared_ptr<const TlsContext> tls);
   void set_settings(std::shared_ptr<const InjectorSettings> settings);
 
-  void listen(Listener& listener);
-  /// Accepts nobody any more; who is connected may end.
-  void stop_accepting();
-
-  [[nodiscard]] std::size_t connections() const;
+  [[nodiscard]] https::Server& https() { return server_; }
+  [[nodiscard]] std::size_t connections() const { return server_.connections(); }
   [[nodiscard]] const InjectorCounts& counts() const;
 
  private:
-  struct State;
-  std::shared_ptr<State> state_;  // Shared with the coroutines, which end later than this.
+  class Handler;
+  std::shared_ptr<Handler> handler_;
+  https::Server server_;
 };
 
 }  // namespace epaulet::injector
