@@ -53,8 +53,67 @@ Checked<SocketAddress> api_address(const std::string& text) {
   return *address;
 }
 
+ApiStream::ApiStream(SocketAddress address,
+                     std::unique_ptr<http::http1::ClientConnection> connection,
+                     std::uint16_t status)
+    : address_(address), connection_(std::move(connection)), status_(status) {}
+
+ApiStream::~ApiStream() = default;
+
+Task<Checked<std::string_view>> ApiStream::pull(Scope& scope) {
+  auto& body = connection_->body();
+  while (!body.complete()) {
+    const auto chunk = co_await body.pull(scope);
+    if (!chunk) co_return unreachable(address_, chunk.error());
+    if (chunk->bytes.empty()) continue;
+    co_return std::string_view(reinterpret_cast<const char*>(chunk->bytes.data()),
+                               chunk->bytes.size());
+  }
+  co_return std::string_view();
+}
+
+Task<Checked<std::string>> ApiStream::rest(std::size_t bytes_max, Scope& scope) {
+  std::string all;
+  for (;;) {
+    const auto piece = co_await pull(scope);
+    if (!piece) co_return piece.error();
+    if (piece->empty()) co_return std::move(all);
+    if (all.size() + piece->size() > bytes_max)
+      co_return Reason("the answer of the API server is too long", "is another server there?");
+    all.append(*piece);
+  }
+}
+
 Task<Checked<ApiAnswer>> ApiClient::post(std::string_view path, std::string_view json,
                                          Scope& scope) {
+  const auto stream = co_await ask(path, &json, scope);
+  if (!stream) co_return stream.error();
+  auto body = co_await (*stream)->rest(kAnswerBytesMax, scope);
+  if (!body) co_return body.error();
+  ApiAnswer answer;
+  answer.status = (*stream)->status();
+  answer.body = std::move(*body);
+  co_return std::move(answer);
+}
+
+Task<Checked<ApiAnswer>> ApiClient::get(std::string_view path, std::size_t bytes_max,
+                                        Scope& scope) {
+  const auto stream = co_await ask(path, nullptr, scope);
+  if (!stream) co_return stream.error();
+  auto body = co_await (*stream)->rest(bytes_max, scope);
+  if (!body) co_return body.error();
+  ApiAnswer answer;
+  answer.status = (*stream)->status();
+  answer.body = std::move(*body);
+  co_return std::move(answer);
+}
+
+Task<Checked<ApiStreamPtr>> ApiClient::open(std::string_view path, Scope& scope) {
+  return ask(path, nullptr, scope);
+}
+
+Task<Checked<ApiStreamPtr>> ApiClient::ask(std::string_view path, const std::string_view* json,
+                                           Scope& scope) {
   const auto token = read_token(access_.token_file);
   if (!token) co_return token.error();
   const auto pem = read_pem_file(access_.ca_file);
@@ -77,39 +136,33 @@ Task<Checked<ApiAnswer>> ApiClient::post(std::string_view path, std::string_view
                      "does " + access_.ca_file + " belong to it?");
   }
   const http::http1::HeadLimits head_limits;
-  http::http1::ClientConnection connection(std::move(stream), head_limits);
+  auto connection =
+      std::make_unique<http::http1::ClientConnection>(std::move(stream), head_limits);
   const std::string authority = access_.address.to_string();
   http::RequestHead request;
-  request.method = http::Method::post;
-  request.method_text = "POST";
+  request.method = json == nullptr ? http::Method::get : http::Method::post;
+  request.method_text = json == nullptr ? "GET" : "POST";
   request.target = path;
   request.path = path;
   request.authority = authority;
-  request.framing = {http::Framing::Kind::length, json.size()};
-  request.added.add("Content-Type", "application/json");
-  request.added.add("Content-Length", std::to_string(json.size()));
+  if (json != nullptr) {
+    request.framing = {http::Framing::Kind::length, json->size()};
+    request.added.add("Content-Type", "application/json");
+    request.added.add("Content-Length", std::to_string(json->size()));
+  }
   request.added.add("Accept", "application/json");
   request.added.add("Authorization", "Bearer " + *token);
-  connection.begin_request(request, "User-Agent: epaulet\r\nConnection: close\r\n");
-  const http::Chunk all(as_bytes(json), true);
-  const auto sent = co_await connection.writer().push(all, scope);
+  connection->begin_request(request, "User-Agent: epaulet\r\nConnection: close\r\n");
+  const http::Chunk all(json == nullptr ? ConstBytes() : as_bytes(*json), true);
+  const auto sent = co_await connection->writer().push(all, scope);
   if (!sent) co_return unreachable(access_.address, sent.error());
   http::ResponseHead response;
   for (;;) {
-    const auto head = co_await connection.read_head(http::Method::post, response, scope);
+    const auto head = co_await connection->read_head(request.method, response, scope);
     if (!head) co_return unreachable(access_.address, head.error());
     if (!response.informational()) break;
   }
-  ApiAnswer answer;
-  answer.status = response.status;
-  while (!connection.body().complete()) {
-    const auto chunk = co_await connection.body().pull(scope);
-    if (!chunk) co_return unreachable(access_.address, chunk.error());
-    if (answer.body.size() + chunk->bytes.size() > kAnswerBytesMax)
-      co_return Reason("the answer of the API server is too long", "is another server there?");
-    answer.body.append(reinterpret_cast<const char*>(chunk->bytes.data()), chunk->bytes.size());
-  }
-  co_return std::move(answer);
+  co_return std::make_unique<ApiStream>(access_.address, std::move(connection), response.status);
 }
 
 }  // namespace epaulet::kube

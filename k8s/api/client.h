@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "base/address.h"
@@ -7,6 +8,10 @@
 #include "io/dialer.h"
 #include "runtime/scope.h"
 #include "runtime/task.h"
+
+namespace epaulet::http::http1 {
+class ClientConnection;
+}
 
 namespace epaulet::kube {
 
@@ -27,6 +32,25 @@ struct ApiAnswer {
   std::string body;
 };
 
+/// An answer whose body comes piece by piece.
+class ApiStream {
+ public:
+  ApiStream(SocketAddress address, std::unique_ptr<http::http1::ClientConnection> connection,
+            std::uint16_t status);
+  ~ApiStream();
+  [[nodiscard]] std::uint16_t status() const { return status_; }
+  /// The next piece, valid until the next call; "" at the end.
+  Task<Checked<std::string_view>> pull(Scope& scope);
+  /// All that is left.
+  Task<Checked<std::string>> rest(std::size_t bytes_max, Scope& scope);
+
+ private:
+  SocketAddress address_;
+  std::unique_ptr<http::http1::ClientConnection> connection_;
+  std::uint16_t status_;
+};
+using ApiStreamPtr = std::unique_ptr<ApiStream>;
+
 /// Speaks to an API server: one connection a request, HTTPS, its certificate verified for its
 /// address. A loop's own.
 class ApiClient {
@@ -39,8 +63,15 @@ class ApiClient {
   /// A reason: there is no answer; it holds no secret. `path` and `json` live until it has ended;
   /// `scope` has the deadline.
   Task<Checked<ApiAnswer>> post(std::string_view path, std::string_view json, Scope& scope);
+  /// `bytes_max`: of the answer.
+  Task<Checked<ApiAnswer>> get(std::string_view path, std::size_t bytes_max, Scope& scope);
+  /// As soon as its head is there.
+  Task<Checked<ApiStreamPtr>> open(std::string_view path, Scope& scope);
 
  private:
+  Task<Checked<ApiStreamPtr>> ask(std::string_view path, const std::string_view* json,
+                                  Scope& scope);
+
   Dialer& dialer_;
   ApiAccess access_;
 };
