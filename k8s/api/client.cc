@@ -136,8 +136,7 @@ Task<Checked<ApiStreamPtr>> ApiClient::ask(std::string_view path, const std::str
                      "does " + access_.ca_file + " belong to it?");
   }
   const http::http1::HeadLimits head_limits;
-  auto connection =
-      std::make_unique<http::http1::ClientConnection>(std::move(stream), head_limits);
+  auto connection = std::make_unique<http::http1::ClientConnection>(std::move(stream), head_limits);
   const std::string authority = access_.address.to_string();
   http::RequestHead request;
   request.method = json == nullptr ? http::Method::get : http::Method::post;

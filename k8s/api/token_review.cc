@@ -1,11 +1,9 @@
 #include "k8s/api/token_review.h"
 
-#include <boost/json.hpp>
+#include "k8s/api/json_access.h"
 
 namespace epaulet::kube {
 namespace {
-
-namespace json = boost::json;
 
 constexpr std::size_t kDepthMax = 32;
 
@@ -14,17 +12,6 @@ std::string printable(std::string_view text) {
   std::string out;
   for (const char c : text.substr(0, kMax)) out += c >= ' ' && c <= '~' ? c : '?';
   return out;
-}
-
-std::string_view text_in(const json::object& in, std::string_view key) {
-  const auto* found = in.if_contains(key);
-  const auto* text = found == nullptr ? nullptr : found->if_string();
-  return text == nullptr ? std::string_view() : std::string_view(*text);
-}
-
-const json::object* object_in(const json::object& in, std::string_view key) {
-  const auto* found = in.if_contains(key);
-  return found == nullptr ? nullptr : found->if_object();
 }
 
 /// Of Status, which API servers send instead of what was asked for.

@@ -82,7 +82,7 @@ class Connection final : public Exchange {
     http::ResponseHead response;
     response.status = 200;
     response.reason = phrase_of(200);
-    response.framing = {http::Framing::Kind::chunked, 0};
+    response.framing = {http::Framing::Kind::until_close, 0};  // Chunked, where the peer knows it.
     response.added.add("Content-Type", content_type);
     response.added.add("Cache-Control", "no-store");
     http_.begin_response(head_, response, false);

@@ -1,0 +1,368 @@
+#include "k8s/directory/model.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace epaulet::kube {
+namespace {
+
+namespace json = boost::json;
+
+template <class Facts>
+std::string key_of(const Facts& facts) {
+  return facts.name_space + "/" + facts.name;
+}
+
+std::string service_name(const std::string& name, const std::string& name_space) {
+  return name + "." + name_space;
+}
+
+}  // namespace
+
+/// A pod that is meshed, or that a slice names.
+struct Model::Pod {
+  std::string key;
+  bool is_meshed = false;
+  std::uint64_t uid = 0;
+  std::string name_space;
+  std::string service_account;
+  std::uint32_t seen = 0;
+  std::vector<Slice*> in;  ///< Once for each endpoint.
+};
+
+struct Model::Slice {
+  std::string_view key;  ///< Of slices_.
+  struct Endpoint {
+    IpAddress address;
+    bool ready = true;
+    bool serving = true;
+    bool terminating = false;
+    std::string zone;
+    Pod* pod = nullptr;
+    std::uint64_t pod_uid = 0;
+  };
+  std::string service;  ///< NAME.NAMESPACE, or "".
+  std::vector<SlicePort> ports;
+  std::vector<Endpoint> endpoints;
+  std::uint32_t seen = 0;
+};
+
+struct Model::Service {
+  std::string name;
+  std::optional<ServiceFacts> facts;
+  std::vector<Slice*> slices;
+  std::uint64_t changed_at = 0;
+  std::uint32_t seen = 0;
+  bool is_marked = false;  ///< In changed_.
+  std::shared_ptr<const std::string> line;
+};
+
+Model::Model(std::string trust_domain, std::string instance)
+    : trust_domain_(std::move(trust_domain)), instance_(std::move(instance)) {}
+
+Model::~Model() = default;
+
+void Model::begin_list(ObjectKind kind) {
+  ++lists_[static_cast<std::size_t>(kind)];
+}
+
+void Model::end_list(ObjectKind kind) {
+  const auto list = lists_[static_cast<std::size_t>(kind)];
+  if (kind == ObjectKind::service) {
+    std::vector<ServiceFacts> gone;
+    for (const auto& [name, service] : services_)
+      if (service->facts && service->seen != list) gone.push_back(*service->facts);
+    for (const auto& each : gone) remove(each);
+  } else if (kind == ObjectKind::slice) {
+    for (auto it = slices_.begin(); it != slices_.end();) {
+      const bool is_gone = it->second->seen != list;
+      if (is_gone) take_out(*it->second);
+      it = is_gone ? slices_.erase(it) : std::next(it);
+    }
+  } else {
+    std::vector<Pod*> gone;
+    for (const auto& [key, pod] : pods_)
+      if (pod->is_meshed && pod->seen != list) gone.push_back(pod.get());
+    for (auto* pod : gone) {
+      pod->is_meshed = false;
+      --pods_known_;
+      mark_users(*pod);
+      drop_if_unused(*pod);
+    }
+  }
+}
+
+Model::Service& Model::service_at(const std::string& name) {
+  auto& service = services_[name];
+  if (!service) {
+    service = std::make_unique<Service>();
+    service->name = name;
+  }
+  return *service;
+}
+
+void Model::mark(Service& service) {
+  service.changed_at = ++version_;
+  service.line.reset();
+  if (service.is_marked) return;
+  service.is_marked = true;
+  changed_.push_back(service.name);
+}
+
+/// Of a pod whose identity has become another.
+void Model::mark_users(const Pod& pod) {
+  for (const auto* slice : pod.in)
+    if (!slice->service.empty()) mark(service_at(slice->service));
+}
+
+void Model::drop_if_empty(const std::string& name) {
+  const auto found = services_.find(name);
+  if (found == services_.end() || found->second->facts || !found->second->slices.empty()) return;
+  services_.erase(found);
+}
+
+void Model::put(ServiceFacts&& facts) {
+  auto& service = service_at(service_name(facts.name, facts.name_space));
+  service.seen = lists_[static_cast<std::size_t>(ObjectKind::service)];
+  if (service.facts == facts) return;
+  if (!service.facts) ++services_known_;
+  service.facts = std::move(facts);
+  mark(service);
+}
+
+void Model::remove(const ServiceFacts& names) {
+  const auto name = service_name(names.name, names.name_space);
+  const auto found = services_.find(name);
+  if (found == services_.end() || !found->second->facts) return;
+  found->second->facts.reset();
+  --services_known_;
+  mark(*found->second);
+  drop_if_empty(name);
+}
+
+Model::Pod& Model::pod_at(const std::string& key) {
+  auto& pod = pods_[key];
+  if (!pod) {
+    pod = std::make_unique<Pod>();
+    pod->key = key;
+  }
+  return *pod;
+}
+
+void Model::drop_if_unused(Pod& pod) {
+  if (!pod.is_meshed && pod.in.empty()) {
+    const std::string key = pod.key;
+    pods_.erase(key);
+  }
+}
+
+void Model::take_out(Slice& slice) {
+  for (auto& endpoint : slice.endpoints) {
+    if (endpoint.pod == nullptr) continue;
+    auto& in = endpoint.pod->in;
+    in.erase(std::find(in.begin(), in.end(), &slice));
+    drop_if_unused(*endpoint.pod);
+  }
+  endpoints_ -= slice.endpoints.size();
+  slice.endpoints.clear();
+  if (slice.service.empty()) return;
+  auto& service = service_at(slice.service);
+  std::erase(service.slices, &slice);
+  mark(service);
+  drop_if_empty(slice.service);
+  slice.service.clear();
+}
+
+void Model::put_in(Slice& slice, SliceFacts&& facts) {
+  if (!facts.service.empty()) slice.service = service_name(facts.service, facts.name_space);
+  slice.ports = std::move(facts.ports);
+  slice.endpoints.reserve(facts.endpoints.size());
+  for (auto& each : facts.endpoints) {
+    auto& endpoint = slice.endpoints.emplace_back();
+    endpoint.address = each.address;
+    endpoint.ready = each.ready;
+    endpoint.serving = each.serving;
+    endpoint.terminating = each.terminating;
+    endpoint.zone = std::move(each.zone);
+    endpoint.pod_uid = each.pod_uid;
+    if (each.pod.empty()) continue;
+    endpoint.pod = &pod_at(facts.name_space + "/" + each.pod);
+    endpoint.pod->in.push_back(&slice);
+  }
+  endpoints_ += slice.endpoints.size();
+  if (slice.service.empty()) return;
+  auto& service = service_at(slice.service);
+  const auto by_key = [](const Slice* a, const Slice* b) { return a->key < b->key; };
+  auto& slices = service.slices;  // In order, so that a view does not depend on what came first.
+  slices.insert(std::upper_bound(slices.begin(), slices.end(), &slice, by_key), &slice);
+  mark(service);
+}
+
+/// A list that is read again is no news to anybody.
+bool Model::is_same(const Slice& slice, const SliceFacts& facts) {
+  const auto same = [&facts](const Slice::Endpoint& known, const SliceEndpoint& said) {
+    const bool same_pod = known.pod == nullptr
+                              ? said.pod.empty()
+                              : known.pod->key == facts.name_space + "/" + said.pod;
+    return same_pod && known.pod_uid == said.pod_uid && known.address == said.address &&
+           known.ready == said.ready && known.serving == said.serving &&
+           known.terminating == said.terminating && known.zone == said.zone;
+  };
+  const auto service =
+      facts.service.empty() ? std::string() : service_name(facts.service, facts.name_space);
+  return slice.service == service && slice.ports == facts.ports &&
+         std::equal(slice.endpoints.begin(), slice.endpoints.end(), facts.endpoints.begin(),
+                    facts.endpoints.end(), same);
+}
+
+void Model::put(SliceFacts&& facts) {
+  const auto at = slices_.try_emplace(key_of(facts)).first;
+  auto& slice = at->second;
+  if (slice && is_same(*slice, facts)) {
+    slice->seen = lists_[static_cast<std::size_t>(ObjectKind::slice)];
+    return;
+  }
+  if (slice) {
+    take_out(*slice);
+  } else {
+    slice = std::make_unique<Slice>();
+    slice->key = at->first;
+  }
+  slice->seen = lists_[static_cast<std::size_t>(ObjectKind::slice)];
+  put_in(*slice, std::move(facts));
+}
+
+void Model::remove(const SliceFacts& names) {
+  const auto found = slices_.find(key_of(names));
+  if (found == slices_.end()) return;
+  take_out(*found->second);
+  slices_.erase(found);
+}
+
+void Model::put(PodFacts&& facts) {
+  auto& pod = pod_at(key_of(facts));
+  pod.seen = lists_[static_cast<std::size_t>(ObjectKind::pod)];
+  if (pod.is_meshed && pod.uid == facts.uid && pod.service_account == facts.service_account) return;
+  if (!pod.is_meshed) ++pods_known_;
+  pod.is_meshed = true;
+  pod.uid = facts.uid;
+  pod.name_space = std::move(facts.name_space);
+  pod.service_account = std::move(facts.service_account);
+  mark_users(pod);
+}
+
+void Model::remove(const PodFacts& names) {
+  const auto found = pods_.find(key_of(names));
+  if (found == pods_.end() || !found->second->is_meshed) return;
+  auto& pod = *found->second;
+  pod.is_meshed = false;
+  --pods_known_;
+  mark_users(pod);
+  drop_if_unused(pod);
+}
+
+std::vector<std::string> Model::take_changes() {
+  for (const auto& name : changed_) {
+    const auto found = services_.find(name);
+    if (found != services_.end()) found->second->is_marked = false;
+  }
+  return std::exchange(changed_, {});
+}
+
+std::string Model::version_text(std::uint64_t version) const {
+  return instance_ + "." + std::to_string(version);
+}
+
+std::uint64_t Model::number_in(std::string_view text) const {
+  if (!text.starts_with(instance_ + ".")) return 0;
+  text.remove_prefix(instance_.size() + 1);
+  std::uint64_t number = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (read.ec != std::errc() || read.ptr != text.data() + text.size()) return 0;
+  return number <= version_ ? number : 0;
+}
+
+bool Model::has_changed_since(const std::string& service, std::uint64_t version) const {
+  const auto found = services_.find(service);
+  if (found == services_.end() || !found->second->facts) return true;
+  return found->second->changed_at > version;
+}
+
+std::shared_ptr<const std::string> Model::line(const std::string& name) {
+  const auto found = services_.find(name);
+  if (found == services_.end() || !found->second->facts) {
+    json::object absent;
+    absent["service"] = name;
+    absent["absent"] = true;
+    return std::make_shared<const std::string>(json::serialize(absent) + "\n");
+  }
+  auto& service = *found->second;
+  if (!service.line) service.line = std::make_shared<const std::string>(write(name, service));
+  return service.line;
+}
+
+std::string Model::write(const std::string& name, const Service& service) const {
+  const auto& facts = *service.facts;
+  json::object root;
+  root["service"] = name;
+  if (!facts.external_name.empty()) root["external_name"] = facts.external_name;
+  if (facts.headless) root["headless"] = true;
+  json::array addresses(facts.cluster_ips.begin(), facts.cluster_ips.end());
+  if (!addresses.empty()) root["cluster_ips"] = std::move(addresses);
+  json::array ports;
+  for (const auto& each : facts.ports) {
+    json::object port;
+    port["port"] = each.port;
+    if (!each.name.empty()) port["name"] = each.name;
+    if (!each.app_protocol.empty()) port["app_protocol"] = each.app_protocol;
+    ports.push_back(std::move(port));
+  }
+  root["ports"] = std::move(ports);
+  json::array groups;
+  for (const auto* slice : service.slices) {
+    if (slice->endpoints.empty()) continue;
+    json::object group;
+    // The service's port to the endpoints' port, over the name that both have.
+    json::object targets;
+    for (const auto& port : facts.ports) {
+      for (const auto& target : slice->ports)
+        if (target.name == port.name) targets[std::to_string(port.port)] = target.port;
+    }
+    group["ports"] = std::move(targets);
+    json::array endpoints;
+    for (const auto& each : slice->endpoints) {
+      json::object endpoint;
+      endpoint["address"] = each.address.to_string();
+      if (!each.ready) endpoint["ready"] = false;
+      if (each.serving != each.ready) endpoint["serving"] = each.serving;
+      if (each.terminating) endpoint["terminating"] = true;
+      if (!each.zone.empty()) endpoint["zone"] = each.zone;
+      const auto* pod = each.pod;
+      if (pod != nullptr && pod->is_meshed && pod->uid == each.pod_uid) {
+        endpoint["identity"] =
+            "spiffe://" + trust_domain_ + "/ns/" + pod->name_space + "/sa/" + pod->service_account;
+      }
+      endpoints.push_back(std::move(endpoint));
+    }
+    group["endpoints"] = std::move(endpoints);
+    groups.push_back(std::move(group));
+  }
+  root["groups"] = std::move(groups);
+  return json::serialize(root) + "\n";
+}
+
+std::size_t Model::count(ObjectKind kind) const {
+  switch (kind) {
+    case ObjectKind::service:
+      return services_known_;
+    case ObjectKind::slice:
+      return slices_.size();
+    case ObjectKind::pod:
+      return pods_known_;
+    case ObjectKind::count_:
+      break;
+  }
+  return 0;
+}
+
+}  // namespace epaulet::kube

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "k8s/directory/objects.h"
+
+namespace epaulet::kube {
+
+enum class ObjectKind : std::uint8_t { service, slice, pod, count_ };
+
+/// What the cluster says about services: objects in, in any order; one view of each service out,
+/// with the version of its last change. No socket, no clock; one thread.
+///
+/// Memory: what objects.h keeps, each name once, and the text of the views that were asked for.
+class Model {
+ public:
+  /// `instance`: of this process, so that versions of another one are not taken for ours.
+  Model(std::string trust_domain, std::string instance);
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+  ~Model();
+
+  /// What comes from now on is a list of all objects of this kind. Until end_list() nothing is
+  /// removed, and a list that is broken off costs nothing.
+  void begin_list(ObjectKind kind);
+  /// What the list did not name is gone.
+  void end_list(ObjectKind kind);
+
+  void put(ServiceFacts&& facts);
+  void put(SliceFacts&& facts);
+  void put(PodFacts&& facts);
+  void remove(const ServiceFacts& names);
+  void remove(const SliceFacts& names);
+  void remove(const PodFacts& names);
+
+  /// The services (NAME.NAMESPACE) whose views may have changed since the last call.
+  [[nodiscard]] std::vector<std::string> take_changes();
+
+  /// The version of everything that was put so far.
+  [[nodiscard]] std::uint64_t version() const { return version_; }
+  /// INSTANCE.NUMBER, for clients.
+  [[nodiscard]] std::string version_text(std::uint64_t version) const;
+  /// The number in a version of ours; 0: it is not ours, or lies in the future.
+  [[nodiscard]] std::uint64_t number_in(std::string_view version_text) const;
+  /// False: the view is as it was then. Services that do not exist have always changed.
+  [[nodiscard]] bool has_changed_since(const std::string& service, std::uint64_t version) const;
+
+  /// The service's view as one line of JSON, its end included. Made once for each change.
+  [[nodiscard]] std::shared_ptr<const std::string> line(const std::string& service);
+
+  /// Objects that are kept.
+  [[nodiscard]] std::size_t count(ObjectKind kind) const;
+  [[nodiscard]] std::size_t endpoints() const { return endpoints_; }
+
+ private:
+  struct Pod;
+  struct Slice;
+  struct Service;
+
+  Service& service_at(const std::string& name);
+  void mark(Service& service);
+  void mark_users(const Pod& pod);
+  void drop_if_empty(const std::string& name);
+  [[nodiscard]] static bool is_same(const Slice& slice, const SliceFacts& facts);
+  void take_out(Slice& slice);
+  void put_in(Slice& slice, SliceFacts&& facts);
+  Pod& pod_at(const std::string& key);
+  void drop_if_unused(Pod& pod);
+  [[nodiscard]] std::string write(const std::string& name, const Service& service) const;
+
+  const std::string trust_domain_;
+  const std::string instance_;
+  std::uint64_t version_ = 0;
+  std::uint32_t lists_[static_cast<std::size_t>(ObjectKind::count_)] = {};
+  std::size_t endpoints_ = 0;
+  std::size_t services_known_ = 0;
+  std::size_t pods_known_ = 0;
+  std::unordered_map<std::string, std::unique_ptr<Service>> services_;  ///< By NAME.NAMESPACE.
+  std::unordered_map<std::string, std::unique_ptr<Slice>> slices_;      ///< By NAMESPACE/NAME.
+  std::unordered_map<std::string, std::unique_ptr<Pod>> pods_;
+  std::vector<std::string> changed_;
+};
+
+}  // namespace epaulet::kube

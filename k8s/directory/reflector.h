@@ -1,0 +1,64 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace epaulet::kube {
+
+/// Decides when to list and when to watch one kind of object: what happened goes in, the next step
+/// comes out. No socket, no clock.
+///
+/// listing: begins it, and begins it again when the version to watch from has expired (410).
+/// watching: goes on from the newest version seen. A step that brought nothing backs off.
+class Reflector {
+ public:
+  enum class Step : std::uint8_t { list, watch };
+  static constexpr std::chrono::milliseconds kBackoff{500};
+  static constexpr std::chrono::milliseconds kBackoffMax{30'000};
+
+  [[nodiscard]] Step next() const { return version_.empty() ? Step::list : Step::watch; }
+  /// Before it. `share`: random, from 0 to 1.
+  [[nodiscard]] std::chrono::milliseconds wait(double share) const {
+    if (fruitless_ == 0) return std::chrono::milliseconds(0);
+    auto wait = kBackoff;
+    for (std::uint32_t i = 1; i < fruitless_ && wait < kBackoffMax; ++i) wait *= 2;
+    if (wait > kBackoffMax) wait = kBackoffMax;
+    // Replicas, and whoever else lost the same API server, do not come back at once.
+    return std::chrono::duration_cast<std::chrono::milliseconds>(wait * (0.5 + 0.5 * share));
+  }
+  /// From which to watch; "" before there is a list.
+  [[nodiscard]] const std::string& version() const { return version_; }
+  [[nodiscard]] bool is_listed() const { return is_listed_; }
+
+  /// All pages are there.
+  void listed(std::string version) {
+    version_ = std::move(version);
+    is_listed_ = true;
+    // A watch from here that expires at once is no progress: `fruitless_` stays until news came.
+  }
+  /// An object or a bookmark came.
+  void news(const std::string& version) {
+    if (!version.empty()) version_ = version;
+    fruitless_ = 0;
+    brought_news_ = true;
+  }
+  /// The server does not know our version any more.
+  void expired() {
+    version_.clear();
+    ended();
+  }
+  /// A list or a watch ended, whyever. One that brought news is gone on with at once.
+  void ended() {
+    if (!brought_news_ && fruitless_ < 1000) ++fruitless_;
+    brought_news_ = false;
+  }
+
+ private:
+  std::string version_;
+  bool is_listed_ = false;
+  bool brought_news_ = false;
+  std::uint32_t fruitless_ = 0;
+};
+
+}  // namespace epaulet::kube

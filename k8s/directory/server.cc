@@ -1,0 +1,173 @@
+#include "k8s/directory/server.h"
+
+#include <boost/json.hpp>
+
+#include "base/error_table.h"
+#include "k8s/directory/question.h"
+
+namespace epaulet::kube {
+namespace {
+
+constexpr std::chrono::seconds kAnswerTime{10};
+/// Many small views become one write.
+constexpr std::size_t kBatchBytes = 16 * 1024;
+
+https::Bounds bounds() {
+  https::Bounds bounds;
+  bounds.connections = DirectoryServer::kConnectionsMax;
+  bounds.body_bytes = 512 * std::size_t{1024};
+  return bounds;
+}
+
+https::Reply refusal(std::uint16_t status, const Reason& reason) {
+  https::Reply reply;
+  reply.status = status;
+  boost::json::object body;
+  body["error"] = reason.what;
+  body["remedy"] = reason.remedy;
+  reply.body = boost::json::serialize(body) + "\n";
+  if (status == 405) reply.fields.add("Allow", "POST");
+  if (status == 503) reply.fields.add("Retry-After", "1");
+  return reply;
+}
+
+}  // namespace
+
+class DirectoryServer::Handler final : public https::Handler {
+ public:
+  Handler(Loop& loop, std::shared_ptr<Hub> hub, telemetry::ProcessLog& log)
+      : loop_(loop), hub_(std::move(hub)), log_(log) {}
+
+  std::shared_ptr<const TlsContext> tls() override { return tls_; }
+  void turned_away() override { ++counts.connections_full; }
+
+  void handshake_failed(const Error& error, std::string_view diagnosis,
+                        const SocketAddress& from) override {
+    ++counts.handshakes_failed;
+    const auto source = from.to_string();
+    log_.warning(loop_.wall_now(), "handshake_failed", "a TLS handshake failed",
+                 {{"error", describe(error.code).name},
+                  {"diagnosis", diagnosis},
+                  {"source", std::string_view(source)}});
+  }
+
+  https::Reply unreadable(std::uint16_t status, const Reason& why, const https::Peer&) override {
+    ++counts.refused;
+    return refusal(status, why);
+  }
+
+  Task<void> serve(https::Exchange& exchange, Scope& scope) override {
+    Scope answering(scope);
+    answering.set_deadline(loop_.now() + kAnswerTime,
+                           {ErrorCode::idle_timeout, Side::downstream, Stage::send});
+    const auto question = read_question(exchange.body());
+    const auto refused = look_at(exchange, question);
+    if (refused) {
+      ++counts.refused;
+      co_return co_await exchange.answer(*refused, answering);
+    }
+    ++counts.streams;
+    const auto since = hub_->model().number_in(question->version);
+    Subscription subscription(loop_, hub_, question->services, since);
+    exchange.begin_stream("application/x-ndjson");
+    co_await stream(exchange, subscription, scope);
+  }
+
+  void set_tls(std::shared_ptr<const TlsContext> tls) { tls_ = std::move(tls); }
+
+  DirectoryCounts counts;
+  bool is_complete = false;
+
+ private:
+  /// Why there is no stream.
+  [[nodiscard]] std::optional<https::Reply> look_at(const https::Exchange& exchange,
+                                                    const Checked<Question>& question) const {
+    const auto& head = exchange.head();
+    if (exchange.peer().identity.empty()) {
+      return refusal(401, Reason("nobody asks: there is no client certificate",
+                                 "use the certificate of a sidecar of this mesh"));
+    }
+    if (head.path != kWatchPath) return refusal(404, Reason("there is only /v1/watch", ""));
+    if (head.method != http::Method::post) return refusal(405, Reason("only POST is answered", ""));
+    if (!question) return refusal(400, question.error());
+    if (!is_complete || hub_->ending())
+      return refusal(503, Reason("the directory does not know the cluster yet, or is ending",
+                                 "ask again, or another replica"));
+    return std::nullopt;
+  }
+
+  Task<void> stream(https::Exchange& exchange, Subscription& subscription, Scope& scope) {
+    const auto share = loop_.random().unit();
+    const auto end = loop_.now() + std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                       kStreamMax * (0.5 + 0.5 * share));
+    std::string batch;
+    while (!hub_->ending() && loop_.now() < end) {
+      subscription.news().reset();
+      bool is_whole = false;
+      do {
+        batch.clear();
+        is_whole = gather(subscription, batch);
+        const bool is_sent = co_await send(exchange, batch, scope);
+        if (!is_sent) co_return;
+      } while (!is_whole);
+      batch.clear();
+      batch.shrink_to_fit();
+      Scope waiting(scope);
+      waiting.set_deadline(loop_.now() + kHeartbeat,
+                           {ErrorCode::idle_timeout, Side::self, Stage::send});
+      (void)co_await subscription.news().wait(waiting);
+      if (scope.cancelled()) co_return;
+    }
+    Scope ending(scope);
+    ending.set_deadline(loop_.now() + kSlowMax,
+                        {ErrorCode::idle_timeout, Side::downstream, Stage::send});
+    co_await exchange.end_stream(ending);
+  }
+
+  /// True: the client then has everything, and is told so.
+  bool gather(Subscription& subscription, std::string& batch) {
+    while (batch.size() < kBatchBytes) {
+      const auto* service = subscription.take();
+      if (service == nullptr) {
+        batch += R"({"version":")" + hub_->model().version_text(hub_->model().version()) + "\"}\n";
+        return true;
+      }
+      batch += *hub_->model().line(*service);
+      ++counts.lines;
+    }
+    return false;
+  }
+
+  Task<bool> send(https::Exchange& exchange, const std::string& text, Scope& scope) {
+    Scope sending(scope);
+    sending.set_deadline(loop_.now() + kSlowMax,
+                         {ErrorCode::idle_timeout, Side::downstream, Stage::send});
+    const auto sent = co_await exchange.send(text, sending);
+    if (scope.cancelled()) co_return false;
+    if (!sent && sent.error().code == ErrorCode::idle_timeout) ++counts.slow;
+    co_return sent.has_value();
+  }
+
+  Loop& loop_;
+  std::shared_ptr<Hub> hub_;
+  telemetry::ProcessLog& log_;
+  std::shared_ptr<const TlsContext> tls_;
+};
+
+DirectoryServer::DirectoryServer(Loop& loop, std::shared_ptr<Hub> hub, telemetry::ProcessLog& log)
+    : handler_(std::make_shared<Handler>(loop, std::move(hub), log)),
+      server_(loop, bounds(), handler_) {}
+
+void DirectoryServer::set_tls(std::shared_ptr<const TlsContext> tls) {
+  handler_->set_tls(std::move(tls));
+}
+
+void DirectoryServer::set_complete() {
+  handler_->is_complete = true;
+}
+
+const DirectoryCounts& DirectoryServer::counts() const {
+  return handler_->counts;
+}
+
+}  // namespace epaulet::kube

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <memory>
+
+#include "https/server.h"
+#include "k8s/directory/hub.h"
+#include "telemetry/process_log.h"
+
+namespace epaulet::kube {
+
+struct DirectoryCounts {
+  std::uint64_t streams = 0;  ///< Begun.
+  std::uint64_t refused = 0;  ///< Answered with a status other than 200.
+  std::uint64_t lines = 0;    ///< Views sent.
+  std::uint64_t slow = 0;     ///< Cut because their reader took nothing for too long.
+  std::uint64_t handshakes_failed = 0;
+  std::uint64_t connections_full = 0;
+};
+
+/// What sidecars ask: POST /v1/watch over mesh-authenticated HTTPS, answered with lines of JSON: a
+/// view for each service asked for, then {"version":...}, which says that the client has all up to
+/// there; then each change, and a version at least each kHeartbeat. A loop's own.
+class DirectoryServer {
+ public:
+  static constexpr std::size_t kConnectionsMax = 8192;
+  static constexpr std::chrono::seconds kHeartbeat{15};
+  static constexpr std::chrono::seconds kSlowMax{30};
+  /// Then a client asks again, with its version: connections spread over the replicas, and whose
+  /// certificate has ended is noticed.
+  static constexpr std::chrono::minutes kStreamMax{30};
+
+  /// `hub` is shared with streams that end later; `log` outlives this.
+  DirectoryServer(Loop& loop, std::shared_ptr<Hub> hub, telemetry::ProcessLog& log);
+
+  void set_tls(std::shared_ptr<const TlsContext> tls);
+  /// Before all lists are there nothing is answered: what is not known yet is not absent.
+  void set_complete();
+  [[nodiscard]] https::Server& https() { return server_; }
+  [[nodiscard]] std::size_t connections() const { return server_.connections(); }
+  [[nodiscard]] const DirectoryCounts& counts() const;
+
+ private:
+  class Handler;
+  std::shared_ptr<Handler> handler_;
+  https::Server server_;
+};
+
+}  // namespace epaulet::kube

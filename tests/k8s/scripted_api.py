@@ -1,0 +1,190 @@
+"""An API server that a test scripts: lists in pages and watches of services, slices and pods, over HTTPS."""
+import contextlib
+import http.server
+import json
+import ssl
+import threading
+import time
+import urllib.parse
+
+from static_injector import free_port, openssl
+
+PATHS = {"/api/v1/services": "Service", "/apis/discovery.k8s.io/v1/endpointslices": "EndpointSlice", "/api/v1/pods": "Pod"}
+
+
+def service(name, namespace="shop", port=80, **spec):
+    spec = {"clusterIP": "10.96.0.7", "clusterIPs": ["10.96.0.7"], "ports": [{"name": "http", "port": port, "targetPort": "web"}],
+            **spec}
+    return {"kind": "Service", "metadata": {"namespace": namespace, "name": name}, "spec": spec}
+
+
+def endpoint(address, pod=None, ready=True, **more):
+    one = {"addresses": [address], "conditions": {"ready": ready, **more}}
+    if pod:
+        one["targetRef"] = {"kind": "Pod", "name": pod, "uid": f"uid-{pod}"}
+    return one
+
+
+def endpoint_slice(name, of, endpoints, namespace="shop", port=8080):
+    return {"kind": "EndpointSlice", "addressType": "IPv4", "ports": [{"name": "http", "port": port}], "endpoints": endpoints,
+            "metadata": {"namespace": namespace, "name": name, "labels": {"kubernetes.io/service-name": of}}}
+
+
+def pod(name, account="api", namespace="shop"):
+    return {"kind": "Pod", "spec": {"serviceAccountName": account},
+            "metadata": {"namespace": namespace, "name": name, "uid": f"uid-{name}", "labels": {"epaulet.io/meshed": "true"}}}
+
+
+class ScriptedApi:
+    """What is put and removed is listed and told to watches. `forget()`: versions so far are 410 Gone."""
+
+    def __init__(self, place, page=2):
+        self.credentials = place / "account"
+        self.credentials.mkdir()
+        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=kube-apiserver", "-addext",
+                "subjectAltName=IP:127.0.0.1", "-keyout", str(place / "api.key"), "-out", str(self.credentials / "ca.crt"))
+        (self.credentials / "token").write_text("our-own-token\n")
+        self.place, self.page = place, page
+        self.version, self.oldest = 1, 0
+        self.objects, self.events = {kind: {} for kind in PATHS.values()}, []
+        self.asked, self.refuse = [], None
+        self.changed = threading.Condition()
+        self.generation = 0  # watches of an earlier one end
+        self.server, self.port = None, free_port()
+
+    def put(self, *objects):
+        with self.changed:
+            for one in objects:
+                self.version += 1
+                one["metadata"]["resourceVersion"] = str(self.version)
+                key = (one["metadata"]["namespace"], one["metadata"]["name"])
+                self.events.append((self.version, one["kind"], {"type": "MODIFIED", "object": json.loads(json.dumps(one))}))
+                self.objects[one["kind"]][key] = one
+            self.changed.notify_all()
+
+    def remove(self, one, silently=False):
+        with self.changed:
+            self.version += 1
+            gone = self.objects[one["kind"]].pop((one["metadata"]["namespace"], one["metadata"]["name"]))
+            if not silently:
+                gone["metadata"]["resourceVersion"] = str(self.version)
+                self.events.append((self.version, one["kind"], {"type": "DELETED", "object": gone}))
+            self.changed.notify_all()
+
+    def forget(self):
+        """As after a compaction: watches end with 410, and so does whoever asks for an old version."""
+        with self.changed:
+            self.version += 1
+            self.oldest = self.version
+            self.events.clear()
+            self.changed.notify_all()
+
+    def drop_watches(self):
+        with self.changed:
+            self.generation += 1
+            self.changed.notify_all()
+
+    def watches(self):
+        return [path for path, query in self.asked if "watch" in query]
+
+    @contextlib.contextmanager
+    def running(self):
+        api = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_):
+                pass
+
+            def answer(self, status, body):
+                body = json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.send_header("Connection", "close")
+                self.end_headers()
+                self.wfile.write(body)
+                self.close_connection = True
+
+            def do_GET(self):
+                url = urllib.parse.urlsplit(self.path)
+                query = {key: values[0] for key, values in urllib.parse.parse_qs(url.query).items()}
+                api.asked.append((url.path, query))
+                if self.headers["Authorization"] != "Bearer our-own-token":
+                    return self.answer(401, {"kind": "Status", "code": 401})
+                if api.refuse:
+                    return self.answer(api.refuse, {"kind": "Status", "code": api.refuse})
+                kind = PATHS[url.path]
+                if kind == "Pod":
+                    assert query["labelSelector"] == "epaulet.io/meshed=true", query
+                return self.watch(kind, query) if "watch" in query else self.list(kind, query)
+
+            def list(self, kind, query):
+                with api.changed:
+                    at = int(query.get("continue", "0=").rstrip("="))
+                    everything = [api.objects[kind][key] for key in sorted(api.objects[kind])]
+                    some = everything[at:at + api.page]
+                    metadata = {"resourceVersion": str(api.version)}
+                    if at + api.page < len(everything):
+                        metadata["continue"] = f"{at + api.page}="
+                    self.answer(200, {"kind": kind + "List", "metadata": metadata, "items": some})
+
+            def send_event(self, event):
+                line = json.dumps(event).encode() + b"\n"
+                half = len(line) // 2
+                for piece in (line[:half], line[half:]):  # where lines are cut means nothing
+                    self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+                    self.wfile.flush()
+
+            def watch(self, kind, query):
+                self.send_response(200)
+                self.send_header("Transfer-Encoding", "chunked")
+                self.end_headers()
+                self.close_connection = True
+                seen, generation = int(query["resourceVersion"]), api.generation
+                with contextlib.suppress(OSError), api.changed:
+                    while True:
+                        if seen < api.oldest:
+                            self.send_event({"type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "Expired"}})
+                            break
+                        for version, of, event in list(api.events):
+                            if version > seen and of == kind:
+                                self.send_event(event)
+                        if seen < api.version:
+                            self.send_event({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": str(api.version)}}})
+                        seen = api.version
+                        if generation != api.generation:
+                            break
+                        api.changed.wait(1)
+                    self.wfile.write(b"0\r\n\r\n")
+
+        class Server(http.server.ThreadingHTTPServer):
+            daemon_threads = allow_reuse_address = True
+
+            def handle_error(self, *_):
+                pass  # clients that leave
+
+            def get_request(self):
+                connection, address = super().get_request()
+                return context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False), address
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.credentials / "ca.crt", self.place / "api.key")
+        self.server = Server(("127.0.0.1", self.port), Handler)
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        try:
+            yield self
+        finally:
+            self.server.shutdown()
+            self.drop_watches()
+            self.server.server_close()
+
+
+def wait_for(what, seconds=10):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := what():
+            return found
+        time.sleep(0.02)
+    raise AssertionError("in vain")

@@ -1,0 +1,272 @@
+"""The directory before a scripted API server: what sidecars are told."""
+import contextlib
+import http.client
+import json
+import ssl
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+
+from scripted_api import ScriptedApi, endpoint, endpoint_slice, pod, service, wait_for
+from static_injector import free_port
+
+IDENTITY = "spiffe://cluster.local/ns/shop/sa/api"
+
+
+def issue(binaries, place, name, identity):
+    certs = binaries / "certs-tool/epaulet-certs"
+    if not (place / "ca").exists():
+        subprocess.run([certs, "init", "--dir", place / "ca", "--trust-domain", "cluster.local"], check=True, capture_output=True)
+    subprocess.run([certs, "issue", "--ca", place / "ca", "--identity", identity, "--out", place / name], check=True, capture_output=True)
+    return place / name
+
+
+class Directory:
+    def __init__(self, place, binaries, api, name="directory"):
+        self.place, self.name = place, name
+        self.identity = issue(binaries, place, name, "spiffe://cluster.local/ns/epaulet-system/sa/epaulet-directory")
+        self.client = issue(binaries, place, name + "-client", "spiffe://cluster.local/ns/shop/sa/web")
+        self.port, self.status = free_port(), free_port()
+        self.log = place / f"{name}.log"
+        self.argv = [binaries / "k8s/directory/epaulet-directory", "serve", "--listen", f"127.0.0.1:{self.port}", "--status",
+                     f"127.0.0.1:{self.status}", "--kubernetes-api", f"127.0.0.1:{api.port}", "--kubernetes-credentials",
+                     api.credentials, "--identity-dir", self.identity]
+        self.process = None
+
+    @contextlib.contextmanager
+    def running(self, ready=True):
+        with open(self.log, "w") as log:
+            self.process = subprocess.Popen(self.argv, stdout=log, stderr=log)
+        try:
+            wait_for(lambda: '"event":"started"' in self.log.read_text() or self.process.poll() is not None)
+            assert self.process.poll() is None, self.log.read_text()
+            if ready:
+                wait_for(self.is_ready)
+            yield self
+        finally:
+            self.process.kill()
+            self.process.wait()
+
+    def page(self, path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.status}{path}", timeout=5) as answer:
+            return answer.read().decode()
+
+    def is_ready(self):
+        try:
+            return "ready" in self.page("/ready")
+        except OSError:
+            return False
+
+    def metric(self, name):
+        return [float(line.rsplit(" ", 1)[1]) for line in self.page("/metrics").splitlines() if line.startswith(name)][0]
+
+    def connect(self, as_whom=True):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.load_verify_locations(self.place / "ca/ca.pem")
+        if as_whom:
+            context.load_cert_chain(self.client / "cert.pem", self.client / "key.pem")
+        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=10, context=context)
+
+    def ask(self, body, as_whom=True, method="POST", path="/v1/watch"):
+        connection = self.connect(as_whom)
+        connection.request(method, path, body if isinstance(body, (str, bytes)) else json.dumps(body))
+        answer = connection.getresponse()
+        answer.connection = connection
+        return answer
+
+    def stream(self, *names, version=""):
+        return Stream(self.ask({"services": names, "version": version}))
+
+
+class Stream:
+    """Follows one answer in a thread: the newest view of each service, and the version."""
+
+    def __init__(self, answer):
+        assert answer.status == 200, answer.read()
+        self.answer, self.views, self.version, self.count, self.ended = answer, {}, None, 0, False
+        threading.Thread(target=self.follow, daemon=True).start()
+
+    def follow(self):
+        with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
+            while line := self.answer.readline():
+                said = json.loads(line)
+                if "version" in said:
+                    self.version = said["version"]
+                else:
+                    self.count += 1
+                    self.views[said["service"]] = said
+        self.ended = True
+
+    def addresses(self, name):
+        return {one["address"]: one for group in self.views[name].get("groups", []) for one in group["endpoints"]}
+
+    def close(self):
+        self.answer.connection.sock and self.answer.connection.close()
+        self.answer.close()
+
+
+def shop(api):
+    api.put(service("api"), service("other"), service("third"),
+            endpoint_slice("api-x", "api", [endpoint("10.0.0.1", "api-1"), endpoint("10.0.0.2", "api-2")]),
+            pod("api-1"), pod("api-2"), pod("web-1", "web"))
+
+
+def test_a_sidecar_is_told_what_it_asks_for_and_each_change(place, binaries):
+    api = ScriptedApi(place)
+    shop(api)
+    with api.running(), Directory(place, binaries, api).running() as directory:
+        stream = directory.stream("api.shop", "absent.shop")
+        wait_for(lambda: stream.version)
+        assert stream.views["absent.shop"] == {"service": "absent.shop", "absent": True}
+        view = stream.views["api.shop"]
+        assert view["ports"] == [{"port": 80, "name": "http"}] and view["cluster_ips"] == ["10.96.0.7"]
+        assert view["groups"] == [{"ports": {"80": 8080}, "endpoints": [
+            {"address": "10.0.0.1", "identity": IDENTITY}, {"address": "10.0.0.2", "identity": IDENTITY}]}]
+        assert set(stream.views) == {"api.shop", "absent.shop"}, "nothing else"
+        # A pod terminates; another service changes, which is none of ours.
+        begun = time.monotonic()
+        api.put(service("other", port=81),
+                endpoint_slice("api-x", "api", [endpoint("10.0.0.1", "api-1"),
+                                                endpoint("10.0.0.2", "api-2", ready=False, serving=True, terminating=True)]))
+        wait_for(lambda: stream.addresses("api.shop")["10.0.0.2"].get("terminating"))
+        print(f"a change arrived after {1000 * (time.monotonic() - begun):.0f} ms")
+        assert stream.addresses("api.shop")["10.0.0.2"] == {
+            "address": "10.0.0.2", "identity": IDENTITY, "ready": False, "serving": True, "terminating": True}
+        assert "other.shop" not in stream.views
+        # Its address is another pod's now.
+        api.remove(pod("api-2"))
+        api.put(pod("orders-1", "orders"), endpoint_slice("api-x", "api", [endpoint("10.0.0.2", "orders-1")]))
+        wait_for(lambda: stream.addresses("api.shop")["10.0.0.2"].get("identity", "").endswith("/sa/orders"))
+        # A new service appears, and goes again.
+        api.put(service("absent"))
+        wait_for(lambda: "absent" not in stream.views["absent.shop"])
+        api.remove(service("absent"))
+        wait_for(lambda: stream.views["absent.shop"].get("absent"))
+        # Whoever comes back with a version is told what has changed.
+        version = wait_for(lambda: stream.version)
+        time.sleep(0.2)
+        version = stream.version
+        api.put(service("third", port=81))
+        again = directory.stream("api.shop", "third.shop", version=version)
+        wait_for(lambda: again.version)
+        assert set(again.views) == {"third.shop"}
+        assert "our-own-token" not in directory.log.read_text()
+        assert directory.metric("epaulet_directory_streams ") == 2
+        assert directory.metric('epaulet_directory_objects{objects="pods"}') == 3
+
+
+def test_what_an_api_server_forgets_is_listed_again(place, binaries):
+    api = ScriptedApi(place)
+    shop(api)
+    with api.running(), Directory(place, binaries, api).running() as directory:
+        stream = directory.stream("api.shop", "other.shop")
+        wait_for(lambda: stream.version)
+        # Nobody tells us that these have gone: the list that follows 410 lacks them.
+        api.remove(service("other"), silently=True)
+        api.remove(pod("api-2"), silently=True)
+        sent = stream.count
+        api.forget()
+        wait_for(lambda: stream.views["other.shop"].get("absent"))
+        wait_for(lambda: "identity" not in stream.addresses("api.shop")["10.0.0.2"])
+        assert stream.count == sent + 2, "what has not changed is not sent again"
+        # A watch that ends is begun again from where it was: no list.
+        lists = len(api.asked) - len(api.watches())
+        api.drop_watches()
+        api.put(service("other"))
+        wait_for(lambda: "absent" not in stream.views["other.shop"])
+        assert len(api.asked) - len(api.watches()) == lists
+        assert directory.metric('epaulet_directory_expired_total{objects="services"}') >= 1
+
+
+def test_an_api_server_that_is_away_takes_nothing_from_anybody(place, binaries):
+    api = ScriptedApi(place)
+    shop(api)
+    directory = Directory(place, binaries, api)
+    with directory.running(ready=False):
+        # Nothing is known yet, which is not "absent".
+        refused = directory.ask({"services": ["api.shop"]})
+        assert refused.status == 503 and refused.headers["Retry-After"], refused.read()
+        assert "lists" in ready_text(directory)
+        with api.running():
+            wait_for(directory.is_ready)
+            stream = directory.stream("api.shop")
+            wait_for(lambda: stream.version)
+        time.sleep(0.5)
+        assert directory.is_ready() and len(directory.stream("api.shop").views) <= 1
+        another = directory.stream("api.shop")
+        wait_for(lambda: another.version)
+        assert set(another.addresses("api.shop")) == {"10.0.0.1", "10.0.0.2"}
+        with api.running():
+            api.put(endpoint_slice("api-x", "api", [endpoint("10.0.0.3", "api-1")]))
+            wait_for(lambda: set(stream.addresses("api.shop")) == {"10.0.0.3"}, 20)
+            api.refuse = 403
+            api.drop_watches()
+            wait_for(lambda: "ClusterRole epaulet-directory" in directory.log.read_text(), 20)
+
+
+def ready_text(directory):
+    try:
+        return directory.page("/ready")
+    except urllib.error.HTTPError as error:
+        return error.read().decode()
+
+
+def test_who_asks_badly_is_told_so(place, binaries):
+    api = ScriptedApi(place)
+    shop(api)
+    with api.running(), Directory(place, binaries, api).running() as directory:
+        good = {"services": ["api.shop"]}
+        assert directory.ask(good, as_whom=False).status == 401
+        assert directory.ask("{}").status == 400
+        assert directory.ask({"services": ["API.shop"]}).status == 400
+        assert directory.ask({"services": [f"s{i}.shop" for i in range(5000)]}).status == 400
+        assert directory.ask(b"x" * 600_000).status == 413
+        assert directory.ask(good, path="/").status == 404
+        assert directory.ask(good, method="PUT").status == 405
+        stranger = issue(binaries, place / "elsewhere", "x", IDENTITY) if (place / "elsewhere").mkdir() is None else None
+        directory.client = stranger
+        try:
+            status = directory.ask(good).status
+        except OSError:
+            status = 0
+        assert status == 0, "another mesh's certificate"
+
+
+def test_a_reader_that_does_not_read_costs_nothing_and_the_end_is_told(place, binaries):
+    api = ScriptedApi(place, page=100)
+    many = [endpoint(f"10.1.{i // 250}.{i % 250}", f"api-{i}") for i in range(1000)]
+    api.put(service("api"), endpoint_slice("api-x", "api", many))
+    directory = Directory(place, binaries, api)
+    with api.running(), directory.running():
+        slow = directory.ask({"services": ["api.shop"]})  # reads nothing more
+        stream = directory.stream("api.shop")
+        wait_for(lambda: stream.version)
+        before = resident(directory.process.pid)
+        for turn in range(200):
+            api.put(endpoint_slice("api-x", "api", many[: 900 + turn % 100]))
+        api.put(endpoint_slice("api-x", "api", many[:7]))
+        wait_for(lambda: len(stream.addresses("api.shop")) == 7, 30)
+        grown = resident(directory.process.pid) - before
+        assert grown < 16 << 20, f"grew by {grown} bytes"
+        slow.close()
+        directory.process.terminate()
+        wait_for(lambda: stream.ended)
+        assert directory.process.wait(12) == 0
+
+
+def resident(pid):
+    with open(f"/proc/{pid}/statm") as file:
+        return int(file.read().split()[1]) * 4096
+
+
+def test_it_says_what_it_lacks(place, binaries):
+    program = binaries / "k8s/directory/epaulet-directory"
+    for argv, word in (([], "KUBERNETES_SERVICE_HOST"), (["--kubernetes-api", "x"], "no address"),
+                       (["--kubernetes-api", "127.0.0.1:1"], "certificate comes from"),
+                       (["--kubernetes-api", "127.0.0.1:1", "--identity-service", "http://x"], "no URL"),
+                       (["--kubernetes-api", "127.0.0.1:1", "--identity-dir", place], "cert.pem")):
+        told = subprocess.run([program, "serve", *argv], capture_output=True, text=True, timeout=10, env={})
+        assert told.returncode == 1 and word in told.stderr and "remedy" in told.stderr, (argv, told.stderr)

@@ -1,0 +1,96 @@
+#include "k8s/directory/reflector.h"
+
+#include <gtest/gtest.h>
+
+#include "k8s/directory/line_splitter.h"
+#include "k8s/directory/question.h"
+
+namespace epaulet::kube {
+namespace {
+
+using namespace std::chrono_literals;
+using Step = Reflector::Step;
+
+TEST(Reflector, lists_first_and_watches_from_there) {
+  Reflector reflector;
+  EXPECT_EQ(reflector.next(), Step::list);
+  EXPECT_EQ(reflector.wait(1), 0ms);
+  reflector.listed("10");
+  EXPECT_EQ(reflector.next(), Step::watch);
+  EXPECT_EQ(reflector.version(), "10");
+}
+
+TEST(Reflector, a_watch_that_brought_news_goes_on_at_once_from_the_newest_version) {
+  Reflector reflector;
+  reflector.listed("10");
+  reflector.news("11");
+  reflector.news("15");
+  reflector.news("");  // An object without a version.
+  reflector.ended();
+  EXPECT_EQ(reflector.next(), Step::watch);
+  EXPECT_EQ(reflector.version(), "15");
+  EXPECT_EQ(reflector.wait(1), 0ms);
+}
+
+TEST(Reflector, what_expired_is_listed_again) {
+  Reflector reflector;
+  reflector.listed("10");
+  reflector.news("11");
+  reflector.expired();
+  EXPECT_EQ(reflector.next(), Step::list);
+  EXPECT_EQ(reflector.wait(1), 0ms);
+  // A server that forgets at once what it has just listed is not asked in a loop.
+  reflector.listed("20");
+  reflector.expired();
+  EXPECT_EQ(reflector.wait(1), Reflector::kBackoff);
+  reflector.listed("30");
+  reflector.expired();
+  EXPECT_EQ(reflector.wait(1), 2 * Reflector::kBackoff);
+}
+
+TEST(Reflector, failures_back_off_to_a_bound_and_news_ends_that) {
+  Reflector reflector;
+  for (int i = 0; i < 100; ++i) reflector.ended();
+  EXPECT_EQ(reflector.wait(1), Reflector::kBackoffMax);
+  EXPECT_EQ(reflector.wait(0), Reflector::kBackoffMax / 2);
+  reflector.listed("10");
+  reflector.news("11");
+  EXPECT_EQ(reflector.wait(1), 0ms);
+}
+
+TEST(LineSplitter, gives_whole_lines_however_they_are_cut) {
+  const std::string text = "one\ntwo\n\nthree\nrest";
+  for (std::size_t size = 1; size <= text.size(); ++size) {
+    LineSplitter splitter(10);
+    std::string seen;
+    for (std::size_t at = 0; at < text.size(); at += size) {
+      ASSERT_TRUE(
+          splitter.take(std::string_view(text).substr(at, size), [&](std::string_view line) {
+            seen += "[" + std::string(line) + "]";
+            return true;
+          }));
+    }
+    EXPECT_EQ(seen, "[one][two][][three]") << size;
+  }
+}
+
+TEST(LineSplitter, a_line_without_end_is_refused) {
+  LineSplitter splitter(4);
+  const auto all = [](std::string_view) { return true; };
+  EXPECT_TRUE(splitter.take("1234", all));
+  EXPECT_FALSE(splitter.take("5", all));
+}
+
+TEST(Question, names_services_once_each) {
+  const auto question = read_question(R"({"services":["b.x","a.x","b.x"],"version":"i.4"})");
+  ASSERT_TRUE(question.has_value());
+  EXPECT_EQ(question->services, (std::vector<std::string>{"a.x", "b.x"}));
+  EXPECT_EQ(question->version, "i.4");
+  for (const auto* bad :
+       {"", "{}", R"({"services":[]})", R"({"services":["x"]})", R"({"services":[".x"]})",
+        R"({"services":["a.X"]})", R"({"services":[1]})", R"({"services":"a.x"})"})
+    EXPECT_FALSE(read_question(bad).has_value()) << bad;
+}
+
+}  // namespace
+}  // namespace epaulet::kube
