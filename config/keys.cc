@@ -47,7 +47,7 @@ constexpr Key kRootKeys[] = {
     group("limits", kLimits, "How much at once; backends override key by key."),
     key<&Settings::log>("log", kLog, "", "What is written down."),
     key<&Settings::explain>("explain", kExplain, "", "What is kept for epaulet explain."),
-    key<&Settings::tracing>("tracing", kTracing, "", "W3C trace context."),
+    key<&Settings::tracing>("tracing", kTracing, "", "Traces."),
     key<&Settings::drain>("drain", kDrain, "", "How the process ends."),
     group("state", kState, "What outlives the process."),
     key<&Settings::workers>("workers", kWorkers, "",

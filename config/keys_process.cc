@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "config/binding.h"
 #include "config/context.h"
 #include "config/keys.h"
@@ -116,12 +118,32 @@ constexpr Key kExplainKeys[] = {
         "ones; absent: the route's p99, at least 1s."),
 };
 
+constexpr Choice kTraceFormatChoices[] = {{"w3c", static_cast<int>(TraceFormat::w3c)},
+                                          {"b3", static_cast<int>(TraceFormat::b3)},
+                                          {"b3_multi", static_cast<int>(TraceFormat::b3_multi)}};
+constexpr Scalar kTraceFormat = types::choice("a trace format", "b3", kTraceFormatChoices);
+constexpr List kTraceFormats = list_of<TraceFormat>(kTraceFormat, 1, 3);
 constexpr Key kTracingKeys[] = {
     key<&TracingSettings::begin>("begin", types::kBoolean, "true",
-                                 "Whether a W3C trace begins here if the app sends none."),
+                                 "Whether a trace begins here if the app sends none."),
     key<&TracingSettings::sample>("sample", types::kShare, "1%",
                                   "Share of the traces begun here that carry the sampled flag."),
+    key<&TracingSettings::propagate>(
+        "propagate", kTraceFormats, "",
+        "What the next hop is told a trace in, beside what it came in; the first is right where "
+        "they differ; absent: w3c (traceparent). b3 is one header, b3_multi X-B3-*."),
 };
+
+void close_tracing(void* object, Context& context) {
+  const auto& formats = static_cast<const TracingSettings*>(object)->propagate;
+  for (std::size_t i = 1; i < formats.size(); ++i) {
+    if (std::find(formats.begin(), formats.begin() + static_cast<std::ptrdiff_t>(i), formats[i]) ==
+        formats.begin() + static_cast<std::ptrdiff_t>(i))
+      continue;
+    context.complain("propagate", "propagate has a format twice", "write each once");
+    return;
+  }
+}
 
 constexpr Scalar kDrainDuration = types::duration("5s", seconds(0), hours(24));
 constexpr Key kDrainKeys[] = {
@@ -147,7 +169,8 @@ const Scalar kEgress = types::choice("allow or deny", "deny", kEgressChoices);
 const Object kLog{"log", "What is written down.", kLogKeys, origin_of<LogSettings>};
 const Object kExplain{"explain", "What is kept for epaulet explain.", kExplainKeys,
                       origin_of<ExplainSettings>};
-const Object kTracing{"tracing", "W3C trace context.", kTracingKeys, origin_of<TracingSettings>};
+const Object kTracing{"tracing", "Traces.", kTracingKeys, origin_of<TracingSettings>,
+                      close_tracing};
 const Object kDrain{"drain", "How the process ends.", kDrainKeys, origin_of<DrainSettings>};
 const Object kState{"state", "What outlives the process.", kStateKeys};
 const Scalar kWorkers = types::integer("a number of workers", "2", 1, limits::kWorkersMax);

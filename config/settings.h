@@ -550,10 +550,14 @@ struct ExplainSettings {
       slow;  ///< Exchanges slower than this are kept. Default: the route's p99, floor 1 s.
 };
 
+/// How a trace is told from hop to hop: W3C Trace Context, or B3 in one header or in several.
+enum class TraceFormat : std::uint8_t { w3c, b3, b3_multi };
+
 struct TracingSettings {
   Origin origin;
-  bool begin = true;     ///< Begin a W3C trace where the app sends none.
-  double sample = 0.01;  ///< Sampled flag of traces begun here.
+  bool begin = true;                   ///< Begin a trace where the app sends none.
+  double sample = 0.01;                ///< Sampled flag of traces begun here.
+  std::vector<TraceFormat> propagate;  ///< Said to the next hop; empty: w3c.
 };
 
 struct DrainSettings {

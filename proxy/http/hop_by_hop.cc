@@ -34,6 +34,7 @@ bool belongs_to_one_connection(const Field& field, Upgrading upgrading) {
       return upgrading == Upgrading::no;
     case FieldId::other:
     case FieldId::authorization:
+    case FieldId::b3:
     case FieldId::content_length:
     case FieldId::expect:
     case FieldId::host:
@@ -46,6 +47,7 @@ bool belongs_to_one_connection(const Field& field, Upgrading upgrading) {
     case FieldId::transfer_encoding:
     case FieldId::traceparent:
     case FieldId::tracestate:
+    case FieldId::x_b3:
     case FieldId::x_request_id:
     case FieldId::epaulet:
       return false;

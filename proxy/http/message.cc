@@ -8,8 +8,9 @@
 namespace epaulet::http {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, FieldId>, 19> kNames{{
+constexpr std::array<std::pair<std::string_view, FieldId>, 20> kNames{{
     {"authorization", FieldId::authorization},
+    {"b3", FieldId::b3},
     {"connection", FieldId::connection},
     {"content-length", FieldId::content_length},
     {"expect", FieldId::expect},
@@ -31,6 +32,7 @@ constexpr std::array<std::pair<std::string_view, FieldId>, 19> kNames{{
 }};
 
 constexpr std::string_view kOwnPrefix = "x-epaulet-";
+constexpr std::string_view kB3Prefix = "x-b3-";
 
 /// Some servers read "_" in a field name as "-" (CGI): a forged x_epaulet_role must not slip
 /// through.
@@ -49,6 +51,10 @@ FieldId field_id(std::string_view name) {
   if (name.size() >= kOwnPrefix.size() &&
       equals_as_cgi(name.substr(0, kOwnPrefix.size()), kOwnPrefix)) {
     return FieldId::epaulet;
+  }
+  if (name.size() > kB3Prefix.size() &&
+      equals_ignore_case(name.substr(0, kB3Prefix.size()), kB3Prefix)) {
+    return FieldId::x_b3;
   }
   for (const auto& [known, id] : kNames) {
     if (known.size() == name.size() && known[0] == to_lower(name[0]) &&

@@ -51,6 +51,7 @@ enum class Version : std::uint8_t { http10, http11 };
 enum class FieldId : std::uint8_t {
   other,
   authorization,
+  b3,
   connection,
   content_length,
   expect,
@@ -68,6 +69,7 @@ enum class FieldId : std::uint8_t {
   traceparent,
   tracestate,
   upgrade,
+  x_b3,  ///< Any X-B3-*.
   x_request_id,
   epaulet,  ///< Any x-epaulet-*, in any spelling.
 };

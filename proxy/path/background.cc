@@ -9,6 +9,7 @@
 #include "http/grpc.h"
 #include "http/http1/head_parser.h"
 #include "path/stored_request.h"
+#include "path/tracing.h"
 #include "resilience/retry.h"
 
 namespace epaulet::path {
@@ -56,11 +57,6 @@ void for_each_line(std::string_view lines, const Use& use) {
   }
 }
 
-/// All tries are of one trace.
-bool is_of_trace(std::string_view line) {
-  return line.starts_with("traceparent:");
-}
-
 /// The head as it came, so that each try is routed and given credentials anew; with the ids that it
 /// has been given.
 std::string head_to_keep(const Exchange& exchange) {
@@ -79,8 +75,9 @@ std::string head_to_keep(const Exchange& exchange) {
   if (!http::is_idempotent(request.method) &&
       request.find(http::FieldId::idempotency_key) == nullptr)
     text += fmt::format("Idempotency-Key: \"{}\"\r\n", id);
+  // All tries are of one trace.
   for_each_line(request.added.lines(), [&](std::string_view line) {
-    if (is_of_trace(line)) text += line;
+    if (is_trace_line(line)) text += line;
   });
   return text;
 }
@@ -96,7 +93,7 @@ std::string with_length(std::string_view head, std::size_t bytes) {
 /// what cannot be delivered must not be accepted.
 Result<void> can_be_delivered(const Exchange& exchange, std::string head, std::size_t body_bytes) {
   for_each_line(exchange.request.added.lines(), [&](std::string_view line) {
-    if (!is_of_trace(line) && !line.starts_with("x-request-id:")) head += line;  // Credentials.
+    if (!is_trace_line(line) && !line.starts_with("x-request-id:")) head += line;  // Credentials.
   });
   head += fmt::format("{}: {}\r\n", http::kDeadlineField, kLongestTime.count());
   http::RequestHead scratch;

@@ -7,6 +7,7 @@
 #include "path/background.h"
 #include "path/exchange.h"
 #include "path/fallback.h"
+#include "path/tracing.h"
 #include "path/upgrade.h"
 #include "telemetry/trace_context.h"
 
@@ -43,27 +44,6 @@ void settle_request_id(Exchange& exchange) {
   telemetry::write_request_id(exchange.worker().loop.random(), id);
   exchange.record.request_id.assign({id.data(), id.size()});
   request.added.add("x-request-id", {id.data(), id.size()});
-}
-
-/// A trace that is there passes unchanged; otherwise one may begin here (W3C Trace Context).
-void settle_trace(Exchange& exchange) {
-  auto& request = exchange.request;
-  const auto& tracing = exchange.snapshot().settings.tracing;
-  if (const auto* given = request.find(http::FieldId::traceparent)) {
-    if (const auto context = telemetry::TraceContext::parse(given->value)) {
-      exchange.record.trace_id = context->trace_id;
-      return;
-    }
-    request.remove(
-        http::FieldId::traceparent);  // Section 3.3: an invalid one is replaced, with its state.
-    request.remove(http::FieldId::tracestate);
-  }
-  if (!tracing.begin) return;
-  auto& random = exchange.worker().loop.random();
-  const auto context = telemetry::TraceContext::begin(random, random.unit() < tracing.sample);
-  exchange.record.trace_id = context.trace_id;
-  const auto text = context.to_text();
-  request.added.add("traceparent", {text.data(), text.size()});
 }
 
 /// HTTP/1.0 need not send Host; the next hop speaks HTTP/1.1 and must get one.

@@ -163,6 +163,7 @@ Fault note(const Field& field, FieldFacts& facts) {
       if (is_misspelt_framing_field(field.name)) return Fault::framing_field_spelling;
       break;
     case FieldId::authorization:
+    case FieldId::b3:
     case FieldId::idempotency_key:
     case FieldId::keep_alive:
     case FieldId::proxy_authenticate:
@@ -174,6 +175,7 @@ Fault note(const Field& field, FieldFacts& facts) {
     case FieldId::trailer:
     case FieldId::traceparent:
     case FieldId::tracestate:
+    case FieldId::x_b3:
     case FieldId::x_request_id:
     case FieldId::epaulet:
       break;
@@ -200,6 +202,7 @@ bool may_be_nominated(std::string_view name) {
       return false;
     case FieldId::other:
       return !equals_ignore_case(name, "cookie") && !is_misspelt_framing_field(name);
+    case FieldId::b3:
     case FieldId::connection:
     case FieldId::idempotency_key:
     case FieldId::keep_alive:
@@ -212,6 +215,7 @@ bool may_be_nominated(std::string_view name) {
     case FieldId::trailer:
     case FieldId::traceparent:
     case FieldId::tracestate:
+    case FieldId::x_b3:
     case FieldId::upgrade:
       return true;
   }

@@ -28,9 +28,11 @@ bool may_pass(FieldId id, std::string_view name) {
   switch (id) {
     case FieldId::other:
       return !is_forbidden_name(name);
+    case FieldId::b3:
     case FieldId::idempotency_key:
     case FieldId::traceparent:
     case FieldId::tracestate:
+    case FieldId::x_b3:
       return true;
     case FieldId::authorization:
     case FieldId::connection:

@@ -62,10 +62,16 @@ inline bool is_added_connection_line(const std::string& line) {
                          "Connection: close", "Connection: keep-alive"});
 }
 
+inline bool is_of_b3(const std::string& name) {
+  const auto lower = naive::lower_case(name);
+  return lower == "b3" || lower.starts_with("x-b3-");
+}
+
 /// Fields that may be ours as well as the sender's.
 inline bool is_settled(const std::string& name) {
   return is_among(naive::lower_case(name),
-                  {"x-request-id", "traceparent", "tracestate", "te", "upgrade", "expect"});
+                  {"x-request-id", "traceparent", "tracestate", "te", "upgrade", "expect"}) ||
+         is_of_b3(name);
 }
 
 inline Fault compare_request_lines(const Part& sent, const Part& got, Way way) {
@@ -87,7 +93,8 @@ inline Fault compare_request_lines(const Part& sent, const Part& got, Way way) {
     } else if (is_settled(name)) {
       const bool its_own =
           std::find(sent.lines.begin(), sent.lines.end(), line) != sent.lines.end();
-      if (!its_own && !is_among(name, {"x-request-id", "traceparent"})) return "an invented field";
+      if (!its_own && !is_among(name, {"x-request-id", "traceparent"}) && !is_of_b3(name))
+        return "an invented field";
     } else if (name == "connection") {
       if (!is_added_connection_line(line)) return "a Connection field was passed on";
     } else if (name != "host" || has_host) {

@@ -202,6 +202,8 @@ MISTAKES(
             "retries.budget: \"120%\" is more than 100%"},
     Mistake{"share_that_is_a_word", "tracing: { sample: @@all }\n",
             "tracing.sample: expected a share, for example 20% or 0.2; found \"all\""},
+    Mistake{"trace_format_twice", "tracing: { propagate: @@[b3, w3c, b3] }\n",
+            "tracing: propagate has a format twice", "", "write each once"},
     Mistake{"size_without_unit", "limits: { head: @@65536 }\n",
             "limits.head: \"65536\" has no unit", "", "units are B, KiB, MiB and GiB"},
     Mistake{"size_in_decimal_units", "limits: { head: @@64KB }\n",

@@ -16,6 +16,7 @@ TEST(FieldIds, names_compare_without_case) {
 TEST(FieldIds, every_known_name_has_its_id) {
   constexpr std::pair<std::string_view, FieldId> kNames[] = {
       {"Authorization", FieldId::authorization},
+      {"B3", FieldId::b3},
       {"Connection", FieldId::connection},
       {"Content-Length", FieldId::content_length},
       {"Expect", FieldId::expect},
@@ -34,6 +35,8 @@ TEST(FieldIds, every_known_name_has_its_id) {
       {"Tracestate", FieldId::tracestate},
       {"Upgrade", FieldId::upgrade},
       {"X-Request-Id", FieldId::x_request_id},
+      {"X-B3-TraceId", FieldId::x_b3},
+      {"x-b3-sampled", FieldId::x_b3},
   };
   for (const auto& [name, id] : kNames) EXPECT_EQ(field_id(name), id) << name;
 }
@@ -41,7 +44,7 @@ TEST(FieldIds, every_known_name_has_its_id) {
 TEST(FieldIds, one_octet_more_or_less_is_another_field) {
   for (const std::string_view name :
        {"", "H", "Hos", "Hosts", "-Host", "Content-Lengt", "Content-Length-", "Content_Length",
-        "Transfer.Encoding", "X-Epaulet", "X-Epaulets-Role"}) {
+        "Transfer.Encoding", "X-Epaulet", "X-Epaulets-Role", "X-B3-", "X-B3"}) {
     EXPECT_EQ(field_id(name), FieldId::other) << name;
   }
 }

@@ -1,0 +1,157 @@
+#include "path/tracing.h"
+
+#include <algorithm>
+#include <array>
+
+#include "path/exchange.h"
+#include "telemetry/b3.h"
+#include "telemetry/trace_context.h"
+
+namespace epaulet::path {
+namespace {
+
+using http::FieldId;
+using telemetry::TraceContext;
+
+/// A set of formats.
+class Formats {
+ public:
+  void add(TraceFormat format) { bits_ |= bit(format); }
+  [[nodiscard]] bool has(TraceFormat format) const { return (bits_ & bit(format)) != 0; }
+  [[nodiscard]] bool empty() const { return bits_ == 0; }
+  [[nodiscard]] friend Formats operator|(Formats a, Formats b) {
+    return Formats(a.bits_ | b.bits_);
+  }
+  [[nodiscard]] friend Formats operator-(Formats a, Formats b) {
+    return Formats(a.bits_ & ~b.bits_);
+  }
+  Formats() = default;
+
+ private:
+  explicit Formats(unsigned bits) : bits_(bits) {}
+  static unsigned bit(TraceFormat format) { return 1u << static_cast<unsigned>(format); }
+  unsigned bits_ = 0;
+};
+
+constexpr std::array<TraceFormat, 3> kAll{TraceFormat::w3c, TraceFormat::b3, TraceFormat::b3_multi};
+
+/// What the request says of its trace.
+struct Told {
+  std::optional<TraceContext> context;
+  std::optional<bool> decision;  ///< Of B3, which may leave it to us.
+  bool debug = false;
+  Formats in;  ///< Those that it is said in.
+};
+
+void take(Told& told, const std::optional<telemetry::B3>& b3, TraceFormat format) {
+  told.in.add(format);
+  if (told.context) return;
+  told.context = b3->context;
+  told.debug = b3->debug;
+  if (b3->decision) told.decision = b3->decision;
+}
+
+telemetry::B3Fields b3_fields(const http::RequestHead& request) {
+  const auto value = [&request](std::string_view name) {
+    const auto* field = request.find(name);
+    return field == nullptr ? std::string_view() : field->value;
+  };
+  return {value("x-b3-traceid"), value("x-b3-spanid"), value("x-b3-sampled"), value("x-b3-flags")};
+}
+
+void remove(http::RequestHead& request, TraceFormat format) {
+  switch (format) {
+    case TraceFormat::w3c:
+      return request.remove(FieldId::traceparent);
+    case TraceFormat::b3:
+      return request.remove(FieldId::b3);
+    case TraceFormat::b3_multi:
+      return request.remove(FieldId::x_b3);
+  }
+}
+
+/// What is malformed goes no further.
+void look(http::RequestHead& request, TraceFormat format, Told& told) {
+  if (format == TraceFormat::w3c) {
+    const auto* given = request.find(FieldId::traceparent);
+    if (given == nullptr) return;
+    const auto context = TraceContext::parse(given->value);
+    if (!context) {
+      // W3C Trace Context section 3.3: an invalid one is replaced, with its state.
+      request.remove(FieldId::tracestate);
+      return remove(request, format);
+    }
+    told.in.add(format);
+    if (told.context) return;
+    told.context = context;
+    told.decision = context->sampled;
+    return;
+  }
+  const auto* given = request.find(format == TraceFormat::b3 ? FieldId::b3 : FieldId::x_b3);
+  if (given == nullptr) return;
+  const auto b3 = format == TraceFormat::b3 ? telemetry::parse_b3(given->value)
+                                            : telemetry::parse_b3(b3_fields(request));
+  if (!b3) return remove(request, format);
+  take(told, b3, format);
+}
+
+/// Where they differ, the first of `propagate` is right.
+Told look_at(http::RequestHead& request, const std::vector<TraceFormat>& first) {
+  Told told;
+  for (const auto format : first) look(request, format, told);
+  for (const auto format : kAll) {
+    if (std::find(first.begin(), first.end(), format) == first.end()) look(request, format, told);
+  }
+  return told;
+}
+
+void write(const TraceContext& context, bool debug, Formats formats, http::RequestHead& request) {
+  if (formats.has(TraceFormat::w3c)) {
+    const auto text = context.to_text();
+    request.added.add("traceparent", {text.data(), text.size()});
+  }
+  if (!formats.has(TraceFormat::b3) && !formats.has(TraceFormat::b3_multi)) return;
+  std::string lines;
+  if (formats.has(TraceFormat::b3)) telemetry::append_b3(context, debug, lines);
+  if (formats.has(TraceFormat::b3_multi)) telemetry::append_b3_multi(context, debug, lines);
+  request.added.append(lines);
+}
+
+Formats wanted(const TracingSettings& tracing) {
+  Formats formats;
+  if (tracing.propagate.empty()) formats.add(TraceFormat::w3c);
+  for (const auto format : tracing.propagate) formats.add(format);
+  return formats;
+}
+
+}  // namespace
+
+bool is_trace_line(std::string_view line) {
+  return line.starts_with("traceparent:") || line.starts_with("b3:") || line.starts_with("x-b3-");
+}
+
+void settle_trace(Exchange& exchange) {
+  auto& request = exchange.request;
+  const auto& tracing = exchange.snapshot().settings.tracing;
+  Told told = look_at(request, tracing.propagate);
+  if (!told.context && !tracing.begin) return;
+  auto& random = exchange.worker().loop.random();
+  Formats out = wanted(tracing);
+  const bool is_decided = told.decision.has_value();
+  const bool sampled = is_decided ? *told.decision : random.unit() < tracing.sample;
+  if (told.context && is_decided) {
+    // It passes unchanged, and is said in the other formats too.
+    out = out - told.in;
+  } else {
+    out = out | told.in;
+    for (const auto format : kAll) {
+      if (told.in.has(format)) remove(request, format);
+    }
+  }
+  if (!told.context) told.context = TraceContext::begin(random, sampled);
+  told.context->sampled = sampled;
+  exchange.record.trace_id = told.context->trace_id;
+  if (!out.empty()) write(*told.context, told.debug, out, request);
+}
+
+}  // namespace epaulet::path
