@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace epaulet::balance {
 namespace {
@@ -18,8 +19,16 @@ double left_after(Load::Time time) {
 }  // namespace
 
 void Load::begin(Flight flight, TimePoint now) {
+  const bool is_look = is_due(now);
   ++outstanding_;
   if (flight == Flight::tunnel) return;
+  if (is_look) {
+    looks_ = true;
+    look_after_ = std::min(2 * look_after_, kForgotten);
+    in_a_row_ = 0;
+  } else if (++in_a_row_ == kInUse) {
+    look_after_ = kLook;
+  }
   const bool is_forgotten = !was_asked_ || now - asked_ >= kForgotten;
   was_asked_ = true;
   asked_ = now;
@@ -31,7 +40,8 @@ void Load::begin(Flight flight, TimePoint now) {
 
 void Load::answered(Time took, TimePoint now) {
   const double measured = in_ns(std::max(took, Time(0)));
-  if (!is_proven_ || measured >= latency_) {
+  // What a look has found is news; what was known before is old.
+  if (!is_proven_ || std::exchange(looks_, false) || measured >= latency_) {
     latency_ = measured;
   } else {
     const double kept = left_after(now - measured_);
@@ -46,6 +56,7 @@ void Load::failed(Time took, TimePoint now) {
   const double doubled = std::min(2 * (before + in_ns(kFloor)), in_ns(kUnproven));
   latency_ = std::max({in_ns(took), before, doubled});
   is_proven_ = true;
+  looks_ = false;
   measured_ = now;
 }
 

@@ -17,9 +17,10 @@ enum class Flight : std::uint8_t { request, tunnel };
 /// What one worker knows of the load of one endpoint: what is under way, and how long answers took.
 ///
 /// The latency is a peak EWMA (as in Finagle): a slower answer counts at once, a faster one by the
-/// time since the one before, and what was not asked for long is forgotten, so that no endpoint is
-/// left for ever because it was slow once. Counted without atomics: the worker's thread only. It
-/// outlives the set of endpoints that it came with as long as something is under way.
+/// time since the one before, and what was not asked for long is forgotten. Who is left alone
+/// because it was slow once is looked at again long before that: is_due(). Counted without atomics:
+/// the worker's thread only. It outlives the set of endpoints that it came with as long as
+/// something is under way.
 class Load : public boost::intrusive_ref_counter<Load, boost::thread_unsafe_counter> {
  public:
   using Time = std::chrono::nanoseconds;
@@ -27,6 +28,12 @@ class Load : public boost::intrusive_ref_counter<Load, boost::thread_unsafe_coun
   static constexpr Time kDecay = std::chrono::seconds(10);
   /// Who was not asked for so long is as good as unknown, and asked again.
   static constexpr Time kForgotten = std::chrono::seconds(30);
+  /// Who was left alone for so long gets one request to look at it. Each look in a row waits twice
+  /// as long, up to kForgotten: who is slow for good costs next to nothing, and who was slow to
+  /// begin with (a first answer waits for connections, caches and compilers) is back soon.
+  static constexpr Time kLook = std::chrono::milliseconds(100);
+  /// So many requests that were no look, and it is in use: the next look need not wait.
+  static constexpr std::uint32_t kInUse = 16;
   /// What is expected of an endpoint that has been asked once and not answered yet: one request
   /// finds out, not a crowd.
   static constexpr Time kUnproven = std::chrono::seconds(1);
@@ -42,6 +49,11 @@ class Load : public boost::intrusive_ref_counter<Load, boost::thread_unsafe_coun
   /// slow as it was, up to kUnproven.
   void failed(Time took, TimePoint now);
 
+  /// The next request may find out how it does now: whatever it is taken for, none is under way,
+  /// and none was for a while.
+  [[nodiscard]] bool is_due(TimePoint now) const {
+    return was_asked_ && outstanding_ == 0 && now - asked_ >= look_after_;
+  }
   [[nodiscard]] std::uint32_t outstanding() const { return outstanding_; }
   /// What an answer is expected to take, in nanoseconds; 0 if nothing is known.
   [[nodiscard]] double latency(TimePoint now) const;
@@ -53,9 +65,12 @@ class Load : public boost::intrusive_ref_counter<Load, boost::thread_unsafe_coun
   TimePoint asked_{};     ///< A request was begun last.
   TimePoint measured_{};  ///< latency_ is of then.
   double latency_ = 0;    ///< Nanoseconds.
+  Time look_after_ = kLook;
   std::uint32_t outstanding_ = 0;
+  std::uint32_t in_a_row_ = 0;  ///< Requests since the last look.
   bool was_asked_ = false;
   bool is_proven_ = false;  ///< latency_ is of an answer.
+  bool looks_ = false;      ///< What is under way is to find out.
 };
 using LoadPtr = boost::intrusive_ptr<Load>;
 

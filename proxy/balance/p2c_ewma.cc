@@ -13,6 +13,7 @@ struct PeakEwma {
     const double takes = load.latency(now) + static_cast<double>(Load::kFloor.count());
     return takes * (load.outstanding() * per_share + 1);
   }
+  static bool is_due(const Load& load, TimePoint now) { return load.is_due(now); }
 };
 
 }  // namespace

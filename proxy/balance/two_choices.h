@@ -12,8 +12,8 @@ namespace epaulet::balance {
 
 /// The better of two that are drawn at random: nearly as even as a look at all of them, in O(1),
 /// and without the crowd at whoever is best (Mitzenmacher, 2001). `Policy` says how much there is
-/// to do at an endpoint. The first drawn is taken where both are alike, so that idle endpoints are
-/// asked in proportion to their weights.
+/// to do at an endpoint, and whether it is to be asked whatever that says. The first drawn is taken
+/// where both are alike, so that idle endpoints are asked in proportion to their weights.
 template <class Policy>
 class TwoChoices final : public Picker {
  public:
@@ -37,7 +37,8 @@ class TwoChoices final : public Picker {
       first = draw_.draw(random_);
     }
     const auto second = draw_.draw_second(*first, avoided, random_);
-    if (second == *first) return first;
+    if (second == *first || is_due(*first, now)) return first;
+    if (is_due(second, now)) return second;
     return to_do(second, now) * Policy::kPatience < to_do(*first, now) ? second : *first;
   }
 
@@ -50,6 +51,10 @@ class TwoChoices final : public Picker {
     const Member& member = members_[index];
     return Policy::to_do(*member.load, member.per_share, now) *
            slow_start_.factor(now - member.load->since());
+  }
+
+  [[nodiscard]] bool is_due(std::size_t index, TimePoint now) const {
+    return Policy::is_due(*members_[index].load, now);
   }
 
   WeightedDraw draw_;

@@ -18,6 +18,8 @@ class LoadTest : public testing::Test {
     load_->end();
     load_->answered(took, now_);
   }
+  /// With a request under way all the time no answer is that of a look.
+  void keep_busy() { load_->begin(Flight::tunnel, now_); }
   [[nodiscard]] double latency_ms() const { return load_->latency(now_) / 1e6; }
 
   TimePoint now_{seconds(1000)};
@@ -46,6 +48,7 @@ TEST_F(LoadTest, a_slower_answer_counts_at_once) {
 }
 
 TEST_F(LoadTest, a_faster_answer_counts_by_the_time_that_has_passed) {
+  keep_busy();
   answer(milliseconds(100));
   answer(milliseconds(1));
   EXPECT_EQ(latency_ms(), 100);  // No time has passed.
@@ -54,8 +57,36 @@ TEST_F(LoadTest, a_faster_answer_counts_by_the_time_that_has_passed) {
   EXPECT_NEAR(latency_ms(), 100 / M_E + 1 - 1 / M_E, 1e-9);
 }
 
+TEST_F(LoadTest, who_was_left_alone_is_due_for_a_look_each_twice_as_late) {
+  answer(milliseconds(100));
+  EXPECT_FALSE(load_->is_due(now_));
+  auto wait = Load::kLook;
+  for (int looks = 0; looks < 4; ++looks, wait *= 2) {
+    now_ += wait - Load::Time(1);
+    EXPECT_FALSE(load_->is_due(now_));
+    now_ += Load::Time(1);
+    ASSERT_TRUE(load_->is_due(now_));
+    load_->begin(Flight::request, now_);
+    EXPECT_FALSE(load_->is_due(now_ + std::chrono::hours(1)));  // One finds out, not a crowd.
+    load_->answered(milliseconds(100), now_);
+    load_->end();
+  }
+  for (std::uint32_t i = 0; i < Load::kInUse; ++i) answer(milliseconds(1));
+  EXPECT_TRUE(load_->is_due(now_ + Load::kLook));
+}
+
+TEST_F(LoadTest, what_a_look_finds_is_news) {
+  answer(milliseconds(100));
+  now_ += Load::kLook;
+  load_->begin(Flight::request, now_);
+  load_->answered(milliseconds(1), now_);
+  load_->end();
+  EXPECT_EQ(latency_ms(), 1);
+}
+
 TEST_F(LoadTest, it_is_the_peak_ewma_of_the_book) {
   Random random(7);
+  keep_busy();
   answer(milliseconds(1));
   double book = 1;
   for (int i = 0; i < 1000; ++i) {

@@ -109,6 +109,24 @@ TEST(P2cEwma, an_endpoint_that_has_recovered_gets_its_share_again) {
   EXPECT_NEAR(world.asked_[1], 5000, 700);
 }
 
+/// Its first answer waits for connections, caches and a compiler.
+TEST(P2cEwma, an_endpoint_that_begins_slowly_gets_its_share_within_a_second) {
+  World world({microseconds(400), milliseconds(40)}, {}, 1);
+  while (world.asked_[1] == 0) world.run(1, milliseconds(5));
+  world.latencies_[1] = microseconds(400);
+  world.run(200, milliseconds(5));
+  world.asked_ = {0, 0};
+  world.run(2000, milliseconds(5));
+  EXPECT_NEAR(world.asked_[1], 1000, 150);
+}
+
+TEST(P2cEwma, who_is_slow_for_good_is_looked_at_ever_more_rarely) {
+  World world({milliseconds(1), milliseconds(40)}, {}, 1);
+  world.run(20'000, milliseconds(5));  // 100 s
+  EXPECT_GE(world.asked_[1], 8);
+  EXPECT_LE(world.asked_[1], 16);
+}
+
 /// A new endpoint may not be able to do what the others do: one request finds out.
 TEST(P2cEwma, a_crowd_does_not_run_to_whoever_is_new) {
   World world({milliseconds(20), milliseconds(20), seconds(2)}, {}, 2);
