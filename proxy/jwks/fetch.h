@@ -5,17 +5,12 @@
 #include <variant>
 
 #include "crypto/reason.h"
-#include "discovery/resolver.h"
-#include "io/dialer.h"
-#include "jwks/fetch_url.h"
 #include "runtime/scope.h"
+#include "web/connect.h"
 
 namespace epaulet::jwks {
 
-struct Seams {
-  Resolver& resolver;
-  Dialer& dialer;
-};
+using web::Seams;
 
 /// Why there are no new keys, for metrics.
 enum class FetchResult : std::uint8_t {
@@ -41,7 +36,7 @@ using FetchOutcome = std::variant<Fetched, FetchFailure>;
 /// GET, over HTTP/1.1. Bounded by limits::kJwksBytesMax; `scope` has the deadline. With https the
 /// server proves the URL's host, to the roots in `ca_file`, or to the system's if it is "". No
 /// redirect is followed: what is configured is what is trusted. The arguments outlive the task.
-Task<FetchOutcome> fetch(Seams seams, const FetchUrl& url, const std::string& ca_file,
+Task<FetchOutcome> fetch(Seams seams, const web::Url& url, const std::string& ca_file,
                          Scope& scope);
 
 }  // namespace epaulet::jwks

@@ -39,7 +39,7 @@ std::size_t usable_keys(const JwkSet& set, const std::vector<JwtAlgorithm>& algo
 struct RemoteKeys::Source {
   Source(Loop& loop, const IssuerSettings& issuer, KeyDemandPtr by_workers)
       : settings(issuer),
-        url(parse_fetch_url(issuer.keys_url).value_or(FetchUrl())),
+        url(web::parse_url(issuer.keys_url).value_or(web::Url())),
         schedule(issuer.keys_refresh, loop.now()),
         demand(std::move(by_workers)),
         scope(loop),
@@ -57,7 +57,7 @@ struct RemoteKeys::Source {
   }
 
   const IssuerSettings settings;
-  const FetchUrl url;
+  const web::Url url;
   FetchSchedule schedule;
   const KeyDemandPtr demand;
   JwkSetPtr keys;  ///< Null before any have come.

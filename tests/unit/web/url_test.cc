@@ -1,8 +1,8 @@
-#include "jwks/fetch_url.h"
+#include "web/url.h"
 
 #include <gtest/gtest.h>
 
-namespace epaulet::jwks {
+namespace epaulet::web {
 namespace {
 
 struct Row {
@@ -14,7 +14,7 @@ struct Row {
   std::string_view target;
 };
 
-TEST(FetchUrlTest, is_taken_apart) {
+TEST(Url, is_taken_apart) {
   const Row rows[] = {
       {"https://a.example/keys", true, "a.example", 443, "a.example", "/keys"},
       {"https://a.example", true, "a.example", 443, "a.example", "/"},
@@ -27,7 +27,7 @@ TEST(FetchUrlTest, is_taken_apart) {
       {"https://[fd00::1]:444/k", true, "fd00::1", 444, "[fd00::1]:444", "/k"},
   };
   for (const Row& row : rows) {
-    const auto url = parse_fetch_url(row.url);
+    const auto url = parse_url(row.url);
     ASSERT_TRUE(url.has_value()) << row.url;
     EXPECT_EQ(url->tls, row.tls) << row.url;
     EXPECT_EQ(url->host, row.host) << row.url;
@@ -38,13 +38,13 @@ TEST(FetchUrlTest, is_taken_apart) {
   }
 }
 
-TEST(FetchUrlTest, what_is_none_is_refused) {
+TEST(Url, what_is_none_is_refused) {
   for (const auto* url :
        {"", "https://", "https:///k", "ftp://a/k", "file:///etc/passwd", "a/k", "https://a:/k",
         "https://a:0/k", "https://a:65536/k", "https://a:x/k", "HTTPS://a/k"}) {
-    EXPECT_FALSE(parse_fetch_url(url).has_value()) << url;
+    EXPECT_FALSE(parse_url(url).has_value()) << url;
   }
 }
 
 }  // namespace
-}  // namespace epaulet::jwks
+}  // namespace epaulet::web

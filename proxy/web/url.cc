@@ -1,13 +1,13 @@
-#include "jwks/fetch_url.h"
+#include "web/url.h"
 
 #include <charconv>
 
-namespace epaulet::jwks {
+namespace epaulet::web {
 
-std::optional<FetchUrl> parse_fetch_url(std::string_view url) {
+std::optional<Url> parse_url(std::string_view url) {
   constexpr std::string_view kHttps = "https://";
   constexpr std::string_view kHttp = "http://";
-  FetchUrl parsed;
+  Url parsed;
   parsed.tls = url.starts_with(kHttps);
   if (!parsed.tls && !url.starts_with(kHttp)) return std::nullopt;
   parsed.port = parsed.tls ? 443 : 80;
@@ -39,4 +39,4 @@ std::optional<FetchUrl> parse_fetch_url(std::string_view url) {
   return parsed;
 }
 
-}  // namespace epaulet::jwks
+}  // namespace epaulet::web

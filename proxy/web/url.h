@@ -6,10 +6,10 @@
 
 #include "base/address.h"
 
-namespace epaulet::jwks {
+namespace epaulet::web {
 
 /// http(s)://HOST[:PORT][/PATH][?QUERY], taken apart. The loader has checked it.
-struct FetchUrl {
+struct Url {
   bool tls = true;
   std::string host;                  ///< A name, or an address as text without brackets.
   std::optional<IpAddress> address;  ///< Of a host that is one.
@@ -19,6 +19,6 @@ struct FetchUrl {
 };
 
 /// Nothing: it is no such URL.
-[[nodiscard]] std::optional<FetchUrl> parse_fetch_url(std::string_view url);
+[[nodiscard]] std::optional<Url> parse_url(std::string_view url);
 
-}  // namespace epaulet::jwks
+}  // namespace epaulet::web
