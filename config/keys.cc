@@ -79,7 +79,6 @@ constexpr FutureKey kFutureKeys[] = {
     {"endpoints", "directory"},
     {"service", "cluster_ip"},
     {"route", "redirect"},
-    {"tracing", "export"},
     {"identity", "bootstrap"},
 };
 

@@ -118,6 +118,47 @@ constexpr Key kExplainKeys[] = {
         "ones; absent: the route's p99, at least 1s."),
 };
 
+constexpr Scalar kOtlpUrl = types::text("a URL", "http://collector.observability:4318",
+                                        check_fetch_url, "^https?://[^#@\\s]+$");
+constexpr Scalar kOtlpCa = types::text("a path", "collector-ca.pem");
+constexpr Scalar kOtlpHeaders = types::text("a path", "collector.headers");
+constexpr Scalar kOtlpTimeout = types::duration("10s", milliseconds(100), seconds(60));
+constexpr Scalar kOtlpInterval = types::duration("5s", milliseconds(100), hours(1));
+constexpr Scalar kOtlpQueue = types::integer("a number of spans", "2048", 1, 65536);
+constexpr Key kOtlpKeys[] = {
+    required(key<&OtlpSettings::url>(
+        "url", kOtlpUrl, "",
+        "A collector's receiver of OTLP over HTTP, usually port 4318; without a path /v1/traces is "
+        "meant. Spans go there as JSON.")),
+    key<&OtlpSettings::ca>("ca", kOtlpCa, "",
+                           "With https: the roots that its server must lead to, read at each "
+                           "request; absent: the system's. Relative to the configuration's "
+                           "folder."),
+    key<&OtlpSettings::headers_file>("headers_file", kOtlpHeaders, "",
+                                     "Lines `Name: value` that are sent with each request, such as "
+                                     "a vendor's key; read each time. Relative to the "
+                                     "configuration's folder."),
+    key<&OtlpSettings::timeout>("timeout", kOtlpTimeout, "10s", "Of one request, 100ms to 60s."),
+    key<&OtlpSettings::interval>("interval", kOtlpInterval, "5s",
+                                 "How long a span waits for others, 100ms to 1h; 256 go at once."),
+    key<&OtlpSettings::queue>("queue", kOtlpQueue, "2048",
+                              "Spans that may wait; what is beyond is dropped and counted."),
+    key<&OtlpSettings::query>("query", types::kBoolean, "false",
+                              "Whether spans tell query strings, which may hold secrets."),
+};
+
+void close_otlp(void* object, Context& context) {
+  const auto& otlp = *static_cast<const OtlpSettings*>(object);
+  if (!otlp.url.starts_with("http://")) return;
+  if (context.has("ca"))
+    context.complain("ca", "http:// has no certificate to lead anywhere", "write https://");
+  if (context.has("headers_file")) {
+    context.complain("headers_file", "what is in it would be readable on the way",
+                     "write https://, or leave it out: a collector beside you needs no key");
+  }
+}
+constexpr Object kOtlp{"otlp", "Where spans go.", kOtlpKeys, origin_of<OtlpSettings>, close_otlp};
+
 constexpr Choice kTraceFormatChoices[] = {{"w3c", static_cast<int>(TraceFormat::w3c)},
                                           {"b3", static_cast<int>(TraceFormat::b3)},
                                           {"b3_multi", static_cast<int>(TraceFormat::b3_multi)}};
@@ -132,6 +173,8 @@ constexpr Key kTracingKeys[] = {
         "propagate", kTraceFormats, "",
         "What the next hop is told a trace in, beside what it came in; the first is right where "
         "they differ; absent: w3c (traceparent). b3 is one header, b3_multi X-B3-*."),
+    key<&TracingSettings::otlp>("otlp", kOtlp, "",
+                                "Where spans of sampled traces go; absent: none are made."),
 };
 
 void close_tracing(void* object, Context& context) {

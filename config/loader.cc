@@ -49,6 +49,10 @@ void resolve_paths(Settings& settings, std::string_view directory) {
   make_absolute(settings.identity.ca, directory);
   make_absolute(settings.identity.token_file, directory);
   make_absolute(settings.state_dir, directory);
+  if (auto& otlp = settings.tracing.otlp) {
+    make_absolute(otlp->ca, directory);
+    make_absolute(otlp->headers_file, directory);
+  }
   for (auto& [name, issuer] : settings.issuers) {
     make_absolute(issuer.keys_file, directory);
     make_absolute(issuer.secret_file, directory);

@@ -553,11 +553,29 @@ struct ExplainSettings {
 /// How a trace is told from hop to hop: W3C Trace Context, or B3 in one header or in several.
 enum class TraceFormat : std::uint8_t { w3c, b3, b3_multi };
 
+/// `tracing.otlp`: where spans go.
+struct OtlpSettings {
+  Origin origin;
+  std::string url;           ///< http(s)://HOST[:PORT][/PATH]
+  std::string ca;            ///< Roots that its server must lead to; "": the system's.
+  std::string headers_file;  ///< Lines `Name: value`, sent with each request; "": none.
+  Duration timeout = std::chrono::seconds(10);  ///< Of one request.
+  Duration interval = std::chrono::seconds(5);  ///< Between two requests, unless much waits.
+  std::uint32_t queue = 2048;                   ///< Spans that wait.
+  bool query = false;                           ///< Whether query strings are told.
+  friend bool operator==(const OtlpSettings& a, const OtlpSettings& b) {
+    return a.url == b.url && a.ca == b.ca && a.headers_file == b.headers_file &&
+           a.timeout == b.timeout && a.interval == b.interval && a.queue == b.queue &&
+           a.query == b.query;
+  }
+};
+
 struct TracingSettings {
   Origin origin;
   bool begin = true;                   ///< Begin a trace where the app sends none.
   double sample = 0.01;                ///< Sampled flag of traces begun here.
   std::vector<TraceFormat> propagate;  ///< Said to the next hop; empty: w3c.
+  std::optional<OtlpSettings> otlp;
 };
 
 struct DrainSettings {

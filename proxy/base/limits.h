@@ -93,7 +93,17 @@ inline constexpr std::size_t kRolesMax = 256;              ///< The two built-in
 // Telemetry.
 inline constexpr std::size_t kExplainRecordsMax = 256;    ///< Per worker.
 inline constexpr std::size_t kTraceEventsMax = 24;        ///< Per exchange: 512 bytes in all.
-inline constexpr std::size_t kLogRingBytes = 256 * kKiB;  ///< Per worker.
+inline constexpr std::size_t kLogRingBytes = 256 * kKiB;  ///< Per worker; of spans, too.
+inline constexpr std::size_t kSpanLinksMax = 8;           ///< What may have led to a span.
+inline constexpr std::size_t kSpanEventsMax = 8;
+inline constexpr std::size_t kSpanTextBytesMax = 512;  ///< A path, query or host is cut there.
+inline constexpr std::size_t kInFlightMax = 64;        ///< Requests that calls are joined to.
+inline constexpr std::size_t kSpanBatchMax = 256;      ///< Of one request to a collector.
+/// A batch is tried for so long, and so far apart; at the end the last ones have so long.
+inline constexpr std::chrono::minutes kSpanGiveUpAfter{5};
+inline constexpr std::chrono::seconds kSpanBackoffMax{30};
+inline constexpr std::chrono::seconds kSpanFlushTime{5};
+inline constexpr std::chrono::milliseconds kSpanLookEvery{100};  ///< At the workers' rings.
 inline constexpr std::size_t kMetricCellsMax =
     4096;  ///< Per worker; further ones share the cell "overflow".
 inline constexpr std::size_t kMetricPortCellsMax =

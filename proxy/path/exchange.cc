@@ -16,6 +16,7 @@ void Exchange::begin() {
   record.multiplexed = connection.is_carried;
   committed = untimed = hurried = has_own_deadline = false;
   given_time.reset();
+  span.reset();
   rate.reset();
 }
 

@@ -8,6 +8,7 @@
 #include "path/connection.h"
 #include "path/session.h"
 #include "resilience/idle_timer.h"
+#include "telemetry/span.h"
 #include "upstream/pool.h"
 
 namespace epaulet::path {
@@ -55,6 +56,7 @@ class Exchange final : private http::CallerWatcher {
   bool hurried = false;
   /// What is delivered in the background: nobody waits for the answer.
   const struct Delivery* delivery = nullptr;
+  telemetry::SpanPlace span;  ///< What becomes of it for tracing.
   /// Of the rate limit that leaves least, if any was met.
   std::optional<resilience::RateLimit::Verdict> rate;
 

@@ -105,9 +105,9 @@ Task<Error> serve_exchange(Exchange& exchange) {
   const bool upgrading = !exchange.request.upgrade.empty();
   http::remove_hop_by_hop(exchange.request, upgrading ? http::Upgrading::yes : http::Upgrading::no);
   settle_request_id(exchange);
+  settle_trace(exchange);
   auto plan = admit(exchange);
   if (!plan) co_return plan.error();
-  settle_trace(exchange);
   settle_authority(exchange, authority);
   if (upgrading) settle_handshake(exchange);
   if (const auto started = start_time(exchange, *plan); !started) co_return started.error();
@@ -128,6 +128,7 @@ void report(Exchange& exchange, const Error& error) {
     exchange.trace(error.stage, Event::ended, static_cast<std::uint32_t>(error.code));
   }
   exchange.worker().telemetry.report(record, exchange.worker().loop.wall_now());
+  report_span(exchange);
 }
 
 }  // namespace

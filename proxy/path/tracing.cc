@@ -124,6 +124,21 @@ Formats wanted(const TracingSettings& tracing) {
   return formats;
 }
 
+/// The context that the next hop is told: ours if there is a span of ours.
+TraceContext& place_span(Exchange& exchange, Told& told, bool recorded) {
+  auto& random = exchange.worker().loop.random();
+  auto& span = exchange.span;
+  span.recorded = recorded;
+  if (!told.context) {
+    told.context = TraceContext::begin(random, false);
+  } else if (recorded) {
+    span.parent_id = told.context->parent_id;
+    told.context = told.context->child(random);
+  }
+  if (recorded) exchange.record.span_id = told.context->parent_id;
+  return *told.context;
+}
+
 }  // namespace
 
 bool is_trace_line(std::string_view line) {
@@ -136,11 +151,12 @@ void settle_trace(Exchange& exchange) {
   Told told = look_at(request, tracing.propagate);
   if (!told.context && !tracing.begin) return;
   auto& random = exchange.worker().loop.random();
-  Formats out = wanted(tracing);
   const bool is_decided = told.decision.has_value();
   const bool sampled = is_decided ? *told.decision : random.unit() < tracing.sample;
-  if (told.context && is_decided) {
-    // It passes unchanged, and is said in the other formats too.
+  const bool recorded = sampled && tracing.otlp.has_value();
+  // Without a span of ours it passes unchanged, and is said in the other formats too.
+  Formats out = wanted(tracing);
+  if (told.context && is_decided && !recorded) {
     out = out - told.in;
   } else {
     out = out | told.in;
@@ -148,10 +164,29 @@ void settle_trace(Exchange& exchange) {
       if (told.in.has(format)) remove(request, format);
     }
   }
-  if (!told.context) told.context = TraceContext::begin(random, sampled);
-  told.context->sampled = sampled;
-  exchange.record.trace_id = told.context->trace_id;
-  if (!out.empty()) write(*told.context, told.debug, out, request);
+  TraceContext& context = place_span(exchange, told, recorded);
+  context.sampled = sampled;
+  exchange.record.trace_id = context.trace_id;
+  exchange.span.passed = telemetry::SpanIds::of(context.trace_id, context.parent_id);
+  exchange.span.sampled = sampled;
+  if (!out.empty()) write(context, told.debug, out, request);
+}
+
+void report_span(Exchange& exchange) {
+  if (!exchange.span.recorded) return;
+  const auto& request = exchange.request;
+  telemetry::SpanDetails details{exchange.span, {}, {}, {}};
+  details.path = request.path;
+  const auto& otlp = exchange.snapshot().settings.tracing.otlp;
+  if (otlp && otlp->query) details.query = request.query;
+  // `authority` may be a text of ours that is gone by now.
+  if (const auto* host = request.find(FieldId::host)) details.host = host->value;
+  details.port = exchange.connection.destination.port;
+  details.http2 = exchange.came_by_http2();
+  details.http10 = request.version == http::Version::http10;
+  details.grpc = exchange.is_grpc();
+  Worker& worker = exchange.worker();
+  worker.telemetry.report(details, exchange.record, worker.loop.wall_now());
 }
 
 }  // namespace epaulet::path

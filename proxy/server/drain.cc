@@ -59,7 +59,9 @@ Task<void> Process::drain_in_order() {
   const auto& settings = snapshot_->settings.drain;
   AllWorkers all(workers_);
   const bool done = co_await path::drain_in_order(all, root_, settings.grace, settings.timeout);
-  if (done) loop_.stop();
+  if (!done) co_return;
+  co_await flush_spans();
+  loop_.stop();
 }
 
 }  // namespace epaulet::server

@@ -12,6 +12,7 @@ Process::Process(RunOptions options)
       root_(loop_),
       log_writer_(STDOUT_FILENO),
       remote_keys_(make_remote_keys()),
+      exporter_(make_exporter()),
       fd_watch_(make_fd_watch(loop_)) {}
 
 Process::~Process() {
@@ -21,6 +22,7 @@ Process::~Process() {
   pressure_log_.reset();
   admin_.reset();
   workers_.clear();
+  exporter_.reset();
   enroll_.reset();
   remote_keys_.reset();
   dns_server_.reset();
@@ -38,6 +40,7 @@ int Process::run() {
   start_dns();
   if (!dialer_) dialer_ = make_tcp_dialer(loop_);
   remote_keys_->start({*resolver_, *dialer_});
+  exporter_->start({*resolver_, *dialer_});
   start_enrolling();
   for (auto& worker : workers_) worker->accept();
   start_admin();

@@ -19,6 +19,7 @@
 #include "enroll/client.h"
 #include "io/signals.h"
 #include "jwks/remote_keys.h"
+#include "otlp/exporter.h"
 #include "path/snapshot.h"
 #include "runtime/asio_loop.h"
 #include "server/dns_bridge.h"
@@ -83,6 +84,12 @@ class Process {
   void renew_keys();
   void publish_snapshot();
 
+  // spans.cc
+  [[nodiscard]] std::unique_ptr<otlp::Exporter> make_exporter();
+  void apply_tracing();
+  Task<void> flush_spans();
+  [[nodiscard]] std::optional<telemetry::ControlMetrics::Spans> span_metrics() const;
+
   // drain.cc
   void on_signal(int signal);
   void drain();
@@ -135,6 +142,7 @@ class Process {
   std::map<std::string, std::optional<Sha256>> key_files_;  ///< Digests, of the snapshot in force.
   CallerKeys file_keys_;                                    ///< Of the snapshot in force.
   std::unique_ptr<jwks::RemoteKeys> remote_keys_;           ///< Never null while we run.
+  std::unique_ptr<otlp::Exporter> exporter_;                ///< Never null while we run.
   bool renewing_keys_ = false;                              ///< A new snapshot is on its way.
   VirtualAddressStore virtual_addresses_;
   VirtualAddressTablePtr addresses_;

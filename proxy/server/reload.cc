@@ -33,6 +33,7 @@ bool Process::apply(Settings settings, std::string text) {
 
   const auto& now = snapshot_->settings;
   shards_.front()->configure(now.log, now.explain);
+  apply_tracing();
   publish_snapshot();
   warn(key_files.warnings);
   // Before the endpoints, whose new names are asked for at once.

@@ -64,6 +64,7 @@ bool Process::load_first() {
     shards_.push_back(std::make_unique<telemetry::WorkerTelemetry>(log_writer_.add_ring(),
                                                                    Random::from_kernel()));
     shards_.back()->configure(settings.log, settings.explain);
+    if (i > 0) shards_.back()->set_span_ring(exporter_->add_ring());
   }
   std::vector<const telemetry::WorkerTelemetry*> all;
   for (const auto& shard : shards_) all.push_back(shard.get());

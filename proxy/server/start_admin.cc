@@ -107,6 +107,7 @@ telemetry::ControlMetrics Process::control_metrics() const {
       issuer.fetches.push_back({name_of(static_cast<jwks::FetchResult>(i)), status.fetches[i]});
     metrics.issuers.push_back(std::move(issuer));
   }
+  metrics.spans = span_metrics();
   metrics.pages = {{"admin", admin_->admin->refused()},
                    {"metrics", admin_->metrics_server->refused()},
                    {"health", admin_->health->refused()}};

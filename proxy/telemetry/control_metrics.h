@@ -51,6 +51,16 @@ struct ControlMetrics {
   };
   std::vector<Issuer> issuers;  ///< Those whose keys are fetched.
 
+  /// Of `tracing.otlp`.
+  struct Spans {
+    std::uint64_t exported = 0;
+    std::size_t waiting = 0;
+    bool is_failing = false;
+    std::vector<Fetches> dropped;  ///< By why.
+    std::vector<Fetches> requests;
+  };
+  std::optional<Spans> spans;  ///< Nothing: there is no collector, nor was one.
+
   /// Times that a file of `state.dir` could not be read or written.
   std::uint64_t state_failures = 0;
 

@@ -160,6 +160,15 @@ class AttemptList {
 
 }  // namespace
 
+boost::json::object words_of(Event event, std::uint32_t a, std::uint32_t b) {
+  const auto& row = kRows[std::min(static_cast<std::size_t>(event), kEvents - 1)];
+  boost::json::object out;
+  out["code"] = row.code;
+  add(out, row.a, row.a_means, a);
+  add(out, row.b, row.b_means, b);
+  return out;
+}
+
 boost::json::array events_of(const Trace& trace) {
   boost::json::array events;
   for (std::size_t i = 0; i < trace.size(); ++i) {

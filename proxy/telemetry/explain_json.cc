@@ -87,6 +87,9 @@ object to_json(const KeptExchange& kept) {
   if (record.trace_id[0] != '\0') {
     out["trace_id"] = std::string_view(record.trace_id.data(), record.trace_id.size());
   }
+  if (record.span_id[0] != '\0') {
+    out["span_id"] = std::string_view(record.span_id.data(), record.span_id.size());
+  }
   add_text(out, "reason_from_upstream", upstream_reason(record.trace));
   out["attempts"] = attempts_of(record.trace, record.error);
   add_events(out, record.trace);

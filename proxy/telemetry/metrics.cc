@@ -208,6 +208,25 @@ void add_issuers(MetricFamilies& out, const ControlMetrics& control) {
   }
 }
 
+void add_spans(MetricFamilies& out, const ControlMetrics& control) {
+  if (!control.spans) return;
+  const auto& spans = *control.spans;
+  out.counter("epaulet_spans_exported_total", "Spans that a collector has taken", {},
+              as_double(spans.exported));
+  out.gauge("epaulet_spans_waiting", "Spans that wait for a collector", {},
+            as_double(spans.waiting));
+  out.gauge("epaulet_span_export_failing",
+            "Whether a collector did not take the last request; the log says why", {},
+            spans.is_failing ? 1 : 0);
+  const MetricRow& dropped = row_of(Counter::spans_dropped_ring);
+  for (const auto& each : spans.dropped)
+    out.counter(dropped.family, dropped.help, {{dropped.label, each.result}},
+                as_double(each.count));
+  for (const auto& each : spans.requests)
+    out.counter("epaulet_span_requests_total", "Requests to a collector, by result",
+                {{"result", each.result}}, as_double(each.count));
+}
+
 void add_discovery(MetricFamilies& out, const ControlMetrics& control) {
   constexpr std::string_view kLooks =
       "Names of backends asked upstream, by result; unknown: an authoritative no; failed: no "
@@ -289,6 +308,7 @@ void add_control(MetricFamilies& out, const ControlMetrics& control) {
   add_config(out, control);
   add_identity(out, control);
   add_issuers(out, control);
+  add_spans(out, control);
   out.counter("epaulet_state_failures_total",
               "Times that a file of state.dir could not be read or written", {},
               as_double(control.state_failures));

@@ -62,6 +62,7 @@ struct ExchangeRecord {
   TimePoint upstream_head{};  ///< Response head read.
   RequestId request_id;
   std::array<char, 32> trace_id{};  ///< W3C, hexadecimal; zeros if there is none.
+  std::array<char, 16> span_id{};   ///< Ours, if it becomes a span; else zeros.
   Trace trace;
 
   void reset(TimePoint now) {

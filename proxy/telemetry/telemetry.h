@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "telemetry/record.h"
+#include "telemetry/span.h"
 
 namespace epaulet::telemetry {
 
@@ -70,6 +71,8 @@ enum class Counter : std::uint8_t {
   fallback_last_good,
   fallback_backend,
   fallback_static,
+  spans_made,
+  spans_dropped_ring,
   count_,
 };
 
@@ -105,6 +108,9 @@ class Telemetry {
   virtual void report(const ExchangeRecord& record, WallTime wall_now) = 0;
   virtual void report(const ConnectionRecord& record, WallTime wall_now) = 0;
   virtual void report(const DnsRecord& record, TimePoint now, WallTime wall_now) = 0;
+  /// A span, for whoever collects them.
+  virtual void report(const SpanDetails& details, const ExchangeRecord& record,
+                      WallTime wall_now) = 0;
   /// A log line.
   virtual void report(const HealthRecord& record, WallTime wall_now) = 0;
 };

@@ -3,17 +3,10 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "telemetry/hex.h"
+
 namespace epaulet::telemetry {
 namespace {
-
-constexpr std::string_view kDigits = "0123456789abcdef";
-
-void write_hex(std::uint64_t value, char* out) {
-  for (int i = 15; i >= 0; --i) {
-    out[i] = kDigits[value & 0xf];
-    value >>= 4;
-  }
-}
 
 /// Never all zeros: W3C Trace Context sections 3.2.2.3 and 3.2.2.4 call that invalid.
 std::uint64_t non_zero(Random& random) {
@@ -63,6 +56,14 @@ TraceContext TraceContext::begin(Random& random, bool sampled) {
   write_hex(non_zero(random), context.trace_id.data() + 16);
   write_hex(non_zero(random), context.parent_id.data());
   context.sampled = sampled;
+  return context;
+}
+
+TraceContext TraceContext::of(const SpanIds& parent) {
+  TraceContext context;
+  write_hex(parent.trace_high, context.trace_id.data());
+  write_hex(parent.trace_low, context.trace_id.data() + 16);
+  write_hex(parent.span, context.parent_id.data());
   return context;
 }
 

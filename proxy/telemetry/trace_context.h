@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "runtime/random.h"
+#include "telemetry/span.h"
 
 namespace epaulet::telemetry {
 
@@ -17,6 +18,8 @@ struct TraceContext {
   [[nodiscard]] static std::optional<TraceContext> parse(std::string_view traceparent);
   /// A new trace.
   [[nodiscard]] static TraceContext begin(Random& random, bool sampled);
+  /// Below a span; not sampled.
+  [[nodiscard]] static TraceContext of(const SpanIds& parent);
   /// The same trace with a new parent id: what we pass on.
   [[nodiscard]] TraceContext child(Random& random) const;
   /// "00-<trace id>-<parent id>-<flags>".

@@ -4,6 +4,7 @@
 #include "telemetry/json_line.h"
 #include "telemetry/outcome.h"
 #include "telemetry/plain_text.h"
+#include "telemetry/span_record.h"
 #include "telemetry/trace_context.h"
 
 namespace epaulet::telemetry {
@@ -80,6 +81,13 @@ void WorkerTelemetry::report(const DnsRecord& record, TimePoint, WallTime wall_n
   JsonLine line;
   write_line(kept, line);
   push(line.finish());
+}
+
+void WorkerTelemetry::report(const SpanDetails& details, const ExchangeRecord& record,
+                             WallTime wall_now) {
+  count(Counter::spans_made);
+  const PackedSpan span(details, record, wall_now);
+  if (span_ring_ == nullptr || !span_ring_->push(span.view())) count(Counter::spans_dropped_ring);
 }
 
 void WorkerTelemetry::report(const HealthRecord& record, WallTime wall_now) {

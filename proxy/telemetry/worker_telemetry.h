@@ -21,6 +21,9 @@ class WorkerTelemetry final : public Telemetry {
   /// `ring`: of this thread alone, outlives this. `random`: for sampling, and ids of DNS refusals.
   WorkerTelemetry(LogRing& ring, Random random);
 
+  /// Where its spans go; before anything is reported. `ring`: of this thread alone, outlives this.
+  void set_span_ring(LogRing& ring) { span_ring_ = &ring; }
+
   // The owning thread only.
 
   /// From a new snapshot.
@@ -36,6 +39,7 @@ class WorkerTelemetry final : public Telemetry {
   void report(const ExchangeRecord& record, WallTime wall_now) override;
   void report(const ConnectionRecord& record, WallTime wall_now) override;
   void report(const DnsRecord& record, TimePoint now, WallTime wall_now) override;
+  void report(const SpanDetails& details, const ExchangeRecord& record, WallTime wall_now) override;
   void report(const HealthRecord& record, WallTime wall_now) override;
   [[nodiscard]] ProcessLog& log() { return process_log_; }
 
@@ -49,6 +53,7 @@ class WorkerTelemetry final : public Telemetry {
   void push(std::string_view line);
 
   LogRing& ring_;
+  LogRing* span_ring_ = nullptr;
   Random random_;
   WorkerMetrics metrics_;
   KeptRecords kept_;

@@ -31,6 +31,10 @@ class RecordingTelemetry final : public telemetry::Telemetry {
     if (keeps_) connections.push_back(record);
   }
   void report(const telemetry::DnsRecord&, TimePoint, WallTime) override {}
+  void report(const telemetry::SpanDetails& details, const telemetry::ExchangeRecord& record,
+              WallTime) override {
+    if (keeps_) spans.push_back({details.place, record});
+  }
   void report(const telemetry::HealthRecord& record, WallTime) override {
     health.emplace_back(record.event);
   }
@@ -47,6 +51,11 @@ class RecordingTelemetry final : public telemetry::Telemetry {
 
   std::vector<telemetry::ExchangeRecord> exchanges;
   std::vector<telemetry::ConnectionRecord> connections;
+  struct Spanned {
+    telemetry::SpanPlace place;
+    telemetry::ExchangeRecord record;
+  };
+  std::vector<Spanned> spans;
   std::vector<std::string> health;        ///< Events.
   std::array<std::uint64_t, 3> opened{};  ///< Connections to a port, by telemetry::Protection.
   std::array<std::uint64_t, 3> closed{};

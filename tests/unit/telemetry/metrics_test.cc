@@ -130,6 +130,25 @@ TEST_F(MetricsTest, shows_how_it_stands_with_issuers) {
       found.value(R"(epaulet_issuer_key_fetches_total{issuer="portal",result="unreachable"})"), 1);
 }
 
+TEST_F(MetricsTest, shows_how_it_stands_with_a_collector) {
+  EXPECT_FALSE(page().samples.contains("epaulet_spans_waiting"));
+  ControlMetrics::Spans spans;
+  spans.exported = 7;
+  spans.waiting = 2;
+  spans.is_failing = true;
+  spans.dropped = {{"queue_full", 3}, {"shutdown", 1}};
+  spans.requests = {{"taken", 4}};
+  control.spans = spans;
+  a.count(Counter::spans_dropped_ring, 5);
+  const auto found = page();
+  EXPECT_EQ(found.value("epaulet_spans_exported_total"), 7);
+  EXPECT_EQ(found.value("epaulet_spans_waiting"), 2);
+  EXPECT_EQ(found.value("epaulet_span_export_failing"), 1);
+  EXPECT_EQ(found.value(R"(epaulet_spans_dropped_total{reason="queue_full"})"), 3);
+  EXPECT_EQ(found.value(R"(epaulet_spans_dropped_total{reason="ring_full"})"), 5);
+  EXPECT_EQ(found.value(R"(epaulet_span_requests_total{result="taken"})"), 4);
+}
+
 TEST_F(MetricsTest, tells_grpc_calls_by_their_status) {
   auto call = exchange();
   for (const auto status : std::vector<std::uint8_t>{0, 14, 14}) {

@@ -12,6 +12,7 @@
 #include "records.h"
 #include "telemetry/explain.h"
 #include "telemetry/outcome.h"
+#include "telemetry/span_record.h"
 
 namespace {
 
@@ -268,6 +269,33 @@ TEST_F(WorkerTelemetryTest, allocates_nothing_for_a_success_once_it_has_seen_one
   const auto after = allocations;
   shard.report(refused(ErrorCode::forbidden, 403), kWall);
   EXPECT_GT(allocations, after) << "a failure's sentence allocates: so it is counted at all";
+}
+
+TEST_F(WorkerTelemetryTest, spans_take_no_memory_and_what_does_not_fit_is_counted) {
+  LogRing spans(wake);
+  shard.set_span_ring(spans);
+  const SpanPlace place;
+  const SpanDetails details{place, "/orders", "q=1", "api2.default"};
+  auto record = exchange(Direction::outbound);
+  record.trace_id.fill('1');
+  record.span_id.fill('2');
+  const auto before = allocations;
+  shard.report(details, record, kWall);
+  shard.report(details, record, kWall);
+  EXPECT_EQ(allocations - before, 0u);
+  const auto waiting = spans.waiting();
+  const auto first = first_span(waiting.first);
+  EXPECT_EQ(first.size() * 2, waiting.size());
+  const Span span(first);
+  EXPECT_EQ(span.path, "/orders");
+  EXPECT_EQ(span.query, "q=1");
+  EXPECT_EQ(span.host, "api2.default");
+  EXPECT_EQ(span.record.status, 200);
+  EXPECT_EQ(span.record.ids.span, 0x2222222222222222u);
+  for (int i = 0; i < 10'000; ++i) shard.report(details, record, kWall);
+  const auto dropped = shard.metrics().value(Counter::spans_dropped_ring);
+  EXPECT_GT(dropped, 8'000u);
+  EXPECT_EQ(spans.waiting().size() / first.size() + dropped, 10'002u);
 }
 
 TEST_F(WorkerTelemetryTest, keeps_failures_without_growing) {

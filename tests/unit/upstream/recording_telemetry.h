@@ -20,6 +20,7 @@ class RecordingTelemetry final : public telemetry::Telemetry {
   void report(const telemetry::ExchangeRecord&, WallTime) override {}
   void report(const telemetry::ConnectionRecord&, WallTime) override {}
   void report(const telemetry::DnsRecord&, TimePoint, WallTime) override {}
+  void report(const telemetry::SpanDetails&, const telemetry::ExchangeRecord&, WallTime) override {}
   void report(const telemetry::HealthRecord&, WallTime) override {}
 
   [[nodiscard]] std::uint64_t counted(telemetry::Counter counter) const {

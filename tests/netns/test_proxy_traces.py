@@ -1,0 +1,237 @@
+"""Spans at a collector: one trace for a request through several services, whatever the apps pass on."""
+
+import re
+import signal
+import time
+
+from collector import CLIENT, SERVER, Collector, Span
+from http2_peer import END_HEADERS, HEADERS, hello, request, until
+from key_server import Authority
+from lab import wait_until
+from mesh import CALLEE, CALLER, Member, Mesh, field
+
+AT = "10.88.0.20"
+TRACE, PARENT = "80f198ee56343ba864fe8b2a57d3eff7", "e457b5a2e4d86bd1"
+DROPPED = "epaulet_spans_dropped_total"
+
+
+def tracing(url: str = f"http://{AT}:4318", sample: str = "100%", more: str = "", otlp: str = "") -> str:
+    return (
+        f"\ntracing: {{ sample: {sample}, {more}\n"
+        f'  otlp: {{ url: "{url}", interval: 100ms, {otlp} }} }}\n'
+    )
+
+
+class World:
+    """api calls api2, which may call api3; the spans of all go to one collector."""
+
+    def __init__(self, lab, binaries, callee: str = CALLEE, **more):
+        self.collector = Collector(lab.pod("collector", 20))
+        self.mesh = Mesh(lab, binaries)
+        said = tracing(**more)
+        self.api = self.mesh.member("api", CALLER + "workload: { service: api.default }\n" + said)
+        self.api2 = self.mesh.member("api2", callee + said)
+        self.app = self.api2.app()
+
+
+def get(member: Member, name: str, path: str = "/", lines: str = ""):
+    wire = member.call(name)
+    return wire.send(f"GET {path} HTTP/1.1\r\nHost: {name}\r\n{lines}\r\n")
+
+
+def answer(server, status: int = 200) -> None:
+    server.send(f"HTTP/1.1 {status} X\r\nContent-Length: 2\r\n\r\nok")
+
+
+def context(head: bytes) -> tuple[str, str, str]:
+    return re.fullmatch("00-([0-9a-f]{32})-([0-9a-f]{16})-(0[01])", field(head, "traceparent")).groups()
+
+
+def ask(world: World, path: str = "/", lines: str = "", status: int = 200) -> tuple[str, str, str]:
+    """The context that the app was told."""
+    with get(world.api, "api2.default", path, lines) as client:
+        server, head = world.app.take_head()
+        answer(server, status)
+        client.response()
+    return context(head)
+
+
+def pair_of(spans: list[Span]) -> tuple[Span, Span]:
+    (client,) = [span for span in spans if span.kind == CLIENT]
+    (server,) = [span for span in spans if span.kind == SERVER]
+    return client, server
+
+
+def test_a_request_through_two_sidecars_is_one_trace(lab, binaries):
+    world = World(lab, binaries)
+    trace, parent, flags = ask(world, "/orders/7?token=secret")
+    client, server = pair_of(world.collector.wait(2))
+    assert (trace, parent, flags) == (server.trace, server.id, "01")
+    assert client.trace == trace and client.parent is None and server.parent == client.id
+    assert (client.service, server.service) == ("api.default", "api2.default")
+    for span in (client, server):
+        said = span.said
+        assert said["http.request.method"] == "GET" and said["url.path"] == "/orders/7", said
+        assert said["http.response.status_code"] == 200 and said["epaulet.outcome"] == "ok", said
+        assert said["server.address"] == "api2.default", said
+        assert "secret" not in str(span.raw), "query strings stay here"
+        assert "error.type" not in said and not span.raw["status"], said
+    assert client.said["epaulet.peer"] == "spiffe://cluster.local/ns/default/sa/api2"
+    assert server.said["epaulet.peer"] == "spiffe://cluster.local/ns/default/sa/api"
+    assert client.said["network.peer.address"] == world.api2.pod.ipv4, client.said
+    assert server.said["epaulet.rule"] == "all", server.said
+    logged = world.api.wait_logged(kind="exchange", trace_id=trace)
+    assert client.said["epaulet.request_id"] == logged["id"]
+    # A caller that has a span of its own is the parent.
+    ask(world, lines=f"traceparent: 00-{TRACE}-{PARENT}-01\r\n")
+    client, server = pair_of([one for one in world.collector.wait(4) if one.trace == TRACE])
+    assert client.parent == PARENT and server.parent == client.id
+    assert world.api.counter("epaulet_spans_total") == 2
+    wait_until(lambda: world.api.counter("epaulet_spans_exported_total") == 2, "the count", 5)
+    assert world.api.counter(DROPPED) == 0
+
+
+def test_what_is_not_sampled_is_no_span_and_passes_unchanged(lab, binaries):
+    world = World(lab, binaries, sample="0%")
+    assert ask(world, lines=f"traceparent: 00-{TRACE}-{PARENT}-00\r\n") == (TRACE, PARENT, "00")
+    assert ask(world)[2] == "00"
+    assert ask(world, lines=f"b3: {TRACE}-{PARENT}-1\r\n")[0] == TRACE
+    client, server = pair_of(world.collector.wait(2))
+    assert client.parent == PARENT and server.parent == client.id
+    time.sleep(0.5)
+    assert len(world.collector.all()) == 2
+
+
+def test_failures_and_retries_are_told(lab, binaries):
+    world = World(lab, binaries)
+    with get(world.api, "api2.default") as client:
+        for _ in range(2):
+            server, _ = world.app.take_head()
+            server.reset()
+        server, _ = world.app.take_head()
+        answer(server, 503)
+        client.response()
+    (span,) = world.collector.wait(1, epaulet__service="api2.default", http__response__status_code=503, epaulet__attempts=3)
+    assert span.kind == CLIENT and span.said["http.request.resend_count"] == 2, span.said
+    assert span.events.count("attempt_failed") == 2 and "retry_decided" in span.events, span.events
+    assert span.said["error.type"] == "503" and span.raw["status"]["code"] == 2, span.raw
+    servers = [one for one in world.collector.wait(4) if one.kind == SERVER]
+    assert {one.parent for one in servers} == {span.id}, "each try of it"
+    # Of its last try the app said so; of the others it said nothing.
+    assert sorted(one.said["error.type"] for one in servers)[0] == "503", servers
+
+
+def test_a_refusal_is_a_span_that_names_its_outcome(lab, binaries):
+    refusing = CALLEE.replace("allow: [mesh]", "paths: [/open], allow: [mesh]")
+    world = World(lab, binaries, callee=refusing)
+    with get(world.api, "api2.default", "/shut") as client:
+        assert client.response()[0] == 403
+    client, server = pair_of(world.collector.wait(2))
+    assert server.said["epaulet.outcome"] == "forbidden" and server.parent == client.id
+    assert not server.raw["status"] and client.raw["status"]["code"] == 2
+    (explained,) = world.api2.sidecar.explain(server.trace)
+    assert explained["id"] == server.said["epaulet.request_id"], explained
+    assert explained["span_id"] == server.id and explained["trace_id"] == server.trace
+
+
+def test_a_grpc_call_is_told_as_one(lab, binaries):
+    world = World(lab, binaries)
+    world.app.close()  # Nobody answers: the sidecars do.
+    with world.api.call("api2.default") as wire:
+        wire.send(hello())
+        wire.send(request(1, "/shop.v1.Orders/Get", END_HEADERS | 1, method="POST",
+                          content_type="application/grpc", te="trailers"))
+        until(wire, HEADERS)
+    spans = world.collector.wait(4)
+    assert [span.kind for span in spans].count(SERVER) == 3, "three tries of one call"
+    for span in spans:
+        assert span.name == "shop.v1.Orders/Get" and span.said["rpc.system"] == "grpc", span.said
+        assert span.said["rpc.method"] == "Get" and span.said["network.protocol.version"] == "2"
+        assert span.said["rpc.grpc.status_code"] > 0 and span.said["error.type"], span.said
+
+
+def test_a_collector_that_is_away_costs_spans_and_no_request(lab, binaries):
+    world = World(lab, binaries, otlp="queue: 10, timeout: 1s")
+    world.collector.status, world.collector.fields = 503, "Retry-After: 3\r\n"
+    ask(world)
+    said = world.api.wait_logged(event="spans_not_exported")
+    assert "answered 503" in said["reason"], said
+    asked = len(world.collector.heads)
+    for _ in range(30):
+        ask(world)
+    wait_until(lambda: world.api.counter(DROPPED, reason="queue_full") == 21, "what is too much", 5)
+    time.sleep(1.0)
+    assert len(world.collector.heads) <= asked + 2, "as it has asked"
+    assert world.api.counter("epaulet_span_requests_total", result="busy") >= 1
+    world.collector.status, world.collector.fields = 200, ""
+    assert world.api.wait_logged(event="spans_exported")
+    wait_until(lambda: world.api.counter("epaulet_spans_exported_total") == 10, "the rest", 10)
+    world.collector.stop()
+    ask(world)
+    wait_until(lambda: world.api.counter("epaulet_span_requests_total", result="unreachable") > 0, "it", 5)
+    world.collector.start()
+    wait_until(lambda: world.api.counter("epaulet_spans_exported_total") == 11, "it to be back", 10)
+    assert world.api.counter("epaulet_spans_dropped_total", reason="refused") == 0
+
+
+def test_over_tls_with_an_own_root_over_ipv6_with_headers_and_a_reload(lab, binaries):
+    authority = Authority(lab.directory)
+    pod = lab.pod("collector", 20)
+    tls = authority.issue(f"IP:{pod.ipv6}")
+    collector = Collector(pod, 4319, tls)
+    mesh = Mesh(lab, binaries)
+    keys = "ca: web-ca.pem, headers_file: vendor.headers"
+    url = f"https://[{pod.ipv6}]:4319"
+    config = CALLER + tracing(url, otlp=keys)
+    api = mesh.member("api", config, start=False)
+    api.sidecar.add_config_file("web-ca.pem", authority.roots.read_text())
+    api.sidecar.add_config_file("vendor.headers", "# the vendor's\nx-vendor-key: s3cr3t\n")
+    api.start()
+    api2 = mesh.member("api2", CALLEE)
+    app = api2.app()
+
+    def once() -> None:
+        with get(api, "api2.default") as client:
+            server, _ = app.take_head()
+            answer(server)
+            client.response()
+
+    once()
+    (span,) = collector.wait(1)
+    assert span.service == "unknown_service:epaulet", "the workload has no name"
+    assert field(collector.heads[0], "x-vendor-key") == "s3cr3t"
+    # Another certificate than the roots vouch for: nothing is sent, and what waits is kept.
+    collector.tls = Authority(lab.directory, "other-ca").issue(f"IP:{pod.ipv6}")
+    once()
+    said = api.wait_logged(event="spans_not_exported")
+    assert "TLS with" in said["reason"], said
+    # A reload names another place.
+    plain = Collector(pod, 4318)
+    api.replace("config/api.yaml", CALLER + tracing(f"http://{AT}:4318", otlp="query: true"))
+    assert plain.wait(1)
+    with get(api, "api2.default", "/p?q=1") as client:
+        server, _ = app.take_head()
+        answer(server)
+        client.response()
+    (span,) = plain.wait(1, url__query="q=1")
+    assert span.said["url.path"] == "/p"
+    api.replace("config/api.yaml", CALLER)
+    api.wait_logged(event="config_applied", version=3)
+    once()
+    assert api.counter("epaulet_spans_total") == 3, "no more of them"
+    assert "s3cr3t" not in api.process.text() and "s3cr3t" not in str(api.sidecar.admin("/config"))
+
+
+def test_a_drain_sends_what_waits(lab, binaries):
+    world = World(lab, binaries)
+    world.api.replace(
+        "config/api.yaml",
+        CALLER + tracing().replace("100ms", "1h") + "drain: { grace: 0s, timeout: 2s }\n",
+    )
+    world.api.wait_logged(event="config_applied")
+    for _ in range(5):
+        ask(world)
+    assert not [span for span in world.collector.all() if span.kind == CLIENT]
+    world.api.process.signal(signal.SIGTERM)
+    wait_until(lambda: world.api.process.exit_status is not None, "the end", 10)
+    assert len([span for span in world.collector.all() if span.kind == CLIENT]) == 5

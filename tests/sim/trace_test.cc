@@ -1,0 +1,112 @@
+// One trace for an exchange through two sidecars, however it ends.
+
+#include <map>
+
+#include "scripts.h"
+
+namespace epaulet::sim {
+namespace {
+
+using Spanned = RecordingTelemetry::Spanned;
+
+constexpr const char* kExported =
+    "tracing: { sample: 100%, otlp: { url: 'http://127.0.0.1:4318' } }\n";
+
+MeshOptions traced(std::string service = "", const char* tracing = kExported) {
+  MeshOptions options;
+  options.service = std::move(service);
+  options.calling = options.serving = tracing;
+  options.workers = 2;
+  return options;
+}
+
+std::vector<Spanned> spans_of(const Sidecar& sidecar) {
+  std::vector<Spanned> all;
+  for (const auto& worker : sidecar.workers)
+    all.insert(all.end(), worker->telemetry.spans.begin(), worker->telemetry.spans.end());
+  return all;
+}
+
+/// Each reported exchange is one span with an id of its own.
+void expect_whole(const Sidecar& sidecar) {
+  const auto spans = spans_of(sidecar);
+  EXPECT_EQ(spans.size(), sidecar.exchanges().size());
+  std::set<std::array<char, 16>> ids;
+  for (const auto& span : spans) {
+    EXPECT_TRUE(ids.insert(span.record.span_id).second);
+    EXPECT_NE(span.record.trace_id[0], '\0');
+  }
+}
+
+/// Below each other.
+void expect_one_trace(const Spanned& client, const Spanned& server) {
+  EXPECT_EQ(server.record.trace_id, client.record.trace_id);
+  EXPECT_EQ(server.place.parent_id, client.record.span_id);
+  EXPECT_EQ(client.place.parent_id[0], '\0') << "it begins the trace";
+}
+
+TEST(Trace, an_exchange_is_a_clients_span_and_a_servers_below_it) {
+  Mesh mesh(traced());
+  const int id = mesh.add(request());
+  mesh.call({id});
+  mesh.wind_down();
+  const auto clients = spans_of(mesh.api);
+  const auto servers = spans_of(mesh.api2);
+  ASSERT_EQ(clients.size(), 1u);
+  ASSERT_EQ(servers.size(), 1u);
+  expect_one_trace(clients[0], servers[0]);
+  expect_whole(mesh.api2);
+}
+
+TEST(Trace, each_try_of_an_exchange_is_below_its_one_span) {
+  Mesh mesh(traced("    timeouts: { request: 10s, attempt: 1s }\n"));
+  const int id = mesh.add(request(), faulty(Fault::silence, 2));
+  mesh.call({id});
+  mesh.wind_down();
+  const auto clients = spans_of(mesh.api);
+  const auto servers = spans_of(mesh.api2);
+  ASSERT_EQ(clients.size(), 1u);
+  EXPECT_EQ(clients[0].record.attempts, 3);
+  ASSERT_EQ(servers.size(), 3u);
+  for (const auto& server : servers) expect_one_trace(clients[0], server);
+  expect_whole(mesh.api2);
+}
+
+TEST(Trace, however_an_exchange_ends_it_is_told_once) {
+  for (const auto fault : {Fault::silence, Fault::reset_before_response, Fault::close_in_body}) {
+    for (const bool leaves : {false, true}) {
+      Mesh mesh(traced("    timeouts: { request: 3s }\n    retries: { max: 0 }\n"));
+      std::vector<int> ids;
+      for (int i = 0; i < 5; ++i) {
+        auto upload = request("PUT", body(Framing::chunked, 30'000, 1'000));
+        upload.body.pause = milliseconds(leaves ? 30 : 0);
+        if (leaves) {
+          upload.abort = Abort::in_body;
+          upload.abort_after = 10'000;
+        }
+        ids.push_back(mesh.add(upload, i == 4 ? answer() : faulty(fault)));
+        mesh.call({ids.back()});
+      }
+      mesh.wind_down();
+      expect_whole(mesh.api);
+      expect_whole(mesh.api2);
+      EXPECT_GT(spans_of(mesh.api).size(), 0u);
+    }
+  }
+}
+
+TEST(Trace, what_is_not_sampled_and_what_nobody_collects_is_no_span) {
+  for (const auto* tracing : {"tracing: { sample: 0%, otlp: { url: 'http://127.0.0.1:4318' } }\n",
+                              "tracing: { sample: 100% }\n"}) {
+    Mesh mesh(traced("", tracing));
+    const int id = mesh.add(request());
+    mesh.call({id});
+    mesh.wind_down();
+    expect_delivered_once(mesh, id);
+    EXPECT_TRUE(spans_of(mesh.api).empty() && spans_of(mesh.api2).empty());
+    EXPECT_EQ(mesh.api.exchanges().at(0).trace_id, mesh.api2.exchanges().at(0).trace_id);
+  }
+}
+
+}  // namespace
+}  // namespace epaulet::sim
