@@ -173,6 +173,10 @@ constexpr Key kTracingKeys[] = {
         "propagate", kTraceFormats, "",
         "What the next hop is told a trace in, beside what it came in; the first is right where "
         "they differ; absent: w3c (traceparent). b3 is one header, b3_multi X-B3-*."),
+    key<&TracingSettings::join>("join", types::kBoolean, "true",
+                                "With otlp: whether calls of an app that passes no trace on are "
+                                "joined to what it is asked at the time: as children where that is "
+                                "certain, else by links that are marked as a guess."),
     key<&TracingSettings::otlp>("otlp", kOtlp, "",
                                 "Where spans of sampled traces go; absent: none are made."),
 };

@@ -575,6 +575,8 @@ struct TracingSettings {
   bool begin = true;                   ///< Begin a trace where the app sends none.
   double sample = 0.01;                ///< Sampled flag of traces begun here.
   std::vector<TraceFormat> propagate;  ///< Said to the next hop; empty: w3c.
+  /// With `otlp`: calls of an app that passes nothing on become children of what it is asked.
+  bool join = true;
   std::optional<OtlpSettings> otlp;
 };
 

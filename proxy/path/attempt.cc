@@ -315,6 +315,8 @@ Task<Error> Attempt::copy_body() {
     copy_.add(chunk->bytes);
     if (!chunk->trailers.empty() && exchange_.is_grpc())
       exchange_.record.grpc_status = http::grpc_status(chunk->trailers);
+    // Before its caller, which may ask again at once: that one is alone.
+    if (chunk->end) exchange_.in_flight.leave();
     const auto sent = co_await writer.push(*chunk, scope_);
     if (!sent) co_return reason(sent.error());
     idle_.touch();

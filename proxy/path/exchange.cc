@@ -17,6 +17,7 @@ void Exchange::begin() {
   committed = untimed = hurried = has_own_deadline = false;
   given_time.reset();
   span.reset();
+  in_flight.leave();
   rate.reset();
 }
 

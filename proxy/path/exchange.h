@@ -8,7 +8,7 @@
 #include "path/connection.h"
 #include "path/session.h"
 #include "resilience/idle_timer.h"
-#include "telemetry/span.h"
+#include "telemetry/in_flight.h"
 #include "upstream/pool.h"
 
 namespace epaulet::path {
@@ -57,6 +57,8 @@ class Exchange final : private http::CallerWatcher {
   /// What is delivered in the background: nobody waits for the answer.
   const struct Delivery* delivery = nullptr;
   telemetry::SpanPlace span;  ///< What becomes of it for tracing.
+  /// Inbound: while the app works on it, so that what it asks meanwhile is joined to it.
+  telemetry::InFlight::Entry in_flight;
   /// Of the rate limit that leaves least, if any was met.
   std::optional<resilience::RateLimit::Verdict> rate;
 

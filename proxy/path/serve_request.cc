@@ -108,6 +108,7 @@ Task<Error> serve_exchange(Exchange& exchange) {
   settle_trace(exchange);
   auto plan = admit(exchange);
   if (!plan) co_return plan.error();
+  note_in_flight(exchange);
   settle_authority(exchange, authority);
   if (upgrading) settle_handshake(exchange);
   if (const auto started = start_time(exchange, *plan); !started) co_return started.error();
@@ -129,6 +130,7 @@ void report(Exchange& exchange, const Error& error) {
   }
   exchange.worker().telemetry.report(record, exchange.worker().loop.wall_now());
   report_span(exchange);
+  exchange.in_flight.leave();
 }
 
 }  // namespace

@@ -124,6 +124,34 @@ Formats wanted(const TracingSettings& tracing) {
   return formats;
 }
 
+/// A call of the app that says nothing of a trace, where spans are exported.
+bool may_be_joined(const Exchange& exchange) {
+  const auto& tracing = exchange.snapshot().settings.tracing;
+  return tracing.otlp && tracing.join && !exchange.connection.inbound();
+}
+
+/// What the app is asked at this time may have led to the call. A guess makes no parent: it decides
+/// whether the trace that begins is sampled, and is linked.
+void join_to_what_is_in_flight(Exchange& exchange, Told& told) {
+  using Kind = telemetry::Join::Kind;
+  Worker& worker = exchange.worker();
+  telemetry::InFlight::Seen seen;
+  worker.shared.in_flight.look(seen);
+  if (seen.listed == 0) return;
+  const auto join =
+      telemetry::join(seen, telemetry::InFlight::key_of(exchange.record.request_id.view()));
+  if (join.kind == Kind::none) return;
+  if (!told.decision) told.decision = join.request.sampled;
+  if (join.kind == Kind::guess) {
+    exchange.span.links = join.links;
+    std::copy_n(join.linked.begin(), join.links, exchange.span.linked.begin());
+    return worker.telemetry.count(telemetry::Counter::joins_guess);
+  }
+  told.context = TraceContext::of(join.request.ids);
+  exchange.span.is_joined = true;
+  worker.telemetry.count(telemetry::Counter::joins_certain);
+}
+
 /// The context that the next hop is told: ours if there is a span of ours.
 TraceContext& place_span(Exchange& exchange, Told& told, bool recorded) {
   auto& random = exchange.worker().loop.random();
@@ -149,6 +177,7 @@ void settle_trace(Exchange& exchange) {
   auto& request = exchange.request;
   const auto& tracing = exchange.snapshot().settings.tracing;
   Told told = look_at(request, tracing.propagate);
+  if (!told.context && may_be_joined(exchange)) join_to_what_is_in_flight(exchange, told);
   if (!told.context && !tracing.begin) return;
   auto& random = exchange.worker().loop.random();
   const bool is_decided = told.decision.has_value();
@@ -170,6 +199,23 @@ void settle_trace(Exchange& exchange) {
   exchange.span.passed = telemetry::SpanIds::of(context.trace_id, context.parent_id);
   exchange.span.sampled = sampled;
   if (!out.empty()) write(context, told.debug, out, request);
+}
+
+void note_in_flight(Exchange& exchange) {
+  const auto& tracing = exchange.snapshot().settings.tracing;
+  if (!exchange.connection.inbound() || !tracing.otlp || !tracing.join) return;
+  telemetry::InFlight::Request request;
+  request.ids = exchange.span.passed;
+  request.request_id = telemetry::InFlight::key_of(exchange.record.request_id.view());
+  request.has_trace = exchange.record.trace_id[0] != '\0';
+  request.sampled = exchange.span.sampled;
+  exchange.in_flight = exchange.worker().shared.in_flight.enter(request);
+}
+
+void note_in_flight(const Connection& connection, telemetry::InFlight::Entry& entry) {
+  const auto& tracing = connection.snapshot().settings.tracing;
+  if (!connection.inbound() || !tracing.otlp || !tracing.join) return;
+  entry = connection.worker.shared.in_flight.enter(telemetry::InFlight::Request());
 }
 
 void report_span(Exchange& exchange) {

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "io/ops.h"
+#include "path/tracing.h"
 #include "runtime/fork.h"
 
 namespace epaulet::path {
@@ -61,6 +62,8 @@ Task<Relayed> relay(ByteStream& downstream, StreamReader& from_downstream, ByteS
 
 Task<void> tunnel(Connection& connection, RawUpstream upstream) {
   auto& record = connection.record;
+  telemetry::InFlight::Entry in_flight;
+  note_in_flight(connection, in_flight);
   if (connection.inbound() && upstream.backend == Destination::kNone) {
     // The caller was reported by secure(); the app has no identity.
   } else if (upstream.peer != 0) {

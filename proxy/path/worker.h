@@ -14,6 +14,7 @@
 #include "path/snapshot.h"
 #include "policy/token_cache.h"
 #include "runtime/scope.h"
+#include "telemetry/in_flight.h"
 #include "telemetry/telemetry.h"
 #include "upstream/dial_gate.h"
 #include "upstream/mesh_tls.h"
@@ -117,6 +118,7 @@ class ViewPtr {
 struct Shared {
   LoopGuard guard;
   std::atomic<std::uint32_t> connections{0};  ///< Served now, for limits.downstream.
+  telemetry::InFlight in_flight;              ///< With `tracing.otlp` and `join`.
   std::uint64_t pod_key = 0;  ///< For `balance.by.source`: session_hash() of the pod.
   /// Asks the other workers to close an idle connection of this backend.
   std::function<void(const struct Worker* asker, telemetry::StringId backend)> release_idle;

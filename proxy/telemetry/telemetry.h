@@ -73,6 +73,8 @@ enum class Counter : std::uint8_t {
   fallback_static,
   spans_made,
   spans_dropped_ring,
+  joins_certain,
+  joins_guess,
   count_,
 };
 

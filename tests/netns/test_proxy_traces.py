@@ -13,6 +13,14 @@ from mesh import CALLEE, CALLER, Member, Mesh, field
 AT = "10.88.0.20"
 TRACE, PARENT = "80f198ee56343ba864fe8b2a57d3eff7", "e457b5a2e4d86bd1"
 DROPPED = "epaulet_spans_dropped_total"
+# Which is called, and calls.
+MIDDLE = CALLEE + """
+services:
+  api3.default:
+    ports: { 80: http }
+    endpoints: { addresses: ["10.88.0.13:8080"] }
+    tls: { mode: mesh, identities: [spiffe://cluster.local/ns/default/sa/api3] }
+"""
 
 
 def tracing(url: str = f"http://{AT}:4318", sample: str = "100%", more: str = "", otlp: str = "") -> str:
@@ -148,6 +156,84 @@ def test_a_grpc_call_is_told_as_one(lab, binaries):
         assert span.name == "shop.v1.Orders/Get" and span.said["rpc.system"] == "grpc", span.said
         assert span.said["rpc.method"] == "Get" and span.said["network.protocol.version"] == "2"
         assert span.said["rpc.grpc.status_code"] > 0 and span.said["error.type"], span.said
+
+
+class Chain(World):
+    """api calls api2, whose app passes nothing on and calls api3."""
+
+    def __init__(self, lab, binaries, **more):
+        super().__init__(lab, binaries, callee=MIDDLE, **more)
+        callee = CALLEE.replace("api2", "api3") + tracing(**more)
+        self.api3 = self.mesh.member("api3", callee)
+        self.app3 = self.api3.app()
+
+    def call_on(self, lines: str = "") -> tuple[str, str, str]:
+        """What the app of api2 does meanwhile."""
+        with get(self.api2, "api3.default", "/inner", lines) as client:
+            server, head = self.app3.take_head()
+            answer(server)
+            client.response()
+        return context(head)
+
+
+def test_an_app_that_passes_nothing_on_is_joined_for_certain_when_it_serves_one_request(lab, binaries):
+    world = Chain(lab, binaries)
+    for number in range(3):
+        with get(world.api, "api2.default", f"/outer/{number}") as client:
+            server, head = world.app.take_head()
+            trace, _, _ = context(head)
+            assert world.call_on()[0] == trace
+            answer(server)
+            client.response()
+        spans = [one for one in world.collector.wait(4 * number + 4) if one.trace == trace]
+        assert len(spans) == 4, spans
+        by_id = {one.id: one for one in spans}
+        (last,) = [one for one in spans if one.service == "api3.default"]
+        line = [last]
+        while line[-1].parent:
+            line.append(by_id[line[-1].parent])
+        assert [(one.service, one.kind) for one in line] == [
+            ("api3.default", SERVER),
+            ("api2.default", CLIENT),
+            ("api2.default", SERVER),
+            ("api.default", CLIENT),
+        ], line
+        assert line[1].said["epaulet.trace.joined"] and not line[1].links, line[1].said
+    assert world.api2.counter("epaulet_trace_joins_total", how="certain") == 3
+    # Nothing in flight: a trace of its own.
+    alone = world.call_on()[0]
+    (span,) = [one for one in world.collector.wait(14) if one.trace == alone and one.kind == CLIENT]
+    assert span.parent is None and "epaulet.trace.joined" not in span.said
+
+
+def test_with_several_requests_in_flight_it_is_a_guess_and_says_so(lab, binaries):
+    world = Chain(lab, binaries)
+    with get(world.api, "api2.default", "/a") as one, get(world.api, "api2.default", "/b") as two:
+        heads = dict(world.app.take_head()[::-1] for _ in range(2))
+        told = [context(head) for head in heads]
+        trace = world.call_on()[0]
+        assert trace not in {context_[0] for context_ in told}
+        (span,) = [s for s in world.collector.wait(2, url__path="/inner") if s.kind == CLIENT]
+        assert span.parent is None and span.said["epaulet.trace.guess"] is True
+        assert set(span.links) == {(context_[0], context_[1]) for context_ in told}, span.links
+        # Whoever passes the request id on says which it is.
+        head = next(iter(heads))
+        line = f"x-request-id: {field(head, 'x-request-id')}\r\n"
+        assert world.call_on(line)[0] == context(head)[0]
+        for server in heads.values():
+            answer(server)
+        one.response()
+        two.response()
+    assert world.api2.counter("epaulet_trace_joins_total", how="guess") == 1
+
+
+def test_joining_may_be_switched_off(lab, binaries):
+    world = Chain(lab, binaries, more="join: false,")
+    with get(world.api, "api2.default") as client:
+        server, head = world.app.take_head()
+        assert world.call_on()[0] != context(head)[0]
+        answer(server)
+        client.response()
 
 
 def test_a_collector_that_is_away_costs_spans_and_no_request(lab, binaries):

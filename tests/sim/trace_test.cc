@@ -27,7 +27,13 @@ std::vector<Spanned> spans_of(const Sidecar& sidecar) {
   return all;
 }
 
-/// Each reported exchange is one span with an id of its own.
+std::size_t in_flight(const Sidecar& sidecar) {
+  telemetry::InFlight::Seen seen;
+  sidecar.shared.in_flight.look(seen);
+  return seen.count;
+}
+
+/// Each reported exchange is one span with an id of its own, and nothing is in flight any more.
 void expect_whole(const Sidecar& sidecar) {
   const auto spans = spans_of(sidecar);
   EXPECT_EQ(spans.size(), sidecar.exchanges().size());
@@ -36,6 +42,7 @@ void expect_whole(const Sidecar& sidecar) {
     EXPECT_TRUE(ids.insert(span.record.span_id).second);
     EXPECT_NE(span.record.trace_id[0], '\0');
   }
+  EXPECT_EQ(in_flight(sidecar), 0u);
 }
 
 /// Below each other.
@@ -72,7 +79,7 @@ TEST(Trace, each_try_of_an_exchange_is_below_its_one_span) {
   expect_whole(mesh.api2);
 }
 
-TEST(Trace, however_an_exchange_ends_it_is_told_once) {
+TEST(Trace, however_an_exchange_ends_it_is_told_once_and_has_left) {
   for (const auto fault : {Fault::silence, Fault::reset_before_response, Fault::close_in_body}) {
     for (const bool leaves : {false, true}) {
       Mesh mesh(traced("    timeouts: { request: 3s }\n    retries: { max: 0 }\n"));
@@ -105,6 +112,7 @@ TEST(Trace, what_is_not_sampled_and_what_nobody_collects_is_no_span) {
     expect_delivered_once(mesh, id);
     EXPECT_TRUE(spans_of(mesh.api).empty() && spans_of(mesh.api2).empty());
     EXPECT_EQ(mesh.api.exchanges().at(0).trace_id, mesh.api2.exchanges().at(0).trace_id);
+    EXPECT_EQ(in_flight(mesh.api2), 0u);
   }
 }
 
