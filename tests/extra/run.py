@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The test programs of others, at real ones of ours: h2spec, gRPC's interoperability client, testssl.
+"""The test programs of others, at real ones of ours: h2spec, gRPC's interoperability client, testssl, a collector.
 
-Every row of rows_h2spec.py, rows_interop.py and rows_tls.py, in one small mesh. The output is TAP. Exit status 0
+Every row of rows_h2spec.py, rows_interop.py, rows_tls.py and rows_collector.py, in one small mesh. The output is TAP. Exit status 0
 if every row holds, 1 if one fails or all are skipped for want of Go, 2 if there is none to run.
 
     tests/extra/run.py [--bin DIR] [--logs DIR] [PATTERN...]    # PATTERN: part of a row's name
@@ -20,7 +20,8 @@ sys.path[:0] = [
     str(REPOSITORY / "tests" / "netns"),
 ]
 
-import rows_h2spec  # noqa: E402  (the path above first)
+import rows_collector  # noqa: E402  (the path above first)
+import rows_h2spec  # noqa: E402
 import rows_interop  # noqa: E402
 import rows_tls  # noqa: E402
 from lab import Lab, find_binaries, go_tools, tap  # noqa: E402
@@ -35,7 +36,7 @@ def main() -> int:
     parser.add_argument("--logs", metavar="DIR", type=Path, help="keep the logs of all processes")
     parser.add_argument("patterns", metavar="PATTERN", nargs="*")
     arguments = parser.parse_args()
-    rows = tap.chosen(rows_h2spec.ROWS + rows_interop.ROWS + rows_tls.ROWS, arguments.patterns)
+    rows = tap.chosen(rows_h2spec.ROWS + rows_interop.ROWS + rows_tls.ROWS + rows_collector.ROWS, arguments.patterns)
     if not rows:
         print("no row has such a name", file=sys.stderr)
         return 2

@@ -21,7 +21,7 @@ def _version(text: str) -> tuple[int, ...]:
 def build(source: Path, cache: Path) -> Path:
     """A directory with the programs that source/go.mod names as tools, at the versions it pins.
 
-    Keyed by go.mod and go.sum, so a second call costs nothing. Which proxy modules come from is the
+    Keyed by go.mod, go.sum and its own sources, so a second call costs nothing. Which proxy modules come from is the
     machine's configuration. TooOld if `go` is missing or older than go.mod asks for: it does not
     fetch another one.
     """
@@ -41,7 +41,8 @@ def build(source: Path, cache: Path) -> Path:
         if done.returncode != 0:
             raise LabError(f"go build in {source} failed:\n{done.stdout}{done.stderr}")
 
-    return kept(cache, module.encode() + (source / "go.sum").read_bytes(), fill)
+    own = b"".join(path.read_bytes() for path in sorted(source.rglob("*.go")))
+    return kept(cache, module.encode() + (source / "go.sum").read_bytes() + own, fill)
 
 
 def _refuse_old(module: str, environment: dict[str, str]) -> None:
