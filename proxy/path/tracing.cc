@@ -111,10 +111,10 @@ void write(const TraceContext& context, bool debug, Formats formats, http::Reque
     request.added.add("traceparent", {text.data(), text.size()});
   }
   if (!formats.has(TraceFormat::b3) && !formats.has(TraceFormat::b3_multi)) return;
-  std::string lines;
-  if (formats.has(TraceFormat::b3)) telemetry::append_b3(context, debug, lines);
-  if (formats.has(TraceFormat::b3_multi)) telemetry::append_b3_multi(context, debug, lines);
-  request.added.append(lines);
+  telemetry::B3Lines lines;
+  if (formats.has(TraceFormat::b3)) lines.add(context, debug);
+  if (formats.has(TraceFormat::b3_multi)) lines.add_multi(context, debug);
+  request.added.append(lines.view());
 }
 
 Formats wanted(const TracingSettings& tracing) {

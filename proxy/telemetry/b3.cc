@@ -103,18 +103,23 @@ std::optional<B3> parse_b3(const B3Fields& fields) {
   return with_context(b3, *context);
 }
 
-void append_b3(const TraceContext& context, bool debug, std::string& lines) {
-  lines.append("b3: ").append(trace_id_of(context)).append("-").append(parent_of(context));
-  lines.append(debug ? "-d\r\n" : context.sampled ? "-1\r\n" : "-0\r\n");
+void B3Lines::add(const TraceContext& context, bool debug) {
+  put("b3: ");
+  put(trace_id_of(context));
+  put("-");
+  put(parent_of(context));
+  put(debug ? "-d\r\n" : context.sampled ? "-1\r\n" : "-0\r\n");
 }
 
-void append_b3_multi(const TraceContext& context, bool debug, std::string& lines) {
-  lines.append("x-b3-traceid: ").append(trace_id_of(context));
-  lines.append("\r\nx-b3-spanid: ").append(parent_of(context));
+void B3Lines::add_multi(const TraceContext& context, bool debug) {
+  put("x-b3-traceid: ");
+  put(trace_id_of(context));
+  put("\r\nx-b3-spanid: ");
+  put(parent_of(context));
   // The flag says that it is sampled, and then nothing else says so.
-  lines.append(debug             ? "\r\nx-b3-flags: 1\r\n"
-               : context.sampled ? "\r\nx-b3-sampled: 1\r\n"
-                                 : "\r\nx-b3-sampled: 0\r\n");
+  put(debug             ? "\r\nx-b3-flags: 1\r\n"
+      : context.sampled ? "\r\nx-b3-sampled: 1\r\n"
+                        : "\r\nx-b3-sampled: 0\r\n");
 }
 
 }  // namespace epaulet::telemetry

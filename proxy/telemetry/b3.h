@@ -1,7 +1,7 @@
 #pragma once
 
+#include <array>
 #include <optional>
-#include <string>
 #include <string_view>
 
 #include "telemetry/trace_context.h"
@@ -29,9 +29,22 @@ struct B3Fields {
 };
 [[nodiscard]] std::optional<B3> parse_b3(const B3Fields& fields);
 
-/// `b3`, a complete line. A trace whose id is one of 64 bits is called as it was.
-void append_b3(const TraceContext& context, bool debug, std::string& lines);
-/// X-B3-*, complete lines.
-void append_b3_multi(const TraceContext& context, bool debug, std::string& lines);
+/// Complete lines in memory of their own.
+class B3Lines {
+ public:
+  /// `b3`. A trace whose id is one of 64 bits is called as it was.
+  void add(const TraceContext& context, bool debug);
+  /// X-B3-*
+  void add_multi(const TraceContext& context, bool debug);
+  [[nodiscard]] std::string_view view() const { return {text_.data(), size_}; }
+
+ private:
+  void put(std::string_view text) {
+    size_ += text.copy(text_.data() + size_, text_.size() - size_);
+  }
+
+  std::array<char, 192> text_;  // Both are 57 and 101 bytes at most.
+  std::size_t size_ = 0;
+};
 
 }  // namespace epaulet::telemetry

@@ -24,9 +24,9 @@ void check(const B3& b3) {
   EPAULET_ASSERT(b3.context || b3.decision);
   EPAULET_ASSERT(!b3.debug || b3.decision == true);
   if (!b3.context) return;
-  std::string line;
-  append_b3(*b3.context, b3.debug, line);
-  const auto again = parse_b3(value_of(line));
+  B3Lines line;
+  line.add(*b3.context, b3.debug);
+  const auto again = parse_b3(value_of(line.view()));
   EPAULET_ASSERT(again && again->context && are_same(*again->context, *b3.context));
   const auto text = b3.context->to_text();
   const auto as_w3c = TraceContext::parse({text.data(), text.size()});

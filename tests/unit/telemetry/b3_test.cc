@@ -18,9 +18,9 @@ std::string text(const std::array<char, N>& from) {
 }
 
 std::string written(const TraceContext& context, bool debug = false) {
-  std::string lines;
-  append_b3(context, debug, lines);
-  return lines;
+  B3Lines lines;
+  lines.add(context, debug);
+  return std::string(lines.view());
 }
 
 TEST(B3, reads_ids_decision_and_the_spans_parent) {
@@ -108,10 +108,15 @@ TEST(B3, is_written_in_either_way) {
   EXPECT_EQ(written(context), "b3: " + kIds + "-1\r\n");
   EXPECT_EQ(written(context, true), "b3: " + kIds + "-d\r\n");
   std::string lines;
-  append_b3_multi(context, false, lines);
+  const auto add = [&](bool debug) {
+    B3Lines more;
+    more.add_multi(context, debug);
+    lines += more.view();
+  };
+  add(false);
   context.sampled = false;
-  append_b3_multi(context, false, lines);
-  append_b3_multi(context, true, lines);
+  add(false);
+  add(true);
   const std::string ids =
       "x-b3-traceid: " + std::string(kTrace) + "\r\nx-b3-spanid: " + std::string(kSpan) + "\r\n";
   EXPECT_EQ(lines,
