@@ -11,6 +11,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+from collector import Collector
 from http2_peer import (
     DATA, END_STREAM, GOAWAY, HEADERS, RST_STREAM, WINDOW_UPDATE, frame, hello, next_frame, request
 )
@@ -88,12 +89,12 @@ def allocations(member) -> dict[str, int]:
     return counts
 
 
-def counted_pair(lab, binaries) -> list:
+def counted_pair(lab, binaries, more: str = "") -> list:
     counting = binaries.epaulet.parent.parent / "tests" / "netns" / "epaulet_counting"
     if not os.access(counting, os.X_OK):
         raise LabError(f"{counting} is not there: build all of the preset")
     mesh = Mesh(lab, replace(binaries, epaulet=counting))
-    return mesh.pair(ONE_WORKER + CALLER, ONE_WORKER + CALLEE)
+    return mesh.pair(ONE_WORKER + CALLER + more, ONE_WORKER + CALLEE + more)
 
 
 def assert_allocates_nothing(members, work, most: int = 0) -> None:
@@ -113,6 +114,31 @@ def test_an_exchange_allocates_nothing(lab, binaries):
     client = api.call("api2.default")
     ask(client, 300)  # pools, tables and rings have their size
     assert_allocates_nothing((api, api2), lambda: ask(client, EXCHANGES))
+
+
+SPANS = """
+tracing:
+  { sample: 100%, propagate: [w3c, b3, b3_multi], otlp: { url: "http://10.88.0.20:4318", queue: 65536 } }
+"""
+
+
+def test_a_span_allocates_nothing_and_makes_no_system_call(lab, binaries):
+    """On the worker. The control thread, which sends them, may."""
+    collector = Collector(lab.pod("collector", 20))
+    api, api2 = counted_pair(lab, binaries, SPANS)
+    CountingApp(api2.pod)
+    client = api.call("api2.default")
+    ask(client, 300)
+    assert_allocates_nothing((api, api2), lambda: ask(client, EXCHANGES))
+    before = api.counter("epaulet_spans_total")
+    calls = system_calls(api.process.pid, lambda: ask(client, EXCHANGES))
+    assert api.counter("epaulet_spans_total") == before + EXCHANGES
+    each = {name: round(count / EXCHANGES, 2) for name, count in calls.items()}
+    print(f"# {sum(each.values()):.2f} for an exchange with its span: {each}")
+    # Those of the control thread come with time and with batches of 256, not with exchanges.
+    for name, most in WORKER_CALLS_MAX.items():
+        assert each.get(name, 0) <= most + 0.25, each
+    assert collector.wait(2 * EXCHANGES)
 
 
 def ask_http2(client, first: int, times: int, together: int = 20) -> int:
