@@ -76,6 +76,7 @@ void Inspection::inspect_all() {
   for (const App* app : {&mesh_.app, &mesh_.second_app, &mesh_.bare_app})
     keeps_rules("the app", app->violations());
   for (const Sidecar* sidecar : {&mesh_.api, &mesh_.api2}) {
+    inspect_spans(*sidecar);
     for (const auto& record : sidecar->exchanges()) {
       if (record.error.code != ErrorCode::none) continue;
       const auto id = record.request_id.view();
@@ -84,6 +85,20 @@ void Inspection::inspect_all() {
       if (!known) problems.push_back(fmt::format("{}: an outcome of no request", id));
     }
   }
+}
+
+/// Each exchange whose head was understood is one span where there are any, and has left.
+void Inspection::inspect_spans(const Sidecar& sidecar) {
+  std::size_t spans = 0;
+  for (const auto& worker : sidecar.workers) spans += worker->telemetry.spans.size();
+  const auto exchanges = sidecar.exchanges();
+  const auto traced = std::count_if(exchanges.begin(), exchanges.end(),
+                                    [](const auto& record) { return record.trace_id[0] != '\0'; });
+  if (spans != (is_traced(mesh_.options) ? static_cast<std::size_t>(traced) : 0))
+    problems.push_back(fmt::format("{} spans of {} exchanges", spans, traced));
+  telemetry::InFlight::Seen seen;
+  sidecar.shared.in_flight.look(seen);
+  if (seen.count != 0) problems.push_back(fmt::format("{} are in flight for ever", seen.count));
 }
 
 /// How long an exchange may take; nothing: as long as it moves.

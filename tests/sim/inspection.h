@@ -27,6 +27,7 @@ class Inspection {
   void expect(bool holds, std::string_view otherwise) {
     if (!holds) problem(otherwise);
   }
+  void inspect_spans(const Sidecar& sidecar);
   void inspect_deliveries(const Exchanged& exchanged);
   void inspect_answer(const Exchanged& exchanged);
   void inspect_reports(const Exchanged& exchanged, bool closed);

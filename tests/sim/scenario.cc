@@ -124,6 +124,15 @@ AnswerScript draw_answer(Dice& dice, const Scenario& scenario) {
   return answer;
 }
 
+namespace {
+
+std::string tracing_of(const MeshOptions& options) {
+  return is_traced(options) ? "tracing: { sample: 100%, otlp: { url: 'http://127.0.0.1:1' } }\n"
+                            : "";
+}
+
+}  // namespace
+
 void draw_calling(Dice& dice, const Scenario& scenario, MeshOptions& options) {
   const bool calm = is_calm(scenario);
   options.mesh = dice.chance(0.7) ? MeshKind::fake_tls : MeshKind::plain;
@@ -181,6 +190,7 @@ void draw_calling(Dice& dice, const Scenario& scenario, MeshOptions& options) {
     options.calling += options.mesh == MeshKind::plain ? std::string(kAsidePlain)
                                                        : fmt::format(kAsideMesh, dice.chance(0.5));
   }
+  options.calling += tracing_of(options);
 }
 
 std::deque<Talk> draw_talks(Dice& dice, Mesh& mesh) {
@@ -212,7 +222,7 @@ void draw_serving(Dice& dice, const Scenario& scenario, MeshOptions& options) {
   std::string timeouts = fmt::format("request: {}ms", 2 * in_ms(scenario.request_timeout));
   if (!is_calm(scenario) && dice.chance(0.2))
     timeouts += fmt::format(", keep_alive: {}ms", kShortKeepAlive.count());
-  options.serving = fmt::format("timeouts: {{ {} }}\n", timeouts);
+  options.serving = fmt::format("timeouts: {{ {} }}\n", timeouts) + tracing_of(options);
 }
 
 Scenario draw_scenario(Dice& dice, std::uint64_t seed) {

@@ -48,6 +48,10 @@ struct Conversation {
 [[nodiscard]] AnswerScript draw_answer(Dice& dice, const Scenario& scenario);
 /// Draws connections whose server speaks first, and starts them.
 [[nodiscard]] std::deque<Talk> draw_talks(Dice& dice, Mesh& mesh);
+/// Half of the seeds make spans of all exchanges. Not drawn, so that seeds mean what they did.
+[[nodiscard]] inline bool is_traced(const MeshOptions& options) {
+  return options.seed % 2 == 0;
+}
 /// Draws the caller's sidecar's settings: where it dials, with which limits and retries.
 void draw_calling(Dice& dice, const Scenario& scenario, MeshOptions& options);
 /// Draws the settings of the app's sidecar.
