@@ -24,8 +24,19 @@ from measure import (
     read_now,
     sample_between,
 )
-from proxies import SIDES, Peers, is_grpc, is_http2, is_pair
-from topology import APP_PORT, CLIENT_UID, PLAIN_ADDRESS, PROXY_UID, BenchError, Program, Topology
+from proxies import RESUMED, SIDES, Peers, is_grpc, is_handshake, is_http2, is_pair, path_of
+from topology import (
+    APP_PORT,
+    CLIENT_UID,
+    PAIR_ADDRESS,
+    PLAIN_ADDRESS,
+    PROXY_UID,
+    BenchError,
+    NotInTime,
+    Program,
+    Topology,
+    until,
+)
 
 HERE = pathlib.Path(__file__).resolve().parent
 CONNECTIONS = 64  # of HTTP/1.1, each with one request at a time
@@ -89,12 +100,17 @@ class Bench:
         checks.wait_until_it_serves(
             topology, "srv", "127.0.0.1", APP_PORT, "origin", [self._origin]
         )
-        self._counter = RequestCounter(counter_path)
+        self._requests = RequestCounter(counter_path)
+        self._handshakes_path = counter_path.parent.parent / "handshakes"
+        self._handshakes = RequestCounter(self._handshakes_path)
+
+    def _counter_of(self, mode: str) -> RequestCounter:
+        return self._handshakes if is_handshake(mode) else self._requests
 
     def check_paths(self, modes: list[str]) -> None:
         if not all(map(is_pair, modes)):
             checks.nothing_bypasses(self.topology, "out", PLAIN_ADDRESS, APP_PORT)
-        if any(map(is_pair, modes)):
+        if any(is_pair(mode) and not is_handshake(mode) for mode in modes):
             checks.nothing_bypasses(self.topology, "cli", VIRTUAL_ADDRESS, VIRTUAL_PORT)
 
     def preflight(self, peer: str, mode: str) -> None:
@@ -104,10 +120,11 @@ class Bench:
                 self._remember(program.name, program)
             self._wait(peer, mode, programs)
             if is_pair(mode) and peer != "floor":
-                alpn = "epaulet/1-h1" if peer == "epaulet" else None
-                self.tls[peer] = checks.mutual_tls(
-                    self.topology, self.peers.run_dir / "identity", alpn
-                )
+                self.tls[peer] = self._mutual_tls(peer)
+
+    def _mutual_tls(self, peer: str) -> str:
+        identity = self.peers.run_dir / "identity"
+        return checks.mutual_tls(self.topology, identity, alpn_of(peer))
 
     def measure(self, peer: str, mode: str, plan: Plan) -> Sample:
         """One sample: a fresh peer, one load, one window inside it."""
@@ -115,18 +132,19 @@ class Bench:
             target = self._wait(peer, mode, programs)
             pids = family([program.pid for program in programs])
             idle = memory_kib(pids)
+            counter = self._counter_of(mode)
             self._load(peer, mode, target, plan.warm_up_seconds).finish()
-            answered_before = self._counter.read()
+            answered_before = counter.read()
             load = self._load(peer, mode, target, plan.load_seconds)
             end = time.monotonic() + plan.load_seconds - MARGIN_SECONDS
             time.sleep(MARGIN_SECONDS)
-            first = read_now(pids, self._counter, self.proxy_core)
+            first = read_now(pids, counter, self.proxy_core)
             time.sleep(max(0.0, end - time.monotonic()))
-            last = read_now(pids, self._counter, self.proxy_core)
+            last = read_now(pids, counter, self.proxy_core)
             loaded = memory_kib(pids)
             result = load.finish()
             # Every answer that the load counted came from the origin, once; some were cut off.
-            surplus = self._counter.read() - answered_before - result["requests"]
+            surplus = counter.read() - answered_before - result["requests"]
             if not 0 <= surplus <= 2 * CONNECTIONS:
                 raise BenchError(f"the origin answered {surplus} requests more than were received")
         sample = sample_between(first, last)
@@ -136,6 +154,8 @@ class Bench:
         return sample
 
     def _load(self, peer: str, mode: str, target: Target, seconds: int) -> "Load":
+        if is_handshake(mode):
+            return self._load_handshakes(peer, mode, target, seconds)
         if is_grpc(mode):
             return self._load_grpc(peer, mode, target, seconds)
         if is_http2(mode):
@@ -150,7 +170,7 @@ class Bench:
             str(HERE / "report.lua"),
             "-H",
             f"Host: {checks.SERVICE}",
-            f"http://{target.address}:{target.port}/",
+            f"http://{target.address}:{target.port}{path_of(mode)}",
         ]
         wrk = self.topology.start("wrk", target.role, CLIENT_UID, self.load_cores, argv)
         self._remember(f"load on {peer}, {mode}", wrk)
@@ -194,6 +214,21 @@ class Bench:
         self._remember(f"load on {peer}, {mode}", ghz)
         return Load(self.topology, ghz, lambda: load_result_of_grpc(ghz, seconds + 10))
 
+    def _load_handshakes(self, peer: str, mode: str, target: Target, seconds: int) -> "Load":
+        argv = [
+            str(self.peers.programs["handshakes"]),
+            f"{target.address}:{target.port}",
+            str(self.peers.run_dir / "identity" / "client"),
+            alpn_of(peer) or "-",
+            "resumed" if mode == RESUMED else "full",
+            str(seconds),
+            str(self._handshakes_path),
+        ]
+        # As the client's sidecar dials.
+        shaker = self.topology.start("handshakes", target.role, PROXY_UID, self.load_cores, argv)
+        self._remember(f"load on {peer}, {mode}", shaker)
+        return Load(self.topology, shaker, lambda: load_result(shaker, seconds + 10))
+
     @contextlib.contextmanager
     def _running(self, peer: str, mode: str):
         programs: list[Program] = []
@@ -211,6 +246,9 @@ class Bench:
 
     def _wait(self, peer: str, mode: str, programs: list[Program]) -> Target:
         """Returns once the peer serves: what the load dials."""
+        if is_handshake(mode):
+            self._wait_for_tls(peer)
+            return Target("cli", PAIR_ADDRESS, APP_PORT)
         if not is_pair(mode):
             target = Target("out", PLAIN_ADDRESS, APP_PORT)
         elif peer == "epaulet":
@@ -230,6 +268,18 @@ class Bench:
         )
         return target
 
+    def _wait_for_tls(self, peer: str) -> None:
+        def attempt() -> str | None:
+            try:
+                return self._mutual_tls(peer)
+            except BenchError as error:
+                raise ConnectionError(error) from None
+
+        try:
+            until(8, attempt, f"{peer}: mutual TLS")
+        except NotInTime as error:
+            raise BenchError(str(error)) from None
+
     def _remember(self, name: str, program: Program) -> None:
         self.commands[name] = self.anonymous(shlex.join(program.argv))
 
@@ -240,6 +290,11 @@ class Bench:
             .replace(str(HERE.parents[1]), "$REPOSITORY")
             .replace(f"epbench-{os.getpid()}-", "epbench-")
         )
+
+
+def alpn_of(peer: str) -> str | None:
+    """What a sidecar of its kind says that it wants to speak."""
+    return "epaulet/1-h1" if peer == "epaulet" else None
 
 
 class Load:

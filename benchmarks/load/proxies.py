@@ -26,7 +26,10 @@ TEMPLATES = pathlib.Path(__file__).parent / "peers"
 PLAIN, PAIR, PLAIN_H2, PAIR_H2 = "plain", "pair_h1", "plain_h2", "pair_h2"
 PLAIN_GRPC, PAIR_GRPC = "plain_grpc", "pair_grpc"
 PAIR_MUX = "pair_mux"
-MODES = (PLAIN, PAIR, PLAIN_H2, PAIR_H2, PLAIN_GRPC, PAIR_GRPC, PAIR_MUX)
+PLAIN_1M, PAIR_1M = "plain_1m", "pair_1m"
+HANDSHAKE, RESUMED = "handshake", "handshake_resumed"
+MODES = (PLAIN, PAIR, PLAIN_H2, PAIR_H2, PLAIN_GRPC, PAIR_GRPC, PAIR_MUX, PLAIN_1M, PAIR_1M)
+MODES += (HANDSHAKE, RESUMED)
 PEERS = ("floor", "epaulet", "haproxy", "nginx", "envoy")
 OPTIONAL_PEERS = ("envoy",)  # measured where it can be had
 _SUFFIX = {"haproxy": "cfg", "nginx": "conf", "epaulet": "yaml", "envoy": "yaml"}
@@ -53,10 +56,25 @@ SIDES = {
     PAIR_MUX: [Side("srv", "pair-server"), Side("cli", "pair-client", multiplex=True)],
 }
 SIDES |= {PLAIN_GRPC: SIDES[PLAIN_H2], PAIR_GRPC: SIDES[PAIR_H2]}
+SIDES |= {PLAIN_1M: SIDES[PLAIN], PAIR_1M: SIDES[PAIR]}
+SIDES |= {HANDSHAKE: [Side("srv", "pair-server")], RESUMED: [Side("srv", "pair-server")]}
 
 
 def is_pair(mode: str) -> bool:
-    return mode in (PAIR, PAIR_H2, PAIR_GRPC, PAIR_MUX)
+    """Mutual TLS; of handshakes there is the server's side alone."""
+    return mode in (PAIR, PAIR_H2, PAIR_GRPC, PAIR_MUX, PAIR_1M) or is_handshake(mode)
+
+
+def is_handshake(mode: str) -> bool:
+    return mode in (HANDSHAKE, RESUMED)
+
+
+def can_serve(peer: str, mode: str) -> bool:
+    return peer != "floor" or not is_handshake(mode)  # it speaks no TLS
+
+
+def path_of(mode: str) -> str:
+    return f"/size/{1 << 20}" if mode in (PLAIN_1M, PAIR_1M) else "/"
 
 
 def is_http2(mode: str) -> bool:
@@ -87,6 +105,7 @@ class Peers:
         for peer, name in (
             ("floor", "bench_floor"),
             ("origin", "bench_origin"),
+            ("handshakes", "bench_handshakes"),
             ("epaulet", "epaulet"),
         ):
             found = find_program(bin_dir, name)

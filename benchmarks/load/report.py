@@ -7,7 +7,20 @@ import pathlib
 import statistics
 
 from measure import Sample
-from proxies import PAIR, PAIR_GRPC, PAIR_H2, PAIR_MUX, PEERS, PLAIN, PLAIN_GRPC, PLAIN_H2
+from proxies import (
+    HANDSHAKE,
+    PAIR,
+    PAIR_1M,
+    PAIR_GRPC,
+    PAIR_H2,
+    PAIR_MUX,
+    PEERS,
+    PLAIN,
+    PLAIN_1M,
+    PLAIN_GRPC,
+    PLAIN_H2,
+    RESUMED,
+)
 
 MODES = {
     PLAIN: "Plain hop",
@@ -17,6 +30,10 @@ MODES = {
     PLAIN_GRPC: "Plain hop, gRPC unary",
     PAIR_GRPC: "Pair with mTLS, gRPC unary (both sidecars summed)",
     PAIR_MUX: "Pair with mTLS, HTTP/1.1 that shares a connection between (the peers as they were)",
+    PLAIN_1M: "Plain hop, answers of 1 MiB",
+    PAIR_1M: "Pair with mTLS, HTTP/1.1 between, answers of 1 MiB (both sidecars summed)",
+    HANDSHAKE: "Full handshakes of mutual TLS, the server's side (one is a request here)",
+    RESUMED: "Resumed handshakes of mutual TLS, the server's side (one is a request here)",
 }
 # What a mode is called in the name of its ratio, where that is not its own name.
 NAMES = {PAIR_MUX: "pair_multiplexed"}

@@ -33,6 +33,7 @@ from proxies import (
     SIDES,
     TEMPLATES,
     Peers,
+    can_serve,
     is_grpc,
     is_http2,
     template_of,
@@ -133,8 +134,9 @@ def measure_all(arguments: argparse.Namespace, run_dir: pathlib.Path) -> int:
 
 def refuse_or_list_missing(peers: Peers, arguments: argparse.Namespace) -> dict[str, str]:
     """The peers that were asked for and are not there, with the reason, if that is allowed."""
-    if "origin" in peers.missing:
-        raise MissingError(peers.missing["origin"])
+    for program in ("origin", "handshakes"):
+        if program in peers.missing:
+            raise MissingError(peers.missing[program])
     absent = {peer: why for peer, why in peers.missing.items() if peer in arguments.peers}
     for peer, why in absent.items():
         say(f"{peer}: absent: {why}")
@@ -165,6 +167,9 @@ def make_files(run_dir: pathlib.Path) -> None:
     (run_dir / "log").mkdir()
     (run_dir / "counter").mkdir()
     shutil.chown(run_dir / "counter", CLIENT_UID, CLIENT_UID)
+    handshakes = run_dir / "handshakes"
+    handshakes.write_bytes(bytes(8))
+    shutil.chown(handshakes, PROXY_UID, PROXY_UID)
 
 
 def rows_that_work(
@@ -174,6 +179,8 @@ def rows_that_work(
     rows = []
     for mode in modes:
         for peer in present:
+            if not can_serve(peer, mode):
+                continue
             try:
                 bench.preflight(peer, mode)
                 rows.append((mode, peer))

@@ -147,7 +147,7 @@ def check_calls(files):
             code = line.split("//")[0]
             for pattern, allowed in THIRD_PARTY.items():
                 if re.search(rf"#include <({pattern})", line) and folder not in allowed \
-                        and not folder.startswith("tests"):
+                        and not folder.startswith(("tests", "benchmarks")):
                     problems.append(f"{name}:{number}: only {', '.join(sorted(allowed))} may include this")
             for pattern, allowed, why in FORBIDDEN:
                 if re.search(pattern, code) and folder not in allowed and not exempt:
