@@ -33,6 +33,11 @@ std::size_t usable_keys(const JwkSet& set, const std::vector<JwtAlgorithm>& algo
   }));
 }
 
+bool has_secret(const JwkSet& set) {
+  return std::any_of(set.keys().begin(), set.keys().end(),
+                     [](const Jwk& key) { return key.kind == JwkKind::secret; });
+}
+
 }  // namespace
 
 /// One issuer.
@@ -74,10 +79,16 @@ struct RemoteKeys::State : std::enable_shared_from_this<State> {
   const Listener listener;
   std::optional<Seams> seams;
   std::map<std::string, std::shared_ptr<Source>> sources;
+  std::optional<KeyMemory> memory;
+  std::uint64_t storage_failures = 0;
 
   [[nodiscard]] KeyDemandPtr demand_of(const std::string& issuer);
   void on_demand(const std::string& issuer);
   [[nodiscard]] bool adopt(Source& source, JwkSet keys);
+  void open_memory(const std::string& state_dir);
+  void recall(Source& source, WallTime now);
+  void remember(const Source& source, std::string_view text);
+  void note_storage(const Result<void>& done);
   void note(Source& source, const FetchOutcome& outcome);
   void note_failure(Source& source, const FetchFailure& failure);
 
@@ -112,6 +123,38 @@ bool RemoteKeys::State::adopt(Source& source, JwkSet keys) {
   return true;
 }
 
+void RemoteKeys::State::note_storage(const Result<void>& done) {
+  if (!done) ++storage_failures;
+  if (listener.on_storage)
+    listener.on_storage(done ? std::nullopt : std::optional<Error>(done.error()));
+}
+
+void RemoteKeys::State::open_memory(const std::string& state_dir) {
+  memory.emplace(state_dir);
+  // A file that is not ours is replaced by the next that is; whoever wrote it finds it in the log.
+  if (const auto loaded = memory->load(); !loaded) note_storage(loaded);
+}
+
+void RemoteKeys::State::recall(Source& source, WallTime now) {
+  const auto* entry = memory->recall(source.settings.name, source.settings.keys_url, now);
+  if (entry == nullptr) return;
+  auto keys = JwkSet::parse(entry->keys, source.settings.keys_url, source.settings.algorithms);
+  if (!keys || !adopt(source, std::move(*keys))) return;
+  source.status.fetched_at = WallTime(std::chrono::seconds(entry->fetched_at));
+  if (listener.on_recall) listener.on_recall(source.status);
+}
+
+/// Not where a secret is among them: what verifies signs, too, and does not belong on a disk.
+void RemoteKeys::State::remember(const Source& source, std::string_view text) {
+  const auto& issuer = source.settings.name;
+  if (!source.keys || has_secret(*source.keys)) {
+    memory->forget(issuer);
+  } else {
+    memory->remember(issuer, source.settings.keys_url, text, loop.wall_now());
+  }
+  if (memory->is_changed()) note_storage(memory->save());
+}
+
 void RemoteKeys::State::note_failure(Source& source, const FetchFailure& failure) {
   auto& status = source.status;
   ++status.fetches[static_cast<std::size_t>(failure.result)];
@@ -137,12 +180,14 @@ void RemoteKeys::State::note(Source& source, const FetchOutcome& outcome) {
     failure.why = keys.error();
     return note_failure(source, failure);
   }
-  const bool is_news = !source.keys || !status.last_error.empty();
-  ++status.fetches[static_cast<std::size_t>(FetchResult::fetched)];
+  auto& fetches = status.fetches[static_cast<std::size_t>(FetchResult::fetched)];
+  const bool is_news = fetches == 0 || !status.last_error.empty();
+  ++fetches;
   status.fetched_at = loop.wall_now();
   status.last_error.clear();
   source.schedule.succeed(loop.now(), fetched.max_age, loop.random().unit());
   const bool changes = adopt(source, std::move(*keys));
+  remember(source, fetched.body);
   if (is_news) listener.on_recovery(status);
   if (changes) listener.on_keys();
 }
@@ -184,7 +229,9 @@ RemoteKeys::~RemoteKeys() {
     source->scope.cancel({ErrorCode::cancelled, Side::self, Stage::shutdown});
 }
 
-void RemoteKeys::apply(const std::map<std::string, IssuerSettings>& issuers) {
+void RemoteKeys::apply(const std::map<std::string, IssuerSettings>& issuers,
+                       const std::string& state_dir, WallTime now) {
+  if (!state_->memory) state_->open_memory(state_dir);
   auto& sources = state_->sources;
   auto former = std::exchange(sources, {});
   for (const auto& [name, issuer] : issuers) {
@@ -199,11 +246,18 @@ void RemoteKeys::apply(const std::map<std::string, IssuerSettings>& issuers) {
     source->status.is_first_attempt = !state_->seams;
     if (old != former.end() && old->second->settings.keys_url == issuer.keys_url)
       source->take_over(*old->second);
+    if (!source->keys) state_->recall(*source, now);
     sources.emplace(name, source);
     if (state_->seams) state_->loop.spawn(State::run(state_, std::move(source)));
   }
-  for (const auto& [name, source] : former)
+  for (const auto& [name, source] : former) {
     source->scope.cancel({ErrorCode::cancelled, Side::self, Stage::config});
+    if (!sources.contains(name)) state_->memory->forget(name);  // Written with what comes next.
+  }
+}
+
+std::uint64_t RemoteKeys::storage_failures() const {
+  return state_->storage_failures;
 }
 
 void RemoteKeys::start(Seams seams) {

@@ -11,6 +11,7 @@
 #include "config/settings.h"
 #include "crypto/jwk.h"
 #include "jwks/fetch.h"
+#include "jwks/key_memory.h"
 #include "policy/caller_keys.h"
 #include "runtime/loop.h"
 
@@ -31,9 +32,10 @@ struct IssuerStatus {
 
 /// Keeps the key sets of issuers that have them behind a URL. The last good one stays in force
 /// while the issuer is away, for as long as that is; what comes instead of keys changes nothing.
+/// After a restart the last good one of the process before is in force until the issuer answers.
 /// Without any, the issuer's tokens are refused, and nobody else's.
 ///
-/// The control thread's: nothing here blocks, but the small file of `keys.ca`.
+/// The control thread's: nothing here blocks, but the small files of `keys.ca` and of KeyMemory.
 class RemoteKeys {
  public:
   struct Listener {
@@ -45,6 +47,10 @@ class RemoteKeys {
     std::function<void(const IssuerStatus& status)> on_failure;
     /// Keys came for the first time, or after a failure.
     std::function<void(const IssuerStatus& status)> on_recovery;
+    /// Keys of an earlier process are in force.
+    std::function<void(const IssuerStatus& status)> on_recall;
+    /// What is remembered could not be read or written; nothing: it could again.
+    std::function<void(const std::optional<Error>& error)> on_storage;
   };
 
   explicit RemoteKeys(Loop& loop, Listener listener);
@@ -54,14 +60,17 @@ class RemoteKeys {
 
   /// Issuers that are the same as before keep their keys and their times. One with the same URL,
   /// but other roots, algorithms or `refresh`, is asked at once, and keeps until it answers those
-  /// of its keys that fit an algorithm.
-  void apply(const std::map<std::string, IssuerSettings>& issuers);
+  /// of its keys that fit an algorithm. `state_dir`: of the first call; "" remembers nothing.
+  /// `now`: the loop's clock may not go yet.
+  void apply(const std::map<std::string, IssuerSettings>& issuers, const std::string& state_dir,
+             WallTime now);
   /// Begins to fetch. Both outlive this.
   void start(Seams seams);
 
   /// The keys that are known, and by whom they are asked for.
   void add_to(CallerKeys& keys) const;
   [[nodiscard]] std::vector<IssuerStatus> status() const;
+  [[nodiscard]] std::uint64_t storage_failures() const;
 
  private:
   struct Source;

@@ -26,6 +26,16 @@ std::unique_ptr<jwks::RemoteKeys> Process::make_remote_keys() {
                                 {{"issuer", std::string_view(status.issuer)},
                                  {"keys", static_cast<std::int64_t>(status.keys)}});
   };
+  listener.on_recall = [this](const jwks::IssuerStatus& status) {
+    shards_.front()->log().info(
+        AsioLoop::read_wall_clock(), "issuer_keys_recalled",
+        "an issuer's keys of before the restart are in force until it answers",
+        {{"issuer", std::string_view(status.issuer)},
+         {"keys", static_cast<std::int64_t>(status.keys)}});
+  };
+  listener.on_storage = [this](const std::optional<Error>& error) {
+    note_state(StateFile::issuer_keys, error);
+  };
   return std::make_unique<jwks::RemoteKeys>(loop_, std::move(listener));
 }
 

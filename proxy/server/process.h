@@ -73,7 +73,7 @@ class Process {
   bool apply(Settings settings, std::string text);
   void warn(const std::vector<std::string>& skipped_keys);
   /// What fails to keep its state, or does again.
-  enum class StateFile : std::uint8_t { addresses, endpoints };
+  enum class StateFile : std::uint8_t { addresses, endpoints, issuer_keys, count_ };
   void note_state(StateFile which, const std::optional<Error>& error);
   void write_state_again();
   void watch_files();
@@ -121,8 +121,9 @@ class Process {
   path::SnapshotPtr snapshot_;
   std::string text_seen_;  ///< By the last look at the files.
   std::set<std::string> config_folders_;
-  std::string said_;                                  ///< The rejection that was logged last.
-  std::array<std::optional<Error>, 2> state_errors_;  ///< Of each StateFile; they are in the log.
+  std::string said_;  ///< The rejection that was logged last.
+  std::array<std::optional<Error>, static_cast<std::size_t>(StateFile::count_)>
+      state_errors_;  ///< Of each StateFile; they are in the log.
   TimePoint state_tried_at_{};
   std::set<std::string> backends_not_refreshed_;  ///< No server answers for them.
   std::optional<TimePoint> refused_endpoint_at_;  ///< When one was in the log.

@@ -19,7 +19,7 @@ bool Process::apply(Settings settings, std::string text) {
   settings.connections = std::min(settings.connections, connections_that_fit_);
   addresses_ = virtual_addresses_.apply(settings, AsioLoop::read_wall_clock());
   file_keys_ = std::move(key_files.keys);
-  remote_keys_->apply(settings.issuers);
+  remote_keys_->apply(settings.issuers, settings.state_dir, AsioLoop::read_wall_clock());
   auto keys = file_keys_;
   remote_keys_->add_to(keys);
   snapshot_ = path::Snapshot::build(std::move(settings), ++version_, std::move(keys),
@@ -65,22 +65,27 @@ void Process::warn(const std::vector<std::string>& skipped_keys) {
 
 /// Says it when it begins and when it is over, not at each attempt.
 void Process::note_state(StateFile which, const std::optional<Error>& error) {
-  auto& [addresses, endpoints] = state_errors_;
-  auto& known = which == StateFile::addresses ? addresses : endpoints;
-  const auto& other = which == StateFile::addresses ? endpoints : addresses;
+  auto& known = state_errors_[static_cast<std::size_t>(which)];
   if (known == error) return;
   known = error;
+  const auto another_has = [&](const std::optional<Error>& wanted) {
+    for (const auto& other : state_errors_) {
+      if (&other != &known && other && (!wanted || other == wanted)) return true;
+    }
+    return false;
+  };
   auto& log = shards_.front()->log();
   const WallTime now = AsioLoop::read_wall_clock();
-  const std::string_view directory = snapshot_->settings.state_dir;
-  if (error && error != other) {
+  const std::string_view directory =
+      snapshot_ ? std::string_view(snapshot_->settings.state_dir) : std::string_view();
+  if (error && !another_has(error)) {
     log.warning(now, "state_not_kept",
                 "the state directory cannot be read or written: what is learnt is lost at the next "
                 "restart",
                 {{"directory", directory},
                  {"error", describe(error->code).name},
                  {"errno", std::int64_t{error->detail}}});
-  } else if (!error && !other) {
+  } else if (!error && !another_has(std::nullopt)) {
     log.info(now, "state_kept", "the state directory works again", {{"directory", directory}});
   }
 }

@@ -116,7 +116,8 @@ telemetry::ControlMetrics Process::control_metrics() const {
   metrics.looks_unknown = looks.unknown;
   metrics.looks_failed = looks.failed;
   metrics.endpoint_addresses_refused = looks.addresses_refused;
-  metrics.state_failures = virtual_addresses_.storage_failures() + endpoints_->storage_failures();
+  metrics.state_failures = virtual_addresses_.storage_failures() + endpoints_->storage_failures() +
+                           remote_keys_->storage_failures();
   for (std::size_t i = 0; i < static_cast<std::size_t>(DnsResult::count_); ++i) {
     const auto result = static_cast<DnsResult>(i);
     metrics.dns_queries.push_back({name_of(result), dns_server_->counters().of(result)});

@@ -11,6 +11,7 @@ AUDIENCE = "api2"
 SERVER = "10.88.0.20"
 PORT = 8443
 CONFIG = "api2.yaml"
+STATE = "state: { dir: /run/epaulet/state }\n"
 
 
 def config(url: str, **more: str) -> str:
@@ -106,6 +107,25 @@ def test_keys_by_url_and_their_rotation(lab, binaries):
     assert world.status()["keys"] == 1 and world.fetches("fetched") >= 3
     assert time.time() - world.api2.counter("epaulet_issuer_keys_fetched_timestamp_seconds") < 15
     assert world.api2.logged(event="issuer_keys_changed")
+
+
+def test_after_a_restart_the_last_keys_stay_while_the_issuer_is_away(lab, binaries):
+    world = World(lab, binaries)
+    url = f"https://{SERVER}:{PORT}/keys"
+    world.api2.replace(f"config/{CONFIG}", config(url, ca="web-ca.pem") + STATE)
+    world.start()
+    assert world.ask(world.issuer) == 200
+    world.server.stop()
+    world.api2.process.stop()
+    world.start()
+    assert world.ask(world.issuer) == 200, "known from before"
+    assert world.ask(world.next) == 401
+    assert world.api2.wait_logged(event="issuer_keys_recalled")["keys"] == 1
+    assert world.status()["last_error"] and world.status()["fetched_at"]
+    world.server.body = world.next.jwks()
+    world.server.start()
+    wait_until(lambda: world.ask(world.next) == 200, "the new key", 30)
+    assert world.ask(world.issuer) == 401
 
 
 def test_an_unknown_key_is_fetched_at_once_and_a_storm_costs_the_issuer_nothing(lab, binaries):

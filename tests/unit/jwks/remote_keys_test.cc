@@ -3,12 +3,14 @@
 #include <gtest/gtest.h>
 
 #include "base/limits.h"
+#include "discovery/state_file.h"
 #include "io/accept.h"
 #include "io/ops.h"
 #include "io/reader.h"
 #include "support/memory_network.h"
 #include "support/sim_loop.h"
 #include "support/test_token.h"
+#include "tests/unit/discovery/temporary_folder.h"
 
 namespace epaulet::jwks {
 namespace {
@@ -120,8 +122,10 @@ class RemoteKeysTest : public testing::Test {
       failures_.push_back(status.last_error);
     };
     listener.on_recovery = [this](const IssuerStatus&) { ++recoveries_; };
+    listener.on_recall = [this](const IssuerStatus& status) { recalled_ += status.keys; };
+    listener.on_storage = [this](const std::optional<Error>& error) { storage_ = error; };
     keys_ = std::make_unique<RemoteKeys>(loop_, std::move(listener));
-    keys_->apply(issuers_);
+    keys_->apply(issuers_, state_dir_, loop_.wall_now());
     keys_->start({names_, *dialer_});
     loop_.run_until_quiet();
   }
@@ -162,6 +166,9 @@ class RemoteKeysTest : public testing::Test {
   Names names_;
   std::unique_ptr<Issuer> issuer_ = std::make_unique<Issuer>(loop_, network_);
   std::map<std::string, IssuerSettings> issuers_;
+  std::string state_dir_;  ///< "": nothing is remembered.
+  std::size_t recalled_ = 0;
+  std::optional<Error> storage_;
   std::unique_ptr<RemoteKeys> keys_;
   int changes_ = 0;
   int recoveries_ = 0;
@@ -253,6 +260,97 @@ TEST_F(RemoteKeysTest, while_the_issuer_is_away_the_last_keys_stay_and_it_is_tol
   EXPECT_EQ(changes_, 1);
 }
 
+/// The next process, in the same pod.
+class RememberedKeysTest : public RemoteKeysTest {
+ protected:
+  RememberedKeysTest() { state_dir_ = folder_.path(); }
+  void restart() {
+    keys_.reset();
+    recalled_ = 0;
+    start();
+  }
+  void vanish() { issuer_->answer = "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"; }
+
+  test::TemporaryFolder folder_;
+};
+
+TEST_F(RememberedKeysTest, after_a_restart_the_last_keys_stay_while_the_issuer_is_away) {
+  start();
+  EXPECT_EQ(recalled_, 0U);
+  vanish();
+  loop_.advance(1min);
+  restart();
+  EXPECT_EQ(recalled_, 1U);
+  EXPECT_TRUE(has_key("k1"));
+  EXPECT_FALSE(status().last_error.empty());
+  EXPECT_LT(status().fetched_at, loop_.wall_now());
+  issuer_->answer = ok(second_key().jwks(R"(,"kid":"k2")"));
+  loop_.advance(2min);
+  EXPECT_TRUE(has_key("k2"));
+  EXPECT_FALSE(has_key("k1"));
+  vanish();
+  restart();
+  EXPECT_TRUE(has_key("k2"));
+  EXPECT_FALSE(has_key("k1"));
+}
+
+TEST_F(RememberedKeysTest, what_nobody_has_confirmed_for_a_day_does_not_come_back) {
+  start();
+  keys_.reset();
+  vanish();
+  loop_.advance(KeyMemory::kKept + 1min);
+  restart();
+  EXPECT_EQ(recalled_, 0U);
+  EXPECT_FALSE(has_key("k1"));
+}
+
+TEST_F(RememberedKeysTest, what_is_fetched_again_is_confirmed) {
+  start();
+  loop_.advance(KeyMemory::kKept + 1min);
+  vanish();
+  restart();
+  EXPECT_TRUE(has_key("k1"));
+}
+
+TEST_F(RememberedKeysTest, keys_of_another_place_are_not_this_issuers) {
+  start();
+  vanish();
+  issuers_["portal"].keys_url = "http://10.0.0.1/others";
+  restart();
+  EXPECT_FALSE(has_key("k1"));
+}
+
+TEST_F(RememberedKeysTest, a_secret_is_not_written) {
+  issuers_["portal"].algorithms = {JwtAlgorithm::hs256};
+  issuer_->answer = ok(R"({"keys":[{"kty":"oct","kid":"s","k":")" + std::string(64, 'A') + "\"}]}");
+  start();
+  EXPECT_EQ(status().keys, 1U) << status().last_error;
+  vanish();
+  restart();
+  EXPECT_EQ(recalled_, 0U);
+  EXPECT_EQ(status().keys, 0U);
+}
+
+TEST_F(RememberedKeysTest, a_file_that_is_not_ours_is_said_and_replaced) {
+  for (const std::string_view text :
+       {"{", "[]", R"({"version":2,"issuers":{}})", R"({"version":1,"issuers":{"portal":{}}})",
+        R"({"version":1,"issuers":{"portal":{"url":1,"fetched_at":0,"keys":""}}})"}) {
+    ASSERT_TRUE(write_state_file(folder_.path() + "/issuer_keys.json", text));
+    storage_.reset();
+    keys_.reset();
+    RemoteKeys::Listener listener;
+    listener.on_storage = [this](const std::optional<Error>& error) { storage_ = error; };
+    RemoteKeys(loop_, std::move(listener)).apply(issuers_, state_dir_, loop_.wall_now());
+    ASSERT_TRUE(storage_.has_value()) << text;
+    EXPECT_EQ(storage_->code, ErrorCode::config_invalid) << text;
+  }
+  start();
+  EXPECT_FALSE(storage_.has_value());
+  vanish();
+  restart();
+  EXPECT_TRUE(has_key("k1"));
+}
+
 TEST_F(RemoteKeysTest, what_is_no_key_set_changes_nothing) {
   start();
   using enum FetchResult;
@@ -318,19 +416,19 @@ TEST_F(RemoteKeysTest, where_no_address_answers_the_fetch_takes_no_longer_than_o
 TEST_F(RemoteKeysTest, a_reload_keeps_the_keys_of_who_is_the_same) {
   start();
   issuers_["portal"].audiences = {"other"};
-  keys_->apply(issuers_);
+  keys_->apply(issuers_, state_dir_, loop_.wall_now());
   loop_.run_until_quiet();
   EXPECT_EQ(issuer_->asked, 1);
   EXPECT_TRUE(has_key("k1"));
   issuers_["portal"].keys_url = "http://10.0.0.1/other";
-  keys_->apply(issuers_);
+  keys_->apply(issuers_, state_dir_, loop_.wall_now());
   EXPECT_FALSE(has_key("k1")) << "those of another place are not believed";
   EXPECT_FALSE(status().is_first_attempt) << "who serves already goes on";
   loop_.run_until_quiet();
   EXPECT_TRUE(has_key("k1"));
   EXPECT_EQ(issuer_->asked, 2);
   issuers_.clear();
-  keys_->apply(issuers_);
+  keys_->apply(issuers_, state_dir_, loop_.wall_now());
   loop_.advance(1h);
   EXPECT_EQ(issuer_->asked, 2) << "nobody asks any more";
   EXPECT_TRUE(keys_->status().empty());
@@ -341,12 +439,12 @@ TEST_F(RemoteKeysTest, an_edit_of_its_settings_keeps_the_keys_of_an_issuer_that_
   const auto fetched_at = status().fetched_at;
   network_.set_silent(*SocketAddress::parse("10.0.0.1:80"), true);
   issuers_["portal"].keys_refresh = 1min;
-  keys_->apply(issuers_);
+  keys_->apply(issuers_, state_dir_, loop_.wall_now());
   EXPECT_TRUE(has_key("k1"));
   issuers_["portal"].keys_ca = "roots.pem";
-  keys_->apply(issuers_);
+  keys_->apply(issuers_, state_dir_, loop_.wall_now());
   issuers_["portal"].algorithms = {JwtAlgorithm::es256, JwtAlgorithm::rs256};
-  keys_->apply(issuers_);
+  keys_->apply(issuers_, state_dir_, loop_.wall_now());
   loop_.advance(1h);
   EXPECT_TRUE(has_key("k1"));
   EXPECT_EQ(status().keys, 1u);
@@ -355,7 +453,7 @@ TEST_F(RemoteKeysTest, an_edit_of_its_settings_keeps_the_keys_of_an_issuer_that_
   EXPECT_EQ(failures_.size(), 1u);
   network_.set_silent(*SocketAddress::parse("10.0.0.1:80"), false);
   issuers_["portal"].keys_refresh = 2min;
-  keys_->apply(issuers_);
+  keys_->apply(issuers_, state_dir_, loop_.wall_now());
   loop_.run_until_quiet();
   EXPECT_EQ(issuer_->asked, 2) << "an edit makes it ask at once";
   loop_.advance(2min);
@@ -366,7 +464,7 @@ TEST_F(RemoteKeysTest, an_edit_of_its_settings_keeps_the_keys_of_an_issuer_that_
 TEST_F(RemoteKeysTest, keys_that_fit_none_of_the_new_algorithms_do_not_stay) {
   start();
   issuers_["portal"].algorithms = {JwtAlgorithm::es256};
-  keys_->apply(issuers_);
+  keys_->apply(issuers_, state_dir_, loop_.wall_now());
   EXPECT_EQ(known().issuers.count("portal"), 0u);
   EXPECT_EQ(status().keys, 0u);
   loop_.run_until_quiet();
