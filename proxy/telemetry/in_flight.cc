@@ -34,16 +34,15 @@ InFlight::Entry InFlight::enter(const Request& request) {
   const auto index = take_slot();
   if (index == Entry::kUnlisted) return Entry(this, index);
   Slot& slot = slots_[index];
-  // Who sees any of what follows sees that the slot was left before.
-  std::atomic_thread_fence(std::memory_order_release);
-  slot.trace_high.store(request.ids.trace_high, std::memory_order_relaxed);
-  slot.trace_low.store(request.ids.trace_low, std::memory_order_relaxed);
-  slot.span.store(request.ids.span, std::memory_order_relaxed);
-  slot.request_id.store(request.request_id, std::memory_order_relaxed);
-  slot.overlaps.store(overlaps_.load(std::memory_order_seq_cst), std::memory_order_relaxed);
+  // Release: who sees any of what follows sees that the slot was left before.
+  slot.trace_high.store(request.ids.trace_high, std::memory_order_release);
+  slot.trace_low.store(request.ids.trace_low, std::memory_order_release);
+  slot.span.store(request.ids.span, std::memory_order_release);
+  slot.request_id.store(request.request_id, std::memory_order_release);
+  slot.overlaps.store(overlaps_.load(std::memory_order_seq_cst), std::memory_order_release);
   slot.flags.store((request.sampled ? kSampled : 0u) | (request.has_trace ? kHasTrace : 0u) |
                        (alone ? kBeganAlone : 0u),
-                   std::memory_order_relaxed);
+                   std::memory_order_release);
   slot.order.store(orders_.fetch_add(1, std::memory_order_relaxed) + 1, std::memory_order_release);
   return Entry(this, index);
 }
@@ -65,14 +64,14 @@ void InFlight::look(Seen& seen) const {
     Seen::One one;
     one.order = slot.order.load(std::memory_order_acquire);
     if (one.order == 0) continue;
-    one.ids = {slot.trace_high.load(std::memory_order_relaxed),
-               slot.trace_low.load(std::memory_order_relaxed),
-               slot.span.load(std::memory_order_relaxed)};
-    one.request_id = slot.request_id.load(std::memory_order_relaxed);
-    const auto flags = slot.flags.load(std::memory_order_relaxed);
-    const auto since = slot.overlaps.load(std::memory_order_relaxed);
+    // Acquire: the order below is read after these.
+    one.ids = {slot.trace_high.load(std::memory_order_acquire),
+               slot.trace_low.load(std::memory_order_acquire),
+               slot.span.load(std::memory_order_acquire)};
+    one.request_id = slot.request_id.load(std::memory_order_acquire);
+    const auto flags = slot.flags.load(std::memory_order_acquire);
+    const auto since = slot.overlaps.load(std::memory_order_acquire);
     // Another's now, or on its way: what was read may be of both.
-    std::atomic_thread_fence(std::memory_order_acquire);
     if (slot.order.load(std::memory_order_relaxed) != one.order) continue;
     one.sampled = (flags & kSampled) != 0;
     one.has_trace = (flags & kHasTrace) != 0;
