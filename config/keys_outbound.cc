@@ -1,6 +1,7 @@
 #include "config/binding.h"
 #include "config/context.h"
 #include "config/keys.h"
+#include "config/keys_shaping.h"
 #include "config/scalar_types.h"
 
 /// What the app may dial: services with their routes, and the backends that serve them.
@@ -203,6 +204,9 @@ constexpr Key kRouteKeys[] = {
                                "condition also takes TLS of the app that names one (SNI)."),
     key<&RouteSettings::headers>("headers", kHeaderMatches, "",
                                  "Headers that a request must have, all of them."),
+    of_shaping<&ShapingSettings::query>("query", kQueryMatches,
+                                        "Parameters of its query that a request must have, all of "
+                                        "them."),
     key<&RouteSettings::timeouts>("timeouts", kServiceTimeouts, "",
                                   "How long things may take, key by key over the service's."),
     key<&RouteSettings::retries>("retries", kRetries, "",

@@ -472,6 +472,8 @@ struct RouteTargetSettings {
   std::uint32_t weight = 100;
 };
 
+struct ShapingSettings;  // shaping_settings.h
+
 struct RouteSettings {
   Origin origin;
   std::string name;
@@ -485,6 +487,9 @@ struct RouteSettings {
   std::optional<RateLimitSettings> rate_limit;  ///< Its own, instead of its service's.
   std::optional<BackgroundSettings> background;
   std::optional<FallbackSettings> fallback;
+  /// What few routes ask for, kept apart, since there may be ten thousand others; may be none. Not
+  /// changed once the loader has filled it.
+  std::shared_ptr<ShapingSettings> shaping;
   std::vector<RouteTargetSettings> to;  ///< Empty: the service's default backend.
 };
 

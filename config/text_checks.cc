@@ -7,6 +7,7 @@
 #include "base/address.h"
 #include "base/ascii.h"
 #include "base/identity_fields.h"
+#include "base/limits.h"
 #include "base/overlong_utf8.h"
 #include "config/diagnostic.h"
 
@@ -269,6 +270,36 @@ std::optional<Complaint> check_media_type(std::string_view text) {
                        all(text, [](char c) { return c >= ' ' && c <= '~'; });
   if (is_fine) return std::nullopt;
   return complain(in_quotes(text) + " is not a media type", "for example application/json");
+}
+
+std::optional<Complaint> check_query_value(std::string_view text) {
+  const auto is_hex = [](char c) {
+    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+  };
+  for (std::size_t i = 0; i + 2 < text.size(); ++i) {
+    if (text[i] == '%' && is_hex(text[i + 1]) && is_hex(text[i + 2]))
+      return complain(in_quotes(text) + " is percent-encoded",
+                      "write the text that it stands for: queries are decoded before");
+  }
+  return std::nullopt;
+}
+
+std::optional<Complaint> check_query_name(std::string_view text) {
+  if (text.empty()) return complain("a parameter without a name", "for example api-version");
+  if (text.find_first_of("?&=") != std::string_view::npos)
+    return complain(in_quotes(text) + " is more than a parameter's name",
+                    "for example name: api-version, exact: \"2\"");
+  return check_query_value(text);
+}
+
+std::optional<Complaint> check_query_pattern(std::string_view text) {
+  if (text.size() > limits::kQueryPatternBytesMax)
+    return complain("the pattern is longer than " + std::to_string(limits::kQueryPatternBytesMax) +
+                    " bytes");
+  if (text.find('*') == std::string_view::npos)
+    return complain("the pattern " + in_quotes(text) + " has no *",
+                    "write exact: " + in_quotes(text));
+  return check_query_value(text);
 }
 
 std::optional<Complaint> check_credential_header(std::string_view text) {

@@ -40,6 +40,11 @@ namespace epaulet::config {
 [[nodiscard]] std::optional<Complaint> check_media_type(std::string_view text);
 [[nodiscard]] std::optional<Complaint> check_header_name(std::string_view text);
 
+/// What is compared with a query: as the app reads it, not percent-encoded.
+[[nodiscard]] std::optional<Complaint> check_query_name(std::string_view text);
+[[nodiscard]] std::optional<Complaint> check_query_value(std::string_view text);
+[[nodiscard]] std::optional<Complaint> check_query_pattern(std::string_view text);
+
 /// The name of a field that carries a credential: a header name that no part of HTTP has taken.
 [[nodiscard]] std::optional<Complaint> check_credential_header(std::string_view text);
 

@@ -138,6 +138,11 @@ inline constexpr std::size_t kBackgroundBodyBytesMax = 1 * kMiB;  ///< Of one ke
 
 inline constexpr std::size_t kLastGoodBodyBytesMax = 256 * kKiB;  ///< Of one that is kept.
 
+// Shaping.
+inline constexpr std::size_t kQueryMatchesMax = 16;  ///< Of a route.
+inline constexpr std::size_t kQueryPatternBytesMax = 256;
+inline constexpr std::size_t kQueryPatternValueBytesMax = 4 * kKiB;  ///< Longer: matches none.
+
 // Balancing.
 inline constexpr std::size_t kRingPointsPerEndpoint = 128;  ///< Of the heaviest: even to a tenth.
 inline constexpr std::size_t kRingPointsMax = 32 * 1024;    ///< Half a MiB per worker and backend.

@@ -15,9 +15,15 @@ RequestMatch::RequestMatch(const std::vector<std::string>& paths, std::vector<st
       hosts_(hosts.begin(), hosts.end()),
       headers_(std::move(headers)) {}
 
+void RequestMatch::set_query(const std::vector<QueryMatchSettings>& query) {
+  if (query.empty()) return;
+  query_ = std::make_shared<const std::vector<QueryMatch>>(query.begin(), query.end());
+}
+
 bool RequestMatch::matches(const http::RequestHead& head, Reading reading) const {
   return matches_path(head.path, reading) && matches_method(head.method_text, reading) &&
-         matches_host(head.authority) && matches_headers(head, reading);
+         matches_host(head.authority) && matches_headers(head, reading) &&
+         (query_ == nullptr || matches_query(head.query));
 }
 
 bool RequestMatch::matches_server_name(std::string_view server_name) const {
@@ -56,6 +62,11 @@ bool RequestMatch::matches_headers(const http::RequestHead& head, Reading readin
              (!wanted.exact || field.value == *wanted.exact);
     });
   });
+}
+
+bool RequestMatch::matches_query(std::string_view query) const {
+  return std::all_of(query_->begin(), query_->end(),
+                     [query](const QueryMatch& wanted) { return wanted.matches(query); });
 }
 
 }  // namespace epaulet

@@ -5,6 +5,7 @@
 #include <map>
 #include <random>
 
+#include "config/shaping_settings.h"
 #include "tests/support/test_request.h"
 
 namespace epaulet {
@@ -53,6 +54,34 @@ TEST_F(RouteTableTest, the_implicit_last_route_takes_what_no_other_does) {
   EXPECT_EQ(matched("/other"), "default");
   EXPECT_EQ(matched("/items/7", "HEAD"), "default") << "routes ask for the exact reading";
   EXPECT_EQ(matched("/Items/7"), "default");
+}
+
+TEST_F(RouteTableTest, a_query_chooses_like_any_other_condition) {
+  auto second = route("second", {"/items/**"});
+  second.shaping = std::make_shared<ShapingSettings>();
+  second.shaping->query = {{.name = "api-version", .exact = {}, .pattern = "2.*"},
+                           {.name = "beta", .exact = {}, .pattern = {}}};
+  service_.routes = {second, route("first", {"/items/**"})};
+  EXPECT_EQ(matched("/items/7?beta&api-version=2.1"), "second");
+  EXPECT_EQ(matched("/items/7?api-version=2.1"), "first") << "all of them";
+  EXPECT_EQ(matched("/items/7?beta&api-version=1"), "first");
+  EXPECT_EQ(matched("/items/7"), "first");
+  EXPECT_EQ(matched("http://shop/items/7?beta&api-version=2.1"), "second");
+  EXPECT_EQ(matched("/other?beta&api-version=2.1"), "default");
+}
+
+TEST_F(RouteTableTest, bytes_that_nobody_sees_have_no_query) {
+  auto asks = route("asks");
+  asks.shaping = std::make_shared<ShapingSettings>();
+  asks.shaping->query = {{.name = "v", .exact = {}, .pattern = {}}};
+  asks.hosts = {"shop"};
+  auto only = asks;
+  only.hosts.clear();
+  service_.routes = {asks, only, route("plain")};
+  EXPECT_EQ(table().opaque()->name(), "plain");
+  EXPECT_EQ(table().opaque("shop")->name(), "plain");
+  EXPECT_FALSE(table().looks_at_server_names());
+  EXPECT_FALSE(table().routes()[1].match().is_unconditional());
 }
 
 TEST_F(RouteTableTest, the_first_route_that_matches_wins) {

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "config/binding.h"
+#include "config/shaping_settings.h"
+
+/// Rows of keys that stand in a route and are kept in RouteSettings::shaping.
+namespace epaulet::config {
+
+template <auto Member>
+constexpr Key of_shaping(std::string_view name, Shape shape, std::string_view doc) {
+  static_assert(!IsScalarOrOptional<typename MemberTypes<decltype(Member)>::Field>::value);
+  Key row{name, shape, {}, doc};
+  row.open = [](void* route, Draft&) -> void* {
+    auto& shaping = static_cast<RouteSettings*>(route)->shaping;
+    if (shaping == nullptr) shaping = std::make_shared<ShapingSettings>();
+    return open_field((*shaping).*Member);
+  };
+  row.peek = [](const void* route) -> const void* {
+    const auto& shaping = static_cast<const RouteSettings*>(route)->shaping;
+    return shaping == nullptr ? nullptr : peek_field(std::as_const(*shaping).*Member);
+  };
+  return row;
+}
+
+extern const List kQueryMatches;
+
+}  // namespace epaulet::config
