@@ -66,20 +66,12 @@ struct FutureKey {
 
 /// What the design promises for later versions.
 constexpr FutureKey kFutureKeys[] = {
-    {"service", "fallback"},
-    {"", "hedge"},
-    {"", "hedging"},
-    {"", "mirror"},
-    {"", "rewrite"},
-    {"service", "health"},
-    {"backend", "health"},
-    {"", "health_check"},
-    {"service", "background"},
-    {"root", "directory"},
-    {"endpoints", "directory"},
-    {"service", "cluster_ip"},
-    {"route", "redirect"},
-    {"identity", "bootstrap"},
+    {"service", "fallback"},   {"", "hedge"},
+    {"", "hedging"},           {"", "mirror"},
+    {"service", "health"},     {"backend", "health"},
+    {"", "health_check"},      {"service", "background"},
+    {"root", "directory"},     {"endpoints", "directory"},
+    {"service", "cluster_ip"}, {"identity", "bootstrap"},
 };
 
 /// The shapes below one key, each with its path.

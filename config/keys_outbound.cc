@@ -189,6 +189,7 @@ void close_route(void* object, Context& context) {
   if (!route.to.empty() && weights == 0) {
     context.complain("to", "all weights are 0", "give one backend a weight above 0");
   }
+  check_shaping(route, context);
 }
 
 constexpr Key kRouteKeys[] = {
@@ -224,6 +225,18 @@ constexpr Key kRouteKeys[] = {
     key<&RouteSettings::fallback>("fallback", kFallback, "",
                                   "What is answered instead of a failure, once no attempt is left; "
                                   "absent: the failure."),
+    of_shaping<&ShapingSettings::request_headers>(
+        "request_header_modifier", kRequestHeaderModifier,
+        "What is changed in the fields of its requests before the backend is asked."),
+    of_shaping<&ShapingSettings::response_headers>(
+        "response_header_modifier", kResponseHeaderModifier,
+        "What is changed in the fields of its backends' responses."),
+    of_shaping<&ShapingSettings::rewrite>("url_rewrite", kUrlRewrite,
+                                          "Another host or path that the backend is asked for; "
+                                          "its access rules judge these."),
+    of_shaping<&ShapingSettings::redirect>("request_redirect", kRequestRedirect,
+                                           "Its requests are answered with a redirect, and no "
+                                           "backend is asked."),
     key<&RouteSettings::to>("to", kRouteTargets, "",
                             "Backends that serve the route, by weight; absent: the service's "
                             "default backend."),

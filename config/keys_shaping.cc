@@ -1,12 +1,18 @@
 #include "config/keys_shaping.h"
 
+#include <algorithm>
+
+#include "base/ascii.h"
 #include "config/context.h"
+#include "config/diagnostic.h"
 #include "config/keys.h"
 #include "config/scalar_types.h"
 
-/// What few routes ask for: a query to match.
+/// What few routes ask for: a query to match, and what is done to requests and responses.
 namespace epaulet::config {
 namespace {
+
+// Queries.
 
 constexpr Scalar kQueryName = types::text("a parameter's name", "api-version", check_query_name);
 constexpr Scalar kQueryValue = types::text("a parameter's value", "\"2.0\"", check_query_value);
@@ -32,8 +38,158 @@ void close_query_match(void* object, Context& context) {
 constexpr Object kQueryMatch{"query_match", "A parameter of the query that a request must have.",
                              kQueryMatchKeys, nullptr, close_query_match};
 
+// Header fields.
+
+constexpr Scalar kRequestField =
+    types::text("a header name", "x-tenant", check_edited_request_header, types::kTokenRegex);
+constexpr Scalar kGivenRequestField =
+    types::text("a header name", "x-tenant", check_given_request_header, types::kTokenRegex);
+constexpr Scalar kResponseField =
+    types::text("a header name", "cache-control", check_edited_response_header, types::kTokenRegex);
+constexpr Scalar kFieldValue = types::text("a header value", "blue", check_field_value);
+constexpr Map kRequestFields =
+    map_of<std::string, std::string>("HEADER", kGivenRequestField, kFieldValue);
+constexpr Map kResponseFields =
+    map_of<std::string, std::string>("HEADER", kResponseField, kFieldValue);
+constexpr List kRequestNames = list_of<std::string>(kRequestField, 1, limits::kHeaderEditsMax);
+constexpr List kResponseNames = list_of<std::string>(kResponseField, 1, limits::kHeaderEditsMax);
+
+constexpr std::string_view kSetDoc = "Fields that stand there instead of any of their name.";
+constexpr std::string_view kAddDoc = "Fields that are added beside those of their name.";
+constexpr std::string_view kRemoveDoc = "Names of fields that are taken out.";
+constexpr Key kRequestModifierKeys[] = {
+    key<&HeaderModifierSettings::set>("set", kRequestFields, "", kSetDoc),
+    key<&HeaderModifierSettings::add>("add", kRequestFields, "", kAddDoc),
+    key<&HeaderModifierSettings::remove>("remove", kRequestNames, "", kRemoveDoc),
+};
+constexpr Key kResponseModifierKeys[] = {
+    key<&HeaderModifierSettings::set>("set", kResponseFields, "", kSetDoc),
+    key<&HeaderModifierSettings::add>("add", kResponseFields, "", kAddDoc),
+    key<&HeaderModifierSettings::remove>("remove", kResponseNames, "", kRemoveDoc),
+};
+
+void check_twice(const HeaderModifierSettings& edits, Context& context) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : edits.set) names.push_back(lower(name));
+  for (const auto& [name, value] : edits.add) names.push_back(lower(name));
+  for (const auto& name : edits.remove) names.push_back(lower(name));
+  if (names.size() > limits::kHeaderEditsMax) {
+    context.complain("", "more than " + std::to_string(limits::kHeaderEditsMax) + " fields");
+    return;
+  }
+  std::sort(names.begin(), names.end());
+  const auto twice = std::adjacent_find(names.begin(), names.end());
+  if (twice == names.end()) return;
+  context.complain("", "the header " + in_quotes(*twice) + " is named twice",
+                   "set it, add it or remove it");
+}
+
+void close_modifier(void* object, Context& context) {
+  const auto& edits = *static_cast<const HeaderModifierSettings*>(object);
+  check_twice(edits, context);
+  if (context.has("set") || context.has("add") || context.has("remove")) return;
+  context.complain("", "no field is changed", "write set: { x-tenant: blue }, add or remove");
+}
+
+// Targets.
+
+constexpr Scalar kPath = types::text("a path", "/v2", check_new_path, types::kPathRegex);
+constexpr Scalar kNewHost =
+    types::text("a host name", "legacy.internal", check_host_name, types::kHostRegex);
+constexpr std::string_view kFullDoc = "The whole path, whatever it was; the query stays.";
+constexpr std::string_view kPrefixDoc =
+    "What stands there instead of the part before /** of the path that matched; the query stays.";
+
+template <class Change>
+void check_one_path(const Change& change, Context& context) {
+  if (change.replace_full_path.empty() || change.replace_prefix_match.empty()) return;
+  context.complain("replace_prefix_match", "the path is replaced as a whole or in part, not both",
+                   "remove replace_full_path or replace_prefix_match");
+}
+
+constexpr Key kUrlRewriteKeys[] = {
+    key<&UrlRewriteSettings::hostname>("hostname", kNewHost, "",
+                                       "The host that the backend is asked for; absent: the one "
+                                       "that the app asked for."),
+    key<&UrlRewriteSettings::replace_full_path>("replace_full_path", kPath, "", kFullDoc),
+    key<&UrlRewriteSettings::replace_prefix_match>("replace_prefix_match", kPath, "", kPrefixDoc),
+};
+
+void close_rewrite(void* object, Context& context) {
+  check_one_path(*static_cast<const UrlRewriteSettings*>(object), context);
+  if (context.has("hostname") || context.has("replace_full_path") ||
+      context.has("replace_prefix_match"))
+    return;
+  context.complain("", "nothing is rewritten",
+                   "write hostname, replace_full_path or replace_prefix_match");
+}
+
+constexpr Scalar kScheme = types::text("http or https", "https", check_http_scheme, "^https?$");
+constexpr Choice kRedirectChoices[] = {
+    {"301", 301}, {"302", 302}, {"303", 303}, {"307", 307}, {"308", 308}};
+constexpr Scalar kRedirectStatus =
+    types::choice("301, 302, 303, 307 or 308", "308", kRedirectChoices, true);
+constexpr Key kRedirectKeys[] = {
+    key<&RedirectSettings::scheme>("scheme", kScheme, "",
+                                   "http or https; absent: http, at the port that was dialled."),
+    key<&RedirectSettings::hostname>("hostname", kNewHost, "", "Absent: the request's host."),
+    key<&RedirectSettings::port>("port", types::kPort, "",
+                                 "Absent: the scheme's usual one, or without scheme the one that "
+                                 "was dialled."),
+    key<&RedirectSettings::replace_full_path>("replace_full_path", kPath, "", kFullDoc),
+    key<&RedirectSettings::replace_prefix_match>("replace_prefix_match", kPath, "", kPrefixDoc),
+    key<&RedirectSettings::status>("status", kRedirectStatus, "302",
+                                   "301, 302, 303, 307 or 308; with 307 and 308 the method and "
+                                   "body stay."),
+};
+
+void close_redirect(void* object, Context& context) {
+  check_one_path(*static_cast<const RedirectSettings*>(object), context);
+  for (const auto* name :
+       {"scheme", "hostname", "port", "replace_full_path", "replace_prefix_match"})
+    if (context.has(name)) return;
+  context.complain("", "the redirect leads back to where it came from",
+                   "write scheme, hostname, port, replace_full_path or replace_prefix_match");
+}
+
+/// A prefix has an end only in paths that have one.
+void check_prefix(const RouteSettings& route, std::string_view key, Context& context) {
+  const bool all_open =
+      !route.paths.empty() && std::all_of(route.paths.begin(), route.paths.end(),
+                                          [](const auto& path) { return path.ends_with("/**"); });
+  if (all_open) return;
+  context.complain(key, "replace_prefix_match needs paths that all end in /**",
+                   "write for example paths: [/v1/**], or replace_full_path");
+}
+
 }  // namespace
 
 const List kQueryMatches = list_of<QueryMatchSettings>(kQueryMatch, 1, limits::kQueryMatchesMax);
+const Object kRequestHeaderModifier{
+    "request_header_modifier", "What is changed in the fields of requests.", kRequestModifierKeys,
+    origin_of<HeaderModifierSettings>, close_modifier};
+const Object kResponseHeaderModifier{
+    "response_header_modifier", "What is changed in the fields of responses.",
+    kResponseModifierKeys, origin_of<HeaderModifierSettings>, close_modifier};
+const Object kUrlRewrite{"url_rewrite", "What the backend is asked for instead.", kUrlRewriteKeys,
+                         origin_of<UrlRewriteSettings>, close_rewrite};
+const Object kRequestRedirect{"request_redirect", "Where the app is sent instead.", kRedirectKeys,
+                              origin_of<RedirectSettings>, close_redirect};
+
+void check_shaping(const RouteSettings& route, Context& context) {
+  if (route.shaping == nullptr) return;
+  const auto& shaping = *route.shaping;
+  if (shaping.rewrite && !shaping.rewrite->replace_prefix_match.empty())
+    check_prefix(route, "url_rewrite", context);
+  if (!shaping.redirect) return;
+  if (!shaping.redirect->replace_prefix_match.empty())
+    check_prefix(route, "request_redirect", context);
+  for (const auto* name :
+       {"to", "url_rewrite", "request_header_modifier", "response_header_modifier",         "retries", "breaker", "fallback", "background"}) {
+    if (!context.has(name)) continue;
+    context.complain(name, std::string(name) + " is about a backend, and a redirect asks none",
+                     "remove it, or request_redirect");
+  }
+}
 
 }  // namespace epaulet::config

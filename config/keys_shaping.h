@@ -26,5 +26,12 @@ constexpr Key of_shaping(std::string_view name, Shape shape, std::string_view do
 }
 
 extern const List kQueryMatches;
+extern const Object kRequestHeaderModifier;
+extern const Object kResponseHeaderModifier;
+extern const Object kUrlRewrite;
+extern const Object kRequestRedirect;
+
+/// What they must say together with the route's other keys.
+void check_shaping(const RouteSettings& route, Context& context);
 
 }  // namespace epaulet::config

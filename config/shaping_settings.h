@@ -1,12 +1,14 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "config/settings.h"
 
-/// What few routes ask for: a query to match.
+/// What few routes ask for: a query to match, and what is done to their requests and responses.
+/// Named as the filters of a Gateway API HTTPRoute that mean the same.
 namespace epaulet {
 
 /// Of the first parameter of this name, percent-decoded: at most one of `exact` and `pattern`.
@@ -16,8 +18,38 @@ struct QueryMatchSettings {
   std::optional<std::string> pattern;  ///< `*` stands for any text.
 };
 
+/// Names of fields in any case; none of framing, of one hop or of the mesh.
+struct HeaderModifierSettings {
+  Origin origin;
+  std::map<std::string, std::string> set;  ///< Instead of any that are there.
+  std::map<std::string, std::string> add;  ///< Beside them.
+  std::vector<std::string> remove;
+};
+
+struct UrlRewriteSettings {
+  Origin origin;
+  std::string hostname;  ///< "": as it was.
+  // At most one of these; the query stays.
+  std::string replace_full_path;
+  std::string replace_prefix_match;  ///< What stands before `/**` in the path that matched.
+};
+
+struct RedirectSettings {
+  Origin origin;
+  std::string scheme;                 ///< "": http.
+  std::string hostname;               ///< "": the request's.
+  std::optional<std::uint16_t> port;  ///< Nothing: the scheme's, or the one that was dialled.
+  std::string replace_full_path;
+  std::string replace_prefix_match;
+  std::uint16_t status = 302;
+};
+
 struct ShapingSettings {
   std::vector<QueryMatchSettings> query;
+  std::optional<HeaderModifierSettings> request_headers;
+  std::optional<HeaderModifierSettings> response_headers;
+  std::optional<UrlRewriteSettings> rewrite;
+  std::optional<RedirectSettings> redirect;
 };
 
 }  // namespace epaulet

@@ -272,6 +272,114 @@ std::optional<Complaint> check_media_type(std::string_view text) {
   return complain(in_quotes(text) + " is not a media type", "for example application/json");
 }
 
+namespace {
+
+struct TakenHeader {
+  std::string_view name;
+  std::string_view reason;
+  std::string_view remedy = {};
+};
+constexpr std::string_view kOfFraming = "says where the message ends";
+constexpr std::string_view kOfOneHop = "belongs to one connection";
+constexpr std::string_view kOfTheMesh = "is written by sidecars alone";
+constexpr TakenHeader kTakenHeaders[] = {
+    {"content-length", kOfFraming},
+    {"transfer-encoding", kOfFraming},
+    {"trailer", kOfFraming},
+    {"te", kOfOneHop},
+    {"connection", kOfOneHop},
+    {"keep-alive", kOfOneHop},
+    {"proxy-connection", kOfOneHop},
+    {"upgrade", kOfOneHop},
+    {"http2-settings", kOfOneHop},
+    {"proxy-status", kOfTheMesh},
+    {"x-request-id", "is the name under which log and explain know the request"},
+    {"grpc-status", "says how a call ended"},
+    {"grpc-message", "says how a call ended"},
+};
+constexpr TakenHeader kTakenRequestHeaders[] = {
+    {"host", "is the host that is asked for", "write url_rewrite: { hostname: NAME }"},
+    {"expect", kOfOneHop},
+    {"content-type", "says what the app has sent, and whether it is a call of gRPC"},
+    {"grpc-timeout", "is the call's deadline", "write timeouts: { request: 10s }"},
+};
+
+/// As servers read names that hand fields to apps as CGI variables.
+std::string as_cgi(std::string_view text) {
+  std::string out = lower(text);
+  for (char& c : out) c = is_alnum(c) ? c : '-';
+  return out;
+}
+
+Complaint taken(std::string_view text, const TakenHeader& header) {
+  return complain("the header " + in_quotes(text) + " " + std::string(header.reason),
+                  header.remedy.empty() ? "name another" : std::string(header.remedy));
+}
+
+}  // namespace
+
+std::optional<Complaint> check_edited_response_header(std::string_view text) {
+  if (auto complaint = check_header_name(text)) return complaint;
+  const std::string name = as_cgi(text);
+  for (const auto& header : kTakenHeaders) {
+    if (name == header.name) return taken(text, header);
+  }
+  const bool is_identity =
+      std::find(kIdentityFields.begin(), kIdentityFields.end(), name) != kIdentityFields.end();
+  if (is_identity || name.starts_with("x-epaulet-"))
+    return taken(text, {text, kOfTheMesh, "roles and access say who may do what"});
+  if (name.starts_with("sec-websocket-")) return taken(text, {text, kOfOneHop});
+  return std::nullopt;
+}
+
+std::optional<Complaint> check_edited_request_header(std::string_view text) {
+  if (auto complaint = check_edited_response_header(text)) return complaint;
+  const std::string name = as_cgi(text);
+  for (const auto& header : kTakenRequestHeaders) {
+    if (name == header.name) return taken(text, header);
+  }
+  return std::nullopt;
+}
+
+std::optional<Complaint> check_given_request_header(std::string_view text) {
+  if (auto complaint = check_edited_request_header(text)) return complaint;
+  const std::string name = as_cgi(text);
+  for (const auto* secret : {"authorization", "proxy-authorization", "cookie", "x-api-key"}) {
+    if (name == secret)
+      return taken(text,
+                   {text, "carries a secret, which does not stand in this file",
+                    "write credentials: { key: { file: FILE, header: NAME } } in the service"});
+  }
+  return std::nullopt;
+}
+
+std::optional<Complaint> check_field_value(std::string_view text) {
+  if (text.size() > limits::kHeaderEditBytesMax)
+    return complain("the value is longer than " + std::to_string(limits::kHeaderEditBytesMax) +
+                    " bytes");
+  const bool is_fine = all(text, [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte == '\t' || (byte >= ' ' && byte != 0x7f);
+  });
+  if (!is_fine) return complain("a header value has no line breaks and control characters");
+  const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
+  if (!text.empty() && (is_space(text.front()) || is_space(text.back())))
+    return complain("a header value neither begins nor ends with white space");
+  return std::nullopt;
+}
+
+std::optional<Complaint> check_http_scheme(std::string_view text) {
+  if (text == "http" || text == "https") return std::nullopt;
+  return complain("expected one of http, https; found " + in_quotes(text));
+}
+
+std::optional<Complaint> check_new_path(std::string_view text) {
+  if (auto complaint = check_path_pattern(text)) return complaint;
+  if (text.find('*') == std::string_view::npos) return std::nullopt;
+  return complain("a * in the path " + in_quotes(text) + " stands for nothing here",
+                  "write the path itself");
+}
+
 std::optional<Complaint> check_query_value(std::string_view text) {
   const auto is_hex = [](char c) {
     return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');

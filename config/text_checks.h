@@ -45,6 +45,23 @@ namespace epaulet::config {
 [[nodiscard]] std::optional<Complaint> check_query_value(std::string_view text);
 [[nodiscard]] std::optional<Complaint> check_query_pattern(std::string_view text);
 
+/// The name of a field that a route may change: a header name that is none of framing, of one
+/// connection, of the mesh or of its bookkeeping, in any spelling that servers take for it.
+[[nodiscard]] std::optional<Complaint> check_edited_request_header(std::string_view text);
+[[nodiscard]] std::optional<Complaint> check_edited_response_header(std::string_view text);
+
+/// The same of one that is given a value, which stands in the open: no credential's.
+[[nodiscard]] std::optional<Complaint> check_given_request_header(std::string_view text);
+
+/// RFC 9110 section 5.5, in one line and without white space at its ends.
+[[nodiscard]] std::optional<Complaint> check_field_value(std::string_view text);
+
+/// http or https.
+[[nodiscard]] std::optional<Complaint> check_http_scheme(std::string_view text);
+
+/// A path that stands in the place of another: a literal one in normal form.
+[[nodiscard]] std::optional<Complaint> check_new_path(std::string_view text);
+
 /// The name of a field that carries a credential: a header name that no part of HTTP has taken.
 [[nodiscard]] std::optional<Complaint> check_credential_header(std::string_view text);
 

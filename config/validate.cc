@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "config/diagnostic.h"
 #include "config/nearest_word.h"
+#include "config/shaping_settings.h"
 #include "config/text_checks.h"
 
 namespace epaulet::config {
@@ -242,6 +243,7 @@ void Validation::check_services() {
     check_unique(service.routes, "route");
     for (const auto& route : service.routes) {
       if (!route.to.empty() || !service.default_backend.empty()) continue;
+      if (route.shaping != nullptr && route.shaping->redirect) continue;
       complain(route.origin, "the route has no backend, and the service has no default",
                "add to: [ { backend: NAME } ], or default_backend or endpoints to the service");
     }

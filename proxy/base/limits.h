@@ -142,6 +142,8 @@ inline constexpr std::size_t kLastGoodBodyBytesMax = 256 * kKiB;  ///< Of one th
 inline constexpr std::size_t kQueryMatchesMax = 16;  ///< Of a route.
 inline constexpr std::size_t kQueryPatternBytesMax = 256;
 inline constexpr std::size_t kQueryPatternValueBytesMax = 4 * kKiB;  ///< Longer: matches none.
+inline constexpr std::size_t kHeaderEditsMax = 64;                   ///< Of a list of them.
+inline constexpr std::size_t kHeaderEditBytesMax = 4 * kKiB;         ///< Of a value.
 
 // Balancing.
 inline constexpr std::size_t kRingPointsPerEndpoint = 128;  ///< Of the heaviest: even to a tenth.

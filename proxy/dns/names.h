@@ -14,9 +14,9 @@ namespace epaulet {
 
 /// A service that the in-pod DNS answers for.
 struct NamedService {
-  std::string name;  ///< As in the configuration: the key of `Settings::services`.
-  std::vector<std::string>
-      backends;  ///< Its default backend and those of its routes; no duplicates.
+  std::string name;                   ///< As in the configuration: the key of `Settings::services`.
+  std::vector<std::string> backends;  ///< Its default backend and those of its routes; no
+                                      ///< duplicates. None: all of its routes redirect.
   /// By name in lower case: those written, and `http` for the only port declared so.
   std::map<std::string, std::uint16_t, std::less<>> ports;
 };

@@ -35,7 +35,7 @@ bool DnsServer::State::ever_had_endpoint(const NamedService& service) const {
   for (const auto& backend : service.backends) {
     if (endpoints.ever_had_endpoint(backend)) return true;
   }
-  return false;
+  return service.backends.empty();  // Its routes redirect, and ask nobody.
 }
 
 std::optional<DnsReply> DnsServer::State::answer_now(const Query& query) const {

@@ -247,6 +247,8 @@ void Attempt::prepare_response() {
                     telemetry::intern_foreign(told->value.substr(0, kReasonBytesMax)));
   }
   strip_reasons();
+  if (plan_.shaping != nullptr && plan_.shaping->rules.response_headers)
+    plan_.shaping->rules.response_headers->apply(response);
   // The app that is asked may have limits of its own, and says more of them than we.
   if (exchange_.rate && response.find("ratelimit-limit") == nullptr)
     add_rate_fields(exchange_, response.added);

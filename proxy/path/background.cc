@@ -91,11 +91,14 @@ std::string with_length(std::string_view head, std::size_t bytes) {
 
 /// Whether the next hop, if its limits are ours, can read the head with all that is added to it:
 /// what cannot be delivered must not be accepted.
-Result<void> can_be_delivered(const Exchange& exchange, std::string head, std::size_t body_bytes) {
+Result<void> can_be_delivered(const Exchange& exchange, const Plan& plan, std::string head,
+                              std::size_t body_bytes) {
   for_each_line(exchange.request.added.lines(), [&](std::string_view line) {
     if (!is_trace_line(line) && !line.starts_with("x-request-id:")) head += line;  // Credentials.
   });
   head += fmt::format("{}: {}\r\n", http::kDeadlineField, kLongestTime.count());
+  if (plan.shaping != nullptr && plan.shaping->rules.request_headers)
+    head += plan.shaping->rules.request_headers->lines();
   http::RequestHead scratch;
   return http::http1::parse_request_head(as_bytes(with_length(head, body_bytes)),
                                          exchange.snapshot().head_limits(), scratch);
@@ -246,7 +249,7 @@ Task<Error> take_for_later(Exchange& exchange, const Plan& plan) {
     co_return refuse(Error(ErrorCode::body_too_large, Side::downstream, Stage::receive));
   auto kept = std::make_unique<Delivery>();
   kept->head = head_to_keep(exchange);
-  const auto fits = can_be_delivered(exchange, kept->head, most);
+  const auto fits = can_be_delivered(exchange, plan, kept->head, most);
   if (!fits) co_return fits.error();
   auto place = plan.background->room->enter(kept->head.size() + kLengthLineBytes + most);
   if (!place) co_return refuse(Error(ErrorCode::background_full, Side::self, Stage::limit));

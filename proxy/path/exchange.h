@@ -98,6 +98,7 @@ struct Plan {
   Session session;                              ///< Which of the backend's endpoints.
   const BackgroundState* background = nullptr;  ///< Accept at once, deliver later.
   const FallbackState* fallback = nullptr;      ///< What stands in for a failure.
+  const ShapingState* shaping = nullptr;        ///< What is done to the request and its response.
   bool inbound = false;
 };
 

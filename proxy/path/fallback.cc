@@ -171,6 +171,8 @@ void KeptCopy::begin(const Exchange& exchange, const Plan& plan) {
         equals_ignore_case(field.name, "age");
     if (!field.removed && !is_of_framing) response_.fields += field.line;
   }
+  if (plan.shaping != nullptr && plan.shaping->rules.response_headers)
+    response_.fields += plan.shaping->rules.response_headers->lines();
 }
 
 void KeptCopy::add(ConstBytes bytes) {

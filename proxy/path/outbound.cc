@@ -302,6 +302,8 @@ Result<Plan> admit_outbound(Exchange& exchange) {
 
   Plan plan;
   plan.timeouts = &route->timeouts();
+  plan.shaping = state.shaping.get();
+  if (route->redirects()) return plan;  // It goes nowhere from here.
   plan.retry = &state.retry;
   plan.budget = state.budget.get();
   if (state.background.room != nullptr) plan.background = &state.background;

@@ -7,6 +7,7 @@
 #include "path/background.h"
 #include "path/exchange.h"
 #include "path/fallback.h"
+#include "path/shape.h"
 #include "path/tracing.h"
 #include "path/upgrade.h"
 #include "telemetry/trace_context.h"
@@ -113,6 +114,10 @@ Task<Error> serve_exchange(Exchange& exchange) {
   if (upgrading) settle_handshake(exchange);
   if (const auto started = start_time(exchange, *plan); !started) co_return started.error();
   if (is_for_later(exchange, *plan)) co_return co_await take_for_later(exchange, *plan);
+  if (plan->shaping != nullptr) {
+    if (plan->shaping->rules.redirect) co_return co_await send_elsewhere(exchange, *plan);
+    shape_request(exchange, *plan);
+  }
   exchange.added_bytes = exchange.request.added.lines().size();
   exchange.body.begin(exchange.server.body());
   const Error ended = co_await fulfil(exchange, *plan);

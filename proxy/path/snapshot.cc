@@ -134,6 +134,12 @@ FallbackState fallback_state(const FallbackSettings& settings, const std::string
   return state;
 }
 
+std::unique_ptr<const ShapingState> shaping_state(const RouteSettings& route) {
+  if (route.shaping == nullptr) return nullptr;
+  return std::make_unique<const ShapingState>(ShapingState{
+      Shaping(*route.shaping, route.paths), telemetry::intern(route.origin.to_string())});
+}
+
 ServiceState service_state(const ServiceSettings& service, RouteTable table,
                            const std::vector<BackendState>& backends,
                            resilience::StateTable& states) {
@@ -177,6 +183,7 @@ ServiceState service_state(const ServiceSettings& service, RouteTable table,
       of_route.fallback = fallback_state(*service.routes[index].fallback,
                                          service.name + " " + route.name(), backends, states);
     }
+    if (index < service.routes.size()) of_route.shaping = shaping_state(service.routes[index]);
     state.routes.push_back(std::move(of_route));
     for (const auto& target : route.targets()) {
       const bool http2 = backends[target.backend_index].settings->http == HttpVersion::http2;

@@ -25,6 +25,7 @@
 #include "resilience/state_table.h"
 #include "route/destinations.h"
 #include "route/route_table.h"
+#include "route/shaping.h"
 #include "telemetry/strings.h"
 
 namespace epaulet::path {
@@ -59,6 +60,12 @@ struct FallbackState {
   resilience::FailureRules failures = resilience::FailureRules::of_breaker({});
   std::shared_ptr<resilience::LastGood> last_good;  ///< May be none.
   std::uint32_t backend = Destination::kNone;
+};
+
+/// What a route does to its requests and responses, and where it says so.
+struct ShapingState {
+  Shaping rules;
+  telemetry::StringId source = 0;  ///< "file:line:column" of the route.
 };
 
 /// One of `rate_limits`.
@@ -97,7 +104,8 @@ struct RouteState {
   RateLimitState rate_limit;  ///< Its own, or its service's.
   BackgroundState background;
   FallbackState fallback;
-  std::vector<OwnBreaker> breakers;  ///< One for each target; none: the backends' own.
+  std::vector<OwnBreaker> breakers;             ///< One for each target; none: the backends' own.
+  std::unique_ptr<const ShapingState> shaping;  ///< Mostly none.
 };
 
 struct ServiceState {

@@ -70,6 +70,13 @@ bool PathPattern::matches(std::string_view path, Reading reading) const {
   return open_ || path.empty();
 }
 
+std::size_t PathPattern::prefix_bytes(std::string_view path) const {
+  auto rest = path;
+  for (std::size_t left = segments_.size(); left > 0 && !rest.empty(); --left)
+    (void)take_segment(rest);
+  return path.size() - rest.size();
+}
+
 HostPattern::HostPattern(std::string_view text) {
   any_below_ = text.starts_with("*.");
   name_ = lower(any_below_ ? text.substr(1) : text);

@@ -27,6 +27,8 @@ class PathPattern {
   /// `path`: raw, without query. A pattern looks at no dot segments or encoded slashes:
   /// policy/path_hygiene.h comes first where that matters.
   [[nodiscard]] bool matches(std::string_view path, Reading reading = Reading::exact) const;
+  /// How much of `path`, which it matches, its segments before `/**` stand for, with their slashes.
+  [[nodiscard]] std::size_t prefix_bytes(std::string_view path) const;
   /// `/**`: also the path `*` of OPTIONS and the empty one of CONNECT.
   [[nodiscard]] bool matches_everything() const { return segments_.empty() && open_; }
 

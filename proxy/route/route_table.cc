@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "config/shaping_settings.h"
 
 namespace epaulet {
 namespace {
@@ -54,10 +55,11 @@ RouteTable::RouteTable(const ServiceSettings& service, const Settings& settings,
     route.timeouts_ = effective_timeouts({&from.timeouts, &service.timeouts, &settings.timeouts});
     route.retry_ = effective_retry({&from.retries, &service.retries, &settings.retries});
     route.breaker_ = from.breaker;
+    route.redirects_ = from.shaping != nullptr && from.shaping->redirect.has_value();
     for (const RouteTargetSettings& to : from.to) {
       if (to.weight > 0) route.targets_.push_back(target_of(to.backend, to.weight, backends));
     }
-    if (from.to.empty() && !service.default_backend.empty()) {
+    if (from.to.empty() && !service.default_backend.empty() && !route.redirects_) {
       route.targets_.push_back(target_of(service.default_backend, 1, backends));
     }
     for (const RouteTarget& target : route.targets_) route.weights_ += target.weight;
@@ -74,7 +76,7 @@ RouteTable::RouteTable(const ServiceSettings& service, const Settings& settings,
 const Route* RouteTable::match(const http::RequestHead& head) const {
   for (const Route& route : routes_) {
     if (!route.match_.matches(head)) continue;
-    return route.targets_.empty() ? nullptr : &route;
+    return route.targets_.empty() && !route.redirects_ ? nullptr : &route;
   }
   return nullptr;
 }

@@ -34,9 +34,10 @@ class Route {
   [[nodiscard]] const EffectiveRetry& retry() const { return retry_; }
   /// Its own, if it has one.
   [[nodiscard]] const std::optional<BreakerSettings>& breaker() const { return breaker_; }
-  /// At least one, each with a weight above zero.
+  /// At least one, each with a weight above zero; none if the route redirects.
   [[nodiscard]] std::span<const RouteTarget> targets() const { return targets_; }
   [[nodiscard]] const RequestMatch& match() const { return match_; }
+  [[nodiscard]] bool redirects() const { return redirects_; }
 
   /// The target that `random` (uniform over all 64-bit numbers) falls on, by weight.
   [[nodiscard]] const RouteTarget& pick(std::uint64_t random) const;
@@ -53,11 +54,12 @@ class Route {
   std::optional<BreakerSettings> breaker_;
   std::vector<RouteTarget> targets_;
   std::uint64_t weights_ = 0;
+  bool redirects_ = false;  ///< Nobody is asked.
 };
 
 /// The routes of one service in their order, the implicit route `default` last. Immutable; matching
 /// allocates nothing. A route whose weights are all zero takes no traffic: its requests are
-/// answered no_route.
+/// answered no_route, unless it redirects them.
 class RouteTable {
  public:
   /// Position of each backend in Settings::backends, by name. Borrows the names.

@@ -82,6 +82,7 @@ constexpr std::array<CounterRow, kCounters> kCounterRows{{
   {Counter::spans_dropped_ring, {"epaulet_spans_dropped_total", "Spans that reached no collector, by why: the worker's ring or the queue was full, the collector refused them or could not be reached for too long, or the process ended", "reason", "ring_full"}},
   {Counter::joins_certain, {"epaulet_trace_joins_total", "Calls of the app without a trace of their own that were joined to what it was asked, by how", "how", "certain"}},
   {Counter::joins_guess, {"epaulet_trace_joins_total", "Calls of the app without a trace of their own that were joined to what it was asked, by how", "how", "guess"}},
+  {Counter::redirects, {"epaulet_redirects_total", "Requests that a route's request_redirect answered", "", ""}},
 }};
 constexpr std::array<GaugeRow, kGauges> kGaugeRows{{
   {Gauge::connections_inbound, {"epaulet_connections_active", "Connections served now", "direction", "inbound"}},

@@ -64,6 +64,7 @@ constexpr std::array<EventRow, kEvents> kRows{{
     {Event::fell_back, "fell_back", "to", Means::text, "status", Means::number},
     {Event::audited, "audited", "would_be", Means::error, "rule", Means::text},
     {Event::stream_opened, "stream_opened", {}, Means::nothing},
+    {Event::redirected, "redirected", "status", Means::number, "source", Means::text},
 }};
 
 constexpr bool rows_are_in_order() {

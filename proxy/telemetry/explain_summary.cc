@@ -220,6 +220,15 @@ std::string audit_sentence(std::string_view at, std::string_view what, ErrorCode
                      describe(would_be).summary);
 }
 
+/// What a route's request_redirect did.
+std::string shaped_sentence(const ExchangeRecord& record, std::string_view what) {
+  const auto* event = last(record.trace, Event::redirected);
+  const std::string by = event == nullptr ? "" : fmt::format(" ({})", text_of(event->b));
+  return fmt::format("{} redirected {} with {}, as route \"{}\"{} says",
+                     hop(record.direction, record.service), what, record.status,
+                     text_of(record.route), by);
+}
+
 std::string_view verb_of(ConnectionRecord::Kind kind) {
   switch (kind) {
     case ConnectionRecord::Kind::tunnel:
@@ -243,6 +252,7 @@ std::string summary_of(const ExchangeRecord& record, bool slow) {
     if (record.audited != ErrorCode::none && !failed) {
       return audit_sentence(at, what, record.audited, record.audit_rule, record.audit_origin);
     }
+    if (record.shaped != Shaped::no && !failed) return shaped_sentence(record, what);
     return slow && !failed ? slow_sentence(record, what) : upstream_sentence(record, what);
   }
   std::string route;
@@ -289,6 +299,8 @@ std::string remedy_of(const ExchangeRecord& record) {
   if (record.audited != ErrorCode::none && !has_failed(record)) {
     return fmt::format("before `mode: audit` is taken away: {}", describe(record.audited).remedy);
   }
+  if (record.shaped != Shaped::no && !has_failed(record))
+    return "nothing failed: the configuration asks for it";
   if (has_failed(record)) {
     return "look at the service's own log at this time: the answer is its own";
   }

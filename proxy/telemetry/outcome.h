@@ -18,6 +18,11 @@ namespace epaulet::telemetry {
   return direction == Direction::inbound ? "inbound" : "outbound";
 }
 
+[[nodiscard]] inline std::string_view name_of(Shaped shaped) {
+  static constexpr std::array<std::string_view, 2> kNames{"", "redirected"};
+  return kNames[static_cast<std::size_t>(shaped)];
+}
+
 /// For explain and log: a tunnel and a refused connection are both connections.
 [[nodiscard]] inline std::string_view name_of(ConnectionRecord::Kind kind) {
   return kind == ConnectionRecord::Kind::handshake ? "handshake" : "connection";

@@ -29,6 +29,9 @@ class RequestId {
   std::uint8_t size_ = 0;
 };
 
+/// What a route did with a request for no need of its own.
+enum class Shaped : std::uint8_t { no, redirected };
+
 /// How one exchange ended. Filled while it runs, reported once, reused by the connection's next
 /// exchange.
 struct ExchangeRecord {
@@ -49,8 +52,9 @@ struct ExchangeRecord {
   std::uint16_t status = 0;                 ///< Sent to the caller; 0: none was sent.
   std::optional<std::uint8_t> grpc_status;  ///< Of a gRPC call, sent to the caller.
   bool status_is_ours = false;              ///< We answered, not the upstream.
-  bool mesh_tls = false;     ///< Inbound: the caller used mesh TLS. Outbound: the endpoint did.
-  bool multiplexed = false;  ///< Over that hop it went on a stream that carries HTTP/1.1.
+  bool mesh_tls = false;  ///< Inbound: the caller used mesh TLS. Outbound: the endpoint did.
+  Shaped shaped = Shaped::no;
+  bool multiplexed = false;       ///< Over that hop it went on a stream that carries HTTP/1.1.
   std::array<char, 12> method{};  ///< Zero-terminated, cut.
   Error error;                    ///< What it ended with; code none if it succeeded.
   std::uint8_t attempts = 0;

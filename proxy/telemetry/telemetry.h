@@ -75,6 +75,7 @@ enum class Counter : std::uint8_t {
   spans_dropped_ring,
   joins_certain,
   joins_guess,
+  redirects,
   count_,
 };
 

@@ -50,6 +50,7 @@ enum class Event : std::uint8_t {
   fell_back,      ///< a: last_good, static or the backend (string id); b: status of the former
   audited,        ///< a: ErrorCode that was not carried out; b: rule (string id, 0: none matched)
   stream_opened,  ///< On a shared mesh connection, to carry one of HTTP/1.1
+  redirected,     ///< a: status; b: where the route says so (string id)
   count_,
 };
 

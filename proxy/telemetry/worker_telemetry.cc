@@ -25,6 +25,13 @@ bool WorkerTelemetry::is_sampled() {
   return access_sample_ >= 1.0 || (access_sample_ > 0 && random_.unit() < access_sample_);
 }
 
+/// Redirects may be many, and must not push out what failed.
+bool WorkerTelemetry::is_shaped(const ExchangeRecord& record) {
+  if (record.shaped == Shaped::no || record.end < next_redirect_) return false;
+  next_redirect_ = record.end + std::chrono::seconds(1);
+  return true;
+}
+
 void WorkerTelemetry::push(std::string_view line) {
   if (!ring_.push(line)) count(Counter::log_lines_dropped);
 }
@@ -35,7 +42,7 @@ void WorkerTelemetry::report(const ExchangeRecord& record, WallTime wall_now) {
   const bool slow = slow_ ? duration_of(record) > *slow_ : above_p99;
   const bool audited = record.audited != ErrorCode::none;
   if (audited) count(Counter::access_audited);
-  if (failed || slow || audited) {
+  if (failed || slow || audited || is_shaped(record)) {
     KeptExchange kept;
     kept.record = record;
     kept.time = wall_now;

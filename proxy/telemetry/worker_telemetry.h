@@ -50,6 +50,7 @@ class WorkerTelemetry final : public Telemetry {
 
  private:
   [[nodiscard]] bool is_sampled();
+  [[nodiscard]] bool is_shaped(const ExchangeRecord& record);
   void push(std::string_view line);
 
   LogRing& ring_;
@@ -61,6 +62,7 @@ class WorkerTelemetry final : public Telemetry {
   bool access_log_ = true;
   double access_sample_ = 1.0;
   std::optional<std::chrono::nanoseconds> slow_;
+  TimePoint next_redirect_{};  ///< That is kept.
 };
 
 }  // namespace epaulet::telemetry

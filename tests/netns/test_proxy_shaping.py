@@ -98,3 +98,103 @@ def test_a_query_chooses_the_backend_of_each_stream(lab, binaries):
     assert [one["status"] for one in answers] == [200] * len(paths), answers
     assert [json.loads(one["body"])[":path"] for one in answers] == paths
     assert [one.counter("epaulet_requests_total") for one in apps] == [3, 2]
+
+
+EDITS = """name: old, paths: [/v1/**],
+        request_header_modifier: { set: { X-Tenant: blue }, add: { Via: mesh }, remove: [x-debug] },
+        response_header_modifier: { set: { Cache-Control: no-store }, add: { Vary: X-Tenant }, remove: [x-app] },
+        url_rewrite: { hostname: legacy.internal, replace_prefix_match: /headers }"""
+
+
+def test_fields_host_and_path_are_changed_and_nothing_else(lab, binaries):
+    api, api2 = pair(lab, binaries, EDITS, 'name: whole, paths: [/x], url_rewrite: { replace_full_path: "/y" }')
+    Echo(api2, lines="cache-control: max-age=9\r\nVary: Accept\r\nX-Odd:  kept\r\n")
+    lines = "X-Debug: 1\r\nx-tenant: red\r\nX-Spelt:  As-It-Was\r\nvia: one\r\n"
+    for _ in range(2):
+        status, head, body = get(api, "/v1/a%2f/b?q=%20+&v1", lines)
+        assert status == 200, head
+        assert body.startswith(b"GET /headers/a%2f/b?q=%20+&v1 HTTP/1.1\r\nHost: legacy.internal\r\n"), body
+        assert b"X-Spelt:  As-It-Was\r\nvia: one\r\n" in body, body
+        assert b"X-Tenant: blue\r\nVia: mesh\r\n" in body and b"red" not in body, body
+        assert field(body, "x-debug") is None and field(body, "x-request-id"), body
+        assert field(head, "x-app") is None and b"X-Odd:  kept\r\n" in head, head
+        assert b"Cache-Control: no-store\r\nVary: X-Tenant\r\n" in head and b"max-age" not in head, head
+        assert b"Vary: Accept\r\n" in head, head
+    assert get(api, "/v1")[2].startswith(b"GET /headers HTTP/1.1\r\n")
+    status, head, body = get(api, "/x?a")
+    assert body.startswith(b"GET /y?a HTTP/1.1\r\nHost: shop:80\r\n"), body
+    assert field(head, "x-app") == "first", "another route's edits are its own"
+
+
+def test_the_same_in_http2(lab, binaries):
+    api, api2 = pair(lab, binaries, EDITS.replace("remove: [x-app]", "remove: [server]"))
+    server(api2)
+    headers = {"x-debug": "1", "x-tenant": "red", "via": "one"}
+    (answer,) = ask(api, {"path": "/v1/b?q=%20", "headers": headers})
+    head = json.loads(answer["body"])
+    assert (head[":path"], head[":authority"]) == ("/headers/b?q=%20", "legacy.internal"), head
+    assert head["x-tenant"] == "blue" and "x-debug" not in head, head
+    assert head["via"] in ("one, mesh", ["one", "mesh"]), head
+    assert answer["headers"]["cache-control"] == "no-store", answer
+    assert answer["headers"]["vary"] == "X-Tenant", answer
+
+
+def test_the_callees_rules_judge_what_arrives(lab, binaries):
+    callee = CALLEE.replace("{ name: all, allow: [mesh] }", "{ name: open, paths: [/open/**], hosts: [legacy.internal], allow: [mesh] }")
+    rewrite = "url_rewrite: { hostname: legacy.internal, replace_prefix_match: /%s }"
+    api, api2 = Mesh(lab, binaries).pair(
+        caller(
+            "name: let, paths: [/secret/**], " + rewrite % "open",
+            "name: kept, paths: [/open/**], " + rewrite % "secret",
+        ),
+        callee,
+    )
+    app = Echo(api2)
+    assert get(api, "/secret/a")[0] == 200
+    assert get(api, "/open/a")[0] == 403
+    assert app.asked == 1
+
+
+REDIRECTS = (
+    "name: safe, paths: [/safe/**], request_redirect: { scheme: https, status: 301 }",
+    "name: moved, paths: [/old/**], request_redirect: { hostname: new.example, port: 8443, replace_prefix_match: /new, status: 308 }",
+    "name: home, paths: [/], request_redirect: { replace_full_path: /home }",
+)
+LOCATIONS = {
+    "/safe/a?b=%20": (301, "https://shop/safe/a?b=%20"),
+    "/old/a/b?c": (308, "http://new.example:8443/new/a/b?c"),
+    "/": (302, "http://shop/home"),
+}
+
+
+def test_redirects_are_answered_by_the_sidecar(lab, binaries):
+    api, api2 = pair(lab, binaries, *REDIRECTS)
+    app = Echo(api2)
+    with api.call("api2.default") as client:
+        for path, (wanted, location) in LOCATIONS.items():
+            for method, body in (("GET", ""), ("HEAD", ""), ("POST", "Content-Length: 4\r\n\r\nbody")):
+                client.send(f"{method} {path} HTTP/1.1\r\nHost: shop\r\n{body or chr(13) + chr(10)}")
+                status, head, text = client.response(method)
+                assert (status, field(head, "location")) == (wanted, location), head
+                assert field(head, "x-request-id") and (method == "HEAD" or location.encode() in text)
+        client.send("GET /else HTTP/1.1\r\nHost: shop\r\n\r\n")
+        assert client.response()[0] == 200, "the connection goes on"
+    assert app.asked == 1
+    assert api.counter("epaulet_redirects_total") == 9
+    assert api.counter("epaulet_requests_total", route="moved", status="3xx", outcome="ok") == 3
+    record = api.wait_logged(kind="exchange", route="safe", shaped="redirected")
+    assert (record["status"], record["attempts"], record["level"]) == (301, 0, "info"), record
+    first = api.logged(kind="exchange", shaped="redirected")[0]
+    (explained,) = api.sidecar.explain(first["id"])
+    assert "redirected GET with 301" in explained["summary"], explained
+    (event,) = [one for one in explained["events"] if one["code"] == "redirected"]
+    assert event["status"] == 301 and ".yaml:" in event["source"], event
+
+
+def test_redirects_in_http2_and_nobody_to_ask(lab, binaries):
+    alone = caller(*REDIRECTS).replace('    endpoints: { addresses: ["10.88.0.12:8080"] }\n', "")
+    alone = alone.replace("    tls: { mode: mesh, identities: [spiffe://cluster.local/ns/default/sa/api2] }\n    routes", "    routes")
+    api = Mesh(lab, binaries).member("api", alone)
+    answers = ask(api, {"path": "/old/a?b", "bytes": 100}, {"path": "/none"})
+    assert [one["status"] for one in answers] == [308, 404], answers
+    assert answers[0]["headers"]["location"] == "http://new.example:8443/new/a?b", answers

@@ -70,6 +70,21 @@ TEST_F(RouteTableTest, a_query_chooses_like_any_other_condition) {
   EXPECT_EQ(matched("/other?beta&api-version=2.1"), "default");
 }
 
+TEST_F(RouteTableTest, a_redirect_needs_no_backend_and_is_nothing_for_opaque_bytes) {
+  auto moved = route("moved", {"/old/**"});
+  moved.shaping = std::make_shared<ShapingSettings>();
+  moved.shaping->redirect.emplace().scheme = "https";
+  auto all = moved;
+  all.name = "all";
+  all.paths.clear();
+  service_.routes = {moved, all};
+  EXPECT_EQ(matched("/old/a"), "moved");
+  EXPECT_EQ(table().routes()[0].targets().size(), 0u);
+  EXPECT_TRUE(table().routes()[0].redirects());
+  EXPECT_FALSE(table().routes().back().redirects());
+  EXPECT_EQ(table().opaque(), nullptr);
+}
+
 TEST_F(RouteTableTest, bytes_that_nobody_sees_have_no_query) {
   auto asks = route("asks");
   asks.shaping = std::make_shared<ShapingSettings>();
