@@ -237,6 +237,9 @@ constexpr Key kRouteKeys[] = {
     of_shaping<&ShapingSettings::redirect>("request_redirect", kRequestRedirect,
                                            "Its requests are answered with a redirect, and no "
                                            "backend is asked."),
+    of_shaping<&ShapingSettings::fault>(
+        "fault", kFault,
+        "Delays and failures injected on purpose, to see how the app takes them; absent: none."),
     key<&RouteSettings::to>("to", kRouteTargets, "",
                             "Backends that serve the route, by weight; absent: the service's "
                             "default backend."),

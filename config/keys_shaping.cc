@@ -152,6 +152,50 @@ void close_redirect(void* object, Context& context) {
                    "write scheme, hostname, port, replace_full_path or replace_prefix_match");
 }
 
+// Faults.
+
+using std::chrono::milliseconds;
+constexpr Scalar kDelay = types::duration("100ms", milliseconds(1), std::chrono::hours(1));
+constexpr Scalar kAbortStatus = types::integer("a response status", "503", 400, 599);
+constexpr std::string_view kShareDoc = "Of the route's requests, drawn for each anew.";
+constexpr Key kDelayKeys[] = {
+    required(key<&FaultDelaySettings::time>("time", kDelay, "",
+                                            "1ms to 1h; it counts within timeouts.request.")),
+    key<&FaultDelaySettings::share>("share", types::kShare, "100%", kShareDoc),
+};
+constexpr Object kFaultDelay{"fault_delay", "Requests are held up before the backend is asked.",
+                             kDelayKeys, origin_of<FaultDelaySettings>};
+constexpr Key kAbortKeys[] = {
+    key<&FaultAbortSettings::status>("status", kAbortStatus, "",
+                                     "400 to 599; a call of gRPC gets the status that clients make "
+                                     "of it."),
+    key<&FaultAbortSettings::grpc_status>("grpc_status", kGrpcStatus, "",
+                                          "Instead: calls of gRPC alone are answered, with this."),
+    key<&FaultAbortSettings::share>("share", types::kShare, "100%", kShareDoc),
+};
+
+void close_abort(void* object, Context& context) {
+  (void)object;
+  if (context.has("status") != context.has("grpc_status")) return;
+  context.complain("", "expected exactly one of status and grpc_status",
+                   "status: 503, or grpc_status: unavailable for calls of gRPC alone");
+}
+constexpr Object kFaultAbort{"fault_abort", "Requests are answered instead of the backend.",
+                             kAbortKeys, origin_of<FaultAbortSettings>, close_abort};
+constexpr Key kFaultKeys[] = {
+    key<&FaultSettings::headers>("headers", kHeaderMatches, "",
+                                 "Only for requests with all of these headers; absent: for all."),
+    key<&FaultSettings::delay>("delay", kFaultDelay, "", "Holds them up."),
+    key<&FaultSettings::abort>("abort", kFaultAbort, "", "Answers them, after any delay."),
+};
+
+void close_fault(void* object, Context& context) {
+  (void)object;
+  if (context.has("delay") || context.has("abort")) return;
+  context.complain("", "the fault does nothing",
+                   "write delay: { time: 100ms } or abort: { status: 503 }");
+}
+
 /// A prefix has an end only in paths that have one.
 void check_prefix(const RouteSettings& route, std::string_view key, Context& context) {
   const bool all_open =
@@ -176,6 +220,9 @@ const Object kUrlRewrite{"url_rewrite", "What the backend is asked for instead."
 const Object kRequestRedirect{"request_redirect", "Where the app is sent instead.", kRedirectKeys,
                               origin_of<RedirectSettings>, close_redirect};
 
+const Object kFault{"fault", "What is done to requests on purpose, to see how the app takes it.",
+                    kFaultKeys, origin_of<FaultSettings>, close_fault};
+
 void check_shaping(const RouteSettings& route, Context& context) {
   if (route.shaping == nullptr) return;
   const auto& shaping = *route.shaping;
@@ -185,7 +232,8 @@ void check_shaping(const RouteSettings& route, Context& context) {
   if (!shaping.redirect->replace_prefix_match.empty())
     check_prefix(route, "request_redirect", context);
   for (const auto* name :
-       {"to", "url_rewrite", "request_header_modifier", "response_header_modifier",         "retries", "breaker", "fallback", "background"}) {
+       {"to", "url_rewrite", "request_header_modifier", "response_header_modifier", "fault",
+        "retries", "breaker", "fallback", "background"}) {
     if (!context.has(name)) continue;
     context.complain(name, std::string(name) + " is about a backend, and a redirect asks none",
                      "remove it, or request_redirect");

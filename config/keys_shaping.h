@@ -30,6 +30,7 @@ extern const Object kRequestHeaderModifier;
 extern const Object kResponseHeaderModifier;
 extern const Object kUrlRewrite;
 extern const Object kRequestRedirect;
+extern const Object kFault;
 
 /// What they must say together with the route's other keys.
 void check_shaping(const RouteSettings& route, Context& context);

@@ -44,12 +44,34 @@ struct RedirectSettings {
   std::uint16_t status = 302;
 };
 
+struct FaultDelaySettings {
+  Origin origin;
+  Duration time{};
+  double share = 1.0;
+};
+
+/// Exactly one of `status` and `grpc_status`.
+struct FaultAbortSettings {
+  Origin origin;
+  std::optional<std::uint16_t> status;
+  std::optional<GrpcStatus> grpc_status;  ///< Calls of gRPC alone.
+  double share = 1.0;
+};
+
+struct FaultSettings {
+  Origin origin;
+  std::vector<HeaderMatchSettings> headers;  ///< Only of requests with all of them.
+  std::optional<FaultDelaySettings> delay;
+  std::optional<FaultAbortSettings> abort;
+};
+
 struct ShapingSettings {
   std::vector<QueryMatchSettings> query;
   std::optional<HeaderModifierSettings> request_headers;
   std::optional<HeaderModifierSettings> response_headers;
   std::optional<UrlRewriteSettings> rewrite;
   std::optional<RedirectSettings> redirect;
+  std::optional<FaultSettings> fault;
 };
 
 }  // namespace epaulet

@@ -98,6 +98,8 @@ enum class ErrorCode : std::uint16_t {
   rate_limited,
   background_full,
   answer_replaced,
+  // shape
+  fault_injected,
   // resolve
   never_had_endpoint,
   no_endpoint,

@@ -58,6 +58,7 @@ constexpr std::array<ErrorDescription, static_cast<std::size_t>(C::count_)> kTab
   {C::rate_limited, "rate_limited", 429, 8, "http_request_denied", "RL", "a rate limit is used up", "send less, wait as `Retry-After` says, or raise the limit"},
   {C::background_full, "background_full", 503, 8, "connection_limit_reached", "UO", "as many requests wait for their delivery in the background as the route's `background` lets", "look why they are not delivered, or raise background.queue or background.bytes"},
   {C::answer_replaced, "answer_replaced", 502, 14, "destination_unavailable", "-", "the answer that came is one of those that the route's fallback is to replace", "look why the backend answers so"},
+  {C::fault_injected, "fault_injected", 503, 14, "destination_unavailable", "FI", "the route's `fault.abort` answered: the fault was injected, and the backend was not asked", "it is the configuration's will; remove `fault` from the route to end it"},
   {C::never_had_endpoint, "never_had_endpoint", 503, 14, "destination_not_found", "NR", "the service is configured but has never had an endpoint", "deploy it; it is looked for again every second"},
   {C::no_endpoint, "no_endpoint", 503, 14, "destination_unavailable", "UH", "the service has lost all of its endpoints", "look whether it is still deployed"},
   {C::dns_failed, "dns_failed", 502, 14, "dns_error", "DF", "the upstream DNS server did not answer", "look at `dns.upstream` and the server's health"},

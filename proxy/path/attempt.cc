@@ -69,7 +69,7 @@ void Attempt::start_calls_time() {
   exchange_.untimed = false;
   start_attempts_time();
   if (plan_.timeouts->request.count() == 0) return;
-  exchange_.scope->set_deadline(exchange_.now() + plan_.timeouts->request,
+  exchange_.scope->set_deadline(exchange_.now() + plan_.timeouts->request - exchange_.delayed,
                                 {ErrorCode::request_timeout, Side::upstream, Stage::receive});
 }
 

@@ -15,6 +15,7 @@ void Exchange::begin() {
   record.mesh_tls = connection.mesh_tls;
   record.multiplexed = connection.is_carried;
   committed = untimed = hurried = has_own_deadline = false;
+  delayed = {};
   given_time.reset();
   span.reset();
   in_flight.leave();

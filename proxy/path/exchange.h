@@ -54,6 +54,7 @@ class Exchange final : private http::CallerWatcher {
   std::optional<Duration> given_time;
   /// The caller gives less time than `timeouts.request`: no fault of whoever is asked.
   bool hurried = false;
+  Duration delayed{};  ///< By an injected fault: of the time that an untimed call has.
   /// What is delivered in the background: nobody waits for the answer.
   const struct Delivery* delivery = nullptr;
   telemetry::SpanPlace span;  ///< What becomes of it for tracing.

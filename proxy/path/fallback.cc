@@ -64,6 +64,12 @@ bool is_ours_to_mend(const Exchange& exchange, const Error& ended) {
          !exchange.server.writer().broken();
 }
 
+/// An injected fault is what the backend might have answered.
+bool is_left_alone(const Plan& plan, const Error& ended) {
+  if (ended.code != ErrorCode::fault_injected) return false;
+  return !plan.fallback->failures.is_failure(static_cast<std::uint16_t>(ended.detail & 0xffff));
+}
+
 Task<Result<void>> give(Exchange& exchange, std::uint16_t status, std::string_view lines,
                         std::string_view body, Counter counter, std::string_view kind) {
   // The scope may have ended with the exchange; sending the answer has a limit of its own.
@@ -133,6 +139,7 @@ bool is_to_be_replaced(const Exchange& exchange, const Plan& plan, std::uint16_t
 
 Task<Error> fall_back(Exchange& exchange, const Plan& plan, Error ended) {
   if (!suits(exchange, plan) || !is_ours_to_mend(exchange, ended)) co_return ended;
+  if (is_left_alone(plan, ended)) co_return ended;
   const auto& fallback = *plan.fallback;
   if (auto kept = last_good(exchange, fallback)) {
     (void)co_await give_last_good(exchange, std::move(kept));

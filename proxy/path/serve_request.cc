@@ -114,13 +114,17 @@ Task<Error> serve_exchange(Exchange& exchange) {
   if (upgrading) settle_handshake(exchange);
   if (const auto started = start_time(exchange, *plan); !started) co_return started.error();
   if (is_for_later(exchange, *plan)) co_return co_await take_for_later(exchange, *plan);
+  Fault::Injected fault;
   if (plan->shaping != nullptr) {
     if (plan->shaping->rules.redirect) co_return co_await send_elsewhere(exchange, *plan);
+    fault = draw_fault(exchange, *plan);
     shape_request(exchange, *plan);
   }
   exchange.added_bytes = exchange.request.added.lines().size();
   exchange.body.begin(exchange.server.body());
-  const Error ended = co_await fulfil(exchange, *plan);
+  Error ended;
+  if (fault.any()) ended = co_await inject(exchange, *plan, fault);
+  if (ended.code == ErrorCode::none) ended = co_await fulfil(exchange, *plan);
   if (plan->fallback == nullptr || ended.code == ErrorCode::none) co_return ended;
   co_return co_await fall_back(exchange, *plan, ended);
 }

@@ -9,7 +9,35 @@ using telemetry::Counter;
 using telemetry::Event;
 using telemetry::Shaped;
 
+/// Its caller is watched meanwhile: who has left is held up no longer.
+Task<Result<void>> hold_up(Exchange& exchange, const Plan& plan, Duration delay) {
+  exchange.record.shaped = Shaped::delayed;
+  exchange.worker().telemetry.count(Counter::faults_delayed);
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(delay).count();
+  exchange.trace(Stage::route, Event::fault_delayed, static_cast<std::uint32_t>(us),
+                 plan.shaping->source);
+  const bool untimed = exchange.untimed && plan.timeouts->request.count() != 0;
+  if (untimed) {  // Its time begins later, and is then shorter by this.
+    exchange.scope->set_deadline(exchange.now() + plan.timeouts->request,
+                                 {ErrorCode::request_timeout, Side::upstream, Stage::receive});
+    exchange.delayed = delay;
+  }
+  exchange.watch_downstream(nullptr);
+  const auto slept = co_await sleep_until(*exchange.scope, exchange.now() + delay);
+  exchange.unwatch_downstream();
+  if (untimed && slept) exchange.scope->clear_deadline();
+  co_return slept;
+}
+
 }  // namespace
+
+Fault::Injected draw_fault(Exchange& exchange, const Plan& plan) {
+  const auto& fault = plan.shaping->rules.fault;
+  if (!fault) return {};
+  auto& random = exchange.worker().loop.random();
+  const double for_delay = random.unit();
+  return fault->draw(exchange.request, exchange.is_grpc(), for_delay, random.unit());
+}
 
 void shape_request(Exchange& exchange, const Plan& plan) {
   const Shaping& rules = plan.shaping->rules;
@@ -34,6 +62,21 @@ Task<Error> send_elsewhere(Exchange& exchange, const Plan& plan) {
   const auto answered = co_await exchange.server.send_answer(exchange.request, record.status, lines,
                                                              text, keep, *exchange.scope);
   co_return answered ? Error() : answered.error();
+}
+
+Task<Error> inject(Exchange& exchange, const Plan& plan, Fault::Injected fault) {
+  if (fault.delay.count() != 0) {
+    const auto slept = co_await hold_up(exchange, plan, fault.delay);
+    if (!slept) co_return slept.error();
+  }
+  if (fault.status == 0) co_return Error();
+  exchange.record.shaped = Shaped::aborted;
+  exchange.worker().telemetry.count(Counter::faults_aborted);
+  exchange.trace(Stage::route, Event::fault_aborted, fault.status, plan.shaping->source);
+  Error error(ErrorCode::fault_injected, Side::self, Stage::route, Retry::never,
+              fault.status | fault.grpc_status << 16);
+  error.note = plan.shaping->source;
+  co_return error;
 }
 
 }  // namespace epaulet::path

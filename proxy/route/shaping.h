@@ -1,5 +1,6 @@
 #pragma once
 
+#include "route/fault.h"
 #include "route/header_edits.h"
 #include "route/url_rewrite.h"
 
@@ -13,12 +14,14 @@ struct Shaping {
     if (settings.response_headers) response_headers.emplace(*settings.response_headers);
     if (settings.rewrite) rewrite.emplace(*settings.rewrite, paths);
     if (settings.redirect) redirect.emplace(*settings.redirect, paths);
+    if (settings.fault) fault.emplace(*settings.fault);
   }
 
   std::optional<HeaderEdits> request_headers;
   std::optional<HeaderEdits> response_headers;
   std::optional<UrlRewrite> rewrite;
   std::optional<Redirect> redirect;
+  std::optional<Fault> fault;
 };
 
 }  // namespace epaulet

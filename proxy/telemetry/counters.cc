@@ -83,6 +83,8 @@ constexpr std::array<CounterRow, kCounters> kCounterRows{{
   {Counter::joins_certain, {"epaulet_trace_joins_total", "Calls of the app without a trace of their own that were joined to what it was asked, by how", "how", "certain"}},
   {Counter::joins_guess, {"epaulet_trace_joins_total", "Calls of the app without a trace of their own that were joined to what it was asked, by how", "how", "guess"}},
   {Counter::redirects, {"epaulet_redirects_total", "Requests that a route's request_redirect answered", "", ""}},
+  {Counter::faults_delayed, {"epaulet_faults_injected_total", "Requests that a route's fault delayed or answered in the backend's place", "kind", "delay"}},
+  {Counter::faults_aborted, {"epaulet_faults_injected_total", "Requests that a route's fault delayed or answered in the backend's place", "kind", "abort"}},
 }};
 constexpr std::array<GaugeRow, kGauges> kGaugeRows{{
   {Gauge::connections_inbound, {"epaulet_connections_active", "Connections served now", "direction", "inbound"}},

@@ -65,6 +65,8 @@ constexpr std::array<EventRow, kEvents> kRows{{
     {Event::audited, "audited", "would_be", Means::error, "rule", Means::text},
     {Event::stream_opened, "stream_opened", {}, Means::nothing},
     {Event::redirected, "redirected", "status", Means::number, "source", Means::text},
+    {Event::fault_delayed, "fault_delayed", "for_us", Means::number, "source", Means::text},
+    {Event::fault_aborted, "fault_aborted", "status", Means::number, "source", Means::text},
 }};
 
 constexpr bool rows_are_in_order() {

@@ -220,13 +220,19 @@ std::string audit_sentence(std::string_view at, std::string_view what, ErrorCode
                      describe(would_be).summary);
 }
 
-/// What a route's request_redirect did.
+/// What a route's request_redirect or fault.delay did.
 std::string shaped_sentence(const ExchangeRecord& record, std::string_view what) {
-  const auto* event = last(record.trace, Event::redirected);
+  const bool redirected = record.shaped == Shaped::redirected;
+  const auto* event = last(record.trace, redirected ? Event::redirected : Event::fault_delayed);
   const std::string by = event == nullptr ? "" : fmt::format(" ({})", text_of(event->b));
-  return fmt::format("{} redirected {} with {}, as route \"{}\"{} says",
-                     hop(record.direction, record.service), what, record.status,
-                     text_of(record.route), by);
+  const std::string at = hop(record.direction, record.service);
+  if (redirected) {
+    return fmt::format("{} redirected {} with {}, as route \"{}\"{} says", at, what, record.status,
+                       text_of(record.route), by);
+  }
+  return fmt::format("{} held {} up for {}, a fault injected by route \"{}\"{}; it got {}", at,
+                     what, seconds(std::chrono::microseconds(event == nullptr ? 0 : event->a)),
+                     text_of(record.route), by, answer_of(record));
 }
 
 std::string_view verb_of(ConnectionRecord::Kind kind) {

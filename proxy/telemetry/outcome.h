@@ -19,7 +19,7 @@ namespace epaulet::telemetry {
 }
 
 [[nodiscard]] inline std::string_view name_of(Shaped shaped) {
-  static constexpr std::array<std::string_view, 2> kNames{"", "redirected"};
+  static constexpr std::array<std::string_view, 4> kNames{"", "redirected", "delayed", "aborted"};
   return kNames[static_cast<std::size_t>(shaped)];
 }
 

@@ -30,7 +30,7 @@ class RequestId {
 };
 
 /// What a route did with a request for no need of its own.
-enum class Shaped : std::uint8_t { no, redirected };
+enum class Shaped : std::uint8_t { no, redirected, delayed, aborted };
 
 /// How one exchange ended. Filled while it runs, reported once, reused by the connection's next
 /// exchange.

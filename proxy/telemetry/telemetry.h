@@ -76,6 +76,8 @@ enum class Counter : std::uint8_t {
   joins_certain,
   joins_guess,
   redirects,
+  faults_delayed,
+  faults_aborted,
   count_,
 };
 

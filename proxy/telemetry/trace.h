@@ -51,6 +51,8 @@ enum class Event : std::uint8_t {
   audited,        ///< a: ErrorCode that was not carried out; b: rule (string id, 0: none matched)
   stream_opened,  ///< On a shared mesh connection, to carry one of HTTP/1.1
   redirected,     ///< a: status; b: where the route says so (string id)
+  fault_delayed,  ///< a: microseconds; b: where the route says so (string id)
+  fault_aborted,  ///< a: status; b: where the route says so (string id)
   count_,
 };
 

@@ -25,9 +25,10 @@ bool WorkerTelemetry::is_sampled() {
   return access_sample_ >= 1.0 || (access_sample_ > 0 && random_.unit() < access_sample_);
 }
 
-/// Redirects may be many, and must not push out what failed.
+/// Faults are injected to be looked at. Redirects may be many, and must not push out what failed.
 bool WorkerTelemetry::is_shaped(const ExchangeRecord& record) {
-  if (record.shaped == Shaped::no || record.end < next_redirect_) return false;
+  if (record.shaped != Shaped::redirected) return record.shaped != Shaped::no;
+  if (record.end < next_redirect_) return false;
   next_redirect_ = record.end + std::chrono::seconds(1);
   return true;
 }

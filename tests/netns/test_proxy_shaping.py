@@ -1,9 +1,10 @@
 """What a route does to its requests, with real sidecars, in HTTP/1.1 and HTTP/2."""
 
 import json
+import time
 
 from mesh import CALLEE, App, Member, Mesh, Wire, field
-from test_proxy_http2 import ask, server
+from test_proxy_http2 import GRPC, ask, server
 
 CALLER = """
 workers: 2
@@ -198,3 +199,76 @@ def test_redirects_in_http2_and_nobody_to_ask(lab, binaries):
     answers = ask(api, {"path": "/old/a?b", "bytes": 100}, {"path": "/none"})
     assert [one["status"] for one in answers] == [308, 404], answers
     assert answers[0]["headers"]["location"] == "http://new.example:8443/new/a?b", answers
+
+
+FAULTS = (
+    'name: slow, paths: [/slow/**], timeouts: { request: 1s }, fault: { headers: [ { name: x-chaos } ], delay: { time: 300ms } }, request_header_modifier: { remove: [x-chaos] }',
+    "name: late, paths: [/late/**], timeouts: { request: 300ms }, fault: { delay: { time: 10s } }",
+    "name: broken, paths: [/broken/**], fault: { abort: { status: 503 } }, breaker: { consecutive: 1 }, retries: { max: 3, statuses: [503] }",
+    "name: some, paths: [/some/**], fault: { abort: { status: 429, share: 30% } }",
+    'name: mended, paths: [/mended/**], fault: { abort: { status: 500 } }, fallback: { answer: { body: "sorry" } }',
+    "name: grpc, paths: [/grpc.Test/**], fault: { abort: { grpc_status: resource_exhausted } }",
+)
+INJECTED = "epaulet_faults_injected_total"
+
+
+def test_faults_are_injected_and_said(lab, binaries):
+    api, api2 = pair(lab, binaries, *FAULTS)
+    app = Echo(api2)
+    began = time.monotonic()
+    status, _, body = get(api, "/slow/a", "X-Chaos: 1\r\n")
+    took = time.monotonic() - began
+    assert status == 200 and 0.3 <= took < 1.0 and field(body, "x-chaos") is None, (took, body)
+    began = time.monotonic()
+    assert get(api, "/slow/a")[0] == 200 and time.monotonic() - began < 0.25
+    record = api.wait_logged(kind="exchange", shaped="delayed", status=200)
+    assert record["outcome"] == "ok" and record["duration_us"] >= 300_000, record
+    (explained,) = api.sidecar.explain(record["id"])
+    assert "held GET up for 0.300 s" in explained["summary"], explained
+
+    began = time.monotonic()
+    assert get(api, "/late/a")[0] == 504 and time.monotonic() - began < 2
+    record = api.wait_logged(kind="exchange", outcome="request_timeout")
+    assert record["shaped"] == "delayed" and record["attempts"] == 0, record
+
+    asked = app.asked
+    for _ in range(5):
+        status, head, text = get(api, "/broken/a")
+        assert status == 503 and b"a fault was injected" not in head and b"injected" in text, text
+    assert app.asked == asked, "and nothing was asked again"
+    record = api.wait_logged(kind="exchange", outcome="fault_injected")
+    assert record["shaped"] == "aborted" and record["flag"] == "FI", record
+    (explained,) = api.sidecar.explain(record["id"])
+    assert ".yaml:" in explained["summary"] and "remove `fault`" in explained["remedy"], explained
+    assert not api.logged(event="breaker_open"), "nobody is to blame"
+    assert api.counter("epaulet_retries_total") == 0
+    assert get(api, "/mended/a")[2] == b"sorry"
+    assert api.counter(INJECTED, kind="delay") == 2 and api.counter(INJECTED, kind="abort") == 6
+
+    with api.call("api2.default") as client:
+        statuses = []
+        for _ in range(200):
+            client.send("GET /some/a HTTP/1.1\r\nHost: h\r\n\r\n")
+            statuses.append(client.response()[0])
+    assert set(statuses) == {200, 429} and 25 <= statuses.count(429) <= 100, statuses.count(429)
+
+
+def test_faults_reach_calls_of_grpc_in_their_words(lab, binaries):
+    api, api2 = pair(lab, binaries, *FAULTS)
+    server(api2)
+    call = {"method": "POST", "headers": GRPC}
+    answers = ask(
+        api,
+        {"path": "/grpc.Test/Call", **call},
+        {"path": "/broken/Call", **call},
+        {"path": "/grpc.Test/Plain"},
+        {"path": "/broken/a"},
+    )
+    assert [one["status"] for one in answers] == [200, 200, 200, 503], answers
+    told = [one["headers"].get("grpc-status") for one in answers]
+    assert told == ["8", "14", None, None], answers
+    assert "injected" in answers[0]["headers"]["grpc-message"], answers
+    (late,) = ask(api, {"path": "/late/Call", **call})
+    assert late["headers"]["grpc-status"] == "4", late
+    assert api.counter(INJECTED, kind="abort") == 3
+    assert api2.counter("epaulet_requests_total") == 1
