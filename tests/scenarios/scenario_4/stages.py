@@ -3,7 +3,7 @@
 from scenario import Edit, Stage, without_redirect
 
 STAGES = {
-    "redirect": without_redirect(frozenset({1, 2, 3})),
+    "redirect": without_redirect(frozenset({1, 2, 3, 5})),
     "access": Stage(
         frozenset({1}),
         "Delivery's internal API is everybody's",
@@ -22,8 +22,23 @@ STAGES = {
         "a backend may take as long as it likes",
         edits=(Edit("scheduler.yaml", "request: 3s, attempt: 2s", "request: 12s, attempt: 12s"),),
     ),
+    "throttle": Stage(
+        frozenset({5}),
+        "a client may order as much as it likes",
+        edits=(Edit("scheduler.yaml", "requests: 4, burst: 40", "requests: 1000, burst: 1000"),),
+    ),
+    "versions": Stage(
+        frozenset({5}),
+        "no route looks at the query",
+        edits=(Edit("scheduler.yaml", 'query: [ { name: api-version, pattern: "2.*" } ]', "headers: [ { name: api-version } ]"),),
+    ),
+    "accepted": Stage(
+        frozenset({5}),
+        "Delivery shows the first order and no other",
+        edits=(Edit("delivery.yaml", "paths: [/api/deliveries/*], allow: [anyone]", "paths: [/api/deliveries/1], allow: [anyone]"),),
+    ),
     "mtls": Stage(
-        frozenset({1, 2, 3}),
+        frozenset({1, 2, 3, 5}),
         "Drone Management's certificate is of a foreign authority",
         foreign=frozenset({"drone"}),
     ),

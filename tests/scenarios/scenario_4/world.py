@@ -1,4 +1,5 @@
-"""Scenario 4 set up: the Delivery Scheduler, its four backends, a sidecar beside each, `outside`."""
+"""Scenario 4 set up: the Delivery Scheduler, its four backends (one in two versions), a sidecar
+beside each, `outside`."""
 
 import json
 from pathlib import Path
@@ -10,7 +11,7 @@ from scenario import Stage
 HERE = Path(__file__).resolve().parent
 DNS_NUMBER = 1
 DOMAIN = "default.svc.cluster.local"
-SERVICES = ("scheduler", "accounts", "package", "drone", "delivery")
+SERVICES = ("scheduler", "accounts", "package", "package2", "drone", "delivery")
 PORT = 8080
 
 
@@ -68,13 +69,12 @@ class World:
         self.apps[name] = App(self[name].pod, self._modules)
         self.apps[name].process.wait_for_line(f"{name} listening", 30)
 
-    def order(self, timeout: float = 15.0) -> Response:
+    def order(self, timeout: float = 15.0, query: str = "", v6: bool = False) -> Response:
         """What a client does."""
         body = json.dumps({"account": 7, "size": "small"}).encode()
         headers = [("Content-Type", "application/json")]
-        return self.ask(
-            "scheduler", "POST", "/api/deliveryrequests", headers, body=body, timeout=timeout
-        )
+        path = f"/api/deliveryrequests{query}"
+        return self.ask("scheduler", "POST", path, headers, v6, body=body, timeout=timeout)
 
     def ask(self, name: str, method: str, path: str, headers=(), v6: bool = False, **more) -> Response:
         """From outside, in plain HTTP, by the pod's own address."""

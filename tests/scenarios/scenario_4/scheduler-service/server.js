@@ -32,9 +32,11 @@ const app = express();
 app.use(express.json());
 app.post('/api/deliveryrequests', async (req, res) => {
   const id = String(++last);
+  const version = req.query['api-version'];
+  const search = version ? `?api-version=${version}` : ''; // the client's, of the backends' too
   try {
     const account = await call('accounts', 'GET', `/accounts/${req.body.account}`);
-    await call('package', 'PUT', `/packages/${id}`, { size: req.body.size });
+    await call('package', 'PUT', `/packages/${id}${search}`, { size: req.body.size });
     const carrier = await assign({ delivery: id, size: req.body.size });
     await call('delivery', 'PUT', `/internal/deliveries/${id}`, { owner: account.owner, drone: carrier.id });
     res.status(202).location(`/api/deliveries/${id}`).json({ id });
