@@ -33,9 +33,9 @@ IDLE_CONNECTIONS = 400
 IDLE_BYTES_MAX = 10 * 1024
 
 
-def ask(client, times: int) -> None:
+def ask(client, times: int, path: str = "/cost") -> None:
     for number in range(times):
-        client.send(f"GET /cost HTTP/1.1\r\nHost: h\r\nX-Call: {number}\r\n\r\n")
+        client.send(f"GET {path} HTTP/1.1\r\nHost: h\r\nX-Call: {number}\r\n\r\n")
         status, _, body = client.response()
         assert (status, body) == (200, str(number).encode())
 
@@ -89,12 +89,12 @@ def allocations(member) -> dict[str, int]:
     return counts
 
 
-def counted_pair(lab, binaries, more: str = "") -> list:
+def counted_pair(lab, binaries, more: str = "", caller: str = CALLER) -> list:
     counting = binaries.epaulet.parent.parent / "tests" / "netns" / "epaulet_counting"
     if not os.access(counting, os.X_OK):
         raise LabError(f"{counting} is not there: build all of the preset")
     mesh = Mesh(lab, replace(binaries, epaulet=counting))
-    return mesh.pair(ONE_WORKER + CALLER + more, ONE_WORKER + CALLEE + more)
+    return mesh.pair(ONE_WORKER + caller + more, ONE_WORKER + CALLEE + more)
 
 
 def assert_allocates_nothing(members, work, most: int = 0) -> None:
@@ -114,6 +114,30 @@ def test_an_exchange_allocates_nothing(lab, binaries):
     client = api.call("api2.default")
     ask(client, 300)  # pools, tables and rings have their size
     assert_allocates_nothing((api, api2), lambda: ask(client, EXCHANGES))
+
+
+SHAPED = CALLER.replace(
+    "  six.default:",
+    """    routes:
+      - name: shaped
+        paths: [/cost/**]
+        query: [ { name: v, pattern: "2.*" } ]
+        request_header_modifier: { set: { x-tenant: blue }, remove: [x-debug] }
+        response_header_modifier: { add: { vary: x-tenant } }
+        url_rewrite: { hostname: legacy.internal, replace_prefix_match: /a/longer/path/than/before }
+        fault: { headers: [ { name: x-chaos } ], abort: { status: 503 } }
+  six.default:""",
+)
+
+
+def test_a_shaped_exchange_allocates_nothing(lab, binaries):
+    api, api2 = counted_pair(lab, binaries, caller=SHAPED)
+    CountingApp(api2.pod)
+    client = api.call("api2.default")
+    ask(client, 300, "/cost/a?v=2.1")
+    work = lambda: ask(client, EXCHANGES, "/cost/a?v=2.1")  # noqa: E731
+    assert_allocates_nothing((api, api2), work)
+    assert api.counter("epaulet_requests_total", route="shaped") == 300 + EXCHANGES
 
 
 SPANS = """
