@@ -11,6 +11,9 @@ namespace {
 constexpr Key kRootKeys[] = {
     key<&Settings::workload>("workload", kWorkload, "", "The app beside this sidecar."),
     key<&Settings::identity>("identity", kIdentity, "", "Who this workload is."),
+    key<&Settings::directory>("directory", kDirectory, "",
+                              "epaulet-directory, which knows the services of a Kubernetes "
+                              "cluster; absent: none."),
     key<&Settings::listen>("listen", kListen, "", "The sidecar's own ports; all different."),
     key<&Settings::dns>("dns", kDns, "", "Names for the app."),
     key<&Settings::egress>("egress", kEgress, "allow",
@@ -70,7 +73,6 @@ constexpr FutureKey kFutureKeys[] = {
     {"", "hedging"},           {"", "mirror"},
     {"service", "health"},     {"backend", "health"},
     {"", "health_check"},      {"service", "background"},
-    {"root", "directory"},     {"endpoints", "directory"},
     {"service", "cluster_ip"}, {"identity", "bootstrap"},
 };
 

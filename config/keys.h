@@ -15,6 +15,7 @@ extern const Object kRoot;
 // keys_inbound.cc, keys_credentials.cc
 extern const Object kWorkload;
 extern const Object kIdentity;
+extern const Object kDirectory;
 extern const Map kIssuers;
 extern const Object kApiKeys;
 extern const Object kCredentials;

@@ -87,6 +87,17 @@ constexpr Key kIdentityKeys[] = {
                                        "configuration's folder."),
 };
 
+constexpr Scalar kDirectoryUrl =
+    types::text("an https URL", "https://epaulet-directory.epaulet-system.svc.cluster.local:15016",
+                check_https_origin, "^https://[^/?#@\\s]+$");
+constexpr List kDirectoryIdentities =
+    list_of<std::string>(types::kSpiffePattern, 1, types::kListMax);
+constexpr Key kDirectoryKeys[] = {
+    required(key<&DirectorySettings::url>("url", kDirectoryUrl, "", "Where it is asked.")),
+    required(key<&DirectorySettings::identities>("identities", kDirectoryIdentities, "",
+                                                 "SPIFFE IDs that it may have.")),
+};
+
 /// What the service needs, and what nobody needs without it.
 void close_identity(void* object, Context& context) {
   (void)object;
@@ -281,6 +292,8 @@ const Object kWorkload{"workload", "The app beside this sidecar.", kWorkloadKeys
                        origin_of<WorkloadSettings>};
 const Object kIdentity{"identity", "Who this workload is.", kIdentityKeys,
                        origin_of<IdentitySettings>, close_identity};
+const Object kDirectory{"directory", "Who knows the services of a Kubernetes cluster.",
+                        kDirectoryKeys, origin_of<DirectorySettings>};
 const Map kRoles = make_roles();
 const List kAccess = list_of<AccessRuleSettings>(kRule, 0, types::kLongListMax);
 const List kPathPatterns = list_of<std::string>(types::kPathPattern, 1, types::kListMax);

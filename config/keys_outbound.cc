@@ -34,8 +34,13 @@ constexpr Key kEndpointsKeys[] = {
                                  "_PORT-NAME._tcp.NAME without port: SRV records say targets, "
                                  "ports, priorities and weights. Absolute: no search domain is "
                                  "tried."),
+    key<&EndpointsSettings::directory>("directory", types::kHostName, "",
+                                       "NAME.NAMESPACE of a Kubernetes Service, whose endpoints "
+                                       "the directory knows, with port; dns beside it is asked "
+                                       "until the directory has answered."),
     key<&EndpointsSettings::port>("port", types::kPort, "",
-                                  "The port of the endpoints that dns finds."),
+                                  "The port of the endpoints that dns finds; with directory the "
+                                  "Service's port."),
     key<&EndpointsSettings::tunnel>("tunnel", kTunnel, "0",
                                     "15008: dial the endpoint's sidecar on that port and name the "
                                     "app's port to it; 0: dial the app's port, which the pod "
@@ -51,7 +56,14 @@ bool is_srv_name(std::string_view name) {
 
 void close_endpoints(void* object, Context& context) {
   const auto& endpoints = *static_cast<const EndpointsSettings*>(object);
-  if (context.has("addresses") == context.has("dns")) {
+  if (context.has("directory") && !context.has("addresses")) {
+    if (!context.has("port"))
+      context.complain("directory", "directory needs port", "add the Service's port: port: 80");
+    if (endpoints.directory.find('.') == std::string::npos)
+      context.complain("directory", "this names no namespace", "write NAME.NAMESPACE");
+    return;
+  }
+  if (context.has("addresses") == (context.has("dns") || context.has("directory"))) {
     context.complain(
         "", "expected exactly one of addresses and dns",
         "addresses: [ 10.0.0.7:8080 ] or dns: api.default.svc.cluster.local with port");
@@ -98,9 +110,6 @@ constexpr std::string_view kIdentitiesRemedy =
 
 void close_upstream_tls(void* object, Context& context) {
   const auto& tls = *static_cast<const UpstreamTlsSettings*>(object);
-  if (tls.mode == UpstreamTls::mesh && !context.has("identities")) {
-    context.complain("mode", "mode mesh needs identities", std::string(kIdentitiesRemedy));
-  }
   if (tls.mode == UpstreamTls::none && context.has("identities")) {
     context.complain("identities", "identities are not checked with mode none",
                      "remove them, or write mode: mesh");
@@ -120,7 +129,8 @@ constexpr std::string_view kBalanceDoc = "Which endpoint of this backend is next
 
 /// What a backend's keys must say together, wherever they stand.
 void check_backend(const BackendSettings& backend, Context& context) {
-  if (!context.has("tls")) {
+  const bool is_in_directory = !backend.endpoints.directory.empty();  // Which knows identities.
+  if (!context.has("tls") && !is_in_directory) {
     context.complain("endpoints", "endpoints are dialled with mesh TLS, which needs tls.identities",
                      std::string(kIdentitiesRemedy));
   }

@@ -79,6 +79,16 @@ struct IdentitySettings {
   }
 };
 
+/// `directory`: who knows the services of a Kubernetes cluster.
+struct DirectorySettings {
+  Origin origin;
+  std::string url;                      ///< https://HOST[:PORT], checked; "": there is none.
+  std::vector<std::string> identities;  ///< Of which it proves one.
+  friend bool operator==(const DirectorySettings& a, const DirectorySettings& b) {
+    return a.url == b.url && a.identities == b.identities;
+  }
+};
+
 /// `listen`: own ports. Port 0 asks the kernel for one (tests).
 struct ListenSettings {
   Origin origin;
@@ -415,8 +425,9 @@ struct UpstreamTlsSettings {
 struct EndpointsSettings {
   Origin origin;
   std::vector<SocketAddress> addresses;
-  std::string dns;         ///< Name for A and AAAA, or for SRV if there is no port.
-  std::uint16_t port = 0;  ///< With `dns`; 0: SRV records say it.
+  std::string dns;        ///< Name for A and AAAA, or for SRV if there is no port.
+  std::string directory;  ///< NAME.NAMESPACE, as the directory knows it; `dns` is the way out then.
+  std::uint16_t port = 0;  ///< With `dns`; 0: SRV records say it. With `directory`: the Service's.
   /// 0: dial the endpoint's own port; 15008: dial that port with SNI `p<port>.<service>`.
   std::uint16_t tunnel = 0;
 };
@@ -596,6 +607,7 @@ struct Settings {
   std::optional<std::uint32_t> workers;  ///< Default: the cgroup's cpu.max, else 1.
   WorkloadSettings workload;
   IdentitySettings identity;
+  DirectorySettings directory;
   ListenSettings listen;
   DnsSettings dns;
   EgressMode egress = EgressMode::allow;

@@ -30,6 +30,7 @@ class Validation {
   void check_services();
   void check_own_ports();
   void check_identity();
+  void check_directory();
 
  private:
   void complain(const Origin& origin, std::string message, std::string remedy = {}) {
@@ -314,6 +315,34 @@ void Validation::check_identity() {
   }
 }
 
+/// Who endpoints are, either the file says or the directory does.
+void Validation::check_directory() {
+  for (const auto& [name, backend] : settings_.backends) {
+    if (backend.origin.line == 0 || complaints_.are_about(backend.origin.object)) continue;
+    const bool is_in_directory = !backend.endpoints.directory.empty();
+    if (!is_in_directory && backend.tls.origin.line != 0 && backend.tls.mode == UpstreamTls::mesh &&
+        backend.tls.identities.empty()) {
+      complain(backend.tls.origin, "mode mesh needs identities",
+               "write tls: { identities: [ spiffe://TRUST-DOMAIN/ns/NAMESPACE/sa/NAME ] }, or tls: "
+               "{ mode: none } for what is outside the mesh");
+    }
+    if (is_in_directory && !backend.endpoints.dns.empty() &&
+        backend.tls.mode == UpstreamTls::mesh && backend.tls.identities.empty()) {
+      complain(backend.endpoints.origin,
+               "dns tells no identities, which are needed until the directory has answered",
+               "add tls: { identities: [ SPIFFE-ID ] }, or remove dns");
+    }
+    if (is_in_directory && settings_.directory.url.empty() && !complaints_.are_about("directory")) {
+      complain(backend.endpoints.origin, "there is no directory to ask",
+               "add directory: { url: https://HOST:PORT, identities: [ SPIFFE-ID ] }");
+    }
+  }
+  if (settings_.directory.origin.line == 0 || settings_.identity.configured()) return;
+  if (complaints_.are_about("identity") || complaints_.are_about("directory")) return;
+  complain(settings_.directory.origin, "the directory answers members of the mesh alone",
+           "add identity: { dir: FOLDER } with cert.pem, key.pem and ca.pem, or identity.service");
+}
+
 }  // namespace
 
 void complete_and_validate(Draft& draft, Complaints& complaints) {
@@ -328,6 +357,7 @@ void complete_and_validate(Draft& draft, Complaints& complaints) {
   validation.check_services();
   validation.check_own_ports();
   validation.check_identity();
+  validation.check_directory();
 }
 
 }  // namespace epaulet::config

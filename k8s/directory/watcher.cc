@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "k8s/directory/line_splitter.h"
+#include "base/line_splitter.h"
 
 namespace epaulet::kube {
 namespace {

@@ -17,6 +17,24 @@ std::int64_t seconds_since_1970(WallTime time) {
 
 const Error kNotOurs(ErrorCode::config_invalid, Side::self, Stage::none);
 
+/// What was asked.
+std::string asked_of(const EndpointsSettings& endpoints) {
+  return endpoints.directory.empty() ? endpoints.dns : "directory:" + endpoints.directory;
+}
+
+bool read_identities(const json::object& from, EndpointMemory::Entry& entry) {
+  const auto* identities = from.if_contains("identities");
+  if (identities == nullptr) return true;
+  if (!identities->is_object()) return false;
+  for (const auto& member : identities->get_object()) {
+    const auto address = SocketAddress::parse(std::string_view(member.key()));
+    if (!address || !member.value().is_string() || member.value().get_string().empty())
+      return false;
+    entry.identities.emplace(*address, std::string_view(member.value().get_string()));
+  }
+  return true;
+}
+
 std::optional<EndpointMemory::Entry> entry_from(const json::value& value) {
   const auto* object = value.if_object();
   if (object == nullptr) return std::nullopt;
@@ -43,6 +61,7 @@ std::optional<EndpointMemory::Entry> entry_from(const json::value& value) {
     entry.endpoints.push_back(*address);
   }
   std::sort(entry.endpoints.begin(), entry.endpoints.end());
+  if (!read_identities(*object, entry)) return std::nullopt;
   return entry;
 }
 
@@ -76,10 +95,16 @@ EndpointSetPtr EndpointMemory::recall(const BackendSettings& backend, WallTime n
   const auto found = entries_.find(backend.name);
   if (found == entries_.end()) return nullptr;
   const Entry& entry = found->second;
-  if (entry.dns != backend.endpoints.dns || entry.port != backend.endpoints.port) return nullptr;
+  if (entry.dns != asked_of(backend.endpoints) || entry.port != backend.endpoints.port)
+    return nullptr;
   auto set = std::make_shared<EndpointSet>();
   set->backend = backend.name;
-  for (const auto& address : entry.endpoints) set->endpoints.push_back({address});
+  for (const auto& address : entry.endpoints) {
+    auto& endpoint = set->endpoints.emplace_back(address);
+    const auto identity = entry.identities.find(address);
+    if (identity != entry.identities.end())
+      endpoint.identity = std::make_shared<const EndpointIdentity>(identity->second);
+  }
   set->ever_had_endpoint = true;
   set->updated_at = now;
   return set;
@@ -87,8 +112,14 @@ EndpointSetPtr EndpointMemory::recall(const BackendSettings& backend, WallTime n
 
 void EndpointMemory::remember(const BackendSettings& backend, const EndpointSet& set) {
   if (!set.ever_had_endpoint) return;
-  Entry entry{backend.endpoints.dns, backend.endpoints.port, {}, 0};
-  for (const auto& endpoint : set.endpoints) entry.endpoints.push_back(endpoint.address);
+  Entry entry;
+  entry.dns = asked_of(backend.endpoints);
+  entry.port = backend.endpoints.port;
+  for (const auto& endpoint : set.endpoints) {
+    entry.endpoints.push_back(endpoint.address);
+    if (endpoint.identity)
+      entry.identities.emplace(endpoint.address, endpoint.identity->ids.front());
+  }
   auto [known, is_new] = entries_.try_emplace(backend.name);
   if (!is_new && known->second == entry) return;
   known->second = std::move(entry);
@@ -126,6 +157,12 @@ std::string EndpointMemory::to_json(const Entries& entries) {
     object["port"] = entry.port;
     object["endpoints"] = std::move(endpoints);
     object["gone_since"] = entry.gone_since;
+    if (!entry.identities.empty()) {
+      json::object identities;
+      for (const auto& [address, identity] : entry.identities)
+        identities[address.to_string()] = identity;
+      object["identities"] = std::move(identities);
+    }
     backends[name] = std::move(object);
   }
   json::object root;

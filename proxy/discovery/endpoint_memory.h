@@ -14,17 +14,19 @@
 
 namespace epaulet {
 
-/// What survives a restart: the last good endpoints of each DNS backend, and that it ever had one.
-/// The file is `endpoints.json` in the state directory.
+/// What survives a restart: the last good endpoints of each backend that is asked for, and that it
+/// ever had one. The file is `endpoints.json` in the state directory.
 class EndpointMemory {
  public:
   struct Entry {
-    std::string
-        dns;  ///< What was asked: another name or port is another backend, whatever it is called.
+    std::string dns;  ///< What was asked (`directory:` before a name of the directory's): another
+                      ///< name or port is another backend, whatever it is called.
     std::uint16_t port = 0;
     std::vector<SocketAddress> endpoints;  ///< May be empty: there were some once.
     /// Seconds since 1970 when the backend left the configuration; 0 while it is there.
     std::int64_t gone_since = 0;
+    /// Of those endpoints whose identity the directory has told.
+    std::map<SocketAddress, std::string> identities = {};
 
     friend bool operator==(const Entry&, const Entry&) = default;
   };

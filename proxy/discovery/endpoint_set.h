@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/address.h"
@@ -12,13 +14,38 @@
 
 namespace epaulet {
 
+/// Whom one endpoint may prove to be, where that is known of it alone: a pod's identity. Shared,
+/// because dials outlive the set.
+struct EndpointIdentity {
+  explicit EndpointIdentity(std::string id)
+      : ids{std::move(id)}, key(std::hash<std::string>()(ids.front()) | 1) {}
+
+  std::vector<std::string> ids;  ///< One.
+  /// Keeps connections to one identity at an address apart from those to another; not 0.
+  std::uint64_t key = 0;
+};
+using EndpointIdentityPtr = std::shared_ptr<const EndpointIdentity>;
+
 /// One address that serves a backend.
 struct Endpoint {
+  Endpoint(SocketAddress address_ = {}, std::uint32_t weight_ = 1,  // NOLINT: reads as an address.
+           EndpointIdentityPtr identity_ = nullptr)
+      : address(address_), weight(weight_), identity(std::move(identity_)) {}
+
   SocketAddress address;
   /// Its share of the requests, in proportion to the others'; at least 1.
   std::uint32_t weight = 1;
+  /// Null: whoever the backend's `tls.identities` name.
+  EndpointIdentityPtr identity;
 
-  friend auto operator<=>(const Endpoint&, const Endpoint&) = default;
+  [[nodiscard]] std::uint64_t identity_key() const { return identity ? identity->key : 0; }
+
+  friend bool operator==(const Endpoint& a, const Endpoint& b) {
+    return a.address == b.address && a.weight == b.weight && a.identity_key() == b.identity_key();
+  }
+  friend bool operator<(const Endpoint& a, const Endpoint& b) {
+    return std::make_pair(a.address, a.weight) < std::make_pair(b.address, b.weight);
+  }
 };
 
 /// What is known of a backend's endpoints at one time. Immutable once published: workers share it.

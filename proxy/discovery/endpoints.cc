@@ -1,5 +1,6 @@
 #include "discovery/endpoints.h"
 
+#include "discovery/directory_source.h"
 #include "discovery/static_source.h"
 
 namespace epaulet {
@@ -9,10 +10,18 @@ namespace {
 constexpr std::chrono::milliseconds kSaveDelay{200};
 constexpr std::chrono::seconds kSaveRetry{5};
 
-Endpoints::MakeSource static_and_dns(Loop& loop, Resolver& resolver,
-                                     const std::shared_ptr<DnsLooks>& looks) {
-  return [&loop, &resolver, looks](const BackendSettings& backend,
-                                   EndpointSetPtr remembered) -> std::unique_ptr<EndpointSource> {
+Endpoints::MakeSource all_kinds(Loop& loop, Resolver& resolver, DirectoryFeed& feed,
+                                const std::shared_ptr<DnsLooks>& looks) {
+  return [&loop, &resolver, &feed, looks](
+             const BackendSettings& backend,
+             EndpointSetPtr remembered) -> std::unique_ptr<EndpointSource> {
+    if (!backend.endpoints.directory.empty()) {
+      const auto by_dns = [&loop, &resolver, looks](const BackendSettings& other) {
+        return std::make_unique<DnsSource>(loop, resolver, other, nullptr, looks);
+      };
+      return std::make_unique<DirectorySource>(loop, feed, backend, std::move(remembered), looks,
+                                               by_dns);
+    }
     if (backend.endpoints.dns.empty())
       return std::make_unique<StaticSource>(backend, loop.wall_now());
     return std::make_unique<DnsSource>(loop, resolver, backend, std::move(remembered), looks);
@@ -20,7 +29,21 @@ Endpoints::MakeSource static_and_dns(Loop& loop, Resolver& resolver,
 }
 
 bool same_endpoints(const EndpointsSettings& a, const EndpointsSettings& b) {
-  return a.addresses == b.addresses && a.dns == b.dns && a.port == b.port;
+  return a.addresses == b.addresses && a.dns == b.dns && a.directory == b.directory &&
+         a.port == b.port;
+}
+
+/// What of a backend its source goes by.
+bool same_source(const BackendSettings& a, const BackendSettings& b) {
+  if (!same_endpoints(a.endpoints, b.endpoints)) return false;
+  // The directory's identities are held against the backend's.
+  return a.endpoints.directory.empty() ||
+         (a.tls.mode == b.tls.mode && a.tls.identities == b.tls.identities);
+}
+
+/// Found out, and so worth remembering.
+bool is_found(const EndpointsSettings& endpoints) {
+  return !endpoints.dns.empty() || !endpoints.directory.empty();
 }
 
 Task<void> nothing_to_look_for() {
@@ -29,9 +52,9 @@ Task<void> nothing_to_look_for() {
 
 }  // namespace
 
-Endpoints::Endpoints(Loop& loop, Resolver& resolver, OnChange on_change)
+Endpoints::Endpoints(Loop& loop, Resolver& resolver, DirectoryFeed& feed, OnChange on_change)
     : Endpoints(loop, MakeSource(), std::move(on_change)) {
-  make_source_ = static_and_dns(loop, resolver, looks_);
+  make_source_ = all_kinds(loop, resolver, feed, looks_);
 }
 
 Endpoints::Endpoints(Loop& loop, MakeSource make_source, OnChange on_change)
@@ -50,14 +73,13 @@ void Endpoints::apply(const Settings& settings) {
     memory_ = EndpointMemory(settings.state_dir);
     set_storage_error(memory_.load());
     for (const auto& [name, entry] : entries_) {
-      if (!entry.settings.endpoints.dns.empty())
+      if (is_found(entry.settings.endpoints))
         memory_.remember(entry.settings, *entry.source->current());
     }
   }
   std::erase_if(entries_, [&](const auto& item) {
     const auto wanted = settings.backends.find(item.first);
-    return wanted == settings.backends.end() ||
-           !same_endpoints(wanted->second.endpoints, item.second.settings.endpoints);
+    return wanted == settings.backends.end() || !same_source(wanted->second, item.second.settings);
   });
   for (const auto& [name, backend] : settings.backends) {
     if (const auto known = entries_.find(name); known != entries_.end()) {
@@ -75,9 +97,8 @@ void Endpoints::apply(const Settings& settings) {
 void Endpoints::add(const BackendSettings& backend) {
   Entry& entry = entries_[backend.name];
   entry.settings = backend;
-  const bool is_dns = !backend.endpoints.dns.empty();
-  entry.source =
-      make_source_(backend, is_dns ? memory_.recall(backend, loop_.wall_now()) : nullptr);
+  entry.source = make_source_(
+      backend, is_found(backend.endpoints) ? memory_.recall(backend, loop_.wall_now()) : nullptr);
   if (on_change_) on_change_(backend.name, entry.source->current());
   entry.source->start([this, name = backend.name](EndpointSetPtr set) { changed(name, set); });
 }
@@ -85,7 +106,7 @@ void Endpoints::add(const BackendSettings& backend) {
 void Endpoints::changed(const std::string& backend, const EndpointSetPtr& set) {
   const auto found = entries_.find(backend);
   if (found == entries_.end()) return;
-  if (!found->second.settings.endpoints.dns.empty()) {
+  if (is_found(found->second.settings.endpoints)) {
     memory_.remember(found->second.settings, *set);
     save_soon();
   }

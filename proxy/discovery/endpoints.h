@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "config/settings.h"
+#include "discovery/directory_feed.h"
 #include "discovery/dns_source.h"
 #include "discovery/endpoint_memory.h"
 #include "discovery/endpoint_source.h"
@@ -29,8 +30,8 @@ class Endpoints final : private Timer {
   using MakeSource = std::function<std::unique_ptr<EndpointSource>(const BackendSettings& backend,
                                                                    EndpointSetPtr remembered)>;
 
-  /// Static lists and DNS.
-  Endpoints(Loop& loop, Resolver& resolver, OnChange on_change);
+  /// Static lists, DNS, and what `feed` says, which outlives this.
+  Endpoints(Loop& loop, Resolver& resolver, DirectoryFeed& feed, OnChange on_change);
   Endpoints(Loop& loop, MakeSource make_source, OnChange on_change);
   /// Writes what has not been written yet.
   ~Endpoints();

@@ -8,6 +8,7 @@
 #include "crypto/csr.h"
 #include "crypto/identity_service.h"
 #include "crypto/pem_file.h"
+#include "enroll/connect.h"
 #include "enroll/schedule.h"
 #include "enroll/sign_answer.h"
 #include "http/http1/client_connection.h"
@@ -103,7 +104,6 @@ struct Client::State {
 
   static Task<void> run(std::shared_ptr<State> state);
   static Task<std::optional<Failure>> attempt(std::shared_ptr<State> state);
-  Task<Result<StreamPtr>> connect(Scope& within);
   Task<Attempted<SignAnswer>> ask(StreamPtr lower, std::shared_ptr<const TlsContext> context,
                                   std::string credential, Scope& within);
   Task<void> wait_until(WallTime at);
@@ -139,22 +139,6 @@ Checked<std::string> Client::State::credential() const {
                   "`epaulet-certs token --out FILE` makes one");
   }
   return token;
-}
-
-Task<Result<StreamPtr>> Client::State::connect(Scope& within) {
-  if (url.address) {
-    const SocketAddress address{*url.address, url.port};
-    co_return co_await dialer.dial(address, within);
-  }
-  const auto found = co_await resolver.resolve(url.host, within);
-  if (!found) co_return found.error();
-  Result<StreamPtr> last = Error(ErrorCode::connect_failed, Side::upstream, Stage::connect);
-  for (const auto& ip : found->addresses) {
-    const SocketAddress address{ip, url.port};
-    last = co_await dialer.dial(address, within);
-    if (last || within.cancelled()) co_return last;
-  }
-  co_return last;
 }
 
 Task<Attempted<SignAnswer>> Client::State::ask(StreamPtr lower,
@@ -257,7 +241,7 @@ Task<std::optional<Failure>> Client::State::attempt(std::shared_ptr<State> state
   Scope within(state->scope);
   within.set_deadline(state->loop.now() + kAttemptTime,
                       {ErrorCode::attempt_timeout, Side::upstream, Stage::connect});
-  auto lower = co_await state->connect(within);
+  auto lower = co_await connect(state->resolver, state->dialer, state->url, within);
   if (!lower) co_return unreachable(state->url, lower.error());
   auto asked =
       co_await state->ask(std::move(*lower), std::move(*context), std::move(credential), within);

@@ -15,6 +15,7 @@ struct RawUpstream {
       reader;  ///< On `stream`; holds what was read to find out who speaks first.
   std::uint32_t backend = Destination::kNone;
   SocketAddress endpoint;
+  EndpointIdentityPtr identity;  ///< As in its Hop.
   telemetry::StringId peer = 0;
   resilience::ConnectionLimit::Permit permit;
   balance::InFlight in_flight;  ///< To its endpoint, until the tunnel ends.
@@ -29,6 +30,7 @@ struct RawUpstream {
     reader = std::move(other.reader);
     backend = other.backend;
     endpoint = other.endpoint;
+    identity = std::move(other.identity);
     peer = other.peer;
     permit = std::move(other.permit);
     in_flight = std::move(other.in_flight);

@@ -147,6 +147,7 @@ void park(Connection& connection, RawUpstream raw) {
   Hop hop;
   hop.backend = raw.backend;
   hop.endpoint = raw.endpoint;
+  hop.identity = raw.identity;
   auto key = pool_key(connection.worker, snapshot, hop);
   if (key.trust != raw.trust) return;
   if (!raw.reader->is_quiet()) return;  // Something arrived a moment ago and would be lost.

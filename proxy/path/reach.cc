@@ -49,6 +49,15 @@ std::size_t pick_healthy(View& view, std::uint32_t backend, const TriedEndpoints
   return *picker.pick(health.size(), tried.all(), key, now);
 }
 
+EndpointIdentityPtr identity_at(const EndpointSet* set, const SocketAddress& address) {
+  if (set == nullptr) return nullptr;
+  const auto& all = set->endpoints;
+  const auto found = std::lower_bound(
+      all.begin(), all.end(), address,
+      [](const Endpoint& endpoint, const SocketAddress& at) { return endpoint.address < at; });
+  return found == all.end() || found->address != address ? nullptr : found->identity;
+}
+
 }  // namespace
 
 Result<Hop> next_hop(View& view, std::uint32_t backend, const std::optional<SocketAddress>& pinned,
@@ -58,6 +67,7 @@ Result<Hop> next_hop(View& view, std::uint32_t backend, const std::optional<Sock
     hop.backend = backend;
     hop.endpoint = *pinned;
     hop.endpoint_id = view.id_of(*pinned);
+    if (backend != Destination::kNone) hop.identity = identity_at(view.endpoints(backend), *pinned);
     return hop;
   }
   const EndpointSet* set = view.endpoints(backend);
@@ -82,6 +92,7 @@ Result<Hop> next_hop(View& view, std::uint32_t backend, const std::optional<Sock
   tried.add(index);
   hop.backend = backend;
   hop.endpoint = set->endpoints[index].address;
+  hop.identity = set->endpoints[index].identity;
   hop.endpoint_id = view.id_of(hop.endpoint);
   hop.health = view.health(backend)[index];
   hop.load = view.loads(backend)[index];
@@ -114,7 +125,7 @@ upstream::DialPlan plan_for(const Snapshot& snapshot, const Hop& hop,
   const BackendSettings& backend = *snapshot.backends[hop.backend].settings;
   if (backend.tls.mode == UpstreamTls::none || hop.unwrapped) return plan;
   plan.mesh = true;
-  plan.identities = &backend.tls.identities;
+  plan.identities = hop.identity ? &hop.identity->ids : &backend.tls.identities;
   plan.protocol = protocol;
   plan.server_name = backend.name;
   if (backend.endpoints.tunnel != 0) {
@@ -130,7 +141,7 @@ upstream::PoolKey pool_key(const Worker& worker, const Snapshot& snapshot, const
   if (hop.backend == Destination::kNone) return key;
   const BackendState& backend = snapshot.backends[hop.backend];
   key.backend = backend.name;
-  key.shape = backend.shape;
+  key.shape = backend.shape ^ (hop.identity ? hop.identity->key : 0);
   if (backend.settings->tls.mode == UpstreamTls::mesh) key.trust = worker.tls.trust_generation();
   return key;
 }
@@ -169,6 +180,7 @@ Task<Result<RawUpstream>> dial_raw(Connection& connection, View& view, Hop hop,
   raw.reader = std::make_unique<StreamReader>(*raw.stream);
   raw.backend = hop.backend;
   raw.endpoint = hop.endpoint;
+  raw.identity = hop.identity;
   raw.peer = dialled->peer;
   raw.trust = dialled->trust;
   raw.not_after = dialled->not_after;

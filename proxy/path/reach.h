@@ -20,6 +20,7 @@ struct Hop {
   bool is_try = false;                  ///< It was left out, and this call finds out how it is.
   balance::LoadPtr load;                ///< Of a backend's endpoint that was picked.
   telemetry::StringId balancer = 0;     ///< Who picked it; 0: nobody, it was dialled.
+  EndpointIdentityPtr identity;         ///< Null: the backend's identities.
 };
 
 /// The endpoints of a backend that one exchange has tried, by index. On the exchange's frame: the

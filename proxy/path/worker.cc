@@ -119,6 +119,11 @@ void View::set_endpoints(const std::string& backend, EndpointSetPtr set, TimePoi
   endpoints_[index] = std::move(set);
 }
 
+std::uint64_t View::shape_of(const std::string& backend) const {
+  const auto found = index_of(backend);
+  return found ? snapshot_->backends[*found].shape : 0;
+}
+
 EndpointSetPtr View::find(const std::string& backend) const {
   const auto found = index_of(backend);
   return found ? endpoints_[*found] : nullptr;
@@ -151,10 +156,16 @@ void Worker::set_endpoints(const std::string& backend, const EndpointSetPtr& set
   view->set_endpoints(backend, set, loop.now(), *view);
   // An address that has left may belong to somebody else tomorrow.
   const auto id = telemetry::intern(backend);
+  const auto shape = view->shape_of(backend);
   const auto has_left = [&](const upstream::PoolKey& key) {
-    return key.backend == id &&
-           std::none_of(set->endpoints.begin(), set->endpoints.end(),
-                        [&](const auto& endpoint) { return endpoint.address == key.address; });
+    if (key.backend != id) return false;
+    const auto is_it = [&](const Endpoint& endpoint) {
+      // By the same address somebody else may be reached now.
+      const bool is_somebody_else =
+          endpoint.identity != nullptr && key.shape != (shape ^ endpoint.identity->key);
+      return endpoint.address == key.address && !is_somebody_else;
+    };
+    return std::none_of(set->endpoints.begin(), set->endpoints.end(), is_it);
   };
   pool.close_if(has_left);
   shared_pool.retire_if(has_left);

@@ -60,6 +60,8 @@ class View {
   void set_endpoints(const std::string& backend, EndpointSetPtr set, TimePoint now,
                      const View& before);
   [[nodiscard]] EndpointSetPtr find(const std::string& backend) const;
+  /// BackendState::shape; 0: it is unknown.
+  [[nodiscard]] std::uint64_t shape_of(const std::string& backend) const;
 
  private:
   friend class ViewPtr;

@@ -23,6 +23,7 @@ Process::~Process() {
   admin_.reset();
   workers_.clear();
   exporter_.reset();
+  directory_.reset();
   enroll_.reset();
   remote_keys_.reset();
   dns_server_.reset();
@@ -42,6 +43,7 @@ int Process::run() {
   remote_keys_->start({*resolver_, *dialer_});
   exporter_->start({*resolver_, *dialer_});
   start_enrolling();
+  start_directory();
   for (auto& worker : workers_) worker->accept();
   start_admin();
   watch_files();

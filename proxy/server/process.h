@@ -10,6 +10,7 @@
 
 #include "accept/listener_set.h"
 #include "config/config_files.h"
+#include "directory/client.h"
 #include "discovery/endpoints.h"
 #include "dns/cares_upstream.h"
 #include "dns/resolv_conf.h"
@@ -64,6 +65,7 @@ class Process {
   void note_endpoints(const EndpointSet& set);
   void note_refused_endpoint(const std::string& backend, const IpAddress& address);
   void start_enrolling();
+  void start_directory();
   void start_admin();
 
   // reload.cc
@@ -163,9 +165,11 @@ class Process {
   ResolvConf resolv_conf_;
   std::unique_ptr<CaresUpstream> dns_upstream_;
   std::unique_ptr<UpstreamResolver> resolver_;
+  DirectoryFeed feed_;
   std::unique_ptr<Endpoints> endpoints_;
   std::unique_ptr<Dialer> dialer_;  ///< Of the control thread.
   std::unique_ptr<enroll::Client> enroll_;
+  std::unique_ptr<directory::Client> directory_;
   std::unique_ptr<DnsBridge> dns_bridge_;
   std::unique_ptr<DnsServer> dns_server_;
 

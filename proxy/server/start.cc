@@ -200,7 +200,7 @@ void Process::start_dns() {
   dns_upstream_ = std::make_unique<CaresUpstream>(loop_, make_fd_watch(loop_), options);
   resolver_ = std::make_unique<UpstreamResolver>(*dns_upstream_, has_route);
   endpoints_ = std::make_unique<Endpoints>(
-      loop_, *resolver_, [this](const std::string& backend, EndpointSetPtr set) {
+      loop_, *resolver_, feed_, [this](const std::string& backend, EndpointSetPtr set) {
         note_endpoints(*set);
         on_every_worker([backend, set = std::move(set)](path::Worker& worker, WorkerTls&) {
           worker.set_endpoints(backend, set);
@@ -255,6 +255,33 @@ void Process::start_enrolling() {
             {{"reason", std::string_view(why)}});
       });
   enroll_->start();
+}
+
+/// With the directory that the settings name, if they name one. Again after a reload that names
+/// another.
+void Process::start_directory() {
+  const auto& settings = snapshot_->settings.directory;
+  if (directory_ && directory_->settings() == settings) return;
+  directory_.reset();
+  if (settings.url.empty()) return;
+  directory::Client::Listener listener;
+  listener.on_failure = [this](const std::string& why) {
+    shards_.front()->log().warning(
+        wall_now(), "directory_away",
+        "the directory does not answer: the endpoints known so far stay in use",
+        {{"reason", std::string_view(why)}});
+  };
+  listener.on_recovery = [this] {
+    shards_.front()->log().info(wall_now(), "directory_back", "the directory answers again");
+  };
+  const auto own = [this]() -> std::shared_ptr<const Identity> {
+    const auto& context = identity_->context();
+    return context == nullptr ? nullptr : context->shared_identity();
+  };
+  directory_ = std::make_unique<directory::Client>(
+      directory::Client::Seams{loop_, *resolver_, *dialer_, feed_}, settings, own,
+      std::move(listener));
+  directory_->start();
 }
 
 }  // namespace epaulet::server

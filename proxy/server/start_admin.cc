@@ -111,6 +111,16 @@ telemetry::ControlMetrics Process::control_metrics() const {
   metrics.pages = {{"admin", admin_->admin->refused()},
                    {"metrics", admin_->metrics_server->refused()},
                    {"health", admin_->health->refused()}};
+  if (directory_) {
+    const auto& status = directory_->status();
+    auto& directory = metrics.directory.emplace();
+    directory.connected = status.connected;
+    directory.is_failing = !status.last_error.empty();
+    directory.streams = status.streams;
+    directory.views = status.views;
+    directory.failures = status.failures;
+    directory.heard = status.heard_at;
+  }
   const auto& looks = endpoints_->looks();
   metrics.looks_answered = looks.answered;
   metrics.looks_unknown = looks.unknown;

@@ -64,6 +64,16 @@ struct ControlMetrics {
   /// Times that a file of `state.dir` could not be read or written.
   std::uint64_t state_failures = 0;
 
+  struct Directory {
+    bool connected = false;   ///< It answers now.
+    bool is_failing = false;  ///< The last attempt failed.
+    std::uint64_t streams = 0;
+    std::uint64_t views = 0;
+    std::uint64_t failures = 0;
+    std::optional<WallTime> heard;
+  };
+  std::optional<Directory> directory;  ///< If there is one.
+
   // Discovery: names of backends asked upstream.
   std::uint64_t looks_answered = 0;
   std::uint64_t looks_unknown = 0;

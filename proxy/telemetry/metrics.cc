@@ -241,6 +241,25 @@ void add_discovery(MetricFamilies& out, const ControlMetrics& control) {
   out.counter("epaulet_endpoint_addresses_refused_total",
               "Addresses from DNS that can be no endpoint: loopback, virtual, multicast", {},
               as_double(control.endpoint_addresses_refused));
+  if (control.directory) {
+    const auto& directory = *control.directory;
+    out.gauge("epaulet_directory_connected", "1 while the directory answers", {},
+              directory.connected ? 1 : 0);
+    out.gauge("epaulet_directory_failing",
+              "1 if the last attempt to ask the directory failed; the log says why", {},
+              directory.is_failing ? 1 : 0);
+    out.counter("epaulet_directory_answers_total", "Answers of the directory that began", {},
+                as_double(directory.streams));
+    out.counter("epaulet_directory_updates_total", "Services that the directory told of", {},
+                as_double(directory.views));
+    out.counter("epaulet_directory_failures_total", "Attempts to ask the directory that failed", {},
+                as_double(directory.failures));
+    if (directory.heard) {
+      out.gauge("epaulet_directory_heard_timestamp_seconds",
+                "As of when we know what the directory does", {},
+                seconds_since_epoch(*directory.heard));
+    }
+  }
   for (const auto& each : control.endpoints) {
     out.gauge("epaulet_backend_endpoints", "Endpoints known now", {{"backend", each.backend}},
               as_double(each.count));

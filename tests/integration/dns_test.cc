@@ -459,7 +459,7 @@ class InPodDnsTest : public testing::Test {
     upstream = std::make_unique<CaresUpstream>(loop, make_fd_watch(loop),
                                                quick(std::move(upstream_servers)));
     resolver = std::make_unique<UpstreamResolver>(*upstream, has_route);
-    endpoints = std::make_unique<Endpoints>(loop, *resolver,
+    endpoints = std::make_unique<Endpoints>(loop, *resolver, feed,
                                             [](const std::string&, const EndpointSetPtr&) {});
     endpoints->apply(settings);
     table = VirtualAddressStore().apply(settings, loop.wall_now());
@@ -524,6 +524,7 @@ class InPodDnsTest : public testing::Test {
   RecordedReasons observer;
   std::unique_ptr<CaresUpstream> upstream;
   std::unique_ptr<UpstreamResolver> resolver;
+  DirectoryFeed feed;
   std::unique_ptr<Endpoints> endpoints;
   VirtualAddressTablePtr table;
   std::unique_ptr<DnsServer> server;

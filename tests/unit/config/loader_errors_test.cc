@@ -94,8 +94,6 @@ MISTAKES(
             "@@mirror: "
             "{ window: 10s } }\n",
             "backends.a: the key \"mirror\" is not in this version of epaulet", "", "remove it"},
-    Mistake{"of_a_later_version_directory", "@@directory: { a: b }\n",
-            "the key \"directory\" is not in this version of epaulet", "", "remove it"},
     Mistake{"of_a_later_version_hedging", "retries: { @@hedging: 1 }\n",
             "retries: the key \"hedging\" is not in this version of epaulet", "", "remove it"},
     Mistake{
@@ -583,8 +581,26 @@ MISTAKES(
             "services.a: port 81 is tcp, which routes do not serve", "", "default_backend"},
     Mistake{"mesh_without_identities",
             "identity: { dir: /x }\nservices:\n  a:\n    ports: { 80: http }\n    endpoints: { "
-            "addresses: ['1.2.3.4:5'] }\n    tls: { mode: @@mesh }\n",
+            "addresses: ['1.2.3.4:5'] }\n    @@tls: { mode: mesh }\n",
             "services.a.tls: mode mesh needs identities", "", "mode: none"},
+    Mistake{
+        "directory_without_one",
+        "identity: { dir: /x }\nbackends:\n  a:\n    @@endpoints: { directory: a.b, port: 80 }\n",
+        "backends.a.endpoints: there is no directory to ask", "", "directory: { url"},
+    Mistake{
+        "directory_without_port",
+        "identity: { dir: /x }\ndirectory: { url: 'https://d:1', identities: "
+        "['spiffe://cluster.local/x'] }\nbackends:\n  a:\n    endpoints: { directory: @@a.b }\n",
+        "backends.a.endpoints: directory needs port", "", "port: 80"},
+    Mistake{
+        "directory_without_namespace",
+        "identity: { dir: /x }\ndirectory: { url: 'https://d:1', identities: "
+        "['spiffe://cluster.local/x'] }\nbackends:\n  a:\n    endpoints: { directory: @@a, port: "
+        "80 }\n",
+        "backends.a.endpoints: this names no namespace", "", "NAME.NAMESPACE"},
+    Mistake{"directory_without_identity",
+            "@@directory: { url: 'https://d:1', identities: ['spiffe://cluster.local/x'] }\n",
+            "directory: the directory answers members of the mesh alone", "", "identity: {"},
     Mistake{
         "mesh_by_default_without_identities",
         "identity: { dir: /x }\nbackends:\n  a:\n    endpoints: @@{ addresses: ['1.2.3.4:5'] }\n",

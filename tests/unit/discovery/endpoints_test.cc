@@ -25,7 +25,7 @@ Settings settings_with(std::initializer_list<BackendSettings> backends,
 class EndpointsTest : public testing::Test {
  protected:
   std::unique_ptr<Endpoints> make() {
-    auto made = std::make_unique<Endpoints>(loop, resolver,
+    auto made = std::make_unique<Endpoints>(loop, resolver, feed,
                                             [this](const std::string& backend, EndpointSetPtr set) {
                                               ++changes;
                                               latest[backend] = std::move(set);
@@ -37,6 +37,7 @@ class EndpointsTest : public testing::Test {
   }
   SimLoop loop;
   FakeResolver resolver;
+  DirectoryFeed feed;
   std::map<std::string, EndpointSetPtr> latest;
   int changes = 0;
   std::vector<ErrorCode> storage;  ///< What was said of the state directory; none: it works again.

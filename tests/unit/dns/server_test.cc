@@ -149,8 +149,9 @@ class DnsServerTest : public testing::Test {
   RecordingObserver observer;
   MemoryNetwork network{Random(1)};
   Settings settings;
-  std::unique_ptr<Endpoints> endpoints =
-      std::make_unique<Endpoints>(loop, resolver, [](const std::string&, const EndpointSetPtr&) {});
+  DirectoryFeed feed;
+  std::unique_ptr<Endpoints> endpoints = std::make_unique<Endpoints>(
+      loop, resolver, feed, [](const std::string&, const EndpointSetPtr&) {});
   VirtualAddressTablePtr table;
   Wire wire;
   FakeSocket* socket = nullptr;

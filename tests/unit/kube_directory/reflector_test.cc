@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "k8s/directory/line_splitter.h"
 #include "k8s/directory/question.h"
 
 namespace epaulet::kube {
@@ -56,29 +55,6 @@ TEST(Reflector, failures_back_off_to_a_bound_and_news_ends_that) {
   reflector.listed("10");
   reflector.news("11");
   EXPECT_EQ(reflector.wait(1), 0ms);
-}
-
-TEST(LineSplitter, gives_whole_lines_however_they_are_cut) {
-  const std::string text = "one\ntwo\n\nthree\nrest";
-  for (std::size_t size = 1; size <= text.size(); ++size) {
-    LineSplitter splitter(10);
-    std::string seen;
-    for (std::size_t at = 0; at < text.size(); at += size) {
-      ASSERT_TRUE(
-          splitter.take(std::string_view(text).substr(at, size), [&](std::string_view line) {
-            seen += "[" + std::string(line) + "]";
-            return true;
-          }));
-    }
-    EXPECT_EQ(seen, "[one][two][][three]") << size;
-  }
-}
-
-TEST(LineSplitter, a_line_without_end_is_refused) {
-  LineSplitter splitter(4);
-  const auto all = [](std::string_view) { return true; };
-  EXPECT_TRUE(splitter.take("1234", all));
-  EXPECT_FALSE(splitter.take("5", all));
 }
 
 TEST(Question, names_services_once_each) {

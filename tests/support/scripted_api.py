@@ -2,14 +2,19 @@
 import contextlib
 import http.server
 import json
+import socket
 import ssl
+import subprocess
 import threading
 import time
 import urllib.parse
 
-from static_injector import free_port, openssl
-
 PATHS = {"/api/v1/services": "Service", "/apis/discovery.k8s.io/v1/endpointslices": "EndpointSlice", "/api/v1/pods": "Pod"}
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        return one.getsockname()[1]
 
 
 def service(name, namespace="shop", port=80, **spec):
@@ -38,11 +43,13 @@ def pod(name, account="api", namespace="shop"):
 class ScriptedApi:
     """What is put and removed is listed and told to watches. `forget()`: versions so far are 410 Gone."""
 
-    def __init__(self, place, page=2):
+    def __init__(self, place, page=2, in_netns=lambda make: make(), port=0):
+        """`in_netns` makes the socket, perhaps in another network; port 0: a free one."""
         self.credentials = place / "account"
         self.credentials.mkdir()
-        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=kube-apiserver", "-addext",
-                "subjectAltName=IP:127.0.0.1", "-keyout", str(place / "api.key"), "-out", str(self.credentials / "ca.crt"))
+        subprocess.run(("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=kube-apiserver", "-addext",
+                "subjectAltName=IP:127.0.0.1", "-keyout", str(place / "api.key"), "-out", str(self.credentials / "ca.crt")),
+                       check=True, capture_output=True)
         (self.credentials / "token").write_text("our-own-token\n")
         self.place, self.page = place, page
         self.version, self.oldest = 1, 0
@@ -50,7 +57,8 @@ class ScriptedApi:
         self.asked, self.refuse = [], None
         self.changed = threading.Condition()
         self.generation = 0  # watches of an earlier one end
-        self.server, self.port = None, free_port()
+        self.server, self.in_netns = None, in_netns
+        self.port = port or free_port()
 
     def put(self, *objects):
         with self.changed:
@@ -160,7 +168,7 @@ class ScriptedApi:
                     self.wfile.write(b"0\r\n\r\n")
 
         class Server(http.server.ThreadingHTTPServer):
-            daemon_threads = allow_reuse_address = True
+            daemon_threads = True
 
             def handle_error(self, *_):
                 pass  # clients that leave
@@ -171,7 +179,9 @@ class ScriptedApi:
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.credentials / "ca.crt", self.place / "api.key")
-        self.server = Server(("127.0.0.1", self.port), Handler)
+        self.server = Server(("127.0.0.1", self.port), Handler, bind_and_activate=False)
+        self.server.socket.close()
+        self.server.socket = self.in_netns(lambda: socket.create_server(("127.0.0.1", self.port), backlog=64))
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         try:
             yield self

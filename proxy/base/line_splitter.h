@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-namespace epaulet::kube {
+namespace epaulet {
 
 /// Pieces of text in, whole lines out; holds one line at most.
 class LineSplitter {
@@ -42,4 +42,4 @@ class LineSplitter {
   std::string kept_;
 };
 
-}  // namespace epaulet::kube
+}  // namespace epaulet

@@ -1,0 +1,47 @@
+#include "discovery/directory_feed.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace epaulet {
+
+DirectoryFeed::Listener::Listener(DirectoryFeed& feed, std::string service)
+    : feed_(&feed), service_(std::move(service)) {
+  auto& listeners = feed.entries_[service_].listeners;
+  listeners.push_back(this);
+  if (listeners.size() == 1 && feed.on_wanted_) feed.on_wanted_();
+}
+
+DirectoryFeed::Listener::~Listener() {
+  leave();
+}
+
+void DirectoryFeed::Listener::leave() {
+  if (feed_ == nullptr) return;
+  auto& feed = *std::exchange(feed_, nullptr);
+  const auto found = feed.entries_.find(service_);
+  std::erase(found->second.listeners, this);
+  if (!found->second.listeners.empty()) return;
+  feed.entries_.erase(found);
+  if (feed.on_wanted_) feed.on_wanted_();
+}
+
+ServiceViewPtr DirectoryFeed::Listener::view() const {
+  return feed_ == nullptr ? nullptr : feed_->entries_.at(service_).view;
+}
+
+std::vector<std::string> DirectoryFeed::wanted() const {
+  std::vector<std::string> names;
+  names.reserve(entries_.size());
+  for (const auto& [name, entry] : entries_) names.push_back(name);
+  return names;
+}
+
+void DirectoryFeed::take(const ServiceViewPtr& view) {
+  const auto found = entries_.find(view->service);
+  if (found == entries_.end()) return;
+  found->second.view = view;
+  for (auto* listener : found->second.listeners) listener->on_view(view);
+}
+
+}  // namespace epaulet

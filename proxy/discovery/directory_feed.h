@@ -1,0 +1,58 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "discovery/service_view.h"
+
+namespace epaulet {
+
+/// Between whoever hears the directory and the sources that wait for one service each. Keeps the
+/// newest view of each service that is wanted. Control thread.
+class DirectoryFeed {
+ public:
+  /// Wants a service for as long as it lives.
+  class Listener {
+   public:
+    Listener(DirectoryFeed& feed, std::string service);
+    Listener(const Listener&) = delete;
+    Listener& operator=(const Listener&) = delete;
+    virtual ~Listener();
+
+    /// Before its end, if the feed may be gone by then.
+    void leave();
+    [[nodiscard]] const std::string& service() const { return service_; }
+    /// Null: nothing was heard yet.
+    [[nodiscard]] ServiceViewPtr view() const;
+
+   private:
+    friend class DirectoryFeed;
+    virtual void on_view(const ServiceViewPtr& view) = 0;
+
+    DirectoryFeed* feed_;  ///< Null: it has left.
+    const std::string service_;
+  };
+
+  DirectoryFeed() = default;
+  DirectoryFeed(const DirectoryFeed&) = delete;
+  DirectoryFeed& operator=(const DirectoryFeed&) = delete;
+
+  /// In order, each once.
+  [[nodiscard]] std::vector<std::string> wanted() const;
+  /// Hears when another service is wanted, or one no more.
+  void set_on_wanted(std::function<void()> on_wanted) { on_wanted_ = std::move(on_wanted); }
+  /// What the directory says. What nobody wants is forgotten.
+  void take(const ServiceViewPtr& view);
+
+ private:
+  struct Entry {
+    ServiceViewPtr view;
+    std::vector<Listener*> listeners;
+  };
+  std::map<std::string, Entry> entries_;
+  std::function<void()> on_wanted_;
+};
+
+}  // namespace epaulet

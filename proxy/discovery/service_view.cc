@@ -1,0 +1,115 @@
+#include "discovery/service_view.h"
+
+#include <boost/json.hpp>
+#include <optional>
+
+#include "base/limits.h"
+
+namespace epaulet {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kDepthMax = 8;
+
+std::string_view text_in(const json::object& from, std::string_view key) {
+  const auto* found = from.if_contains(key);
+  const auto* text = found == nullptr ? nullptr : found->if_string();
+  return text == nullptr ? std::string_view() : std::string_view(*text);
+}
+
+bool flag_in(const json::object& from, std::string_view key, bool otherwise) {
+  const auto* found = from.if_contains(key);
+  const auto* flag = found == nullptr ? nullptr : found->if_bool();
+  return flag == nullptr ? otherwise : *flag;
+}
+
+const json::array* array_in(const json::object& from, std::string_view key) {
+  const auto* found = from.if_contains(key);
+  return found == nullptr ? nullptr : found->if_array();
+}
+
+std::uint16_t as_port(const json::value* value) {
+  const auto* number = value == nullptr ? nullptr : value->if_int64();
+  return number != nullptr && *number > 0 && *number <= 65535 ? static_cast<std::uint16_t>(*number)
+                                                              : 0;
+}
+
+void read_ports(const json::array& from, ServiceView& view) {
+  for (const auto& each : from) {
+    const auto* object = each.if_object();
+    const auto number = object == nullptr ? std::uint16_t{0} : as_port(object->if_contains("port"));
+    if (number == 0) continue;
+    auto& port = view.ports.emplace_back();
+    port.port = number;
+    port.name = text_in(*object, "name");
+    port.app_protocol = text_in(*object, "app_protocol");
+  }
+}
+
+std::optional<ServiceView::Endpoint> read_endpoint(const json::object& from) {
+  const auto address = IpAddress::parse(text_in(from, "address"));
+  if (!address) return std::nullopt;
+  ServiceView::Endpoint endpoint;
+  endpoint.address = *address;
+  endpoint.ready = flag_in(from, "ready", true);
+  endpoint.serving = flag_in(from, "serving", endpoint.ready);
+  endpoint.terminating = flag_in(from, "terminating", false);
+  endpoint.zone = text_in(from, "zone");
+  endpoint.identity = text_in(from, "identity");
+  return endpoint;
+}
+
+void read_group(const json::object& from, ServiceView& view, std::size_t& room) {
+  auto& group = view.groups.emplace_back();
+  const auto* ports = from.if_contains("ports");
+  if (ports != nullptr && ports->is_object()) {
+    for (const auto& member : ports->get_object()) {
+      const auto key = std::string_view(member.key());
+      const auto address = SocketAddress::parse("0.0.0.0:" + std::string(key));
+      const auto target = as_port(&member.value());
+      if (address && address->port != 0 && target != 0) group.ports[address->port] = target;
+    }
+  }
+  const auto* endpoints = array_in(from, "endpoints");
+  if (endpoints == nullptr) return;
+  for (const auto& each : *endpoints) {
+    const auto* object = each.if_object();
+    auto endpoint = object == nullptr ? std::nullopt : read_endpoint(*object);
+    if (!endpoint || room == 0) continue;
+    --room;
+    group.endpoints.push_back(std::move(*endpoint));
+  }
+}
+
+}  // namespace
+
+DirectoryLine read_directory_line(std::string_view line) {
+  json::parse_options options;
+  options.max_depth = kDepthMax;
+  json::error_code error;
+  const auto document =
+      json::parse(json::string_view(line.data(), line.size()), error, {}, options);
+  const auto* root = error ? nullptr : document.if_object();
+  if (root == nullptr) return UnknownLine();
+  const auto service = text_in(*root, "service");
+  if (service.empty()) {
+    const auto version = text_in(*root, "version");
+    if (version.empty()) return UnknownLine();
+    return DirectoryVersion{std::string(version)};
+  }
+  auto view = std::make_shared<ServiceView>();
+  view->service = service;
+  view->is_absent = flag_in(*root, "absent", false);
+  view->is_headless = flag_in(*root, "headless", false);
+  view->external_name = text_in(*root, "external_name");
+  if (const auto* ports = array_in(*root, "ports")) read_ports(*ports, *view);
+  std::size_t room = limits::kEndpointsPerBackendMax;
+  if (const auto* groups = array_in(*root, "groups")) {
+    for (const auto& each : *groups)
+      if (const auto* object = each.if_object()) read_group(*object, *view, room);
+  }
+  return ServiceViewPtr(std::move(view));
+}
+
+}  // namespace epaulet

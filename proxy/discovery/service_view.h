@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/address.h"
+
+namespace epaulet {
+
+/// A service of a Kubernetes cluster as epaulet-directory tells it. Immutable once read.
+struct ServiceView {
+  struct Port {
+    std::uint16_t port = 0;
+    std::string name;
+    std::string app_protocol;
+  };
+  struct Endpoint {
+    IpAddress address;
+    bool ready = true;
+    bool serving = true;
+    bool terminating = false;
+    std::string zone;
+    std::string identity;  ///< "": it is in no mesh.
+  };
+  struct Group {
+    std::map<std::uint16_t, std::uint16_t> ports;  ///< The service's to the endpoints'.
+    std::vector<Endpoint> endpoints;
+  };
+
+  std::string service;  ///< NAME.NAMESPACE.
+  bool is_absent = false;
+  bool is_headless = false;
+  std::string external_name;
+  std::vector<Port> ports;
+  std::vector<Group> groups;
+};
+using ServiceViewPtr = std::shared_ptr<const ServiceView>;
+
+/// All views before it are as of this version.
+struct DirectoryVersion {
+  std::string text;
+};
+/// Nothing we know: an older sidecar skips what a newer directory says beside.
+struct UnknownLine {};
+using DirectoryLine = std::variant<UnknownLine, DirectoryVersion, ServiceViewPtr>;
+
+/// One line of the directory's answer, without its end.
+[[nodiscard]] DirectoryLine read_directory_line(std::string_view line);
+
+}  // namespace epaulet

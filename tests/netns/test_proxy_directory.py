@@ -1,0 +1,160 @@
+"""Endpoints that epaulet-directory tells: real directory, real sidecars, a scripted API server."""
+
+import contextlib
+import shutil
+
+from lab import query, wait_until
+from mesh import CALLEE, CountingApp, Mesh, Traffic, field
+from scripted_api import ScriptedApi, endpoint, endpoint_slice, pod, service
+
+NUMBER = 31  # the last part of the directory's address
+API2, OTHER = (f"spiffe://cluster.local/ns/default/sa/{name}" for name in ("api2", "other"))
+DIRECTORY = f"""
+directory:
+  url: https://10.88.0.{NUMBER}:15016
+  identities: [spiffe://cluster.local/ns/default/sa/epaulet-directory]
+"""
+CALLER = f"""
+identity: {{ dir: /var/run/epaulet/identity }}
+state: {{ dir: /var/run/epaulet/state }}
+{DIRECTORY}
+services:
+  api2.default:
+    ports: {{ 80: http, 82: tcp }}
+    endpoints: {{ directory: api2.default, port: 80 }}
+"""
+
+
+class DirectoryPod:
+    """`epaulet-directory` and its API server, in a pod of their own."""
+
+    def __init__(self, mesh: Mesh):
+        self.pod = mesh.lab.pod("directory", NUMBER)
+        self.api = ScriptedApi(self.pod.run_dir, in_netns=self.pod.in_netns, port=6443)
+        self.api.put(service("api2", "default"))
+        shutil.copytree(mesh.issue("epaulet-directory"), self.pod.run_dir / "identity")
+        folder = self.pod.bind(mesh.binaries.certs.parents[1] / "k8s/directory", "directory-bin")
+        self.argv = [f"{folder}/epaulet-directory", "serve", "--kubernetes-api", "127.0.0.1:6443"]
+        self.argv += ["--kubernetes-credentials", "/run/account", "--identity-dir", "/run/identity"]
+        self.argv += ["--listen", "0.0.0.0:15016", "--status", ""]
+
+    @contextlib.contextmanager
+    def running(self):
+        with self.api.running():
+            self.start()
+            yield self
+
+    def start(self) -> None:
+        self.process = self.pod.start(self.argv, name="directory")
+        self.process.wait_for_line('"event":"complete"')
+
+    def tell(self, *endpoints: dict) -> None:
+        self.api.put(endpoint_slice("api2-x", "api2", list(endpoints), "default"))
+
+
+def call(member) -> tuple[int, bytes]:
+    with member.call("api2.default") as client:
+        client.send("GET / HTTP/1.1\r\nHost: h\r\nX-Call: 1\r\n\r\n")
+        status, head, _ = client.response()
+        return status, head
+
+
+def endpoints_of(member) -> int:
+    return int(member.counter("epaulet_backend_endpoints", backend="api2.default"))
+
+
+def place(lab, binaries) -> tuple[Mesh, DirectoryPod]:
+    mesh = Mesh(lab, binaries)
+    return mesh, DirectoryPod(mesh)
+
+
+def test_traffic_follows_what_the_directory_tells(lab, binaries):
+    mesh, directory = place(lab, binaries)
+    with directory.running():
+        api = mesh.member("api", CALLER)
+        one = mesh.member("api2", CALLEE)
+        two = mesh.member("next", CALLEE, identity=mesh.issue("api2"))
+        first, second = CountingApp(one.pod), CountingApp(two.pod)
+        addresses = [member.pod.ipv4 for member in (one, two)]
+        # It has no endpoint yet, so the name does not exist for the app.
+        assert query(api.pod, "api2.default", "A").rcode == "NXDOMAIN"
+        directory.api.put(pod("api2-1", "api2", "default"), pod("api2-2", "api2", "default"))
+        directory.tell(endpoint(addresses[0], "api2-1"))
+        wait_until(lambda: query(api.pod, "api2.default", "A").addresses, "the name", 5)
+        assert call(api)[0] == 200
+        with Traffic(api, "api2.default") as traffic:
+            directory.tell(endpoint(addresses[0], "api2-1"), endpoint(addresses[1], "api2-2"))
+            wait_until(lambda: len(second.calls) > 20, "calls of the second", 5)
+            # The first one ends: whatever begins from now on goes to the other.
+            directory.tell(endpoint(addresses[0], "api2-1", False, serving=True, terminating=True),
+                           endpoint(addresses[1], "api2-2"))
+            wait_until(lambda: endpoints_of(api) == 1, "one endpoint", 5)
+            wait_until(lambda: quiet(first), "no more calls of the first", 5)
+            # Where all end, those that still serve are used.
+            directory.tell(endpoint(addresses[0], "api2-1", False, serving=True, terminating=True))
+            wait_until(lambda: not quiet(first), "calls of the first again", 5)
+        assert not traffic.failures, traffic.failures[:3]
+        directory.tell()
+        wait_until(lambda: endpoints_of(api) == 0, "no endpoint", 5)
+        status, head = call(api)
+        assert status == 503, head
+        record = api.wait_logged(kind="exchange", id=field(head, "x-request-id"))
+        assert record["outcome"] == "no_endpoint", record
+
+
+def quiet(app: CountingApp) -> bool:
+    import time
+
+    before = sum(app.calls.values())
+    time.sleep(0.3)
+    return sum(app.calls.values()) == before
+
+
+def test_an_address_that_is_anothers_now_gets_no_traffic(lab, binaries):
+    mesh, directory = place(lab, binaries)
+    with directory.running():
+        directory.api.put(pod("api2-1", "api2", "default"), pod("other-1", "other", "default"))
+        api = mesh.member("api", CALLER)
+        api2 = mesh.member("api2", CALLEE)
+        app = CountingApp(api2.pod)
+        directory.tell(endpoint(api2.pod.ipv4, "api2-1"))
+        wait_until(lambda: query(api.pod, "api2.default", "A").addresses, "the name", 5)
+        assert call(api)[0] == 200 and call(api)[0] == 200
+        answered = sum(app.calls.values())
+        # The address is another pod's: the connection at hand is to its predecessor, and whoever
+        # answers there now must be the other one.
+        directory.tell(endpoint(api2.pod.ipv4, "other-1"))
+        wait_until(lambda: call(api)[0] == 502, "a refusal", 5)
+        answered = sum(app.calls.values())
+        status, head = call(api)
+        assert status == 502 and sum(app.calls.values()) == answered
+        record = api.wait_logged(kind="exchange", id=field(head, "x-request-id"))
+        assert record["outcome"] == "tls_identity_unexpected", record
+        assert f"expected: {OTHER}" in record["summary"], record
+        api2.give_identity(mesh.issue("other"))
+        wait_until(lambda: call(api)[0] == 200, "the other's answer", 10)
+        # A pod that is in no mesh is not dialled at all.
+        directory.tell(endpoint(api2.pod.ipv4, "plain-1"))
+        wait_until(lambda: endpoints_of(api) == 0, "no endpoint", 5)
+
+
+def test_without_the_directory_sidecars_go_on_and_start(lab, binaries):
+    mesh, directory = place(lab, binaries)
+    with directory.running():
+        directory.api.put(pod("api2-1", "api2", "default"))
+        api = mesh.member("api", CALLER)
+        api2 = mesh.member("api2", CALLEE)
+        CountingApp(api2.pod)
+        directory.tell(endpoint(api2.pod.ipv4, "api2-1"))
+        wait_until(lambda: query(api.pod, "api2.default", "A").addresses, "the name", 5)
+        assert call(api)[0] == 200 and api.counter("epaulet_directory_connected") == 1
+        directory.process.stop()
+        api.wait_logged(event="directory_away")
+        assert call(api)[0] == 200 and api.counter("epaulet_directory_connected") == 0
+        api.process.stop()
+        api.start()
+        assert call(api)[0] == 200, "what was known is on disk, identity included"
+        directory.start()
+        api.wait_logged(event="directory_back")
+        directory.tell()
+        wait_until(lambda: endpoints_of(api) == 0, "the directory's word", 10)

@@ -1,0 +1,45 @@
+#include "discovery/service_view.h"
+
+#include <gtest/gtest.h>
+
+namespace epaulet::test {
+namespace {
+
+ServiceViewPtr view_in(std::string_view line) {
+  const auto said = read_directory_line(line);
+  const auto* view = std::get_if<ServiceViewPtr>(&said);
+  return view == nullptr ? nullptr : *view;
+}
+
+TEST(ServiceView, is_what_a_directory_writes) {
+  const auto view = view_in(
+      R"({"service":"api.shop","cluster_ips":["10.96.0.7"],"ports":[{"port":80,"name":"http",
+        "app_protocol":"grpc"},{"port":0},7],"groups":[{"ports":{"80":8080,"x":1,"81":0},"endpoints":[
+        {"address":"10.0.0.1","identity":"spiffe://td/ns/shop/sa/api","zone":"a"},
+        {"address":"fd00::1","ready":false,"serving":true,"terminating":true},
+        {"address":"nonsense"},7]}]})");
+  ASSERT_NE(view, nullptr);
+  EXPECT_EQ(view->service, "api.shop");
+  ASSERT_EQ(view->ports.size(), 1u);
+  EXPECT_EQ(view->ports[0].app_protocol, "grpc");
+  ASSERT_EQ(view->groups.size(), 1u);
+  EXPECT_EQ(view->groups[0].ports, (std::map<std::uint16_t, std::uint16_t>{{80, 8080}}));
+  ASSERT_EQ(view->groups[0].endpoints.size(), 2u);
+  EXPECT_EQ(view->groups[0].endpoints[0].identity, "spiffe://td/ns/shop/sa/api");
+  EXPECT_TRUE(view->groups[0].endpoints[0].ready && view->groups[0].endpoints[0].serving);
+  EXPECT_TRUE(view->groups[0].endpoints[1].terminating && view->groups[0].endpoints[1].serving);
+  EXPECT_FALSE(view->groups[0].endpoints[1].ready);
+}
+
+TEST(ServiceView, absence_versions_and_what_is_unknown_are_told_apart) {
+  EXPECT_TRUE(view_in(R"({"service":"api.shop","absent":true})")->is_absent);
+  const auto version = read_directory_line(R"({"version":"i.7"})");
+  ASSERT_TRUE(std::holds_alternative<DirectoryVersion>(version));
+  EXPECT_EQ(std::get<DirectoryVersion>(version).text, "i.7");
+  for (const auto* line :
+       {"", "7", "[]", "{}", R"({"news":1})", R"({"service":7})", "{\"service\":"})
+    EXPECT_TRUE(std::holds_alternative<UnknownLine>(read_directory_line(line))) << line;
+}
+
+}  // namespace
+}  // namespace epaulet::test
