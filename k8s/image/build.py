@@ -4,7 +4,7 @@
 
     k8s/image/build.py --bin build/release --out epaulet.tar [--tag registry.example/epaulet:0.1.0]
 
-One layer: the three programs, `nft` and `iptables` for `epaulet redirect install`, the libraries that they
+One layer: our programs, `nft` and `iptables` for `epaulet redirect install`, the libraries that they
 need, and nothing else: no shell, no package manager. User 1337. The same files give the same bytes.
 """
 import argparse
@@ -21,7 +21,8 @@ import sys
 import tarfile
 import tempfile
 
-PROGRAMS = ("proxy/epaulet", "certs-tool/epaulet-certs", "k8s/injector/epaulet-injector")
+PROGRAMS = ("proxy/epaulet", "certs-tool/epaulet-certs", "k8s/injector/epaulet-injector",
+            "k8s/directory/epaulet-directory")
 TOOLS = ["/usr/sbin/nft", "/usr/sbin/xtables-nft-multi", "/usr/sbin/xtables-legacy-multi"]
 LINKS = {"iptables": "xtables-nft-multi", "ip6tables": "xtables-nft-multi"}
 for _command in ("iptables", "ip6tables"):

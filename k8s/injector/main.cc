@@ -25,6 +25,12 @@ void add_settings(CLI::App& command, InjectorSettings& settings) {
       .add_option("--identity-service", settings.identity_service,
                   "Where sidecars get their certificates")
       ->capture_default_str();
+  auto* directory = command.add_option("--directory", settings.directory,
+                                       "URL of epaulet-directory, for sidecars; default: none");
+  auto* identity = command.add_option("--directory-identity", settings.directory_identity,
+                                      "SPIFFE ID that it proves");
+  directory->needs(identity);
+  identity->needs(directory);
   command
       .add_option("--token-audience", settings.token_audience,
                   "Of the service account tokens that sidecars prove themselves with")

@@ -32,9 +32,11 @@ struct InjectorSettings {
   std::string cluster_domain = "cluster.local";
   std::string identity_service = "https://epaulet-identity.epaulet-system.svc.cluster.local:15014";
   std::string token_audience = "epaulet-identity";
-  std::string roots;      ///< PEM, what the identity service must lead to.
-  std::string log_level;  ///< "": the sidecar's own default.
-  std::string version;    ///< Stands in each pod's annotation.
+  std::string directory;           ///< Its URL; "": sidecars are told of none.
+  std::string directory_identity;  ///< Who it proves to be.
+  std::string roots;               ///< PEM, what the identity service must lead to.
+  std::string log_level;           ///< "": the sidecar's own default.
+  std::string version;             ///< Stands in each pod's annotation.
   SidecarKind kind = SidecarKind::native;
   bool redirect = true;  ///< False: a CNI plugin installs the rules, there is no init container.
   SidecarResources resources;

@@ -58,6 +58,9 @@ std::string sidecar_config(const SidecarPlan& plan) {
   out += fmt::format(
       "identity:\n  trust_domain: {}\n  service: {}\n  ca: ca.pem\n  token_file: token\n",
       text(settings.trust_domain), text(settings.identity_service));
+  if (!settings.directory.empty())
+    out += fmt::format("directory: {{ url: {}, identities: [{}] }}\n", text(settings.directory),
+                       text(settings.directory_identity));
   out += "state: { dir: /var/run/epaulet/state }\n";
   const auto& level = plan.options.log_level.empty() ? settings.log_level : plan.options.log_level;
   if (!level.empty()) out += fmt::format("log: {{ level: {} }}\n", level);

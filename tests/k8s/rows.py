@@ -16,7 +16,8 @@ HELLO = "Hello World!"
 MANIFESTS = cluster.HERE / "manifests"
 CHART = cluster.HERE.parents[1] / "k8s/chart"
 VALUES = ["--set", "image.repository=docker.io/local/epaulet", "--set", "image.tag=test", "--set", "image.pullPolicy=Never",
-          "--set", "identity.replicas=1", "--set", "injector.replicas=1"]
+          "--set", "identity.replicas=1", "--set", "injector.replicas=1",
+          "--set", "directory.replicas=1"]
 
 
 class Skipped(Exception):
@@ -43,6 +44,7 @@ class World:
         helm("install", "epaulet", CHART, "-n", SYSTEM, *VALUES)
         rollout(SYSTEM, "epaulet-identity")
         rollout(SYSTEM, "epaulet-injector")
+        rollout(SYSTEM, "epaulet-directory")
         # The API server learns of webhooks within a second or so.
         time.sleep(1)
 
@@ -170,6 +172,38 @@ def row_6_names_and_ports(world):
     for name in ("api2.default", "api2.default.svc.cluster.local", "api2"):
         assert answers[f"http://{name}/respond"] == f"200 {HELLO}", answers
     assert answers["http://nosuch.default/"] == "ENOTFOUND", answers
+
+
+def metric_of(pod, name):
+    page = request(address(pod), "/metrics", port=15020)[2]
+    (value,) = [line.rsplit(" ", 1)[1] for line in page.splitlines() if line.startswith(name)] or [None]
+    return value and float(value)
+
+
+def the_directory_tells_the_pods(world):
+    assert metric_of(world.api(), "epaulet_directory_connected") == 1
+    endpoints = 'epaulet_backend_endpoints{backend="api2.default"}'
+    assert metric_of(world.api(), endpoints) == 1
+    said = kubectl("-n", "default", "exec", world.api()["metadata"]["name"], "-c", "app", "--", "/usr/bin/node", "-e",
+                   "require('http').get({port:15000,path:'/endpoints',headers:{Host:'localhost:15000'}},r=>r.pipe(process.stdout))").stdout
+    assert f"{address(world.api2())}:8080" in said, "the pod itself, not the ClusterIP: " + said
+    # A second pod, and it alone when the first is not ready any more.
+    kubectl("-n", "default", "scale", "deployment/api2", "--replicas=2")
+    rollout("default", "api2")
+    wait_until("two endpoints", 10, lambda: metric_of(world.api(), endpoints) == 2)
+    kubectl("-n", "default", "scale", "deployment/api2", "--replicas=1")
+    wait_until("one endpoint", 10, lambda: metric_of(world.api(), endpoints) == 1)
+    wait_until("one pod", 30, lambda: len(get("-n", "default", "pods", "-l", "app=api2")["items"]) == 1)
+    assert hello(world) == (200, HELLO)
+
+
+def without_the_directory_sidecars_go_on(world):
+    kubectl("-n", SYSTEM, "scale", "deployment/epaulet-directory", "--replicas=0")
+    wait_until("nobody connected", 30, lambda: metric_of(world.api(), "epaulet_directory_connected") == 0)
+    assert hello(world) == (200, HELLO)
+    kubectl("-n", SYSTEM, "scale", "deployment/epaulet-directory", "--replicas=1")
+    rollout(SYSTEM, "epaulet-directory")
+    wait_until("connected", 30, lambda: metric_of(world.api(), "epaulet_directory_connected") == 1)
 
 
 def probes_ask_the_app_through_the_sidecar(world):
@@ -369,7 +403,8 @@ def the_plain_manifests_are_valid(world):
 
 ROWS = [a_labelled_namespace_is_in_the_mesh, its_certificate_is_its_service_accounts, row_1_before_api2_exists,
         row_2_with_api2_up, row_3_from_outside_without_credentials, row_4_from_outside_with_a_token,
-        row_5_forged_headers_change_nothing, row_6_names_and_ports, probes_ask_the_app_through_the_sidecar,
+        row_5_forged_headers_change_nothing, row_6_names_and_ports, the_directory_tells_the_pods,
+        without_the_directory_sidecars_go_on, probes_ask_the_app_through_the_sidecar,
         a_config_map_is_reloaded, a_job_completes, a_rolling_restart_of_both_loses_no_request, a_broken_config_map_is_told_at_its_place,
         without_the_identity_service_old_pods_go_on_and_new_ones_wait, metrics_are_where_the_annotations_say,
         a_skipped_port_is_open_and_a_port_is_strict_by_default, malformed_annotations_are_refused_by_name,

@@ -59,8 +59,15 @@ def test_lint():
 
 def test_rights_are_as_small_as_they_can_be():
     found = objects(render())
-    (role,) = of_kind(found, "ClusterRole")
-    assert role["rules"] == [{"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]}]
+    rules = {role["metadata"]["name"]: role["rules"] for role in of_kind(found, "ClusterRole")}
+    read = ["get", "list", "watch"]
+    assert rules == {
+        "epaulet-identity": [{"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]}],
+        "epaulet-directory": [{"apiGroups": [""], "resources": ["services", "pods"], "verbs": read},
+                              {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": read}]}
+    bound = {one["metadata"]["name"]: (one["roleRef"]["name"], [who["name"] for who in one["subjects"]])
+             for one in of_kind(found, "ClusterRoleBinding")}
+    assert bound == {name: (name, [name]) for name in rules}
     assert not of_kind(found, "Role"), "no other rights"
     for account in of_kind(found, "ServiceAccount"):
         assert account["automountServiceAccountToken"] is False
@@ -71,6 +78,9 @@ def test_rights_are_as_small_as_they_can_be():
         (container,) = pod["containers"]
         assert container["securityContext"] == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
                                                 "capabilities": {"drop": ["ALL"]}}
+    without = objects(render("--set=directory.enabled=false"))
+    assert [role["metadata"]["name"] for role in of_kind(without, "ClusterRole")] == ["epaulet-identity"]
+    assert "epaulet-directory" not in json.dumps(without)
     # The injector shows roots to pods; it has no key of the CA.
     (injector,) = [one for one in of_kind(found, "Deployment") if one["metadata"]["name"] == "epaulet-injector"]
     (roots,) = [one for one in injector["spec"]["template"]["spec"]["volumes"] if one["name"] == "roots"]
@@ -111,7 +121,7 @@ def test_other_certificates():
 
 
 def test_wrong_values_are_refused():
-    for option, word in (("injector.failurePolicy=Maybe", "failurePolicy"), ("identity.replicas=0", "replicas"),
+    for option, word in (("injector.failurePolicy=Maybe", "failurePolicy"), ("identity.replicas=0", "replicas"), ("directory.replicas=0", "replicas"),
                          ("proxy.memoryLimit=lots", "memoryLimit"), ("trustdomain=x", "trustdomain"),
                          ("identity.leafLifetime=1", "leafLifetime")):
         assert word in refused(f"--set={option}"), option
@@ -122,7 +132,8 @@ def test_what_the_injector_is_told_it_takes(binaries):
     for deployment in of_kind(objects(render("--set=injector.redirect=false,proxy.cpuLimit=2")), "Deployment"):
         (container,) = deployment["spec"]["template"]["spec"]["containers"]
         name = container["command"][0].rsplit("/", 1)[1]
-        program = {"epaulet-injector": "k8s/injector/epaulet-injector", "epaulet-certs": "certs-tool/epaulet-certs"}[name]
+        program = {"epaulet-injector": "k8s/injector/epaulet-injector", "epaulet-certs": "certs-tool/epaulet-certs",
+                   "epaulet-directory": "k8s/directory/epaulet-directory"}[name]
         told = subprocess.run([binaries / program, *container["args"]], capture_output=True, text=True, timeout=10)
         # It gets as far as the files, which are not here.
         assert "remedy" in told.stderr and "--help" not in told.stderr, told.stderr
@@ -131,7 +142,7 @@ def test_what_the_injector_is_told_it_takes(binaries):
 def test_the_dashboard_and_the_rules_ask_for_metrics_that_exist():
     import re
     text = render(*MONITORING)
-    known = "".join(path.read_text() for folder in ("proxy", "certs-tool", "k8s/injector")
+    known = "".join(path.read_text() for folder in ("proxy", "certs-tool", "k8s/injector", "k8s/directory")
                     for path in (ROOT / folder).rglob("*.cc"))
     asked = set(re.findall(r"\bepaulet_[a-z_]+", text))
     assert len(asked) > 8, asked

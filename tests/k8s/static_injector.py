@@ -110,11 +110,17 @@ def test_a_review_is_answered_with_a_patch(place, binaries):
 
 def test_what_the_injector_writes_the_sidecar_takes(place, binaries):
     injector = Injector(place, binaries)
+    injector.argv += ["--directory", "https://epaulet-directory.mesh.svc.cluster.local:15016", "--directory-identity",
+                      "spiffe://cluster.local/ns/mesh/sa/epaulet-directory"]
     with injector.running():
         patch = json.loads(base64.b64decode(json.loads(injector.ask(review("deployment"))[1])["response"]["patch"]))
     (config,) = [one["value"] for one in patch if one["path"].endswith("sidecar-config")]
     (place / "epaulet.yaml").write_text(config)
-    checked = subprocess.run([binaries / "proxy/epaulet", "check", place / "epaulet.yaml"], capture_output=True, text=True)
+    # What a ConfigMap says beside it: the section of the directory is there.
+    (place / "services.yaml").write_text("services: { api2.default: { ports: { 80: http }, endpoints: { directory: api2.default, "
+                                         "port: 80 } } }\n")
+    checked = subprocess.run([binaries / "proxy/epaulet", "check", place / "epaulet.yaml", place / "services.yaml"],
+                             capture_output=True, text=True)
     assert checked.returncode == 0, checked.stderr
 
 

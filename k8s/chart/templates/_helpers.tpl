@@ -24,7 +24,7 @@ epaulet-injector-certificate
 {{- end -}}
 {{- end }}
 
-{{- /* What both programs of ours run with: as little as the sidecars. */ -}}
+{{- /* What the programs of ours run with: as little as the sidecars. */ -}}
 {{- define "epaulet.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 1337
