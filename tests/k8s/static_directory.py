@@ -62,13 +62,16 @@ class Directory:
     def metric(self, name):
         return [float(line.rsplit(" ", 1)[1]) for line in self.page("/metrics").splitlines() if line.startswith(name)][0]
 
-    def connect(self, as_whom=True):
+    def context(self, as_whom=True):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.load_verify_locations(self.place / "ca/ca.pem")
         if as_whom:
             context.load_cert_chain(self.client / "cert.pem", self.client / "key.pem")
-        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=10, context=context)
+        return context
+
+    def connect(self, as_whom=True):
+        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=10, context=self.context(as_whom))
 
     def ask(self, body, as_whom=True, method="POST", path="/v1/watch"):
         connection = self.connect(as_whom)
