@@ -314,6 +314,8 @@ Task<Error> Attempt::copy_body() {
     }
     idle_.touch();
     if (!chunk->bytes.empty()) witness_.message_came();
+    if (exchange_.now() - exchange_.record.start >= telemetry::InFlight::kListedFor)
+      exchange_.in_flight.unlist();
     copy_.add(chunk->bytes);
     if (!chunk->trailers.empty() && exchange_.is_grpc())
       exchange_.record.grpc_status = http::grpc_status(chunk->trailers);
@@ -324,6 +326,7 @@ Task<Error> Attempt::copy_body() {
     idle_.touch();
     if (chunks % limits::kChunksPerTurn == 0) co_await next_turn(exchange_.worker().loop);
   }
+  exchange_.in_flight.leave();  // There may have been no body.
   copy_.keep(exchange_, plan_);
   exchange_.record.response_bytes = writer.bytes();
   exchange_.trace(Stage::relay, Event::body_done, static_cast<std::uint32_t>(writer.bytes()));

@@ -106,9 +106,13 @@ Task<Error> serve_exchange(Exchange& exchange) {
   const bool upgrading = !exchange.request.upgrade.empty();
   http::remove_hop_by_hop(exchange.request, upgrading ? http::Upgrading::yes : http::Upgrading::no);
   settle_request_id(exchange);
-  settle_trace(exchange);
+  const auto trace = settle_trace(exchange);
   auto plan = admit(exchange);
-  if (!plan) co_return plan.error();
+  if (!plan) {
+    settle_refused_trace(exchange);
+    co_return plan.error();
+  }
+  tell_trace(exchange, trace);
   note_in_flight(exchange);
   settle_authority(exchange, authority);
   if (upgrading) settle_handshake(exchange);
@@ -139,6 +143,8 @@ void report(Exchange& exchange, const Error& error) {
   }
   exchange.worker().telemetry.report(record, exchange.worker().loop.wall_now());
   report_span(exchange);
+  // Unless its answer has ended, which came from the app then.
+  if (record.attempts > 0) exchange.in_flight.leave_unfinished(exchange.now());
   exchange.in_flight.leave();
 }
 

@@ -92,6 +92,8 @@ Task<Error> switch_protocols(Exchange& exchange, upstream::Lease& lease, Fork<Er
   // The request's deadline was for the answer, which has come; the tunnel lives as long as its
   // ends.
   exchange.scope->clear_deadline();
+  // Nobody knows what it asks from now on.
+  exchange.in_flight.unlist();
   const telemetry::Counted open(exchange.worker().telemetry,
                                 exchange.connection.inbound()
                                     ? telemetry::Gauge::upgrades_inbound
@@ -102,6 +104,7 @@ Task<Error> switch_protocols(Exchange& exchange, upstream::Lease& lease, Fork<Er
                                       upstream.reader, *exchange.scope);
   exchange.record.request_bytes = relayed.upstream_bytes;
   exchange.record.response_bytes = relayed.downstream_bytes;
+  exchange.in_flight.leave();  // As a tunnel does, however it ends.
   co_return relayed.error;
 }
 

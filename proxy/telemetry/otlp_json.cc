@@ -87,7 +87,9 @@ std::pair<std::string_view, std::string_view> grpc_names(std::string_view path) 
 
 std::string name_of(const Span& span) {
   const auto& record = span.record;
-  if (record.grpc && span.path.starts_with('/')) return valid_utf8(span.path.substr(1));
+  // The path of a call that nobody answered is what its caller likes.
+  const bool is_known = record.direction == Direction::outbound || record.attempts > 0;
+  if (record.grpc && is_known && span.path.starts_with('/')) return valid_utf8(span.path.substr(1));
   std::string name(record.method.data());
   if (known_method(name) == "_OTHER") name = "HTTP";
   const auto service = text_of(record.service);

@@ -2,9 +2,11 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 #include "base/limits.h"
+#include "runtime/pool_allocator.h"
 #include "telemetry/hex.h"
 
 namespace epaulet::telemetry {
@@ -22,19 +24,25 @@ struct SpanIds {
   friend bool operator==(const SpanIds&, const SpanIds&) = default;
 };
 
+/// What may have led to a span, the most likely first.
+struct SpanLinks : Pooled {
+  std::array<SpanIds, limits::kSpanLinksMax> ids;
+  std::uint8_t count = 0;
+};
+
 /// Whether an exchange becomes a span, and where that one stands. Its ids are the record's.
 struct SpanPlace {
   bool recorded = false;
   bool sampled = false;    ///< The trace is.
+  bool is_told = false;    ///< That it is sampled was not decided here.
   bool is_joined = false;  ///< The parent is what the app was asked at the time, and nothing else.
-  std::uint8_t links = 0;  ///< What may have led to it.
   std::array<char, 16> parent_id{};  ///< Zero bytes: it begins the trace.
   SpanIds passed;                    ///< What the next hop is told, if `trace_id` says something.
-  std::array<SpanIds, limits::kSpanLinksMax> linked;
+  std::unique_ptr<SpanLinks> links;  ///< Of a guess that is recorded: most exchanges have none.
 
   void reset() {
-    recorded = sampled = is_joined = false;
-    links = 0;
+    recorded = sampled = is_told = is_joined = false;
+    links.reset();
     parent_id = {};
     passed = {};
   }

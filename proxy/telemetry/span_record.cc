@@ -92,13 +92,14 @@ PackedSpan::PackedSpan(const SpanDetails& details, const ExchangeRecord& record,
   const auto query = cut(details.query);
   const auto host = cut(details.host);
   head.events = static_cast<std::uint8_t>(events_told);
-  head.links = details.place.links;
+  const SpanLinks* const links = details.place.links.get();
+  if (links != nullptr) head.links = links->count;
   head.path_bytes = static_cast<std::uint16_t>(path.size());
   head.query_bytes = static_cast<std::uint16_t>(query.size());
   head.host_bytes = static_cast<std::uint16_t>(host.size());
   append(&head, sizeof head);
   append(events.data(), events_told * sizeof(SpanEvent));
-  append(details.place.linked.data(), head.links * sizeof(SpanIds));
+  if (links != nullptr) append(links->ids.data(), head.links * sizeof(SpanIds));
   append(path.data(), path.size());
   append(query.data(), query.size());
   append(host.data(), host.size());

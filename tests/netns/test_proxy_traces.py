@@ -227,6 +227,23 @@ def test_with_several_requests_in_flight_it_is_a_guess_and_says_so(lab, binaries
     assert world.api2.counter("epaulet_trace_joins_total", how="guess") == 1
 
 
+def test_an_open_websocket_is_the_parent_of_nothing(lab, binaries):
+    world = Chain(lab, binaries)
+    asked = f"Connection: Upgrade\r\nUpgrade: chat\r\ntraceparent: 00-{TRACE}-{PARENT}-01\r\n"
+    with get(world.api, "api2.default", "/socket", asked) as client:
+        server, _ = world.app.take_head()
+        server.send("HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n")
+        assert client.head().startswith(b"HTTP/1.1 101 ")
+        assert world.call_on()[0] != TRACE
+        with get(world.api, "api2.default", "/other") as other:
+            inner, head = world.app.take_head()
+            line = f"x-request-id: {field(head, 'x-request-id')}\r\n"
+            assert world.call_on(line)[0] == context(head)[0]
+            answer(inner)
+            other.response()
+    assert world.api2.counter("epaulet_trace_joins_total", how="certain") == 1
+
+
 def test_joining_may_be_switched_off(lab, binaries):
     world = Chain(lab, binaries, more="join: false,")
     with get(world.api, "api2.default") as client:
@@ -318,6 +335,11 @@ def test_a_drain_sends_what_waits(lab, binaries):
     for _ in range(5):
         ask(world)
     assert not [span for span in world.collector.all() if span.kind == CLIENT]
-    world.api.process.signal(signal.SIGTERM)
-    wait_until(lambda: world.api.process.exit_status is not None, "the end", 10)
-    assert len([span for span in world.collector.all() if span.kind == CLIENT]) == 5
+    with get(world.api, "api2.default", "/held"):
+        world.app.take_head()
+        world.api.process.signal(signal.SIGTERM)
+        wait_until(lambda: world.api.process.exit_status is not None, "the end", 10)
+    spans = [span for span in world.collector.all() if span.kind == CLIENT]
+    assert len(spans) == 6
+    (cut,) = [span for span in spans if span.said["url.path"] == "/held"]
+    assert cut.said["epaulet.outcome"] == "drain_timeout", cut.said

@@ -97,7 +97,7 @@ void Inspection::inspect_spans(const Sidecar& sidecar) {
   if (spans != (is_traced(mesh_.options) ? static_cast<std::size_t>(traced) : 0))
     problems.push_back(fmt::format("{} spans of {} exchanges", spans, traced));
   telemetry::InFlight::Seen seen;
-  sidecar.shared.in_flight.look(seen);
+  sidecar.shared.in_flight.look(seen, TimePoint());
   if (seen.count != 0) problems.push_back(fmt::format("{} are in flight for ever", seen.count));
 }
 

@@ -33,7 +33,7 @@ class RecordingTelemetry final : public telemetry::Telemetry {
   void report(const telemetry::DnsRecord&, TimePoint, WallTime) override {}
   void report(const telemetry::SpanDetails& details, const telemetry::ExchangeRecord& record,
               WallTime) override {
-    if (keeps_) spans.push_back({details.place, record});
+    if (keeps_) spans.push_back({details.place.parent_id, record});
   }
   void report(const telemetry::HealthRecord& record, WallTime) override {
     health.emplace_back(record.event);
@@ -52,7 +52,7 @@ class RecordingTelemetry final : public telemetry::Telemetry {
   std::vector<telemetry::ExchangeRecord> exchanges;
   std::vector<telemetry::ConnectionRecord> connections;
   struct Spanned {
-    telemetry::SpanPlace place;
+    std::array<char, 16> parent_id;
     telemetry::ExchangeRecord record;
   };
   std::vector<Spanned> spans;

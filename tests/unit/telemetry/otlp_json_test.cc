@@ -155,6 +155,9 @@ TEST(OtlpJson, a_grpc_call_is_told_as_one) {
   details.http2 = details.grpc = true;
   const Exported one(record, details);
   EXPECT_EQ(one.text("name"), "shop.v1.Orders/Get");
+  record.attempts = 0;
+  EXPECT_NE(Exported(record, details).text("name"), "shop.v1.Orders/Get")
+      << "of a call that was refused its caller invents the path";
   const auto said = one.attributes();
   EXPECT_EQ(said.at("rpc.system"), "grpc");
   EXPECT_EQ(said.at("rpc.service"), "shop.v1.Orders");
@@ -166,9 +169,10 @@ TEST(OtlpJson, a_grpc_call_is_told_as_one) {
 
 TEST(OtlpJson, links_are_marked_as_a_guess) {
   SpanPlace place;
-  place.links = 2;
-  place.linked[0] = {1, 2, 3};
-  place.linked[1] = {4, 5, 6};
+  place.links = std::make_unique<SpanLinks>();
+  place.links->count = 2;
+  place.links->ids[0] = {1, 2, 3};
+  place.links->ids[1] = {4, 5, 6};
   const Exported one(traced(exchange(Direction::outbound)), SpanDetails{place, {}, {}, {}});
   const auto& links = one.span().at("links").as_array();
   ASSERT_EQ(links.size(), 2u);
