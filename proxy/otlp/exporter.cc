@@ -38,10 +38,12 @@ struct Exporter::State {
   SpanQueue queue;
   std::array<std::uint64_t, static_cast<std::size_t>(SendResult::count_)> requests{};
   std::optional<SendResult> last;  ///< Of the last request.
+  bool last_was_whole = true;      ///< All of what it took.
   std::string last_error;
+  bool is_flushing = false;
 
   void collect();
-  void note(const Sent& sent);
+  void note(const Target& target, const Sent& sent);
 
   void run(const std::shared_ptr<State>& self);
   static Task<void> collect_always(std::shared_ptr<State> state, std::shared_ptr<Target> target);
@@ -72,23 +74,23 @@ void Exporter::State::collect() {
   }
 }
 
-void Exporter::State::note(const Sent& sent) {
+void Exporter::State::note(const Target& from, const Sent& sent) {
   ++requests[static_cast<std::size_t>(sent.result)];
-  const bool is_news = last != sent.result;
+  const bool is_whole = sent.rejected == 0;
+  const bool is_news = last != sent.result || last_was_whole != is_whole;
   last = sent.result;
+  last_was_whole = is_whole;
   last_error = sent.why.what.empty() ? std::string() : sent.why.to_string();
   const auto now = loop.now();
   if (sent.result == SendResult::taken) {
     queue.taken(sent.rejected, now);
-    if (is_news) listener.on_recovery();
-    return;
-  }
-  if (may_send_again(sent.result)) {
+    if (is_news && is_whole) return listener.on_recovery(from.url.authority);
+  } else if (may_send_again(sent.result)) {
     queue.failed(now, sent.retry_after, loop.random().unit());
   } else {
     queue.refused(now);
   }
-  if (is_news) listener.on_failure(last_error);
+  if (is_news) listener.on_failure({from.url.authority, last_error, may_send_again(sent.result)});
 }
 
 /// False: the collector fails, or nobody wants to know any more; the batch is kept.
@@ -100,7 +102,7 @@ Task<bool> Exporter::State::send_batch(std::shared_ptr<State> state, std::shared
                        {ErrorCode::attempt_timeout, Side::upstream, Stage::receive});
   const auto sent = co_await send(*state->seams, target->settings, target->url, body, sending);
   if (within.cancelled()) co_return false;
-  state->note(sent);
+  state->note(*target, sent);
   co_return !may_send_again(sent.result);
 }
 
@@ -118,13 +120,15 @@ Task<void> Exporter::State::collect_always(std::shared_ptr<State> state,
 Task<void> Exporter::State::send_always(std::shared_ptr<State> state,
                                         std::shared_ptr<Target> target) {
   Loop& loop = state->loop;
-  for (;;) {
+  while (!target->scope.cancelled()) {
+    const auto next = state->queue.next();
+    if (next && *next <= loop.now()) {
+      (void)co_await send_batch(state, target, target->scope);
+      co_await next_turn(loop);  // Others wait for this thread, too.
+      continue;
+    }
     const auto slept = co_await sleep_until(target->scope, loop.now() + limits::kSpanLookEvery);
     if (!slept) co_return;
-    const auto next = state->queue.next();
-    if (!next || *next > loop.now()) continue;
-    (void)co_await send_batch(state, target, target->scope);
-    if (target->scope.cancelled()) co_return;
   }
 }
 
@@ -153,11 +157,14 @@ void Exporter::start(web::Seams seams) {
 void Exporter::apply(const std::optional<OtlpSettings>& settings,
                      telemetry::OtlpResource resource) {
   auto& target = state_->target;
+  if (state_->is_flushing) return;
   state_->resource = std::move(resource);
   if (settings && target && target->settings == *settings) return;
+  state_->collect();  // Under the old ones; without any, what came too late for the last.
   if (target) target->scope.cancel(kReplaced);
   target.reset();
   state_->last.reset();
+  state_->last_was_whole = true;
   state_->last_error.clear();
   if (!settings) return state_->queue.drop_all(Drop::shutdown);
   state_->queue.configure(settings->queue, settings->interval);
@@ -168,9 +175,11 @@ void Exporter::apply(const std::optional<OtlpSettings>& settings,
 Task<void> Exporter::flush(Scope& scope) {
   const auto state = state_;
   const auto target = state->target;
+  state->is_flushing = true;
   if (!target) co_return;
   target->scope.cancel(kReplaced);
-  // Whatever is being sent is sent again: a collector knows a span by its id.
+  // Whatever is being sent is sent again: twice in the collector, if it was taken, rather than
+  // lost.
   for (state->collect(); state->queue.waiting() > 0 && !scope.cancelled(); state->collect()) {
     const bool goes_on = co_await State::send_batch(state, target, scope);
     if (!goes_on) break;

@@ -29,11 +29,16 @@ struct ExportStatus {
 /// the small files of `ca` and `headers_file`, which are read at each request.
 class Exporter {
  public:
+  struct Failure {
+    std::string_view collector;  ///< Its host and port.
+    std::string_view why;
+    bool may_send_again = false;  ///< Its spans wait; else they are dropped.
+  };
   struct Listener {
-    /// It fails, or does now in another way.
-    std::function<void(const std::string& why)> on_failure;
+    /// It fails, or does now in another way, or takes a part alone.
+    std::function<void(const Failure& failure)> on_failure;
     /// Spans are taken for the first time, or after a failure.
-    std::function<void()> on_recovery;
+    std::function<void(std::string_view collector)> on_recovery;
   };
 
   Exporter(Loop& loop, Listener listener);
@@ -48,7 +53,7 @@ class Exporter {
   /// Nothing: what waits is dropped. What is sent from now on is sent so.
   void apply(const std::optional<OtlpSettings>& settings, telemetry::OtlpResource resource);
   /// Sends what there is, until it is gone, the collector fails or `scope` ends; what is left is
-  /// dropped. The last that is asked of this.
+  /// dropped. The last that is asked of this: what is applied after it began changes nothing.
   Task<void> flush(Scope& scope);
 
   [[nodiscard]] ExportStatus status() const;

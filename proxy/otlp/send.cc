@@ -9,6 +9,7 @@
 #include "crypto/pem_file.h"
 #include "http/http1/client_connection.h"
 #include "http/retry_after.h"
+#include "runtime/fork.h"
 
 namespace epaulet::otlp {
 namespace {
@@ -61,7 +62,10 @@ bool is_plain(std::string_view text) {
 Checked<std::string> header_lines(const OtlpSettings& settings) {
   if (settings.headers_file.empty()) return std::string();
   const auto text = read_pem_file(settings.headers_file);
-  if (!text) return text.error();
+  if (!text)
+    return Reason(
+        text.error().what,
+        "`tracing.otlp.headers_file` names a file of lines `Name: value` that we may read");
   return parse_header_lines(*text, settings.headers_file);
 }
 
@@ -89,6 +93,32 @@ Task<std::string> read_answer(http::http1::ClientConnection& connection, Scope& 
     body.append(reinterpret_cast<const char*>(chunk->bytes.data()), chunk->bytes.size());
   }
   co_return body;
+}
+
+Task<Sent> read_result(http::http1::ClientConnection& connection, const web::Url& url,
+                       Scope& scope) {
+  http::ResponseHead head;
+  do {
+    const auto read = co_await connection.read_head(http::Method::post, head, scope);
+    if (!read) co_return broken(url, read.error());
+  } while (head.informational());
+  Sent out;
+  out.result = result_of(head.status);
+  if (out.result != SendResult::taken) {
+    out.why = Reason(fmt::format("{} answered {}", url.authority, head.status),
+                     std::string(remedy_for(head.status)));
+    const auto asked = http::retry_after(head, scope.loop().wall_now());
+    if (asked) out.retry_after = *asked;
+    co_return out;
+  }
+  const auto answer = telemetry::parse_otlp_answer(co_await read_answer(connection, scope));
+  out.rejected = answer.rejected;
+  if (answer.rejected > 0) {
+    out.why = Reason(
+        fmt::format("{} did not want {} spans: {}", url.authority, answer.rejected, answer.why),
+        "its own log says why");
+  }
+  co_return out;
 }
 
 }  // namespace
@@ -163,30 +193,14 @@ Task<Sent> send(web::Seams seams, const OtlpSettings& settings, const web::Url& 
   request.added.append(*more);
   connection.begin_request(request, "User-Agent: epaulet\r\nConnection: close\r\n");
   const http::Chunk all(as_bytes(body), true);
-  const auto pushed = co_await connection.writer().push(all, scope);
-  if (!pushed) co_return broken(url, pushed.error());
-  http::ResponseHead head;
-  do {
-    const auto read = co_await connection.read_head(http::Method::post, head, scope);
-    if (!read) co_return broken(url, read.error());
-  } while (head.informational());
-  Sent out;
-  out.result = result_of(head.status);
-  if (out.result != SendResult::taken) {
-    out.why = Reason(fmt::format("{} answered {}", url.authority, head.status),
-                     std::string(remedy_for(head.status)));
-    const auto asked = http::retry_after(head, scope.loop().wall_now());
-    if (asked) out.retry_after = *asked;
-    co_return out;
-  }
-  const auto answer = telemetry::parse_otlp_answer(co_await read_answer(connection, scope));
-  out.rejected = answer.rejected;
-  if (answer.rejected > 0) {
-    out.why = Reason(
-        fmt::format("{} did not want {} spans: {}", url.authority, answer.rejected, answer.why),
-        "its own log says why");
-  }
-  co_return out;
+  // Who refuses may say so at once, and read no further: it is heard beside what is sent.
+  Scope uploading(scope);
+  Fork<Result<void>> upload;
+  upload.start(connection.writer().push(all, uploading));
+  auto result = co_await read_result(connection, url, scope);
+  uploading.cancel({ErrorCode::cancelled, Side::self, Stage::send});
+  (void)co_await upload.join();
+  co_return result;
 }
 
 }  // namespace epaulet::otlp

@@ -18,16 +18,17 @@ std::string host_name() {
 
 std::unique_ptr<otlp::Exporter> Process::make_exporter() {
   otlp::Exporter::Listener listener;
-  listener.on_failure = [this](const std::string& why) {
+  // Of the URL its host alone: a path or query may hold a vendor's key.
+  listener.on_failure = [this](const otlp::Exporter::Failure& failure) {
     shards_.front()->log().warning(
         wall_now(), "spans_not_exported",
-        "the collector takes no spans; they wait as long as they fit",
-        {{"url", std::string_view(snapshot_->settings.tracing.otlp->url)},
-         {"reason", std::string_view(why)}});
+        failure.may_send_again ? "the collector takes no spans; they wait as long as they fit"
+                               : "the collector does not want spans, which are dropped",
+        {{"collector", failure.collector}, {"reason", failure.why}});
   };
-  listener.on_recovery = [this] {
+  listener.on_recovery = [this](std::string_view collector) {
     shards_.front()->log().info(wall_now(), "spans_exported", "the collector takes spans",
-                                {{"url", std::string_view(snapshot_->settings.tracing.otlp->url)}});
+                                {{"collector", collector}});
   };
   return std::make_unique<otlp::Exporter>(loop_, std::move(listener));
 }

@@ -68,7 +68,9 @@ ConnectFailure unreachable(const Url& url, KeyNames keys, const Error& error) {
   ConnectFailure failure;
   failure.why =
       Reason(fmt::format("{} cannot be reached: {}", url.authority, describe(error.code).summary),
-             fmt::format("is it up, and `{}` right?", keys.url));
+             error.code == ErrorCode::dns_name_unknown
+                 ? fmt::format("`{}` says the full name: no search domain is tried", keys.url)
+                 : fmt::format("is it up, and `{}` right?", keys.url));
   return failure;
 }
 

@@ -28,6 +28,7 @@ class Collector {
 
   std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
   bool is_silent = false;
+  bool reads_nothing = false;
   std::vector<std::string> heads;
   std::vector<std::string> bodies;
 
@@ -51,6 +52,12 @@ class Collector {
     StreamReader reader(*stream);
     std::string text;
     std::size_t end = std::string::npos;
+    if (self.reads_nothing) {
+      const std::array<ConstBytes, 1> early{as_bytes(self.answer)};
+      (void)co_await write_all(*stream, early, self.scope_, true);
+      (void)co_await sleep_until(self.scope_, self.scope_.loop().now() + 1h);
+      co_return;
+    }
     while (end == text.npos || text.size() < end + 4 + length_in(text.substr(0, end))) {
       const auto filled = co_await reader.fill(self.scope_);
       if (!filled || *filled == 0) co_return;
@@ -88,8 +95,12 @@ class ExporterTest : public testing::Test {
   ExporterTest() {
     settings_.url = "http://10.0.0.1:4318";
     Exporter::Listener listener;
-    listener.on_failure = [this](const std::string& why) { failures_.push_back(why); };
-    listener.on_recovery = [this] { ++recoveries_; };
+    listener.on_failure = [this](const Exporter::Failure& failure) {
+      failures_.emplace_back(failure.why);
+      EXPECT_EQ(failure.collector, "10.0.0.1:4318");
+      is_kept_ = failure.may_send_again;
+    };
+    listener.on_recovery = [this](std::string_view) { ++recoveries_; };
     exporter_ = std::make_unique<Exporter>(loop_, std::move(listener));
     ring_ = &exporter_->add_ring();
     exporter_->apply(settings_, {"api", "api-0", "1"});
@@ -147,6 +158,7 @@ class ExporterTest : public testing::Test {
   std::unique_ptr<Exporter> exporter_;
   telemetry::LogRing* ring_ = nullptr;
   std::vector<std::string> failures_;
+  bool is_kept_ = false;  ///< Of the last failure.
   int recoveries_ = 0;
   bool flushed_ = false;
 };
@@ -201,6 +213,47 @@ TEST_F(ExporterTest, what_is_refused_is_not_sent_again) {
   EXPECT_EQ(dropped(Drop::refused), 2u);
   ASSERT_EQ(failures_.size(), 1u);
   EXPECT_NE(failures_[0].find("answered 400"), std::string::npos);
+  EXPECT_FALSE(is_kept_);
+}
+
+TEST_F(ExporterTest, who_answers_before_it_has_read_is_heard) {
+  collector_->reads_nothing = true;
+  collector_->answer = "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n";
+  make_spans(200);
+  loop_.advance(6s);
+  EXPECT_EQ(requests(SendResult::refused), 1u);
+  EXPECT_EQ(dropped(Drop::refused), 200u);
+  EXPECT_EQ(requests(SendResult::unreachable), 0u);
+}
+
+TEST_F(ExporterTest, full_batches_do_not_wait_for_each_other) {
+  for (int i = 0; i < 10; ++i) {
+    make_spans(512);
+    loop_.advance(100ms);
+  }
+  loop_.advance(200ms);
+  EXPECT_EQ(exporter_->status().sent, 5120u);
+  EXPECT_EQ(dropped(Drop::queue_full), 0u);
+}
+
+TEST_F(ExporterTest, what_is_applied_after_a_flush_began_changes_nothing) {
+  make_spans(300);
+  collector_->is_silent = true;
+  flush(3s);
+  exporter_->apply(std::nullopt, {});
+  EXPECT_TRUE(exporter_->status().configured);
+  loop_.advance(4s);
+  EXPECT_TRUE(flushed_);
+  EXPECT_EQ(dropped(Drop::shutdown), 300u);
+}
+
+TEST_F(ExporterTest, what_came_after_the_end_of_settings_is_not_sent_under_the_next) {
+  exporter_->apply(std::nullopt, {});
+  make_spans(1);
+  exporter_->apply(settings_, {"api", "api-0", "1"});
+  make_spans(2);
+  loop_.advance(6s);
+  EXPECT_EQ(exporter_->status().sent, 2u);
 }
 
 TEST_F(ExporterTest, a_collector_that_is_away_costs_what_does_not_fit) {
@@ -240,6 +293,16 @@ TEST_F(ExporterTest, a_part_that_is_not_wanted_is_counted) {
   loop_.advance(6s);
   EXPECT_EQ(exporter_->status().sent, 2u);
   EXPECT_EQ(dropped(Drop::refused), 1u);
+  ASSERT_EQ(failures_.size(), 1u);
+  EXPECT_NE(failures_[0].find("did not want 1 spans: old"), std::string::npos) << failures_[0];
+  EXPECT_FALSE(is_kept_);
+  make_spans(1);
+  loop_.advance(6s);
+  EXPECT_EQ(failures_.size(), 1u) << "told once";
+  collector_->answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+  make_spans(1);
+  loop_.advance(6s);
+  EXPECT_EQ(recoveries_, 1);
 }
 
 TEST_F(ExporterTest, a_reload_sends_what_waits_to_the_new_collector) {
