@@ -118,8 +118,9 @@ constexpr Key kExplainKeys[] = {
         "ones; absent: the route's p99, at least 1s."),
 };
 
-constexpr Scalar kOtlpUrl = types::text("a URL", "http://collector.observability:4318",
-                                        check_fetch_url, "^https?://[^#@\\s]+$");
+constexpr Scalar kOtlpUrl =
+    types::text("a URL", "http://collector.observability.svc.cluster.local:4318", check_fetch_url,
+                "^https?://[^#@\\s]+$");
 constexpr Scalar kOtlpCa = types::text("a path", "collector-ca.pem");
 constexpr Scalar kOtlpHeaders = types::text("a path", "collector.headers");
 constexpr Scalar kOtlpTimeout = types::duration("10s", milliseconds(100), seconds(60));
@@ -129,7 +130,7 @@ constexpr Key kOtlpKeys[] = {
     required(key<&OtlpSettings::url>(
         "url", kOtlpUrl, "",
         "A collector's receiver of OTLP over HTTP, usually port 4318; without a path /v1/traces is "
-        "meant. Spans go there as JSON.")),
+        "meant. Spans go there as JSON. A host by its full name: no search domain is tried.")),
     key<&OtlpSettings::ca>("ca", kOtlpCa, "",
                            "With https: the roots that its server must lead to, read at each "
                            "request; absent: the system's. Relative to the configuration's "
@@ -167,8 +168,10 @@ constexpr List kTraceFormats = list_of<TraceFormat>(kTraceFormat, 1, 3);
 constexpr Key kTracingKeys[] = {
     key<&TracingSettings::begin>("begin", types::kBoolean, "true",
                                  "Whether a trace begins here if the app sends none."),
-    key<&TracingSettings::sample>("sample", types::kShare, "1%",
-                                  "Share of the traces begun here that carry the sampled flag."),
+    key<&TracingSettings::sample>(
+        "sample", types::kShare, "1%",
+        "Share of the traces begun here that carry the sampled flag, and of the "
+        "sampled requests from outside of the mesh that become spans."),
     key<&TracingSettings::propagate>(
         "propagate", kTraceFormats, "",
         "What the next hop is told a trace in, beside what it came in; the first is right where "
@@ -196,7 +199,9 @@ constexpr Scalar kDrainDuration = types::duration("5s", seconds(0), hours(24));
 constexpr Key kDrainKeys[] = {
     key<&DrainSettings::grace>("grace", kDrainDuration, "5s",
                                "How long late arrivals are still accepted after SIGTERM."),
-    key<&DrainSettings::timeout>("timeout", kDrainDuration, "30s", "When what is left is cut."),
+    key<&DrainSettings::timeout>(
+        "timeout", kDrainDuration, "30s",
+        "When what is left is cut; with tracing.otlp its spans may take 6s more."),
 };
 
 constexpr Scalar kStateDir = types::text("a path", "/var/lib/epaulet");

@@ -5,6 +5,12 @@
 #include "server/process.h"
 
 namespace epaulet::server {
+namespace {
+
+constexpr std::chrono::milliseconds kLookEvery{20};
+constexpr std::chrono::milliseconds kCutTime{500};  ///< For what was cut to be reported.
+
+}  // namespace
 
 void Process::publish_trust(const std::shared_ptr<const TlsContext>& context) {
   ++counts_.identity_loaded;
@@ -60,6 +66,16 @@ Task<void> Process::drain_in_order() {
   AllWorkers all(workers_);
   const bool done = co_await path::drain_in_order(all, root_, settings.grace, settings.timeout);
   if (!done) co_return;
+  if (all.busy()) {
+    // Before spans are flushed: what is cut makes some.
+    for (auto& worker : workers_) worker->cut();
+    const auto latest = loop_.now() + kCutTime;
+    while (all.busy() && loop_.now() < latest) {
+      all.refresh();
+      const auto slept = co_await sleep_until(root_, loop_.now() + kLookEvery);
+      if (!slept) co_return;
+    }
+  }
   co_await flush_spans();
   loop_.stop();
 }

@@ -75,6 +75,10 @@ void WorkerThread::refresh() {
   });
 }
 
+void WorkerThread::cut() {
+  loop_.post([this] { worker_.cut({ErrorCode::drain_timeout, Side::self, Stage::shutdown}); });
+}
+
 void WorkerThread::stop() {
   if (!thread_.joinable()) return;
   loop_.post([this] {

@@ -41,7 +41,9 @@ class WorkerThread {
   void drain_inbound();
   /// Outbound too.
   void stop_accepting();
-  /// Cuts what is left and ends the thread.
+  /// Cuts what is left, whose end is reported.
+  void cut();
+  /// The same, and ends the thread.
   void stop();
 
   [[nodiscard]] std::size_t inbound_connections() const {
