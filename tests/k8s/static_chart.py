@@ -60,7 +60,7 @@ def test_lint():
 def test_rights_are_as_small_as_they_can_be():
     found = objects(render())
     rules = {role["metadata"]["name"]: role["rules"] for role in of_kind(found, "ClusterRole")}
-    read = ["get", "list", "watch"]
+    read = ["list", "watch"]
     assert rules == {
         "epaulet-identity": [{"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]}],
         "epaulet-directory": [{"apiGroups": [""], "resources": ["services", "pods"], "verbs": read},
