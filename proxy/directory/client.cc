@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
-#include <set>
 
 #include "base/error_table.h"
 #include "base/line_splitter.h"
@@ -66,10 +65,9 @@ struct Client::State {
   Listener listener;
   const enroll::ServiceUrl url;
   Scope scope;
-  Event changed;                   ///< Others are wanted than were asked for.
-  Scope* asking = nullptr;         ///< Of the answer that is heard.
-  std::vector<std::string> asked;  ///< For which `version` holds.
-  std::string version;
+  Event changed;            ///< Others are wanted than were asked for.
+  Scope* asking = nullptr;  ///< Of the answer that is heard.
+  std::string version;      ///< Of all that the feed knows.
   DirectoryStatus status;
 };
 
@@ -180,9 +178,8 @@ Task<Checked<void>> Client::State::attempt() {
                      "see /certs");
   changed.reset();
   const auto services = feed.wanted();
-  // Of others than before nothing is known.
-  if (!std::includes(asked.begin(), asked.end(), services.begin(), services.end())) version.clear();
-  asked = services;
+  // Of some nothing is known: they are new, or came back after they were wanted no more.
+  if (!feed.knows_all()) version.clear();
   Scope within(scope);
   asking = &within;
   within.set_deadline(loop.now() + kAttemptTime,

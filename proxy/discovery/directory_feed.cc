@@ -37,6 +37,11 @@ std::vector<std::string> DirectoryFeed::wanted() const {
   return names;
 }
 
+bool DirectoryFeed::knows_all() const {
+  return std::all_of(entries_.begin(), entries_.end(),
+                     [](const auto& item) { return item.second.view != nullptr; });
+}
+
 void DirectoryFeed::take(const ServiceViewPtr& view) {
   const auto found = entries_.find(view->service);
   if (found == entries_.end()) return;

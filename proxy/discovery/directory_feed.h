@@ -41,6 +41,8 @@ class DirectoryFeed {
 
   /// In order, each once.
   [[nodiscard]] std::vector<std::string> wanted() const;
+  /// There is a view of each that is wanted.
+  [[nodiscard]] bool knows_all() const;
   /// Hears when another service is wanted, or one no more.
   void set_on_wanted(std::function<void()> on_wanted) { on_wanted_ = std::move(on_wanted); }
   /// What the directory says. What nobody wants is forgotten.

@@ -110,6 +110,27 @@ def quiet(app: CountingApp) -> bool:
     return sum(app.calls.values()) == before
 
 
+def test_a_reload_that_changes_a_backend_leaves_it_the_directory(lab, binaries):
+    mesh, directory = place(lab, binaries)
+    with directory.running():
+        directory.api.put(pod("api2-1", "api2", "default"), pod("api2-2", "api2", "default"))
+        api = mesh.member("api", CALLER)
+        one = mesh.member("api2", CALLEE)
+        two = mesh.member("next", CALLEE, identity=mesh.issue("api2"))
+        CountingApp(one.pod)
+        CountingApp(two.pod)
+        addresses = [member.pod.ipv4 for member in (one, two)]
+        directory.tell(endpoint(addresses[0], "api2-1"))
+        wait_until(lambda: endpoints_of(api) == 1, "the endpoint", 5)
+        # Its source is made anew, and has to be told what is known.
+        before = len(api.logged(event="config_applied"))
+        api.replace("config/api.yaml", CALLER + f"    tls: {{ identities: [{API2}] }}\n")
+        api.process.wait_for(lambda: len(api.logged(event="config_applied")) > before, "a reload")
+        directory.tell(endpoint(addresses[0], "api2-1"), endpoint(addresses[1], "api2-2"))
+        wait_until(lambda: endpoints_of(api) == 2, "both endpoints", 5)
+        assert call(api)[0] == 200
+
+
 def test_an_address_that_is_anothers_now_gets_no_traffic(lab, binaries):
     mesh, directory = place(lab, binaries)
     with directory.running():
