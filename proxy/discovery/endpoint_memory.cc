@@ -65,6 +65,16 @@ std::optional<EndpointMemory::Entry> entry_from(const json::value& value) {
   return entry;
 }
 
+/// The file may name other identities than it did when this endpoint was remembered, and its word
+/// goes before the directory's. `identity` "": DNS told of the endpoint, which only the file's
+/// identities make one.
+bool may_be_dialled(const std::string& identity, const BackendSettings& backend) {
+  if (backend.endpoints.directory.empty() || backend.tls.mode != UpstreamTls::mesh) return true;
+  const auto& allowed = backend.tls.identities;
+  if (identity.empty()) return !allowed.empty();
+  return allowed.empty() || std::find(allowed.begin(), allowed.end(), identity) != allowed.end();
+}
+
 }  // namespace
 
 EndpointMemory::EndpointMemory(std::string state_dir) : state_dir_(std::move(state_dir)) {}
@@ -100,9 +110,11 @@ EndpointSetPtr EndpointMemory::recall(const BackendSettings& backend, WallTime n
   auto set = std::make_shared<EndpointSet>();
   set->backend = backend.name;
   for (const auto& address : entry.endpoints) {
-    auto& endpoint = set->endpoints.emplace_back(address);
     const auto identity = entry.identities.find(address);
-    if (identity != entry.identities.end())
+    const bool is_told = identity != entry.identities.end();
+    if (!may_be_dialled(is_told ? identity->second : "", backend)) continue;
+    auto& endpoint = set->endpoints.emplace_back(address);
+    if (is_told && backend.tls.mode == UpstreamTls::mesh)
       endpoint.identity = std::make_shared<const EndpointIdentity>(identity->second);
   }
   set->ever_had_endpoint = true;

@@ -257,7 +257,6 @@ TEST(DirectoryMemory, identities_survive_a_restart_and_dns_is_another_question) 
   set.ever_had_endpoint = true;
   set.endpoints.emplace_back(*SocketAddress::parse("10.0.0.1:8080"), 1,
                              std::make_shared<const EndpointIdentity>(kApi));
-  set.endpoints.emplace_back(*SocketAddress::parse("10.0.0.2:8080"));
   memory.remember(directory_backend(), set);
   const auto recalled = memory.recall(directory_backend(), WallTime{});
   ASSERT_NE(recalled, nullptr);
@@ -270,6 +269,33 @@ TEST(DirectoryMemory, identities_survive_a_restart_and_dns_is_another_question) 
   EXPECT_EQ(EndpointMemory::from_json(EndpointMemory::to_json(*entries)).value(), *entries);
   EXPECT_FALSE(EndpointMemory::from_json(R"({"version":1,"backends":{"a":{"dns":"d","port":80,
     "endpoints":[],"gone_since":0,"identities":{"x":"y"}}}})"));
+}
+
+TEST(DirectoryMemory, the_files_word_about_identities_goes_before_what_was_remembered) {
+  EndpointMemory memory("");
+  EndpointSet set;
+  set.backend = kName;
+  set.ever_had_endpoint = true;
+  set.endpoints.emplace_back(*SocketAddress::parse("10.0.0.1:8080"), 1,
+                             std::make_shared<const EndpointIdentity>(kApi));
+  set.endpoints.emplace_back(*SocketAddress::parse("10.0.0.2:8080"));  // Of DNS.
+  memory.remember(directory_backend(), set);
+  const auto recalled = [&memory](const BackendSettings& backend) {
+    const auto left = memory.recall(backend, WallTime{});
+    EXPECT_TRUE(left->ever_had_endpoint);
+    std::string text;
+    for (const auto& each : left->endpoints)
+      text +=
+          each.address.to_string() + (each.identity ? "=" + each.identity->ids.front() : "") + " ";
+    return text;
+  };
+  EXPECT_EQ(recalled(directory_backend()), "10.0.0.1:8080=" + std::string(kApi) + " ");
+  EXPECT_EQ(recalled(directory_backend({kApi})),
+            "10.0.0.1:8080=" + std::string(kApi) + " 10.0.0.2:8080 ");
+  EXPECT_EQ(recalled(directory_backend({kOther})), "10.0.0.2:8080 ");
+  auto plain = directory_backend();
+  plain.tls.mode = UpstreamTls::none;
+  EXPECT_EQ(recalled(plain), "10.0.0.1:8080 10.0.0.2:8080 ");
 }
 
 }  // namespace
