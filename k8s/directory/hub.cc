@@ -2,6 +2,22 @@
 
 namespace epaulet::kube {
 
+namespace {
+
+/// The name here and as a key of the hub, places and indices.
+std::size_t bytes_of(const std::vector<std::string>& services) {
+  constexpr std::size_t kEach = 160;
+  std::size_t bytes = 0;
+  for (const auto& each : services) bytes += kEach + 2 * each.size();
+  return bytes;
+}
+
+}  // namespace
+
+bool Hub::has_room_for(const std::vector<std::string>& services) const {
+  return asked_bytes_ + bytes_of(services) <= kAskedBytesMax;
+}
+
 void Hub::publish() {
   for (const auto& service : model_->take_changes()) {
     const auto found = by_service_.find(service);
@@ -19,9 +35,11 @@ Subscription::Subscription(Loop& loop, std::shared_ptr<Hub> hub, std::vector<std
                            std::uint64_t since)
     : hub_(std::move(hub)),
       services_(std::move(services)),
+      bytes_(bytes_of(services_)),
       is_queued_(services_.size(), false),
       news_(loop) {
   hub_->all_.push_back(this);
+  hub_->asked_bytes_ += bytes_;
   for (std::size_t i = 0; i < services_.size(); ++i) {
     Hub::Place place;
     place.subscription = this;
@@ -33,6 +51,7 @@ Subscription::Subscription(Loop& loop, std::shared_ptr<Hub> hub, std::vector<std
 
 Subscription::~Subscription() {
   std::erase(hub_->all_, this);
+  hub_->asked_bytes_ -= bytes_;
   for (const auto& service : services_) {
     const auto found = hub_->by_service_.find(service);
     std::erase_if(found->second,

@@ -25,6 +25,9 @@ class Hub {
   /// All streams are to end: their clients find another replica.
   void end_all();
   [[nodiscard]] bool ending() const { return ending_; }
+  /// Names are what a client costs.
+  static constexpr std::size_t kAskedBytesMax = 128 * 1024 * 1024;
+  [[nodiscard]] bool has_room_for(const std::vector<std::string>& services) const;
   [[nodiscard]] std::size_t subscriptions() const { return all_.size(); }
   [[nodiscard]] std::size_t services_asked_for() const { return by_service_.size(); }
 
@@ -37,6 +40,7 @@ class Hub {
   std::unique_ptr<Model> model_;
   std::unordered_map<std::string, std::vector<Place>> by_service_;
   std::vector<Subscription*> all_;
+  std::size_t asked_bytes_ = 0;  ///< About, of all subscriptions.
   bool ending_ = false;
 };
 
@@ -63,6 +67,7 @@ class Subscription {
 
   std::shared_ptr<Hub> hub_;
   std::vector<std::string> services_;
+  const std::size_t bytes_;
   std::vector<bool> is_queued_;
   std::vector<std::size_t> queue_;  ///< Those before taken_ were sent.
   std::size_t taken_ = 0;

@@ -70,6 +70,9 @@ std::string metrics_text(const DirectoryFacts& facts) {
          "TLS handshakes that failed; the log has each", counts.handshakes_failed);
   single("epaulet_directory_connections_refused_total", "counter",
          "Connections reset because there were too many", counts.connections_full);
+  single("epaulet_directory_connections_replaced_total", "counter",
+         "Connections ended because their peer came again while it had as many as one may",
+         counts.replaced);
   if (facts.own_seconds_left)
     single("epaulet_directory_own_seconds_left", "gauge", "Until our own certificate ends",
            *facts.own_seconds_left);

@@ -122,11 +122,9 @@ class DirectoryService final : public https::Service {
   }
 
   Checked<void> take(std::shared_ptr<const Identity> identity) {
-    auto tls = TlsContext::for_identity_service(identity);
-    if (!tls) return tls.error();
-    identity_ = std::move(identity);
-    server_.set_tls(std::move(*tls));
-    return {};
+    auto taken = server_.set_identity(identity);
+    if (taken) identity_ = std::move(identity);
+    return taken;
   }
 
   void start_enrolling() {

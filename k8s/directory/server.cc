@@ -15,6 +15,7 @@ constexpr std::size_t kBatchBytes = 16 * 1024;
 https::Bounds bounds() {
   https::Bounds bounds;
   bounds.connections = DirectoryServer::kConnectionsMax;
+  bounds.connections_per_peer = DirectoryServer::kConnectionsPerPeer;
   bounds.body_bytes = 512 * std::size_t{1024};
   return bounds;
 }
@@ -40,6 +41,7 @@ class DirectoryServer::Handler final : public https::Handler {
 
   std::shared_ptr<const TlsContext> tls() override { return tls_; }
   void turned_away() override { ++counts.connections_full; }
+  void replaced(const https::Peer&) override { ++counts.replaced; }
 
   void handshake_failed(const Error& error, std::string_view diagnosis,
                         const SocketAddress& from) override {
@@ -60,7 +62,8 @@ class DirectoryServer::Handler final : public https::Handler {
     Scope answering(scope);
     answering.set_deadline(loop_.now() + kAnswerTime,
                            {ErrorCode::idle_timeout, Side::downstream, Stage::send});
-    const auto question = read_question(exchange.body());
+    auto question = read_question(exchange.body());
+    exchange.forget_body();
     const auto refused = look_at(exchange, question);
     if (refused) {
       ++counts.refused;
@@ -68,7 +71,7 @@ class DirectoryServer::Handler final : public https::Handler {
     }
     ++counts.streams;
     const auto since = hub_->model().number_in(question->version);
-    Subscription subscription(loop_, hub_, question->services, since);
+    Subscription subscription(loop_, hub_, std::move(question->services), since);
     exchange.begin_stream("application/x-ndjson");
     co_await stream(exchange, subscription, scope);
   }
@@ -83,16 +86,15 @@ class DirectoryServer::Handler final : public https::Handler {
   [[nodiscard]] std::optional<https::Reply> look_at(const https::Exchange& exchange,
                                                     const Checked<Question>& question) const {
     const auto& head = exchange.head();
-    if (exchange.peer().identity.empty()) {
-      return refusal(401, Reason("nobody asks: there is no client certificate",
-                                 "use the certificate of a sidecar of this mesh"));
-    }
     if (head.path != kWatchPath) return refusal(404, Reason("there is only /v1/watch", ""));
     if (head.method != http::Method::post) return refusal(405, Reason("only POST is answered", ""));
     if (!question) return refusal(400, question.error());
     if (!is_complete || hub_->ending())
       return refusal(503, Reason("the directory does not know the cluster yet, or is ending",
                                  "ask again, or another replica"));
+    if (!hub_->has_room_for(question->services))
+      return refusal(503, Reason("more is asked for than this replica may keep",
+                                 "ask another replica; give the directory more of them"));
     return std::nullopt;
   }
 
@@ -158,8 +160,11 @@ DirectoryServer::DirectoryServer(Loop& loop, std::shared_ptr<Hub> hub, telemetry
     : handler_(std::make_shared<Handler>(loop, std::move(hub), log)),
       server_(loop, bounds(), handler_) {}
 
-void DirectoryServer::set_tls(std::shared_ptr<const TlsContext> tls) {
-  handler_->set_tls(std::move(tls));
+Checked<void> DirectoryServer::set_identity(std::shared_ptr<const Identity> identity) {
+  auto tls = TlsContext::for_member_service(std::move(identity));
+  if (!tls) return tls.error();
+  handler_->set_tls(std::move(*tls));
+  return {};
 }
 
 void DirectoryServer::set_complete() {

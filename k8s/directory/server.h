@@ -15,6 +15,7 @@ struct DirectoryCounts {
   std::uint64_t slow = 0;     ///< Cut because their reader took nothing for too long.
   std::uint64_t handshakes_failed = 0;
   std::uint64_t connections_full = 0;
+  std::uint64_t replaced = 0;  ///< Ended because their peer had more than kConnectionsPerPeer.
 };
 
 /// What sidecars ask: POST /v1/watch over mesh-authenticated HTTPS, answered with lines of JSON: a
@@ -23,6 +24,9 @@ struct DirectoryCounts {
 class DirectoryServer {
  public:
   static constexpr std::size_t kConnectionsMax = 8192;
+  /// Of one identity at one address, which is one pod: that of a client that is gone without a word
+  /// may still be there, and a restart's beside it.
+  static constexpr std::size_t kConnectionsPerPeer = 8;
   static constexpr std::chrono::seconds kHeartbeat{15};
   static constexpr std::chrono::seconds kSlowMax{30};
   /// Then a client asks again, with its version: connections spread over the replicas, and whose
@@ -32,7 +36,8 @@ class DirectoryServer {
   /// `hub` is shared with streams that end later; `log` outlives this.
   DirectoryServer(Loop& loop, std::shared_ptr<Hub> hub, telemetry::ProcessLog& log);
 
-  void set_tls(std::shared_ptr<const TlsContext> tls);
+  /// Ours, from now on. Members of its mesh are answered, nobody else comes in.
+  [[nodiscard]] Checked<void> set_identity(std::shared_ptr<const Identity> identity);
   /// Before all lists are there nothing is answered: what is not known yet is not absent.
   void set_complete();
   [[nodiscard]] https::Server& https() { return server_; }

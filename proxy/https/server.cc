@@ -1,5 +1,8 @@
 #include "https/server.h"
 
+#include <map>
+#include <utility>
+
 #include "base/error_table.h"
 #include "base/limits.h"
 #include "http/http1/server_connection.h"
@@ -57,6 +60,7 @@ class Connection final : public Exchange {
 
   [[nodiscard]] const http::RequestHead& head() const override { return head_; }
   [[nodiscard]] const std::string& body() const override { return body_; }
+  void forget_body() override { body_ = {}; }
   [[nodiscard]] const Peer& peer() const override { return peer_; }
 
   Task<void> answer(const Reply& reply, Scope& scope) override {
@@ -175,13 +179,47 @@ struct Server::State {
                           std::shared_ptr<const TlsContext> tls);
   static Task<void> accept(std::shared_ptr<State> state, Listener& listener);
 
+  /// One connection among its peer's.
+  class Place {
+   public:
+    Place(State& state, const Peer& peer, Scope& scope);
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+    ~Place();
+
+   private:
+    State& state_;
+    const std::pair<std::string, IpAddress> peer_;
+    Scope& scope_;
+  };
+
   Loop& loop;
   const Bounds bounds;
   const std::shared_ptr<Handler> handler;
   Scope scope;
   Scope accepting;
   std::size_t count = 0;
+  std::map<std::pair<std::string, IpAddress>, std::vector<Scope*>> peers;  ///< Oldest first.
 };
+
+Server::State::Place::Place(State& state, const Peer& peer, Scope& scope)
+    : state_(state), peer_(peer.identity, peer.address.ip), scope_(scope) {
+  auto& all = state.peers[peer_];
+  all.push_back(&scope);
+  const auto most = state.bounds.connections_per_peer;
+  if (most == 0 || all.size() <= most) return;
+  auto* oldest = all.front();
+  all.erase(all.begin());
+  oldest->cancel({ErrorCode::cancelled, Side::self, Stage::limit});
+  state.handler->replaced(peer);
+}
+
+Server::State::Place::~Place() {
+  const auto found = state_.peers.find(peer_);
+  if (found == state_.peers.end()) return;  // It gave way, and those after it have left.
+  std::erase(found->second, &scope_);
+  if (found->second.empty()) state_.peers.erase(found);
+}
 
 Task<void> Server::State::serve(std::shared_ptr<State> state, StreamPtr lower,
                                 std::shared_ptr<const TlsContext> tls) {
@@ -209,9 +247,10 @@ Task<void> Server::State::serve(std::shared_ptr<State> state, StreamPtr lower,
     }
   }
   peer.identity = stream->report().spiffe_id;
+  const Place place(*state, peer, scope);
   Connection connection(std::move(stream), state->bounds, std::move(peer), scope);
   const bool is_whole = co_await connection.read();
-  if (state->scope.cancelled()) co_return;
+  if (scope.cancelled()) co_return;
   if (is_whole) {
     co_await state->handler->serve(connection, scope);
   } else if (const auto& fault = connection.unreadable()) {

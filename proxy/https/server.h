@@ -16,6 +16,8 @@ namespace epaulet::https {
 
 struct Bounds {
   std::size_t connections = 256;
+  /// Of one identity at one address; one more ends the oldest. 0: as many as it likes.
+  std::size_t connections_per_peer = 0;
   std::size_t head_bytes = 8 * 1024;
   std::size_t body_bytes = 16 * 1024;
   std::chrono::seconds handshake{5};
@@ -43,6 +45,8 @@ class Exchange {
 
   [[nodiscard]] virtual const http::RequestHead& head() const = 0;
   [[nodiscard]] virtual const std::string& body() const = 0;
+  /// It was understood: whoever answers for long need not keep it.
+  virtual void forget_body() = 0;
   [[nodiscard]] virtual const Peer& peer() const = 0;
 
   virtual Task<void> answer(const Reply& reply, Scope& scope) = 0;
@@ -64,6 +68,8 @@ class Handler {
   [[nodiscard]] virtual bool admits(const SocketAddress&) { return true; }
   /// Reset because there were too many.
   virtual void turned_away() = 0;
+  /// Ended because its peer has come again, and again.
+  virtual void replaced(const Peer&) {}
   virtual void handshake_failed(const Error& error, std::string_view diagnosis,
                                 const SocketAddress& from) = 0;
   /// What came is no request, or too large; `status` 400 or 413.

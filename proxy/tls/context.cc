@@ -130,13 +130,24 @@ Checked<std::shared_ptr<const TlsContext>> TlsContext::make(
 
 Checked<std::shared_ptr<const TlsContext>> TlsContext::for_identity_service(
     std::shared_ptr<const Identity> identity) {
+  return for_service(Purpose::identity_service, std::move(identity), SSL_VERIFY_PEER);
+}
+
+Checked<std::shared_ptr<const TlsContext>> TlsContext::for_member_service(
+    std::shared_ptr<const Identity> identity) {
+  return for_service(Purpose::member_service, std::move(identity),
+                     SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT);
+}
+
+Checked<std::shared_ptr<const TlsContext>> TlsContext::for_service(
+    Purpose purpose, std::shared_ptr<const Identity> identity, int verify_mode) {
   auto trust = trust_of(*identity);
-  auto made = std::shared_ptr<TlsContext>(
-      new TlsContext(Purpose::identity_service, std::move(trust), std::move(identity)));
+  auto made =
+      std::shared_ptr<TlsContext>(new TlsContext(purpose, std::move(trust), std::move(identity)));
   made->server_ = make_context(made->trust_, TLS_server_method());
   if (auto presented = present(made->server_.get(), made->identity()); !presented)
     return presented.error();
-  SSL_CTX_set_verify(made->server_.get(), SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_verify(made->server_.get(), verify_mode, nullptr);
   // A sidecar comes once in hours, so there is nothing to resume.
   SSL_CTX_set_num_tickets(made->server_.get(), 0);
   SSL_CTX_set_session_cache_mode(made->server_.get(), SSL_SESS_CACHE_OFF);

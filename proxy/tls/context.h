@@ -19,11 +19,12 @@ namespace epaulet {
 class TlsContext {
  public:
   /// What is spoken. mesh: both ends are verified, the private ALPN tokens. The identity service:
-  /// HTTPS, its client may be nobody yet. web: HTTPS with whoever is outside the mesh; a name is
-  /// proven, no identity.
+  /// HTTPS, its client may be nobody yet; that of a member service may not. web: HTTPS with whoever
+  /// is outside the mesh; a name is proven, no identity.
   enum class Purpose : std::uint8_t {
     mesh,
     identity_service,
+    member_service,
     identity_client,
     web_server,
     web_client
@@ -39,7 +40,11 @@ class TlsContext {
   /// The identity service's side: clients that have a certificate prove it, others are nobody.
   [[nodiscard]] static Checked<std::shared_ptr<const TlsContext>> for_identity_service(
       std::shared_ptr<const Identity> identity);
-  /// Its clients' side. `own`: null before there is one.
+  /// The side of a service for members of the mesh alone: who proves no identity gets no further
+  /// than the handshake.
+  [[nodiscard]] static Checked<std::shared_ptr<const TlsContext>> for_member_service(
+      std::shared_ptr<const Identity> identity);
+  /// Their clients' side. `own`: null before there is one.
   [[nodiscard]] static Checked<std::shared_ptr<const TlsContext>> for_identity_client(
       Trust trust, std::shared_ptr<const Identity> own);
 
@@ -72,6 +77,8 @@ class TlsContext {
   using TicketKeys = std::array<std::uint8_t, 80>;
 
   TlsContext(Purpose purpose, Trust trust, std::shared_ptr<const Identity> identity);
+  [[nodiscard]] static Checked<std::shared_ptr<const TlsContext>> for_service(
+      Purpose purpose, std::shared_ptr<const Identity> identity, int verify_mode);
 
   Purpose purpose_;
   Trust trust_;

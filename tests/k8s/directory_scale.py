@@ -45,7 +45,9 @@ class Clients:
         for number in range(count):
             names = [f"service-{one:05}.shop" for one in [0, *random.Random(number).sample(range(1, services), asked - 1)]]
             body = json.dumps({"services": names}).encode()
-            raw = socket.create_connection(("127.0.0.1", directory.port))
+            # An address for each, as pods have.
+            source = f"127.{1 + number // 65536}.{number // 256 % 256}.{number % 256}"
+            raw = socket.create_connection(("127.0.0.1", directory.port), source_address=(source, 0))
             tls = context.wrap_socket(raw)
             tls.sendall(b"POST /v1/watch HTTP/1.1\r\nHost: d\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
             tls.setblocking(False)

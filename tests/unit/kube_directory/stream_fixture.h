@@ -5,10 +5,13 @@
 #include <map>
 
 #include "directory/client.h"
+#include "io/ops.h"
+#include "io/reader.h"
 #include "k8s/directory/server.h"
 #include "support/memory_network.h"
 #include "support/sim_loop.h"
 #include "telemetry/log_writer.h"
+#include "tls/stream.h"
 #include "unit/tls/mesh_fixture.h"
 
 namespace epaulet::kube {
@@ -70,9 +73,7 @@ class StreamTest : public testing::Test {
   }
   void start_server() {
     server_ = std::make_unique<DirectoryServer>(loop_, hub_, log_);
-    auto tls = TlsContext::for_identity_service(identity(kDirectory));
-    ASSERT_TRUE(tls.has_value());
-    server_->set_tls(*tls);
+    ASSERT_TRUE(server_->set_identity(identity(kDirectory)).has_value());
     server_->set_complete();
     listener_ = network_.listen(loop_, kAddress);
     server_->https().listen(*listener_);
@@ -92,6 +93,44 @@ class StreamTest : public testing::Test {
     loop_.advance(std::chrono::seconds(1));
   }
 
+  /// A client of nobody's making: connects, with `own` or without, sends `text`, keeps what comes.
+  struct Raw {
+    explicit Raw(Loop& loop) : scope(loop) {}
+    Scope scope;
+    std::unique_ptr<TlsStream> stream;
+    std::string got;
+    bool ended = false;
+  };
+  static Task<void> talk(StreamTest& test, Raw& raw, std::shared_ptr<const Identity> own,
+                         std::string text) {
+    auto lower = co_await test.dialer_->dial(test.kAddress, raw.scope);
+    if (!lower) co_return;
+    auto context =
+        TlsContext::for_identity_client(Trust{std::string(kDomain), {test.ca_.certificate()}}, own);
+    TlsClientOptions options;
+    options.server_name = "directory";
+    options.expected = test.directory_;
+    raw.stream = TlsStream::client(std::move(*lower), std::move(*context), options);
+    const auto shaken = co_await raw.stream->handshake(raw.scope);
+    const ConstBytes piece = as_bytes(text);
+    if (shaken) (void)co_await write_all(*raw.stream, std::span(&piece, 1), raw.scope);
+    StreamReader reader(*raw.stream);
+    for (;;) {
+      const auto filled = co_await reader.fill(raw.scope);
+      if (!filled || *filled == 0) break;
+      raw.got += as_text(reader.buffered());
+      reader.consume(reader.buffered().size());
+    }
+    raw.ended = true;
+  }
+  std::unique_ptr<Raw> say(std::shared_ptr<const Identity> own, const std::string& text) {
+    auto raw = std::make_unique<Raw>(loop_);
+    loop_.spawn(talk(*this, *raw, std::move(own), text));
+    loop_.advance(std::chrono::milliseconds(10));
+    return raw;
+  }
+
+  const std::vector<std::string> directory_{kDirectory};
   const SocketAddress kAddress = *SocketAddress::parse("10.0.0.1:15016");
   test::SimLoop loop_;
   CertificateAuthority ca_ = CertificateAuthority::create(kDomain, KeyType::p256, loop_.wall_now());

@@ -59,5 +59,62 @@ TEST_F(StreamTest, who_comes_back_with_its_version_is_told_what_has_changed_alon
   EXPECT_EQ(web.told, 2);
 }
 
+std::string question(const std::string& services) {
+  const std::string body = R"({"services":[)" + services + "]}";
+  return "POST /v1/watch HTTP/1.1\r\nHost: d\r\nContent-Length: " + std::to_string(body.size()) +
+         "\r\n\r\n" + body;
+}
+
+TEST_F(StreamTest, nobody_without_a_certificate_sends_a_body) {
+  const auto nobody = say(nullptr, "POST /v1/watch HTTP/1.1\r\nContent-Length: 500000\r\n\r\n");
+  EXPECT_TRUE(nobody->ended);
+  EXPECT_EQ(nobody->got, "");
+  EXPECT_EQ(server_->counts().handshakes_failed, 1u);
+  EXPECT_EQ(server_->connections(), 0u);
+}
+
+TEST_F(StreamTest, one_peer_has_so_many_connections_and_the_oldest_gives_way) {
+  const auto own = identity(kApi);
+  std::vector<std::unique_ptr<Raw>> all;
+  // Also while they still send: a body that never ends holds memory.
+  all.push_back(say(own, "POST /v1/watch HTTP/1.1\r\nHost: d\r\nContent-Length: 9\r\n\r\n"));
+  for (std::size_t i = 1; i < DirectoryServer::kConnectionsPerPeer; ++i)
+    all.push_back(say(own, question(R"("api.shop")")));
+  for (const auto& each : all) EXPECT_FALSE(each->ended);
+  all.push_back(say(own, question(R"("api.shop")")));
+  EXPECT_TRUE(all.front()->ended);
+  all.push_back(say(own, question(R"("api.shop")")));
+  EXPECT_TRUE(all[1]->ended);
+  EXPECT_FALSE(all[2]->ended);
+  EXPECT_NE(all.back()->got.find("10.1.0.1"), std::string::npos) << all.back()->got;
+  EXPECT_EQ(server_->connections(), DirectoryServer::kConnectionsPerPeer);
+  EXPECT_EQ(server_->counts().replaced, 2u);
+  // Another one is not concerned.
+  const auto other = say(identity(kApi2), question(R"("api.shop")"));
+  EXPECT_FALSE(other->ended);
+  EXPECT_FALSE(all[2]->ended);
+  for (auto& each : all) each->scope.cancel({ErrorCode::cancelled, Side::self, Stage::none});
+  other->scope.cancel({ErrorCode::cancelled, Side::self, Stage::none});
+  loop_.run_until_quiet();
+}
+
+TEST_F(StreamTest, names_that_are_asked_for_have_a_bound) {
+  std::vector<std::string> many;
+  for (int i = 0; i < 4096; ++i)
+    many.push_back(std::to_string(i) + std::string(230, 'x') + ".shop");
+  std::vector<std::unique_ptr<Subscription>> all;
+  while (all.size() < 1000 && hub_->has_room_for(many))
+    all.push_back(std::make_unique<Subscription>(loop_, hub_, many, 0));
+  EXPECT_GT(all.size(), 10u);
+  EXPECT_LT(all.size(), 100u);
+  all.pop_back();
+  EXPECT_TRUE(hub_->has_room_for(many)) << "who leaves makes room";
+  while (hub_->has_room_for({"api.shop"}))
+    all.push_back(std::make_unique<Subscription>(
+        loop_, hub_, std::vector<std::string>(many.begin(), many.begin() + 64), 0));
+  const auto refused = say(identity(kApi), question("\"" + many.front() + "\""));
+  EXPECT_NE(refused->got.find(" 503 "), std::string::npos) << refused->got;
+}
+
 }  // namespace
 }  // namespace epaulet::kube

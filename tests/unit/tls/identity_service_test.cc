@@ -49,6 +49,18 @@ TEST_F(IdentityServiceTlsTest, one_with_a_certificate_proves_it) {
   EXPECT_EQ(pair.server.report().spiffe_id, kApi);
 }
 
+TEST_F(IdentityServiceTlsTest, a_service_for_members_takes_nobody_without_a_certificate) {
+  const auto made = TlsContext::for_member_service(identity_of(issue_text(ca, expected.front())));
+  ASSERT_TRUE(made.has_value());
+  EnginePair nobody(client(), *made, options());
+  (void)nobody.shake();
+  EXPECT_FALSE(nobody.server.handshake_is_over());
+  EXPECT_EQ(nobody.server.error().code, ErrorCode::tls_identity_missing);
+  EnginePair member(client(identity_of(issue_text(ca, kApi))), *made, options());
+  ASSERT_TRUE(member.shake());
+  EXPECT_EQ(member.server.report().spiffe_id, kApi);
+}
+
 TEST_F(IdentityServiceTlsTest, a_workload_cannot_pose_as_the_service) {
   EnginePair pair(client(), service_of(ca, kApi2), options());
   EXPECT_FALSE(pair.shake());
