@@ -13,7 +13,9 @@ using std::chrono::seconds;
 /// Longer ones count as this: what is so old is of no more use.
 constexpr seconds kLongest{24 * 60 * 60};
 
-/// Of all Cache-Control fields of a head; what is not understood is as if it were not there.
+/// Of all Cache-Control fields of a head; what is not understood is as if it were not there. What
+/// forbids does so though a route takes it out of what the caller gets: whoever wrote it knew whose
+/// the response is.
 struct CacheControl {
   bool forbids = false;    ///< To keep it, or to give it without asking.
   bool is_public = false;  ///< It may be kept although the request was authorised.
@@ -44,12 +46,14 @@ std::optional<seconds> number_in(std::string_view directive, std::string_view na
 CacheControl cache_control_of(const Head& head) {
   CacheControl control;
   for (const Field& field : head.fields) {
-    if (field.removed || !equals_ignore_case(field.name, "cache-control")) continue;
+    if (!equals_ignore_case(field.name, "cache-control")) continue;
+    const bool permits = !field.removed;
     for_each_element(field.value, [&](std::string_view directive) {
       const auto name = directive.substr(0, directive.find('='));
       const auto is = [name](std::string_view other) { return equals_ignore_case(name, other); };
       control.forbids = control.forbids || is("no-store") || is("no-cache") || is("private") ||
                         is("must-revalidate") || is("proxy-revalidate");
+      if (!permits) return;
       control.is_public = control.is_public || is("public");
       if (const auto number = number_in(directive, "max-age")) control.max_age = number;
       if (const auto number = number_in(directive, "s-maxage")) control.s_maxage = number;
@@ -95,10 +99,16 @@ bool says_who_asks(const RequestHead& request) {
   });
 }
 
+/// Taken out by a route or not.
+bool has_ever_had(const ResponseHead& response, std::string_view name) {
+  return std::any_of(response.fields.begin(), response.fields.end(),
+                     [name](const Field& field) { return equals_ignore_case(field.name, name); });
+}
+
 bool varies_otherwise(const ResponseHead& response) {
   bool otherwise = false;
   for (const Field& field : response.fields) {
-    if (field.removed || !equals_ignore_case(field.name, "vary")) continue;
+    if (!equals_ignore_case(field.name, "vary")) continue;
     for_each_element(field.value,
                      [&](std::string_view name) { otherwise = otherwise || !is_in_key(name); });
   }
@@ -117,7 +127,7 @@ std::optional<std::chrono::nanoseconds> stale_for(const RequestHead& request,
                                                   std::optional<std::chrono::nanoseconds> declared,
                                                   bool is_personal) {
   if (request.method != Method::get || response.status != 200) return std::nullopt;
-  if (response.find("set-cookie") != nullptr || varies_otherwise(response)) return std::nullopt;
+  if (has_ever_had(response, "set-cookie") || varies_otherwise(response)) return std::nullopt;
   if (cache_control_of(request).forbids) return std::nullopt;
   const auto control = cache_control_of(response);
   if (control.forbids) return std::nullopt;

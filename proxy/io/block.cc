@@ -49,7 +49,16 @@ std::size_t class_of(std::size_t bytes) {
 
 }  // namespace
 
+/// A head may be as large as the largest class when it comes, and gets fields of ours on its way:
+/// such a block is as large as it must be, and not pooled.
 Block Block::allocate(std::size_t bytes) {
+  if (bytes > limits::kLargeBlockBytes) {
+    Block block;
+    block.data_ = static_cast<std::byte*>(::operator new(bytes));
+    block.size_ = bytes;
+    ++blocks.in_use;
+    return block;
+  }
   const std::size_t index = class_of(bytes);
   auto& list = blocks.classes[index];
   Block block;
@@ -68,6 +77,11 @@ Block Block::allocate(std::size_t bytes) {
 void Block::reset() {
   if (data_ == nullptr) return;
   --blocks.in_use;
+  if (size_ > limits::kLargeBlockBytes) {
+    ::operator delete(std::exchange(data_, nullptr));
+    size_ = 0;
+    return;
+  }
   auto& list = blocks.classes[class_of(size_)];
 #ifdef EPAULET_NO_POOLS
   const bool keep = false;

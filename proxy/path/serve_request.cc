@@ -120,9 +120,14 @@ Task<Error> serve_exchange(Exchange& exchange) {
   if (is_for_later(exchange, *plan)) co_return co_await take_for_later(exchange, *plan);
   Fault::Injected fault;
   if (plan->shaping != nullptr) {
-    if (plan->shaping->rules.redirect) co_return co_await send_elsewhere(exchange, *plan);
+    if (plan->shaping->rules.redirect) {
+      // Nobody would follow it: what was accepted for a backend is not delivered by this.
+      if (exchange.delivery != nullptr)
+        co_return Error(ErrorCode::no_route, Side::self, Stage::route);
+      co_return co_await send_elsewhere(exchange, *plan);
+    }
     fault = draw_fault(exchange, *plan);
-    shape_request(exchange, *plan);
+    if (const auto shaped = shape_request(exchange, *plan); !shaped) co_return shaped.error();
   }
   exchange.added_bytes = exchange.request.added.lines().size();
   exchange.body.begin(exchange.server.body());

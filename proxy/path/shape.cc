@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "policy/path_hygiene.h"
+
 namespace epaulet::path {
 namespace {
 
@@ -29,6 +33,15 @@ Task<Result<void>> hold_up(Exchange& exchange, const Plan& plan, Duration delay)
   co_return slept;
 }
 
+/// No `..`, empty segment, backslash or encoded slash in it: what some app takes for another
+/// number of segments.
+bool has_one_reading(std::string_view path) {
+  if (is_normal(path)) return true;
+  const auto normal = normalize(path);
+  return normal && std::count(path.begin(), path.end(), '/') ==
+                       std::count(normal->begin(), normal->end(), '/');
+}
+
 }  // namespace
 
 Fault::Injected draw_fault(Exchange& exchange, const Plan& plan) {
@@ -39,10 +52,14 @@ Fault::Injected draw_fault(Exchange& exchange, const Plan& plan) {
   return fault->draw(exchange.request, exchange.is_grpc(), for_delay, random.unit());
 }
 
-void shape_request(Exchange& exchange, const Plan& plan) {
+Result<void> shape_request(Exchange& exchange, const Plan& plan) {
   const Shaping& rules = plan.shaping->rules;
   if (rules.request_headers) rules.request_headers->apply(exchange.request);
-  if (rules.rewrite) rules.rewrite->apply(exchange.request);
+  if (!rules.rewrite) return {};
+  if (rules.rewrite->keeps_a_part_of_the_path() && !has_one_reading(exchange.request.path))
+    return Error(ErrorCode::path_ambiguous, Side::downstream, Stage::route);
+  rules.rewrite->apply(exchange.request);
+  return {};
 }
 
 Task<Error> send_elsewhere(Exchange& exchange, const Plan& plan) {

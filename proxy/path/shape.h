@@ -8,8 +8,9 @@ namespace epaulet::path {
 /// Which faults this request gets: before its fields are changed, so that the field which asks for
 /// one need not reach the backend.
 [[nodiscard]] Fault::Injected draw_fault(Exchange& exchange, const Plan& plan);
-/// Fields and target, as the backend is to get them.
-void shape_request(Exchange& exchange, const Plan& plan);
+/// Fields and target, as the backend is to get them. path_ambiguous: what of the path would stay
+/// behind the new prefix may lead out of it.
+[[nodiscard]] Result<void> shape_request(Exchange& exchange, const Plan& plan);
 
 /// Instead of asking anybody: answers with a redirect. Returns how the exchange ended.
 Task<Error> send_elsewhere(Exchange& exchange, const Plan& plan);

@@ -3,14 +3,16 @@
 #include <algorithm>
 
 #include "base/ascii.h"
+#include "http/cgi_name.h"
 #include "http/each_line.h"
 
 namespace epaulet {
 namespace {
 
+/// In any spelling that some apps fold: who replaces `x-tenant` does not want `X_Tenant` beside it.
 bool is_one_of(const std::vector<std::string>& names, std::string_view name) {
   return std::any_of(names.begin(), names.end(),
-                     [name](const std::string& one) { return equals_ignore_case(one, name); });
+                     [name](const std::string& one) { return http::equals_as_cgi(name, one); });
 }
 
 std::string_view name_in(std::string_view line) {

@@ -23,6 +23,8 @@ class PathChange {
   /// pattern that matched are replaced, and no slash is doubled or lost: with `/v2` for `/v1/**`,
   /// `/v1/a` becomes `/v2/a`, `/v1/` `/v2/` and `/v1` `/v2`; with `/` they become `/a`, `/`, `/`.
   void write(std::string_view path, std::string& out) const;
+  /// The caller's path stays in part.
+  [[nodiscard]] bool keeps_a_part() const { return !prefixes_.empty(); }
 
  private:
   PathChange() = default;
@@ -42,6 +44,7 @@ class UrlRewrite {
 
   /// After the last one who asks what the caller wrote. `OPTIONS *` keeps its target.
   void apply(http::RequestHead& head) const;
+  [[nodiscard]] bool keeps_a_part_of_the_path() const { return path_ && path_->keeps_a_part(); }
 
  private:
   std::string hostname_;

@@ -112,9 +112,9 @@ def test_fields_host_and_path_are_changed_and_nothing_else(lab, binaries):
     Echo(api2, lines="cache-control: max-age=9\r\nVary: Accept\r\nX-Odd:  kept\r\n")
     lines = "X-Debug: 1\r\nx-tenant: red\r\nX-Spelt:  As-It-Was\r\nvia: one\r\n"
     for _ in range(2):
-        status, head, body = get(api, "/v1/a%2f/b?q=%20+&v1", lines)
+        status, head, body = get(api, "/v1/a%3d/b?q=%20+&v1", lines)
         assert status == 200, head
-        assert body.startswith(b"GET /headers/a%2f/b?q=%20+&v1 HTTP/1.1\r\nHost: legacy.internal\r\n"), body
+        assert body.startswith(b"GET /headers/a%3d/b?q=%20+&v1 HTTP/1.1\r\nHost: legacy.internal\r\n"), body
         assert b"X-Spelt:  As-It-Was\r\nvia: one\r\n" in body, body
         assert b"X-Tenant: blue\r\nVia: mesh\r\n" in body and b"red" not in body, body
         assert field(body, "x-debug") is None and field(body, "x-request-id"), body
@@ -125,6 +125,55 @@ def test_fields_host_and_path_are_changed_and_nothing_else(lab, binaries):
     status, head, body = get(api, "/x?a")
     assert body.startswith(b"GET /y?a HTTP/1.1\r\nHost: shop:80\r\n"), body
     assert field(head, "x-app") == "first", "another route's edits are its own"
+
+
+def test_nothing_leads_out_of_what_a_prefix_was_replaced_by(lab, binaries):
+    api, api2 = pair(lab, binaries, 'name: v1, paths: [/v1/**], url_rewrite: { replace_prefix_match: /tenants/blue }')
+    app = Echo(api2)
+    assert get(api, "/v1/a%3d;b/")[2].startswith(b"GET /tenants/blue/a%3d;b/ HTTP/1.1\r\n")
+    for rest in ("../red", "%2e%2e/red", "a/%2E./../red", "/evil.example/x", "..%2fred", "..\\red", "a%2fb"):
+        status, head, _ = get(api, f"/v1/{rest}")
+        assert status == 400, (rest, head)
+        record = api.wait_logged(kind="exchange", id=field(head, "x-request-id"))
+        assert record["outcome"] == "path_ambiguous", record
+    assert app.asked == 1
+
+
+def test_heads_at_their_limit_may_grow(lab, binaries):
+    """64 KiB are let in; fields of ours, of a route or a Location make more of them."""
+    more = "x" * 4000
+    api, api2 = pair(
+        lab,
+        binaries,
+        "name: old, paths: [/old/**], request_redirect: { hostname: new.example }",
+        f"name: all, request_header_modifier: {{ set: {{ X-More: {more} }} }}, response_header_modifier: {{ set: {{ X-More: {more} }} }}",
+    )
+    most = 64 * 1024
+    app = api2.app()
+
+    def padded(line: str, lines: str) -> str:
+        begin = f"{line}\r\n{lines}X-Pad: "
+        return begin + "p" * (most - len(begin) - 4) + "\r\n\r\n"
+
+    with api.call("api2.default") as client:
+        client.send(padded("GET / HTTP/1.1", "Host: h\r\n"))
+        status, head, _ = client.response()
+        # The callee has the same limit: what grew beyond it is refused there, and nobody dies.
+        assert status == 431, head
+    with api.call("api2.default") as client:
+        client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        wire, _ = app.take_head()
+        wire.send(padded("HTTP/1.1 200 OK", "Content-Length: 0\r\n"))
+        status, head, _ = client.response()
+        assert status in (200, 502), head
+    with api.call("api2.default") as client:
+        target = "/old/" + "a" * (most - 100)
+        client.send(f"GET {target} HTTP/1.1\r\nHost: h\r\n\r\n")
+        status, head, _ = client.response()
+        assert status == 302 and len(head) > most, head[:100]
+        assert field(head, "location").endswith("a" * 1000)
+    for member in (api, api2):
+        assert member.process.is_running(), "it died of a head"
 
 
 def test_the_same_in_http2(lab, binaries):

@@ -53,6 +53,28 @@ TEST(Stale, what_is_malformed_is_as_if_it_were_not_there) {
     EXPECT_FALSE(stale("", std::string("Cache-Control: ") + bad + "\r\n")) << bad;
 }
 
+TEST(Stale, what_a_route_takes_out_of_the_answer_forbids_it_all_the_same) {
+  for (const std::string_view no : {"Cache-Control: private", "Set-Cookie: a=b", "Vary: X-User"}) {
+    RequestHead request;
+    ASSERT_TRUE(
+        http1::parse_request_head(as_bytes("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), {}, request));
+    ResponseHead response;
+    const auto told = "HTTP/1.1 200 X\r\nContent-Length: 1\r\n" + std::string(no) + "\r\n\r\n";
+    ASSERT_TRUE(http1::parse_response_head(as_bytes(told), {}, request.method, response));
+    for (auto& field : response.fields) field.removed = true;
+    EXPECT_FALSE(stale_for(request, response, minutes(5))) << no;
+  }
+  RequestHead request;
+  ASSERT_TRUE(
+      http1::parse_request_head(as_bytes("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), {}, request));
+  ResponseHead response;
+  ASSERT_TRUE(http1::parse_response_head(
+      as_bytes("HTTP/1.1 200 X\r\nCache-Control: stale-if-error=30\r\n\r\n"), {}, request.method,
+      response));
+  for (auto& field : response.fields) field.removed = true;
+  EXPECT_EQ(stale_for(request, response, {}), std::nullopt) << "it permits nothing any more";
+}
+
 TEST(Stale, what_forbids_it_is_stronger_than_the_route) {
   for (const char* no :
        {"Cache-Control: no-store", "Cache-Control: private", "Cache-Control: no-cache=\"x\"",

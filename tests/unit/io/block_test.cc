@@ -62,8 +62,16 @@ TEST_F(BlockTest, is_of_the_smallest_class_that_fits) {
   }
 }
 
-TEST_F(BlockTest, one_above_the_largest_class_is_a_broken_invariant) {
-  EXPECT_DEATH((void)Block::allocate(limits::kLargeBlockBytes + 1), "larger than the largest");
+TEST_F(BlockTest, one_above_the_largest_class_is_as_large_as_asked_for_and_goes_back) {
+  constexpr std::size_t kBytes = limits::kLargeBlockBytes + 100;
+  auto block = Block::allocate(kBytes);
+  EXPECT_EQ(block.size(), kBytes);
+  std::memset(block.data(), 0xaa, block.size());
+  auto moved = std::move(block);
+  EXPECT_EQ(Block::in_use(), 1U);
+  moved.reset();
+  EXPECT_FALSE(moved);
+  EXPECT_EQ(Block::in_use(), 0U);
 }
 
 TEST_F(BlockTest, moves_and_is_counted_once) {

@@ -49,6 +49,15 @@ TEST(HeaderEditsTest, what_we_added_before_is_replaced_too) {
             "x-request-id: 7\r\nTransfer-Encoding: chunked\r\nAuthorization: Basic eDp5\r\n");
 }
 
+TEST(HeaderEditsTest, what_apps_take_for_the_same_name_is_replaced_too) {
+  HeaderModifierSettings settings;
+  settings.set = {{"x-tenant", "blue"}};
+  settings.remove = {"x-debug"};
+  TestRequest request("/", "GET", "h", {{"Host", "h"}, {"X_Tenant", "red"}, {"x_debug", "2"}});
+  HeaderEdits(settings).apply(request.head);
+  EXPECT_EQ(sent(request.head), "Host: h\r\nx-tenant: blue\r\n");
+}
+
 TEST(HeaderEditsTest, the_same_for_responses) {
   HeaderModifierSettings settings;
   settings.add = {{"vary", "x-tenant"}};
