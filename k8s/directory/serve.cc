@@ -9,6 +9,7 @@
 #include "dns/resolver.h"
 #include "enroll/client.h"
 #include "https/service.h"
+#include "io/descriptor_limit.h"
 #include "io/fd_watch.h"
 #include "io/tcp.h"
 #include "k8s/directory/metrics_text.h"
@@ -38,7 +39,8 @@ class DirectoryService final : public https::Service {
       : Service(names(), options.listen, options.status),
         options_(options),
         hub_(std::make_shared<Hub>(make_model(options, loop().random()))),
-        server_(loop(), hub_, log()) {}
+        open_files_(raise_descriptor_limit()),
+        server_(loop(), hub_, log(), connections_that_fit(open_files_)) {}
 
  protected:
   Checked<void> prepare(WallTime now) override {
@@ -77,6 +79,13 @@ class DirectoryService final : public https::Service {
     log().info(now, "started", "the directory is up",
                {{"listen", std::string_view(options_.listen)},
                 {"trust_domain", std::string_view(options_.trust_domain)}});
+    const auto connections = connections_that_fit(open_files_);
+    if (connections < DirectoryServer::kConnectionsMax) {
+      log().warning(now, "connections_limited",
+                    "the limit of open files lowers how many sidecars are answered",
+                    {{"open_files", static_cast<std::int64_t>(open_files_)},
+                     {"connections", static_cast<std::int64_t>(connections)}});
+    }
     if (options_.identity_dir.empty()) start_enrolling();
     for (auto& watcher : watchers_) watcher->start();
   }
@@ -164,6 +173,7 @@ class DirectoryService final : public https::Service {
 
   const DirectoryOptions& options_;
   std::shared_ptr<Hub> hub_;
+  const std::uint64_t open_files_;
   DirectoryServer server_;
   std::unique_ptr<Dialer> dialer_;
   std::unique_ptr<ApiClient> api_;

@@ -1,8 +1,10 @@
 #include "k8s/directory/server.h"
 
+#include <algorithm>
 #include <boost/json.hpp>
 
 #include "base/error_table.h"
+#include "base/limits.h"
 #include "k8s/directory/question.h"
 
 namespace epaulet::kube {
@@ -12,9 +14,12 @@ constexpr std::chrono::seconds kAnswerTime{10};
 /// Many small views become one write.
 constexpr std::size_t kBatchBytes = 16 * 1024;
 
-https::Bounds bounds() {
+/// Standard streams, loops, listeners, watches, DNS, files that are being read.
+constexpr std::uint64_t kProcessDescriptors = 48;
+
+https::Bounds bounds(std::size_t connections) {
   https::Bounds bounds;
-  bounds.connections = DirectoryServer::kConnectionsMax;
+  bounds.connections = connections;
   bounds.connections_per_peer = DirectoryServer::kConnectionsPerPeer;
   bounds.body_bytes = 512 * std::size_t{1024};
   return bounds;
@@ -156,9 +161,10 @@ class DirectoryServer::Handler final : public https::Handler {
   std::shared_ptr<const TlsContext> tls_;
 };
 
-DirectoryServer::DirectoryServer(Loop& loop, std::shared_ptr<Hub> hub, telemetry::ProcessLog& log)
+DirectoryServer::DirectoryServer(Loop& loop, std::shared_ptr<Hub> hub, telemetry::ProcessLog& log,
+                                 std::size_t connections)
     : handler_(std::make_shared<Handler>(loop, std::move(hub), log)),
-      server_(loop, bounds(), handler_) {}
+      server_(loop, bounds(connections), handler_) {}
 
 Checked<void> DirectoryServer::set_identity(std::shared_ptr<const Identity> identity) {
   auto tls = TlsContext::for_member_service(std::move(identity));
@@ -173,6 +179,13 @@ void DirectoryServer::set_complete() {
 
 const DirectoryCounts& DirectoryServer::counts() const {
   return handler_->counts;
+}
+
+std::size_t connections_that_fit(std::uint64_t descriptors) {
+  const std::uint64_t others = limits::kAdminConnectionsMax + kProcessDescriptors;
+  const auto left = descriptors - std::min(others, descriptors / 2);
+  return static_cast<std::size_t>(
+      std::clamp<std::uint64_t>(left, 1, DirectoryServer::kConnectionsMax));
 }
 
 }  // namespace epaulet::kube

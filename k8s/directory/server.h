@@ -33,8 +33,9 @@ class DirectoryServer {
   /// certificate has ended is noticed.
   static constexpr std::chrono::minutes kStreamMax{30};
 
-  /// `hub` is shared with streams that end later; `log` outlives this.
-  DirectoryServer(Loop& loop, std::shared_ptr<Hub> hub, telemetry::ProcessLog& log);
+  /// `hub` is shared with streams that end later; `log` outlives this. `connections`: at most.
+  DirectoryServer(Loop& loop, std::shared_ptr<Hub> hub, telemetry::ProcessLog& log,
+                  std::size_t connections = kConnectionsMax);
 
   /// Ours, from now on. Members of its mesh are answered, nobody else comes in.
   [[nodiscard]] Checked<void> set_identity(std::shared_ptr<const Identity> identity);
@@ -49,5 +50,9 @@ class DirectoryServer {
   std::shared_ptr<Handler> handler_;
   https::Server server_;
 };
+
+/// How many connections leave enough of a process's descriptors to hear the API server, to renew
+/// the certificate, and for probes.
+[[nodiscard]] std::size_t connections_that_fit(std::uint64_t descriptors);
 
 }  // namespace epaulet::kube

@@ -1,7 +1,5 @@
 #include "server/descriptor_quota.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 
 #include "base/limits.h"
@@ -16,13 +14,6 @@ constexpr std::uint64_t kWorkerDescriptors = 8;
 constexpr std::uint64_t kSurfaces = 3;
 
 }  // namespace
-
-std::uint64_t raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
-  const rlimit wanted{limit.rlim_max, limit.rlim_max};
-  return ::setrlimit(RLIMIT_NOFILE, &wanted) == 0 ? limit.rlim_max : limit.rlim_cur;
-}
 
 DescriptorQuota share_descriptors(std::uint64_t descriptors, std::size_t workers) {
   const std::uint64_t control = kSurfaces * limits::kAdminConnectionsMax +

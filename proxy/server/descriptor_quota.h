@@ -5,10 +5,6 @@
 
 namespace epaulet::server {
 
-/// Raises the soft limit of open descriptors to the hard one, which is what an operator means to
-/// allow (the soft one is low for programs that use select). Returns what is in force.
-std::uint64_t raise_descriptor_limit();
-
 /// What the process's descriptors are for. Together they never exceed the limit, so whoever is
 /// admitted never lacks one, nor do the control thread's ports.
 struct DescriptorQuota {

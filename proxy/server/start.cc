@@ -8,6 +8,7 @@
 #include "base/error_table.h"
 #include "dns/answers.h"
 #include "dns/resolv_conf.h"
+#include "io/descriptor_limit.h"
 #include "server/cpu_quota.h"
 #include "server/descriptor_quota.h"
 #include "server/key_files.h"

@@ -2,6 +2,8 @@
 import contextlib
 import http.client
 import json
+import resource
+import socket
 import ssl
 import subprocess
 import threading
@@ -36,9 +38,13 @@ class Directory:
         self.process = None
 
     @contextlib.contextmanager
-    def running(self, ready=True):
+    def running(self, ready=True, open_files=None):
+        def limit():
+            if open_files:
+                resource.setrlimit(resource.RLIMIT_NOFILE, open_files)
+
         with open(self.log, "w") as log:
-            self.process = subprocess.Popen(self.argv, stdout=log, stderr=log)
+            self.process = subprocess.Popen(self.argv, stdout=log, stderr=log, preexec_fn=limit)
         try:
             wait_for(lambda: '"event":"started"' in self.log.read_text() or self.process.poll() is not None)
             assert self.process.poll() is None, self.log.read_text()
@@ -260,6 +266,35 @@ def test_a_reader_that_does_not_read_costs_nothing_and_the_end_is_told(place, bi
         directory.process.terminate()
         wait_for(lambda: stream.ended)
         assert directory.process.wait(12) == 0
+
+
+def test_descriptors_are_shared_out(place, binaries):
+    api = ScriptedApi(place)
+    shop(api)
+    directory = Directory(place, binaries, api)
+
+    def crowd(count):
+        return [socket.create_connection(("127.0.0.1", directory.port)) for _ in range(count)]
+
+    # The soft limit is none: many come, and one is answered.
+    with api.running(), directory.running(open_files=(64, 4096)):
+        everybody = crowd(200)
+        stream = directory.stream("api.shop")
+        wait_for(lambda: stream.version)
+        assert directory.metric("epaulet_directory_connections_refused_total ") == 0
+        for one in everybody:
+            one.close()
+    # The hard one is: who is too many is reset, and the API server and probes are heard all the same.
+    with api.running(), directory.running(open_files=(256, 256)):
+        assert '"event":"connections_limited"' in directory.log.read_text()
+        everybody = crowd(400)
+        wait_for(lambda: directory.metric("epaulet_directory_connections_refused_total ") >= 400 - 144)
+        assert directory.is_ready()
+        api.drop_watches()
+        api.put(service("fourth"))
+        wait_for(lambda: directory.metric('epaulet_directory_objects{objects="services"}') == 4)
+        for one in everybody:
+            one.close()
 
 
 def resident(pid):

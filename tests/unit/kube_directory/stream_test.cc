@@ -98,6 +98,16 @@ TEST_F(StreamTest, one_peer_has_so_many_connections_and_the_oldest_gives_way) {
   loop_.run_until_quiet();
 }
 
+TEST(ConnectionsThatFit, leave_descriptors_for_the_rest) {
+  for (const std::uint64_t descriptors : {64U, 256U, 1024U, 4096U}) {
+    const auto fit = connections_that_fit(descriptors);
+    EXPECT_LE(fit + std::min<std::uint64_t>(112, descriptors / 2), descriptors) << descriptors;
+    EXPECT_GE(fit, descriptors / 2);
+  }
+  EXPECT_EQ(connections_that_fit(0), 1u);
+  EXPECT_EQ(connections_that_fit(UINT64_MAX), DirectoryServer::kConnectionsMax);
+}
+
 TEST_F(StreamTest, names_that_are_asked_for_have_a_bound) {
   std::vector<std::string> many;
   for (int i = 0; i < 4096; ++i)

@@ -37,17 +37,5 @@ TEST(DescriptorQuota, gives_a_process_without_any_room_one_connection) {
   EXPECT_EQ(share_descriptors(0, 1).connections, 1U);
 }
 
-TEST(DescriptorLimit, is_raised_to_the_hard_one) {
-  rlimit before{};
-  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-  const rlimit lower{before.rlim_max / 2, before.rlim_max};
-  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &lower), 0);
-  EXPECT_EQ(raise_descriptor_limit(), before.rlim_max);
-  rlimit now{};
-  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &now), 0);
-  EXPECT_EQ(now.rlim_cur, before.rlim_max);
-  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
-}
-
 }  // namespace
 }  // namespace epaulet::server
