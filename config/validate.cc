@@ -6,6 +6,7 @@
 #include <set>
 #include <tuple>
 
+#include "base/directory_limits.h"
 #include "base/limits.h"
 #include "config/diagnostic.h"
 #include "config/nearest_word.h"
@@ -317,6 +318,7 @@ void Validation::check_identity() {
 
 /// Who endpoints are, either the file says or the directory does.
 void Validation::check_directory() {
+  std::set<std::string_view> asked;
   for (const auto& [name, backend] : settings_.backends) {
     if (backend.origin.line == 0 || complaints_.are_about(backend.origin.object)) continue;
     const bool is_in_directory = !backend.endpoints.directory.empty();
@@ -331,6 +333,13 @@ void Validation::check_directory() {
       complain(backend.endpoints.origin,
                "dns tells no identities, which are needed until the directory has answered",
                "add tls: { identities: [ SPIFFE-ID ] }, or remove dns");
+    }
+    if (is_in_directory && asked.insert(backend.endpoints.directory).second &&
+        asked.size() == limits::kDirectoryServicesMax + 1) {
+      complain(backend.endpoints.origin,
+               "the directory answers nobody who asks for more than " +
+                   std::to_string(limits::kDirectoryServicesMax) + " services",
+               "name those alone that this workload dials");
     }
     if (is_in_directory && settings_.directory.url.empty() && !complaints_.are_about("directory")) {
       complain(backend.endpoints.origin, "there is no directory to ask",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/directory_limits.h"
 #include "k8s/api/json_access.h"
 
 namespace epaulet::kube {
@@ -33,9 +34,9 @@ Checked<Question> read_question(std::string_view body) {
   const auto* object = error ? nullptr : document.if_object();
   const auto* services = object == nullptr ? nullptr : array_in(*object, "services");
   if (services == nullptr || services->empty()) return wrong();
-  if (services->size() > kServicesAskedMax)
+  if (services->size() > limits::kDirectoryServicesMax)
     return Reason("more services are asked for than anybody dials",
-                  "ask for at most " + std::to_string(kServicesAskedMax));
+                  "ask for at most " + std::to_string(limits::kDirectoryServicesMax));
   Question question;
   for (const auto& each : *services) {
     const auto* text = each.if_string();

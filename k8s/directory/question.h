@@ -15,7 +15,6 @@ struct Question {
 };
 
 inline constexpr std::string_view kWatchPath = "/v1/watch";
-inline constexpr std::size_t kServicesAskedMax = 4096;
 
 /// {"services":["api2.default"],"version":"..."}. A reason: it is no such thing.
 [[nodiscard]] Checked<Question> read_question(std::string_view body);

@@ -14,6 +14,7 @@ namespace epaulet::directory {
 namespace {
 
 constexpr std::string_view kPath = "/v1/watch";
+constexpr std::size_t kRefusalBytesMax = 2048;
 constexpr std::chrono::seconds kIdentityLook{1};
 /// A reload adds services one after the other: one question for all of them.
 constexpr std::chrono::milliseconds kGather{20};
@@ -23,6 +24,22 @@ std::string question(const std::vector<std::string>& services, const std::string
   body["services"] = boost::json::array(services.begin(), services.end());
   if (!version.empty()) body["version"] = version;
   return boost::json::serialize(body);
+}
+
+/// {"error":"...","remedy":"..."}, as far as it is there.
+Reason refusal(std::uint16_t status, std::string_view body) {
+  boost::json::error_code error;
+  const auto said = boost::json::parse(boost::json::string_view(body.data(), body.size()), error);
+  const auto text = [&](std::string_view key) {
+    const auto* object = error ? nullptr : said.if_object();
+    const auto* found = object == nullptr ? nullptr : object->if_contains(key);
+    const auto* string = found == nullptr ? nullptr : found->if_string();
+    return string == nullptr ? std::string() : std::string(std::string_view(*string));
+  };
+  const auto what = "the directory answered " + std::to_string(status);
+  const auto why = text("error");
+  if (why.empty()) return Reason(what, "is another server behind `directory.url`?");
+  return Reason(what + ": " + why, text("remedy"));
 }
 
 }  // namespace
@@ -128,12 +145,15 @@ Task<Checked<Client::State::Connection>> Client::State::ask(std::shared_ptr<cons
                        "compare its CA and clock with ours");
     }
   } while (response.informational());
-  if (response.status != 200) {
-    co_return Reason("the directory answered " + std::to_string(response.status),
-                     response.status == 503 ? "it does not know the cluster yet; its log says why"
-                                            : "is another server behind `directory.url`?");
+  if (response.status == 200) co_return std::move(connection);
+  std::string why;
+  while (!connection->body().complete() && why.size() <= kRefusalBytesMax) {
+    const auto chunk = co_await connection->body().pull(within);
+    if (!chunk) break;
+    why.append(reinterpret_cast<const char*>(chunk->bytes.data()), chunk->bytes.size());
   }
-  co_return std::move(connection);
+  why.resize(std::min(why.size(), kRefusalBytesMax));
+  co_return refusal(response.status, why);
 }
 
 void Client::State::take(std::string_view line) {

@@ -757,6 +757,26 @@ std::string text_with_roles(std::size_t count) {
   return text;
 }
 
+TEST(TooManyServicesInTheDirectory, are_reported_at_the_first_that_has_no_room) {
+  std::string text =
+      "identity: { dir: /x }\ndirectory: { url: 'https://d:1', identities: "
+      "['spiffe://cluster.local/x'] }\nbackends:\n";
+  const auto with = [&text](std::size_t count, std::size_t names) {
+    auto all = text;
+    for (std::size_t i = 0; i < count; ++i)
+      all += "  b" + std::to_string(10000 + i) + ": { endpoints: { directory: s" +
+             std::to_string(i % names) + ".ns, port: 80 } }\n";
+    return load_settings("f.yaml", all, "");
+  };
+  EXPECT_TRUE(with(4096, 4096).ok());
+  EXPECT_TRUE(with(4200, 4096).ok()) << "one service by several names is one";
+  const auto refused = with(4098, 4098);
+  ASSERT_EQ(refused.diagnostics.size(), 1u) << refused.format();
+  EXPECT_TRUE(refused.format().starts_with("f.yaml:4100:")) << refused.format();
+  EXPECT_NE(refused.format().find("more than 4096 services"), std::string::npos);
+  EXPECT_FALSE(refused.diagnostics[0].remedy.empty());
+}
+
 TEST(TooManyRoles, are_reported_at_the_first_that_has_no_room) {
   const std::size_t most = limits::kRolesMax - 2;  // `anyone` and `authenticated` are the others.
   EXPECT_TRUE(load_settings("f.yaml", text_with_roles(most), "").ok());

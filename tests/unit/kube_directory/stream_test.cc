@@ -98,6 +98,21 @@ TEST_F(StreamTest, one_peer_has_so_many_connections_and_the_oldest_gives_way) {
   loop_.run_until_quiet();
 }
 
+TEST_F(StreamTest, a_refusal_reaches_the_log_with_its_remedy) {
+  std::vector<std::unique_ptr<Wish>> many;
+  for (int i = 0; i < 4097; ++i)
+    many.push_back(std::make_unique<Wish>(feed_, "s" + std::to_string(i) + ".shop"));
+  start_client();
+  ASSERT_FALSE(failures_.empty());
+  EXPECT_EQ(
+      failures_.front(),
+      "the directory answered 400: more services are asked for than anybody dials; ask for at "
+      "most 4096");
+  many.pop_back();
+  loop_.advance(1min);
+  EXPECT_TRUE(client_->status().connected);
+}
+
 TEST(ConnectionsThatFit, leave_descriptors_for_the_rest) {
   for (const std::uint64_t descriptors : {64U, 256U, 1024U, 4096U}) {
     const auto fit = connections_that_fit(descriptors);
