@@ -34,10 +34,11 @@ constexpr Key kEndpointsKeys[] = {
                                  "_PORT-NAME._tcp.NAME without port: SRV records say targets, "
                                  "ports, priorities and weights. Absolute: no search domain is "
                                  "tried."),
-    key<&EndpointsSettings::directory>("directory", types::kHostName, "",
-                                       "NAME.NAMESPACE of a Kubernetes Service, whose endpoints "
-                                       "the directory knows, with port; dns beside it is asked "
-                                       "until the directory has answered."),
+    key<&EndpointsSettings::directory>(
+        "directory", types::kHostName, "",
+        "NAME.NAMESPACE of a Kubernetes Service, whose endpoints "
+        "the directory knows, with port; dns beside it is asked "
+        "until the directory has answered, if nothing is remembered."),
     key<&EndpointsSettings::port>("port", types::kPort, "",
                                   "The port of the endpoints that dns finds; with directory the "
                                   "Service's port."),

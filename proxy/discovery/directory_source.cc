@@ -105,7 +105,10 @@ void DirectorySource::State::start() {
 void DirectorySource::State::on_timer() {
   is_patient = false;
   heard.wake_all();
-  if (!backend.endpoints.dns.empty()) ask_dns(backend.endpoints.dns);
+  // What the directory told an earlier process is better than what DNS knows: pods and their
+  // identities instead of one address for all of them.
+  const bool knows_some = !current->endpoints.empty();
+  if (!knows_some && !backend.endpoints.dns.empty()) ask_dns(backend.endpoints.dns);
 }
 
 void DirectorySource::State::on_view(const ServiceViewPtr& view) {

@@ -22,7 +22,8 @@ namespace epaulet {
 
 /// Endpoints of a Kubernetes Service, as the directory tells them: at once, when they change. While
 /// the directory is away the last good ones stay. One that has not answered within kPatience since
-/// the start leaves the word to DNS, if the backend has a name there, until it does.
+/// the start leaves the word to DNS, if the backend has a name there and nothing was remembered,
+/// until it does.
 class DirectorySource final : public EndpointSource {
  public:
   /// Of a name that somebody else answers for.

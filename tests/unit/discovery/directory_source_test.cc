@@ -188,10 +188,17 @@ TEST_F(DirectorySourceTest, what_an_earlier_process_left_stays_while_nobody_answ
   left->backend = kName;
   left->endpoints.emplace_back(*SocketAddress::parse("10.0.0.9:8080"));
   left->ever_had_endpoint = true;
-  resolver.fail(kDns);
+  resolver.answer(kDns, {"10.96.0.7"});
   const auto source = make(directory_backend({kApi}, kDns), left);
   loop.advance(10min);
   EXPECT_EQ(addresses_of(*source->current()), "10.0.0.9:8080");
+  EXPECT_EQ(resolver.asked, 0u) << "pods are better than what DNS knows";
+  // Of those that are gone nothing is left to stay with.
+  auto none = std::make_shared<EndpointSet>(*left);
+  none->endpoints.clear();
+  const auto other = make(directory_backend({kApi}, kDns), none);
+  loop.advance(1min);
+  EXPECT_EQ(addresses_of(*other->current()), "10.96.0.7:80");
 }
 
 TEST_F(DirectorySourceTest, an_external_name_is_asked_of_dns) {
