@@ -19,10 +19,9 @@ std::optional<Endpoint> as_endpoint(const ServiceView::Endpoint& from, std::uint
                                     const UpstreamTlsSettings& tls) {
   Endpoint endpoint(SocketAddress{from.address, port});
   if (tls.mode != UpstreamTls::mesh) return endpoint;
-  const bool says_file = !tls.identities.empty();
-  if (from.identity.empty()) return says_file ? std::optional(endpoint) : std::nullopt;
-  if (!says_file || is_among(tls.identities, from.identity))
-    endpoint.identity = std::make_shared<const EndpointIdentity>(from.identity);
+  if (from.identity.empty()) return std::nullopt;
+  if (!tls.identities.empty() && !is_among(tls.identities, from.identity)) return std::nullopt;
+  endpoint.identity = std::make_shared<const EndpointIdentity>(from.identity);
   return endpoint;
 }
 

@@ -14,9 +14,9 @@ namespace epaulet {
 /// Which of a service's endpoints a backend is to use: the ready ones; without any, those that
 /// still serve while they end. Sorted, no address twice, bounded.
 ///
-/// The directory's identity of an endpoint is the only one that it may prove, unless
-/// `tls.identities` say others: then the file's word holds. Where the file says nothing, whoever is
-/// not in the mesh is left out.
+/// With mesh TLS the directory's identity of an endpoint is the only one that it may prove. Whoever
+/// has none, or another than those that the file's `tls.identities` name, is left out: no handshake
+/// could succeed.
 [[nodiscard]] std::vector<Endpoint> endpoints_in(const ServiceView& view,
                                                  const BackendSettings& backend, DnsLooks& looks);
 
