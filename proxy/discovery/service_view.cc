@@ -1,5 +1,7 @@
 #include "discovery/service_view.h"
 
+#include <algorithm>
+#include <array>
 #include <boost/json.hpp>
 #include <optional>
 
@@ -60,7 +62,7 @@ std::optional<ServiceView::Endpoint> read_endpoint(const json::object& from) {
   return endpoint;
 }
 
-void read_group(const json::object& from, ServiceView& view, std::size_t& room) {
+void read_group(const json::object& from, ServiceView& view) {
   auto& group = view.groups.emplace_back();
   const auto* ports = from.if_contains("ports");
   if (ports != nullptr && ports->is_object()) {
@@ -76,9 +78,35 @@ void read_group(const json::object& from, ServiceView& view, std::size_t& room) 
   for (const auto& each : *endpoints) {
     const auto* object = each.if_object();
     auto endpoint = object == nullptr ? std::nullopt : read_endpoint(*object);
-    if (!endpoint || room == 0) continue;
-    --room;
-    group.endpoints.push_back(std::move(*endpoint));
+    if (endpoint) group.endpoints.push_back(std::move(*endpoint));
+  }
+}
+
+/// How soon it is used: ready ones; those that end but still serve; no others.
+std::size_t rank_of(const ServiceView::Endpoint& endpoint) {
+  if (endpoint.ready) return 0;
+  return endpoint.serving && endpoint.terminating ? 1 : 2;
+}
+
+/// A backend has a bound of endpoints: those that are of use come first.
+void cut(ServiceView& view) {
+  std::array<std::size_t, 3> have{};
+  for (const auto& group : view.groups)
+    for (const auto& each : group.endpoints) ++have[rank_of(each)];
+  std::size_t room = limits::kEndpointsPerBackendMax;
+  for (auto& count : have) {
+    count = std::min(count, room);
+    room -= count;
+  }
+  for (auto& group : view.groups) {
+    std::vector<ServiceView::Endpoint> kept;
+    for (auto& each : group.endpoints) {
+      auto& left = have[rank_of(each)];
+      if (left == 0) continue;
+      --left;
+      kept.push_back(std::move(each));
+    }
+    group.endpoints = std::move(kept);
   }
 }
 
@@ -104,11 +132,11 @@ DirectoryLine read_directory_line(std::string_view line) {
   view->is_headless = flag_in(*root, "headless", false);
   view->external_name = text_in(*root, "external_name");
   if (const auto* ports = array_in(*root, "ports")) read_ports(*ports, *view);
-  std::size_t room = limits::kEndpointsPerBackendMax;
   if (const auto* groups = array_in(*root, "groups")) {
     for (const auto& each : *groups)
-      if (const auto* object = each.if_object()) read_group(*object, *view, room);
+      if (const auto* object = each.if_object()) read_group(*object, *view);
   }
+  cut(*view);
   return ServiceViewPtr(std::move(view));
 }
 

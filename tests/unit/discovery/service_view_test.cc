@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "base/limits.h"
+
 namespace epaulet::test {
 namespace {
 
@@ -29,6 +33,27 @@ TEST(ServiceView, is_what_a_directory_writes) {
   EXPECT_TRUE(view->groups[0].endpoints[0].ready && view->groups[0].endpoints[0].serving);
   EXPECT_TRUE(view->groups[0].endpoints[1].terminating && view->groups[0].endpoints[1].serving);
   EXPECT_FALSE(view->groups[0].endpoints[1].ready);
+}
+
+TEST(ServiceView, of_too_many_endpoints_those_of_use_are_kept) {
+  std::string line = R"({"service":"api.shop","groups":[{"ports":{"80":8080},"endpoints":[)";
+  const auto add = [&line](int number, const std::string& more) {
+    line += R"({"address":"10.)" + std::to_string(number / 65536) + "." +
+            std::to_string(number / 256 % 256) + "." + std::to_string(number % 256) + "\"" + more +
+            "},";
+  };
+  // A rollout of many: those that start, and those that end, come before those that serve.
+  for (int i = 0; i < 2000; ++i) add(i, R"(,"ready":false)");
+  for (int i = 2000; i < 3000; ++i) add(i, R"(,"ready":false,"serving":true,"terminating":true)");
+  for (int i = 3000; i < 3100; ++i) add(i, "");
+  line.back() = ']';
+  const auto view = view_in(line + "}]}");
+  ASSERT_NE(view, nullptr);
+  const auto& kept = view->groups[0].endpoints;
+  EXPECT_EQ(kept.size(), limits::kEndpointsPerBackendMax);
+  EXPECT_EQ(std::count_if(kept.begin(), kept.end(), [](const auto& each) { return each.ready; }),
+            100);
+  EXPECT_TRUE(std::all_of(kept.begin(), kept.end(), [](const auto& each) { return each.serving; }));
 }
 
 TEST(ServiceView, absence_versions_and_what_is_unknown_are_told_apart) {
