@@ -1,6 +1,7 @@
 #include "k8s/directory/model.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace epaulet::kube {
@@ -301,6 +302,38 @@ std::shared_ptr<const std::string> Model::line(const std::string& name) {
   return service.line;
 }
 
+/// How many endpoints of each rank a view has room for.
+class Model::ViewRoom {
+ public:
+  explicit ViewRoom(const std::vector<Slice*>& slices) {
+    for (const auto* slice : slices)
+      for (const auto& each : slice->endpoints) ++left_[rank_of(each)];
+    std::size_t room = kViewEndpointsMax;
+    for (auto& count : left_) {
+      count = std::min(count, room);
+      room -= count;
+    }
+  }
+
+  bool take(const Slice::Endpoint& endpoint) {
+    auto& left = left_[rank_of(endpoint)];
+    if (left == 0 || bytes_ >= kViewBytesMax) return false;
+    --left;
+    return true;
+  }
+  void add_bytes(std::size_t bytes) { bytes_ += bytes; }
+
+ private:
+  /// How soon a sidecar uses it: ready ones; those that end but still serve; no others.
+  static std::size_t rank_of(const Slice::Endpoint& endpoint) {
+    if (endpoint.ready) return 0;
+    return endpoint.serving && endpoint.terminating ? 1 : 2;
+  }
+
+  std::array<std::size_t, 3> left_{};
+  std::size_t bytes_ = 0;
+};
+
 std::string Model::write(const std::string& name, const Service& service) const {
   const auto& facts = *service.facts;
   json::object root;
@@ -319,6 +352,7 @@ std::string Model::write(const std::string& name, const Service& service) const 
   }
   root["ports"] = std::move(ports);
   json::array groups;
+  ViewRoom room(service.slices);
   for (const auto* slice : service.slices) {
     if (slice->endpoints.empty()) continue;
     json::object group;
@@ -328,9 +362,11 @@ std::string Model::write(const std::string& name, const Service& service) const 
       for (const auto& target : slice->ports)
         if (target.name == port.name) targets[std::to_string(port.port)] = target.port;
     }
+    const std::size_t head_bytes = 16 * targets.size();
     group["ports"] = std::move(targets);
     json::array endpoints;
     for (const auto& each : slice->endpoints) {
+      if (!room.take(each)) continue;
       json::object endpoint;
       endpoint["address"] = each.address.to_string();
       if (!each.ready) endpoint["ready"] = false;
@@ -338,12 +374,18 @@ std::string Model::write(const std::string& name, const Service& service) const 
       if (each.terminating) endpoint["terminating"] = true;
       if (!each.zone.empty()) endpoint["zone"] = each.zone;
       const auto* pod = each.pod;
+      std::size_t bytes = 128 + each.zone.size();
       if (pod != nullptr && pod->is_meshed && pod->uid == each.pod_uid) {
-        endpoint["identity"] =
+        const auto identity =
             "spiffe://" + trust_domain_ + "/ns/" + pod->name_space + "/sa/" + pod->service_account;
+        bytes += identity.size();
+        endpoint["identity"] = identity;
       }
+      room.add_bytes(bytes);
       endpoints.push_back(std::move(endpoint));
     }
+    if (endpoints.empty()) continue;
+    room.add_bytes(head_bytes);
     group["endpoints"] = std::move(endpoints);
     groups.push_back(std::move(group));
   }

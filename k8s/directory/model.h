@@ -20,6 +20,10 @@ enum class ObjectKind : std::uint8_t { service, slice, pod, count_ };
 /// Memory: what objects.h keeps, each name once, and the text of the views that were asked for.
 class Model {
  public:
+  /// Of one view, those of use first: no sidecar uses more. A line has a bound at its reader, too.
+  static constexpr std::size_t kViewEndpointsMax = 1024;
+  static constexpr std::size_t kViewBytesMax = 2 * 1024 * 1024;
+
   /// `instance`: of this process, so that versions of another one are not taken for ours.
   Model(std::string trust_domain, std::string instance);
   Model(const Model&) = delete;
@@ -62,6 +66,7 @@ class Model {
   struct Pod;
   struct Slice;
   struct Service;
+  class ViewRoom;
 
   Service& service_at(const std::string& name);
   void mark(Service& service);

@@ -63,6 +63,52 @@ constexpr const char* kWhole =
 constexpr const char* kAbsent = R"({"service":"api.shop","absent":true})"
                                 "\n";
 
+TEST(Model, a_view_has_a_bound_and_those_of_use_come_first) {
+  Model model("cluster.local", "i");
+  model.put(service("api"));
+  // Twenty slices of a hundred: nearly all of them start.
+  for (int i = 0; i < 20; ++i) {
+    auto facts = slice("api-" + std::to_string(100 + i), "api");
+    for (int k = 0; k < 100; ++k) {
+      with(facts, "10.1." + std::to_string(i) + "." + std::to_string(k), "");
+      facts.endpoints.back().ready = facts.endpoints.back().serving = i == 19;
+    }
+    model.put(std::move(facts));
+  }
+  const auto line = *model.line("api.shop");
+  const auto count = [&line](std::string_view what) {
+    std::size_t found = 0;
+    for (auto at = line.find(what); at != line.npos; at = line.find(what, at + 1)) ++found;
+    return found;
+  };
+  EXPECT_EQ(count(R"("address")"), Model::kViewEndpointsMax);
+  EXPECT_EQ(count(R"("address":"10.1.19.)"), 100u);
+  // With as many ports as may be, and a slice for each endpoint.
+  ServiceFacts wide;
+  wide.name_space = "shop";
+  wide.name = "wide";
+  for (std::uint16_t port = 1; port <= 250; ++port) {
+    wide.ports.emplace_back();
+    wide.ports.back().name = "p" + std::to_string(port);
+    wide.ports.back().port = port + 60000;
+  }
+  for (int i = 0; i < 1500; ++i) {
+    auto facts = slice("wide-" + std::to_string(i), "wide");
+    facts.ports.clear();
+    for (const auto& each : wide.ports) {
+      facts.ports.emplace_back();
+      facts.ports.back().name = each.name;
+      facts.ports.back().port = each.port;
+    }
+    with(facts, "10.2." + std::to_string(i / 250) + "." + std::to_string(i % 250), "");
+    model.put(std::move(facts));
+  }
+  model.put(std::move(wide));
+  const auto size = model.line("wide.shop")->size();
+  EXPECT_GT(size, 1u << 20);
+  EXPECT_LT(size, 3u << 20) << "a sidecar takes 4 MiB";
+}
+
 TEST(Model, a_view_is_whole_in_whatever_order_its_objects_come) {
   std::vector<int> order{0, 1, 2};
   do {
