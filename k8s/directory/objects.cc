@@ -94,6 +94,13 @@ std::string version_in(const json::object& object) {
   return version.find_first_not_of("0123456789") == version.npos ? short_text(version) : "";
 }
 
+/// For the log: NAMESPACE/NAME as they stand there.
+std::string name_in(const json::object* object) {
+  const auto* metadata = object == nullptr ? nullptr : object_in(*object, "metadata");
+  if (metadata == nullptr) return "?";
+  return short_text(text_in(*metadata, "namespace")) + "/" + short_text(text_in(*metadata, "name"));
+}
+
 }  // namespace
 
 bool read_facts(const json::object& from, ServiceFacts& to) {
@@ -187,6 +194,7 @@ std::optional<Page<Facts>> read_page(std::string_view text) {
       page.items.push_back(std::move(facts));
     } else {
       ++page.left;
+      if (page.left_names.size() < kLeftNamesMax) page.left_names.push_back(name_in(object));
     }
   }
   return page;
@@ -210,6 +218,7 @@ WatchEvent<Facts> read_event(std::string_view line) {
     event.kind = EventKind::bookmark;
   } else if (type == "ADDED" || type == "MODIFIED") {
     if (read_facts(*object, event.facts)) event.kind = EventKind::put;
+    if (event.kind != EventKind::put) event.name = name_in(object);
   } else if (type == "DELETED") {
     // Whatever it was in the end: a pod may have lost its label.
     if (read_names(*object, event.facts) != nullptr) event.kind = EventKind::removed;

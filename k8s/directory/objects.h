@@ -74,10 +74,12 @@ inline constexpr std::string_view kMeshedLabel = "epaulet.io/meshed";
 template <class Facts>
 struct Page {
   std::vector<Facts> items;
-  std::string version;   ///< resourceVersion, from which to watch.
-  std::string next;      ///< `continue`; "": it was the last one.
-  std::size_t left = 0;  ///< Objects that could not be read.
+  std::string version;                  ///< resourceVersion, from which to watch.
+  std::string next;                     ///< `continue`; "": it was the last one.
+  std::size_t left = 0;                 ///< Objects that could not be read.
+  std::vector<std::string> left_names;  ///< Of the first kLeftNamesMax, as far as they have one.
 };
+inline constexpr std::size_t kLeftNamesMax = 8;
 /// Nothing: it is no list.
 template <class Facts>
 [[nodiscard]] std::optional<Page<Facts>> read_page(std::string_view text);
@@ -90,6 +92,7 @@ struct WatchEvent {
   EventKind kind = EventKind::unreadable;
   Facts facts;          ///< Of put; of removed its names alone.
   std::string version;  ///< resourceVersion; "" if there is none.
+  std::string name;     ///< Of unreadable: NAMESPACE/NAME, as far as it has one.
 };
 template <class Facts>
 [[nodiscard]] WatchEvent<Facts> read_event(std::string_view line);

@@ -61,6 +61,11 @@ class DirectoryService final : public https::Service {
                       "the API server is not heard: what is known stays in use",
                       {{"objects", name_of(kind)}, {"reason", std::string_view(why)}});
       };
+      listener.on_unreadable = [this](ObjectKind kind, const std::string& name) {
+        log().warning(loop().wall_now(), "object_unreadable",
+                      "an object is not what it should be, and is not used",
+                      {{"objects", name_of(kind)}, {"name", std::string_view(name)}});
+      };
       watchers_[i] = std::make_unique<Watcher>(seams, static_cast<ObjectKind>(i), listener);
     }
     if (!options_.identity_dir.empty()) return load_files(now);

@@ -120,6 +120,7 @@ Task<Checked<void>> Watcher::State::list() {
     if (!page) co_return Reason("the API server sent no list", "is another server there?");
     for (auto& each : page->items) model.put(std::move(each));
     status.unreadable += page->left;
+    for (const auto& name : page->left_names) listener.on_unreadable(kind, name);
     next = page->next;
     if (next.empty()) {
       model.end_list(kind);
@@ -154,6 +155,7 @@ bool Watcher::State::take(std::string_view line) {
       return false;
     case EventKind::unreadable:
       ++status.unreadable;
+      listener.on_unreadable(kind, event.name);
       break;
   }
   heard();

@@ -46,6 +46,8 @@ class Watcher {
   struct Listener {
     std::function<void()> on_change;
     std::function<void(ObjectKind kind, const std::string& why)> on_failure;
+    /// An object is not what it should be, and is not used. Of a page the first ones are told.
+    std::function<void(ObjectKind kind, const std::string& name)> on_unreadable;
   };
 
   Watcher(Seams seams, ObjectKind kind, Listener listener);

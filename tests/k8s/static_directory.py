@@ -181,6 +181,10 @@ def test_what_an_api_server_forgets_is_listed_again(place, binaries):
         wait_for(lambda: stream.views["other.shop"].get("absent"))
         wait_for(lambda: "identity" not in stream.addresses("api.shop")["10.0.0.2"])
         assert stream.count == sent + 2, "what has not changed is not sent again"
+        # What cannot be read is not used, and named.
+        api.put({"kind": "Service", "metadata": {"namespace": "shop", "name": "Not_A_Name"}, "spec": {}})
+        wait_for(lambda: '"event":"object_unreadable"' in directory.log.read_text())
+        assert "shop/Not_A_Name" in directory.log.read_text()
         # A watch that ends is begun again from where it was: no list.
         lists = len(api.asked) - len(api.watches())
         api.drop_watches()

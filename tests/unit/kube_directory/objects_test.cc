@@ -73,6 +73,7 @@ TEST(Objects, names_that_could_change_an_identity_are_refused) {
       R"({"type":"ADDED","object":{"metadata":{"namespace":"a/sa/admin","name":"x",
         "labels":{"epaulet.io/meshed":"true"}},"spec":{"serviceAccountName":"b"}}})");
   EXPECT_EQ(event.kind, EventKind::unreadable);
+  EXPECT_EQ(event.name, "a/sa/admin/x") << "for the log";
 }
 
 TEST(Objects, a_watch_says_more_than_objects) {
@@ -100,6 +101,7 @@ TEST(Objects, a_page_has_a_version_and_perhaps_a_next) {
   EXPECT_EQ(page->next, "abc");
   EXPECT_EQ(page->items.size(), 1u);
   EXPECT_EQ(page->left, 2u);
+  EXPECT_EQ(page->left_names, (std::vector<std::string>{"/", "?"}));
   EXPECT_FALSE(read_page<ServiceFacts>(R"({"kind":"Status","metadata":{}})").has_value());
   EXPECT_FALSE(read_page<ServiceFacts>("[]").has_value());
 }
