@@ -21,7 +21,7 @@ struct DirectoryStatus {
   std::uint64_t views = 0;           ///< Of services.
   std::uint64_t failures = 0;        ///< Attempts and answers that ended with an error.
   std::string last_error;            ///< With the remedy; "" once it has answered.
-  std::optional<WallTime> heard_at;  ///< What we know is as of then, or newer.
+  std::optional<WallTime> heard_at;  ///< It last said that we know what it does.
 };
 
 /// Asks epaulet-directory for what the feed wants, with our certificate, and hears its answer for

@@ -256,8 +256,9 @@ void add_discovery(MetricFamilies& out, const ControlMetrics& control) {
                 as_double(directory.failures));
     if (directory.heard) {
       out.gauge("epaulet_directory_heard_timestamp_seconds",
-                "As of when we know what the directory does", {},
-                seconds_since_epoch(*directory.heard));
+                "When the directory last said that we know what it does; how long it has not heard "
+                "the API server is its own epaulet_directory_silence_seconds",
+                {}, seconds_since_epoch(*directory.heard));
     }
   }
   for (const auto& each : control.endpoints) {
