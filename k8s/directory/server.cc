@@ -107,18 +107,16 @@ class DirectoryServer::Handler final : public https::Handler {
     const auto share = loop_.random().unit();
     const auto end = loop_.now() + std::chrono::duration_cast<std::chrono::nanoseconds>(
                                        kStreamMax * (0.5 + 0.5 * share));
-    std::string batch;
     while (!hub_->ending() && loop_.now() < end) {
       subscription.news().reset();
-      bool is_whole = false;
-      do {
-        batch.clear();
-        is_whole = gather(subscription, batch);
-        const bool is_sent = co_await send(exchange, batch, scope);
+      for (Batch batch; !batch.is_whole;) {
+        batch = gather(subscription);
+        bool is_sent = co_await send(exchange, batch.text, scope);
+        if (is_sent && batch.large) is_sent = co_await send(exchange, *batch.large, scope);
         if (!is_sent) co_return;
-      } while (!is_whole);
-      batch.clear();
-      batch.shrink_to_fit();
+      }
+      const auto rested = co_await sleep_until(scope, loop_.now() + kPause);
+      if (!rested) co_return;
       Scope waiting(scope);
       waiting.set_deadline(loop_.now() + kHeartbeat,
                            {ErrorCode::idle_timeout, Side::self, Stage::send});
@@ -131,24 +129,38 @@ class DirectoryServer::Handler final : public https::Handler {
     co_await exchange.end_stream(ending);
   }
 
-  /// True: the client then has everything, and is told so.
-  bool gather(Subscription& subscription, std::string& batch) {
-    while (batch.size() < kBatchBytes) {
+  struct Batch {
+    std::string text;                          ///< Small views.
+    std::shared_ptr<const std::string> large;  ///< Then this one, which all streams share.
+    bool is_whole = false;                     ///< The client then has everything, and is told so.
+  };
+
+  Batch gather(Subscription& subscription) {
+    Batch batch;
+    while (batch.text.size() < kBatchBytes) {
       const auto* service = subscription.take();
       if (service == nullptr) {
-        batch += R"({"version":")" + hub_->model().version_text(hub_->model().version()) + "\"}\n";
-        return true;
+        const auto& model = hub_->model();
+        batch.text += R"({"version":")" + model.version_text(model.version()) + "\"}\n";
+        batch.is_whole = true;
+        break;
       }
-      batch += *hub_->model().line(*service);
+      auto line = hub_->model().line(*service);
       ++counts.lines;
+      if (line->size() > kBatchBytes) {
+        batch.large = std::move(line);
+        break;
+      }
+      batch.text += *line;
     }
-    return false;
+    return batch;
   }
 
   Task<bool> send(https::Exchange& exchange, const std::string& text, Scope& scope) {
     Scope sending(scope);
     sending.set_deadline(loop_.now() + kSlowMax,
                          {ErrorCode::idle_timeout, Side::downstream, Stage::send});
+    if (text.empty()) co_return true;  // An empty piece would be the end.
     const auto sent = co_await exchange.send(text, sending);
     if (scope.cancelled()) co_return false;
     if (!sent && sent.error().code == ErrorCode::idle_timeout) ++counts.slow;

@@ -29,6 +29,8 @@ class DirectoryServer {
   static constexpr std::size_t kConnectionsPerPeer = 8;
   static constexpr std::chrono::seconds kHeartbeat{15};
   static constexpr std::chrono::seconds kSlowMax{30};
+  /// Between one word to a client and the next: changes that follow closely become one.
+  static constexpr std::chrono::milliseconds kPause{100};
   /// Then a client asks again, with its version: connections spread over the replicas, and whose
   /// certificate has ended is noticed.
   static constexpr std::chrono::minutes kStreamMax{30};

@@ -102,6 +102,7 @@ def main():
             result["with_clients"] = cost(directory.process.pid)
             took = []
             for turn in range(given.changes):
+                time.sleep(0.3)  # The pause between two words to a client is over.
                 begun = time.monotonic()
                 api.put(endpoint_slice("service-00000-abcde", "service-00000", [
                     endpoint("10.64.0.0", "service-00000-6f7d8c9b5-00000", ready=turn % 2 == 1)]))

@@ -98,6 +98,42 @@ TEST_F(StreamTest, one_peer_has_so_many_connections_and_the_oldest_gives_way) {
   loop_.run_until_quiet();
 }
 
+TEST_F(StreamTest, changes_that_follow_closely_become_one) {
+  Wish api(feed_, "api.shop");
+  start_client();
+  put("api", "10.1.0.9");
+  loop_.advance(5ms);
+  EXPECT_EQ(api.told, 2) << "the first one at once";
+  for (int i = 10; i < 30; ++i) {
+    put("api", "10.1.0." + std::to_string(i));
+    loop_.advance(5ms);
+  }
+  loop_.advance(DirectoryServer::kPause);
+  EXPECT_LE(api.told, 4);
+  EXPECT_EQ(api.view()->groups[0].endpoints[0].address.to_string(), "10.1.0.29");
+}
+
+TEST_F(StreamTest, large_views_and_small_ones_all_arrive) {
+  SliceFacts slice;
+  slice.name_space = "shop";
+  slice.name = "large-x";
+  slice.service = "large";
+  slice.ports.emplace_back().port = 8080;
+  for (int i = 0; i < 1000; ++i)
+    slice.endpoints.emplace_back().address =
+        *IpAddress::parse("10.2." + std::to_string(i / 250) + "." + std::to_string(i % 250));
+  put("large", "10.1.0.3");
+  hub_->model().put(std::move(slice));
+  hub_->publish();
+  const Wish api(feed_, "api.shop");
+  const Wish large(feed_, "large.shop");
+  const Wish web(feed_, "web.shop");
+  start_client();
+  for (const auto* each : {&api, &large, &web}) EXPECT_EQ(each->told, 1) << each->service();
+  EXPECT_EQ(large.view()->groups[0].endpoints.size(), 1000u);
+  EXPECT_NE(client_->status().heard_at, std::nullopt);
+}
+
 TEST_F(StreamTest, a_refusal_reaches_the_log_with_its_remedy) {
   std::vector<std::unique_ptr<Wish>> many;
   for (int i = 0; i < 4097; ++i)
