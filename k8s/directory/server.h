@@ -24,9 +24,9 @@ struct DirectoryCounts {
 class DirectoryServer {
  public:
   static constexpr std::size_t kConnectionsMax = 8192;
-  /// Of one identity at one address, which is one pod: that of a client that is gone without a word
-  /// may still be there, and a restart's beside it.
-  static constexpr std::size_t kConnectionsPerPeer = 8;
+  /// Of one identity at one address. That is one pod, or those of a node where its network hides
+  /// pods behind the node's address; all of them together leave others room in kAskedBytesMax.
+  static constexpr std::size_t kConnectionsPerPeer = 32;
   static constexpr std::chrono::seconds kHeartbeat{15};
   static constexpr std::chrono::seconds kSlowMax{30};
   /// Between one word to a client and the next: changes that follow closely become one.
