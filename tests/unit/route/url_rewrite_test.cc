@@ -58,7 +58,8 @@ TEST(UrlRewriteTest, the_host_alone_leaves_the_target) {
   UrlRewriteSettings settings;
   settings.hostname = "legacy.internal";
   TestRequest request("/a", "GET", "shop:81", {{"Host", "shop:81"}});
-  UrlRewrite(settings, {}).apply(request.head);
+  const UrlRewrite rewrite(settings, {});  // The head points into it.
+  rewrite.apply(request.head);
   EXPECT_EQ(request.head.authority, "legacy.internal");
   EXPECT_EQ(request.head.find(http::FieldId::host), nullptr);
   EXPECT_EQ(request.head.rewritten_target, "");
