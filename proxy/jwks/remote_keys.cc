@@ -231,11 +231,11 @@ RemoteKeys::~RemoteKeys() {
 
 void RemoteKeys::apply(const std::map<std::string, IssuerSettings>& issuers,
                        const std::string& state_dir, WallTime now) {
-  if (!state_->memory) state_->open_memory(state_dir);
   auto& sources = state_->sources;
   auto former = std::exchange(sources, {});
   for (const auto& [name, issuer] : issuers) {
     if (issuer.keys_url.empty()) continue;
+    if (!state_->memory) state_->open_memory(state_dir);
     const auto old = former.find(name);
     if (old != former.end() && is_same_source(issuer, old->second->settings)) {
       sources.insert(former.extract(old));

@@ -60,8 +60,8 @@ class RemoteKeys {
 
   /// Issuers that are the same as before keep their keys and their times. One with the same URL,
   /// but other roots, algorithms or `refresh`, is asked at once, and keeps until it answers those
-  /// of its keys that fit an algorithm. `state_dir`: of the first call; "" remembers nothing.
-  /// `now`: the loop's clock may not go yet.
+  /// of its keys that fit an algorithm. `state_dir`: of the first call with such an issuer; ""
+  /// remembers nothing. `now`: the loop's clock may not go yet.
   void apply(const std::map<std::string, IssuerSettings>& issuers, const std::string& state_dir,
              WallTime now);
   /// Begins to fetch. Both outlive this.

@@ -34,7 +34,8 @@ std::unique_ptr<jwks::RemoteKeys> Process::make_remote_keys() {
          {"keys", static_cast<std::int64_t>(status.keys)}});
   };
   listener.on_storage = [this](const std::optional<Error>& error) {
-    note_state(StateFile::issuer_keys, error);
+    // Not before there is a snapshot, which has the directory's name.
+    loop_.post([this, error] { note_state(StateFile::issuer_keys, error); });
   };
   return std::make_unique<jwks::RemoteKeys>(loop_, std::move(listener));
 }
