@@ -2,6 +2,7 @@
 
 #include "base/error_table.h"
 #include "base/limits.h"
+#include "http/reason_phrase.h"
 #include "io/ops.h"
 
 namespace epaulet::admin {
@@ -18,31 +19,6 @@ http::http1::HeadLimits head_limits() {
 
 Error timed_out(ErrorCode code) {
   return {code, Side::downstream, Stage::parse};
-}
-
-std::string_view reason_phrase(std::uint16_t status) {
-  switch (status) {
-    case 200:
-      return "OK";
-    case 400:
-      return "Bad Request";
-    case 403:
-      return "Forbidden";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    case 408:
-      return "Request Timeout";
-    case 431:
-      return "Request Header Fields Too Large";
-    case 503:
-      return "Service Unavailable";
-    case 504:
-      return "Gateway Timeout";
-    default:
-      return "";
-  }
 }
 
 }  // namespace
@@ -119,7 +95,7 @@ Task<Response> AdminConnection::respond() {
 Task<Result<void>> AdminConnection::send(Response page) {
   http::ResponseHead head;
   head.status = page.status;
-  head.reason = reason_phrase(page.status);
+  head.reason = http::reason_phrase(page.status);
   const bool empty = page.body.empty();
   head.framing = {empty ? http::Framing::Kind::none : http::Framing::Kind::length,
                   page.body.size()};

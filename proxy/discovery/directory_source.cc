@@ -175,14 +175,7 @@ DirectorySource::DirectorySource(Loop& loop, DirectoryFeed& feed, const BackendS
                                  MakeDnsSource make_dns_source)
     : state_(std::make_shared<State>(loop, feed, backend, std::move(looks),
                                      std::move(make_dns_source))) {
-  if (remembered != nullptr) {
-    state_->current = std::move(remembered);
-    return;
-  }
-  auto nothing_yet = std::make_shared<EndpointSet>();
-  nothing_yet->backend = backend.name;
-  nothing_yet->updated_at = loop.wall_now();
-  state_->current = std::move(nothing_yet);
+  state_->current = first_set(std::move(remembered), backend.name, loop.wall_now());
 }
 
 DirectorySource::~DirectorySource() {

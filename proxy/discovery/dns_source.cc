@@ -215,14 +215,7 @@ Task<void> DnsSource::State::look_and_wait(std::shared_ptr<State> state, Scope& 
 DnsSource::DnsSource(Loop& loop, Resolver& resolver, const BackendSettings& backend,
                      EndpointSetPtr remembered, std::shared_ptr<DnsLooks> looks)
     : state_(std::make_shared<State>(loop, resolver, backend, std::move(looks))) {
-  if (remembered != nullptr) {
-    state_->current = std::move(remembered);
-    return;
-  }
-  auto nothing_yet = std::make_shared<EndpointSet>();
-  nothing_yet->backend = backend.name;
-  nothing_yet->updated_at = loop.wall_now();
-  state_->current = std::move(nothing_yet);
+  state_->current = first_set(std::move(remembered), backend.name, loop.wall_now());
 }
 
 DnsSource::~DnsSource() {

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "base/limits.h"
+#include "discovery/state_document.h"
 #include "discovery/state_file.h"
 
 namespace epaulet {
@@ -14,8 +15,6 @@ namespace json = boost::json;
 std::int64_t seconds_since_1970(WallTime time) {
   return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
 }
-
-const Error kNotOurs(ErrorCode::config_invalid, Side::self, Stage::none);
 
 /// What was asked.
 std::string asked_of(const EndpointsSettings& endpoints) {
@@ -177,22 +176,14 @@ std::string EndpointMemory::to_json(const Entries& entries) {
     }
     backends[name] = std::move(object);
   }
-  json::object root;
-  root["version"] = 1;
-  root["backends"] = std::move(backends);
-  return json::serialize(root) + "\n";
+  return state_document("backends", std::move(backends));
 }
 
 Result<EndpointMemory::Entries> EndpointMemory::from_json(std::string_view text) {
-  json::error_code failed;
-  const auto root = json::parse(json::string_view(text.data(), text.size()), failed);
-  if (failed || !root.is_object()) return kNotOurs;
-  const auto* version = root.get_object().if_contains("version");
-  const auto* backends = root.get_object().if_contains("backends");
-  if (version == nullptr || *version != 1 || backends == nullptr || !backends->is_object())
-    return kNotOurs;
+  const auto backends = read_state_document(text, "backends");
+  if (!backends) return backends.error();
   Entries entries;
-  for (const auto& member : backends->get_object()) {
+  for (const auto& member : *backends) {
     auto entry = entry_from(member.value());
     if (!entry) return kNotOurs;
     entries.emplace(std::string(std::string_view(member.key())), std::move(*entry));

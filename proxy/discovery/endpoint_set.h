@@ -66,4 +66,14 @@ struct EndpointSet {
 };
 using EndpointSetPtr = std::shared_ptr<const EndpointSet>;
 
+/// What a source begins with: what is remembered, else nothing yet.
+[[nodiscard]] inline EndpointSetPtr first_set(EndpointSetPtr remembered, const std::string& backend,
+                                              WallTime now) {
+  if (remembered != nullptr) return remembered;
+  auto nothing_yet = std::make_shared<EndpointSet>();
+  nothing_yet->backend = backend;
+  nothing_yet->updated_at = now;
+  return nothing_yet;
+}
+
 }  // namespace epaulet

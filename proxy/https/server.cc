@@ -6,6 +6,7 @@
 #include "base/error_table.h"
 #include "base/limits.h"
 #include "http/http1/server_connection.h"
+#include "http/reason_phrase.h"
 #include "io/accept.h"
 #include "io/ops.h"
 #include "tls/stream.h"
@@ -66,7 +67,7 @@ class Connection final : public Exchange {
   Task<void> answer(const Reply& reply, Scope& scope) override {
     http::ResponseHead response;
     response.status = reply.status;
-    response.reason = phrase_of(reply.status);
+    response.reason = http::reason_phrase(reply.status);
     response.framing = {
         reply.body.empty() ? http::Framing::Kind::none : http::Framing::Kind::length,
         reply.body.size()};
@@ -85,7 +86,7 @@ class Connection final : public Exchange {
   void begin_stream(std::string_view content_type) override {
     http::ResponseHead response;
     response.status = 200;
-    response.reason = phrase_of(200);
+    response.reason = http::reason_phrase(200);
     response.framing = {http::Framing::Kind::until_close, 0};  // Chunked, where the peer knows it.
     response.added.add("Content-Type", content_type);
     response.added.add("Cache-Control", "no-store");
@@ -145,27 +146,6 @@ class Connection final : public Exchange {
 };
 
 }  // namespace
-
-std::string_view phrase_of(std::uint16_t status) {
-  switch (status) {
-    case 200:
-      return "OK";
-    case 400:
-      return "Bad Request";
-    case 401:
-      return "Unauthorized";
-    case 403:
-      return "Forbidden";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    case 413:
-      return "Content Too Large";
-    default:
-      return "Service Unavailable";
-  }
-}
 
 struct Server::State {
   State(Loop& loop_, Bounds bounds_, std::shared_ptr<Handler> handler_)

@@ -99,6 +99,4 @@ class Server {
   std::shared_ptr<State> state_;  // Shared with the coroutines, which end later than this.
 };
 
-[[nodiscard]] std::string_view phrase_of(std::uint16_t status);
-
 }  // namespace epaulet::https

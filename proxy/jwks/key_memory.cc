@@ -3,14 +3,13 @@
 #include <boost/json.hpp>
 
 #include "base/limits.h"
+#include "discovery/state_document.h"
 #include "discovery/state_file.h"
 
 namespace epaulet::jwks {
 namespace {
 
 namespace json = boost::json;
-
-constexpr Error kNotOurs(ErrorCode::config_invalid, Side::self, Stage::none);
 
 std::int64_t seconds_since_1970(WallTime time) {
   return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
@@ -91,22 +90,14 @@ std::string KeyMemory::to_json(const Entries& entries) {
     object["keys"] = entry.keys;
     issuers[name] = std::move(object);
   }
-  json::object root;
-  root["version"] = 1;
-  root["issuers"] = std::move(issuers);
-  return json::serialize(root) + "\n";
+  return state_document("issuers", std::move(issuers));
 }
 
 Result<KeyMemory::Entries> KeyMemory::from_json(std::string_view text) {
-  json::error_code failed;
-  const auto root = json::parse(json::string_view(text.data(), text.size()), failed);
-  if (failed || !root.is_object()) return kNotOurs;
-  const auto* version = root.get_object().if_contains("version");
-  const auto* issuers = root.get_object().if_contains("issuers");
-  if (version == nullptr || *version != 1 || issuers == nullptr || !issuers->is_object())
-    return kNotOurs;
+  const auto issuers = read_state_document(text, "issuers");
+  if (!issuers) return issuers.error();
   Entries entries;
-  for (const auto& member : issuers->get_object()) {
+  for (const auto& member : *issuers) {
     auto entry = entry_from(member.value());
     if (!entry) return kNotOurs;
     entries.emplace(std::string(std::string_view(member.key())), std::move(*entry));
