@@ -1,8 +1,10 @@
 """What abuses HTTP/2, frame by frame, and a process that does so until it is stopped:
 
-    http2_abuse.py NAME ADDRESS PORT   keeps AT_ONCE connections that say it; each is closed when the
+    http2_abuse.py [--honest] NAME ADDRESS PORT
+                                       keeps AT_ONCE connections that say it; each is closed when the
                                        other end has closed it, or HOLD_SECONDS later, and dialled
-                                       anew every EVERY_SECONDS at most; prints "at it"
+                                       anew every EVERY_SECONDS at most; prints "at it"; --honest:
+                                       it asks for the same and reads it
 """
 
 import contextlib
@@ -13,6 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from background import give_way
 from http2_peer import (
     ACK,
     CANCEL,
@@ -39,7 +42,7 @@ HOLD_SECONDS = 0.5
 
 ALLOWED = frame(SETTINGS, ACK, 0)
 TRICKLE = 25  # streams
-STREAMS = range(1, 24, 2)  # few: what is measured is their patience, not their number
+STREAMS = range(1, 8, 2)  # few: what is measured is their patience, not their number
 ENTRY = b"\x40" + literal("x-bomb", "v" * 4000)[1:]  # with indexing: then one octet is the field
 
 
@@ -87,6 +90,12 @@ OFFENCES: dict[str, tuple[str, Said]] = {
     "window-updates": ("idle_frames", frame(WINDOW_UPDATE, 0, 0, b"\0\0\0\1") * 3000),
     "half-a-head": ("slow_head", frame(HEADERS, 0, 1, fields())),
 }
+# What asks no less, and does so as it should: its price is not an abuse's.
+HONEST: dict[str, Said] = {
+    "shut-windows": frame(SETTINGS, 0, 0, b"\0\4" + (1 << 20).to_bytes(4, "big"))
+    + frame(WINDOW_UPDATE, 0, 0, (1 << 24).to_bytes(4, "big"))
+    + b"".join(request(s) for s in STREAMS),
+}
 OUTCOMES: dict[str, tuple[str, Said]] = {
     "huge-head": (
         "head_too_large",
@@ -107,11 +116,12 @@ OUTCOMES: dict[str, tuple[str, Said]] = {
 
 
 @contextlib.contextmanager
-def abusing(pod, name: str, address: str, port: int) -> Iterator:
+def abusing(pod, name: str, address: str, port: int, honest: bool = False) -> Iterator:
     """Such a process in this pod, at it within the block."""
     here = Path(__file__)
     script = f"{pod.bind(here.parent, 'abuse')}/{here.name}"
-    process = pod.start(["python3", script, name, address, str(port)], name="http2-abuse")
+    how = ["--honest"] if honest else []
+    process = pod.start(["python3", script, *how, name, address, str(port)], name="http2-abuse")
     process.wait_for_line("at it")
     try:
         yield process
@@ -145,8 +155,7 @@ class Talk:
             return False
 
 
-def abuse(name: str, address: str, port: int) -> None:
-    said = {**OFFENCES, **OUTCOMES}[name][1]
+def abuse(said: Said, address: str, port: int) -> None:
     talks: list[Talk] = []
     due = time.monotonic()
     print("at it", flush=True)
@@ -163,4 +172,7 @@ def abuse(name: str, address: str, port: int) -> None:
 
 
 if __name__ == "__main__":
-    abuse(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    give_way()
+    honest = sys.argv[1] == "--honest"
+    name, address, port = sys.argv[-3:]
+    abuse(HONEST[name] if honest else {**OFFENCES, **OUTCOMES}[name][1], address, int(port))

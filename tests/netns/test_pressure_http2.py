@@ -1,11 +1,12 @@
 """Under pressure: peers that abuse HTTP/2, and streams that stand still."""
 
 import contextlib
+import functools
 import json
 
 from bystander import Bystander
 from crowd import crowd
-from http2_abuse import OFFENCES, OUTCOMES, abusing
+from http2_abuse import HONEST, OFFENCES, OUTCOMES, abusing
 from lab import wait_until
 from mesh import APP_PORT, CALLEE, CALLER, Mesh
 from test_proxy_http2 import APPS, ask, server
@@ -33,8 +34,7 @@ def test_each_abuse_of_http2_has_its_limit_its_name_and_harms_nobody(lab, binari
         others = stack.enter_context(Bystander(api, api2))
         stack.enter_context(crowd(api2.pod, "bare", port=MUTE_PORT))
         stack.enter_context(crowd(api2.pod, "bare", port=READY_PORT, body=100_000))
-        for port in (MUTE_PORT, READY_PORT):
-            stack.enter_context(crowd(bare, "bare", port=port, life=0.3))
+        stack.enter_context(crowd(bare, "bare", port=MUTE_PORT, life=0.3))
         before = api2.memory_peak_bytes()
 
         def counted(name: str) -> float:
@@ -45,10 +45,11 @@ def test_each_abuse_of_http2_has_its_limit_its_name_and_harms_nobody(lab, binari
         for name in (*OFFENCES, *OUTCOMES):
             print(f"# {name}")
             was = counted(name)
-            port = READY_PORT if name == "shut-windows" else MUTE_PORT
+            honest = name in HONEST
+            port, control = (READY_PORT, api2.pod) if honest else (MUTE_PORT, bare)
             others.assert_unharmed(
-                lambda: abusing(outside, name, api2.pod.ipv4, port),
-                lambda: abusing(outside, name, bare.ipv4, port),
+                functools.partial(abusing, outside, name, api2.pod.ipv4, port),
+                functools.partial(abusing, outside, name, control.ipv4, port, honest),
                 WINDOW_SECONDS,
             )
             wait_until(lambda: counted(name) > was, f"{name} to be counted", 3)
