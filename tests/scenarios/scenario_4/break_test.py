@@ -10,4 +10,4 @@ from run import SCENARIO  # noqa: E402  (it sets the paths)
 import break_stages  # noqa: E402
 
 if __name__ == "__main__":
-    sys.exit(break_stages.main(SCENARIO))
+    sys.exit(break_stages.main(SCENARIO, at_once=4))

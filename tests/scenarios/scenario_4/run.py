@@ -9,6 +9,7 @@ TESTS = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(HERE.parent), str(TESTS / "support"), str(TESTS / "netns")]
 
 import rows  # noqa: E402  (the paths above first)
+import rows_events  # noqa: E402
 import rows_public  # noqa: E402
 from scenario import Scenario  # noqa: E402
 from stages import STAGES  # noqa: E402
@@ -18,6 +19,7 @@ ROWS = {
     1: ("public and backend APIs, separated by access rules", rows.public_and_backend),
     2: ("one backend fails, and nothing else does", rows.no_cascade),
     3: ("REST and gRPC backends, found out by themselves", rows.two_protocols),
+    4: ("events through a broker: what it has kept is lost to nobody who was down", rows_events.events),
     5: ("throttling, versions by query string, 202", rows_public.public_manners),
 }
 
@@ -41,7 +43,7 @@ def to_try(world: World):
 
 SCENARIO = Scenario(
     number=4,
-    what="drone delivery, a public API and four backends",
+    what="drone delivery, a public API, four backends and a broker of events",
     directory=HERE,
     rows=ROWS,
     stages=STAGES,

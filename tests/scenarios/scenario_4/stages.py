@@ -3,7 +3,7 @@
 from scenario import Edit, Stage, without_redirect
 
 STAGES = {
-    "redirect": without_redirect(frozenset({1, 2, 3, 5})),
+    "redirect": without_redirect(frozenset({1, 2, 3, 4, 5})),
     "access": Stage(
         frozenset({1}),
         "Delivery's internal API is everybody's",
@@ -37,8 +37,26 @@ STAGES = {
         "Delivery shows the first order and no other",
         edits=(Edit("delivery.yaml", "paths: [/api/deliveries/*], allow: [anyone]", "paths: [/api/deliveries/1], allow: [anyone]"),),
     ),
+    "events": Stage(
+        frozenset({4}),
+        "the broker lets in publishers alone",
+        edits=(Edit("broker.yaml", "allow: [publishers, subscribers]", "allow: [publishers]"),),
+    ),
+    "broker": Stage(
+        frozenset({4}),
+        "the broker's certificate is of a foreign authority",
+        foreign=frozenset({"broker"}),
+    ),
+    "open": Stage(
+        frozenset({4}),
+        "the broker lets in whoever comes",
+        edits=(
+            Edit("broker.yaml", "tls: strict", "tls: permissive"),
+            Edit("broker.yaml", "allow: [publishers, subscribers]", "allow: [anyone]"),
+        ),
+    ),
     "mtls": Stage(
-        frozenset({1, 2, 3, 5}),
+        frozenset({1, 2, 3, 4, 5}),
         "Drone Management's certificate is of a foreign authority",
         foreign=frozenset({"drone"}),
     ),

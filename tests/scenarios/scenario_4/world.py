@@ -1,7 +1,8 @@
-"""Scenario 4 set up: the Delivery Scheduler, its four backends (one in two versions), a sidecar
-beside each, `outside`."""
+"""Scenario 4 set up: the Delivery Scheduler, its four backends (one in two versions), the broker and
+who writes its events down, a sidecar beside each, `outside`."""
 
 import json
+import os
 from pathlib import Path
 
 from lab import Binaries, Capture, Count, Lab, Nameserver, Pod, Process, Response, Sidecar, request
@@ -12,7 +13,8 @@ HERE = Path(__file__).resolve().parent
 DNS_NUMBER = 1
 DOMAIN = "default.svc.cluster.local"
 SERVICES = ("scheduler", "accounts", "package", "package2", "drone", "delivery")
-PORT = 8080
+BROKER, HISTORY = "broker", "history"
+PORT, NATS_PORT, MONITOR_PORT = 8080, 4222, 8222
 
 
 class App:
@@ -34,7 +36,11 @@ class App:
 
     def assigned(self) -> list[str]:
         """Of Drone Management: the deliveries that it was called for."""
-        return [one["assigned"] for one in self.process.json_lines() if "assigned" in one]
+        return self.said("assigned")
+
+    def said(self, key: str) -> list:
+        """What its log has under this key."""
+        return [one[key] for one in self.process.json_lines() if key in one]
 
 
 class World:
@@ -46,13 +52,20 @@ class World:
         self.mesh.authority("foreign-ca")
         nameserver = Nameserver(lab.pod("dns", DNS_NUMBER))
         self.outside = lab.pod("outside")
-        pods = {name: lab.pod(name) for name in SERVICES}
+        pods = {name: lab.pod(name) for name in (*SERVICES, BROKER, HISTORY)}
         self.capture = Capture(pods["scheduler"])
-        self.members: dict[str, Member] = {name: self._member(pods[name]) for name in SERVICES}
+        self.broker_capture = Capture(pods[BROKER])
+        self.members: dict[str, Member] = {name: self._member(pod) for name, pod in pods.items()}
         for name, pod in pods.items():
             nameserver.add(f"{name}.{DOMAIN}", *pod.addresses)
         self._modules = modules
-        self.apps = {name: App(pod, modules) for name, pod in pods.items()}
+        self._ended: dict[str, list[App]] = {}  # those whose places others have taken
+        for name in (BROKER, HISTORY):  # what is kept, on disk
+            directory = pods[name].run_dir / name
+            directory.mkdir()
+            os.chown(directory, APP_UID, APP_UID)
+        self.broker: Process = self._start_broker()
+        self.apps = {name: App(pods[name], modules) for name in (*SERVICES, HISTORY)}
         nameserver.wait_ready()
         for member in self.members.values():
             member.sidecar.start()
@@ -66,8 +79,27 @@ class World:
 
     def start_app(self, name: str) -> None:
         """Again, where it has ended."""
+        self._ended.setdefault(name, []).append(self.apps[name])
         self.apps[name] = App(self[name].pod, self._modules)
         self.apps[name].process.wait_for_line(f"{name} listening", 30)
+
+    def said(self, name: str, key: str) -> list:
+        """What an app's logs have under a key, with those of its life before this one."""
+        return [one for app in (*self._ended.get(name, ()), self.apps[name]) for one in app.said(key)]
+
+    def start_broker(self) -> None:
+        self.broker = self._start_broker()
+        self.broker.wait_for_line("Server is ready", 10)
+
+    def kept(self) -> int:
+        """How many events the broker keeps, by its own count."""
+        told = request(self[BROKER].pod, "127.0.0.1", MONITOR_PORT, "/jsz")
+        return json.loads(told.body)["messages"]
+
+    def _start_broker(self) -> Process:
+        argv = ["nats-server", "--addr", "0.0.0.0", "--port", str(NATS_PORT)]
+        argv += ["--jetstream", "--store_dir", f"/run/{BROKER}", "--http_port", str(MONITOR_PORT)]
+        return self[BROKER].pod.start(argv, uid=APP_UID, name="app")
 
     def order(self, timeout: float = 15.0, query: str = "", v6: bool = False) -> Response:
         """What a client does."""
@@ -88,6 +120,13 @@ class World:
         total = counts[0]
         for one in counts[1:]:
             total = total + one
+        return total
+
+    def broker_wire(self) -> Count:
+        """What crossed between the broker and its clients so far."""
+        total = Count()
+        for name in (*SERVICES, HISTORY):
+            total += self.broker_capture.between(self[BROKER].pod, self[name].pod)
         return total
 
     def _member(self, pod: Pod) -> Member:

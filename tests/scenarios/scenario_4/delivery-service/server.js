@@ -1,7 +1,9 @@
-// Delivery: what becomes of each. Its owner may look at it; the scheduler alone makes one.
+// Delivery: what becomes of each. Its owner may look at it; the scheduler alone makes one, of which
+// an event tells.
 'use strict';
 
 const express = require('express');
+const events = require('../events');
 
 const deliveries = new Map();
 const app = express();
@@ -13,6 +15,7 @@ app.get('/api/deliveries/:id', (req, res) => {
 });
 app.put('/internal/deliveries/:id', (req, res) => {
   deliveries.set(req.params.id, req.body);
+  events.publish('delivery-scheduled', req.params.id);
   res.status(201).json(req.body);
 });
 app.get('/internal/deliveries', (req, res) => res.json([...deliveries.keys()]));
