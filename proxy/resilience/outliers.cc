@@ -33,6 +33,7 @@ struct Outliers::Place {
   std::uint64_t left = 0;  ///< Which adoption it left at.
   unsigned level = 0;      ///< How often the time was doubled.
   TimePoint since{};
+  TimePoint due{};  ///< When its time is up, whoever may have tried it meanwhile.
   std::optional<TimePoint> restored;
   Change last;
   Blame blame;
@@ -269,7 +270,8 @@ std::optional<Outliers::Change> Outliers::eject(Place& place, TimePoint now, Cha
     place.since = now;
     out_.fetch_add(1, std::memory_order_relaxed);
   }
-  place.until.store(count_of(now + change.out_for), std::memory_order_relaxed);
+  place.due = now + change.out_for;
+  place.until.store(count_of(place.due), std::memory_order_relaxed);
   place.last = change;
   place.blame = blame;
   ++place.ejections;
@@ -304,6 +306,10 @@ std::optional<Outliers::Change> Outliers::settle_try(Handle handle, TimePoint no
     case Judgement::success:
       return restore(place, now);
     case Judgement::failure: {
+      if (now < place.due) {  // Early, since others fail too: it says nothing against a later one.
+        place.until.store(count_of(place.due), std::memory_order_relaxed);
+        return std::nullopt;
+      }
       Change change;
       change.reason = Reason::try_failed;
       return eject(place, now, change, blame);

@@ -26,7 +26,7 @@ namespace epaulet::resilience {
 ///   out -> due: its time is up, or another that fails cannot be left out, since the share is used;
 ///               one caller at a time may claim it and try
 ///   due -> in: that call succeeded
-///   due -> out: it failed: for twice as long
+///   due -> out: it failed: for twice as long; if its own time was not up, until then
 ///
 /// A success of an endpoint that is in costs three relaxed loads; whatever changes a state takes a
 /// lock. Any thread.

@@ -123,6 +123,28 @@ TEST(Outliers, who_is_out_is_tried_as_soon_as_another_fails_that_cannot_be_left_
   EXPECT_TRUE(two.eject(1));
 }
 
+TEST(Outliers, a_try_before_its_time_that_fails_is_no_ejection) {
+  // All fail for two seconds: who was left out first is not left out for longer and longer by that.
+  Fixture three(3);
+  EXPECT_TRUE(three.eject(0));
+  TimePoint now = kStart;
+  for (int i = 0; i < 200; ++i) {
+    now += 10ms;
+    EXPECT_FALSE(three.fail(1, now));
+    if (three.at(0, now) != Standing::due) continue;
+    ASSERT_TRUE(three.outliers.claim(three.endpoints[0], now));
+    EXPECT_FALSE(three.settle_try(0, now, Judgement::failure));
+    EXPECT_EQ(three.at(0, now), Standing::out);
+  }
+  EXPECT_EQ(three.outliers.entries(now)[0].ejections, 1u);
+  EXPECT_EQ(three.at(0, kStart + 10s - 1ns), Standing::out);
+  ASSERT_EQ(three.at(0, kStart + 10s), Standing::due);
+  ASSERT_TRUE(three.outliers.claim(three.endpoints[0], kStart + 10s));
+  const auto again = three.settle_try(0, kStart + 10s, Judgement::failure);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->out_for, 20s) << "its own time was up";
+}
+
 TEST(Outliers, no_more_than_the_share_but_always_one) {
   OutlierSettings settings;
   settings.max_ejected = 0.3;
@@ -301,6 +323,7 @@ TEST(Outliers, keep_their_rules_in_random_sequences) {
     const auto count = 1 + static_cast<unsigned>(random.below(8));
     Fixture f(count, settings);
     std::vector<TimePoint> out_until(count);  // The model: TimePoint() is in.
+    std::vector<TimePoint> own_time(count);   // When the ejection is over that is in force.
     std::vector<bool> trying(count, false);
     std::vector<std::uint32_t> row(count, 0);
     TimePoint now = kStart;
@@ -323,9 +346,13 @@ TEST(Outliers, keep_their_rules_in_random_sequences) {
       const auto change = f.outliers.settle(f.endpoints[i], trying[i], now, judgement, unsent, {});
       if (trying[i]) {
         trying[i] = false;
-        ASSERT_TRUE(change);
-        ASSERT_EQ(change->ejected, judgement == Judgement::failure);
-        out_until[i] = change->ejected ? now + change->out_for : TimePoint();
+        const bool is_early = judgement == Judgement::failure && now < own_time[i];
+        ASSERT_EQ(change.has_value(), !is_early);
+        if (change) {
+          ASSERT_EQ(change->ejected, judgement == Judgement::failure);
+          own_time[i] = change->ejected ? now + change->out_for : TimePoint();
+        }
+        out_until[i] = own_time[i];
         row[i] = 0;
         continue;
       }
@@ -340,7 +367,7 @@ TEST(Outliers, keep_their_rules_in_random_sequences) {
         ASSERT_TRUE(change->ejected && may && judgement == Judgement::failure);
         ASSERT_GE(change->out_for, 10s);
         ASSERT_LE(change->out_for, 5min);
-        out_until[i] = now + change->out_for;
+        out_until[i] = own_time[i] = now + change->out_for;
       } else {
         ASSERT_TRUE(row[i] < settings.consecutive || !may);
       }
