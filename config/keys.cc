@@ -70,10 +70,10 @@ struct FutureKey {
 /// What the design promises for later versions.
 constexpr FutureKey kFutureKeys[] = {
     {"service", "fallback"},   {"", "hedge"},
-    {"", "hedging"},           {"", "mirror"},
-    {"service", "health"},     {"backend", "health"},
-    {"", "health_check"},      {"service", "background"},
-    {"service", "cluster_ip"}, {"identity", "bootstrap"},
+    {"", "hedging"},           {"service", "health"},
+    {"backend", "health"},     {"", "health_check"},
+    {"service", "background"}, {"service", "cluster_ip"},
+    {"identity", "bootstrap"},
 };
 
 /// The shapes below one key, each with its path.

@@ -251,6 +251,9 @@ constexpr Key kRouteKeys[] = {
     of_shaping<&ShapingSettings::fault>(
         "fault", kFault,
         "Delays and failures injected on purpose, to see how the app takes them; absent: none."),
+    of_shaping<&ShapingSettings::mirror>(
+        "request_mirror", kRequestMirror,
+        "A copy of its requests goes to another backend as well; nobody waits for it."),
     key<&RouteSettings::to>("to", kRouteTargets, "",
                             "Backends that serve the route, by weight; absent: the service's "
                             "default backend."),

@@ -196,6 +196,29 @@ void close_fault(void* object, Context& context) {
                    "write delay: { time: 100ms } or abort: { status: 503 }");
 }
 
+// Mirrors.
+
+constexpr Scalar kBackendMention = types::text(
+    "the name of a backend", "api.default", check_host_name, types::kHostRegex, Mentions::backend);
+constexpr Scalar kAtOnce = types::integer("a number of requests", "100", 1, 100'000);
+constexpr Scalar make_mirror_size() {
+  Scalar type{ScalarKind::size, "a size with its unit", "16MiB"};
+  type.min = 64 * 1024;
+  type.max = std::int64_t{1} << 32;
+  return type;
+}
+constexpr Scalar kMirrorSize = make_mirror_size();
+constexpr Key kMirrorKeys[] = {
+    required(key<&MirrorSettings::backend>("backend", kBackendMention, "",
+                                           "What gets the copies, with all that the requests "
+                                           "carry, credentials included.")),
+    key<&MirrorSettings::share>("share", types::kShare, "100%", kShareDoc),
+    key<&MirrorSettings::at_once>("at_once", kAtOnce, "100",
+                                  "Copies under way, over all workers; beyond that none is made."),
+    key<&MirrorSettings::bytes>("bytes", kMirrorSize, "16MiB",
+                                "Of all of them together; of one body 64KiB at most."),
+};
+
 /// A prefix has an end only in paths that have one.
 void check_prefix(const RouteSettings& route, std::string_view key, Context& context) {
   const bool all_open =
@@ -223,9 +246,17 @@ const Object kRequestRedirect{"request_redirect", "Where the app is sent instead
 const Object kFault{"fault", "What is done to requests on purpose, to see how the app takes it.",
                     kFaultKeys, origin_of<FaultSettings>, close_fault};
 
+const Object kRequestMirror{"request_mirror",
+                            "A copy of its requests goes to another backend, whose answers are "
+                            "compared and thrown away.",
+                            kMirrorKeys, origin_of<MirrorSettings>};
+
 void check_shaping(const RouteSettings& route, Context& context) {
   if (route.shaping == nullptr) return;
   const auto& shaping = *route.shaping;
+  if (shaping.mirror && route.background)
+    context.complain("request_mirror", "what is delivered in the background is not mirrored",
+                     "remove request_mirror or background");
   if (shaping.rewrite && !shaping.rewrite->replace_prefix_match.empty())
     check_prefix(route, "url_rewrite", context);
   if (!shaping.redirect) return;
@@ -233,7 +264,7 @@ void check_shaping(const RouteSettings& route, Context& context) {
     check_prefix(route, "request_redirect", context);
   for (const auto* name :
        {"to", "url_rewrite", "request_header_modifier", "response_header_modifier", "fault",
-        "retries", "breaker", "fallback", "background"}) {
+        "request_mirror", "retries", "breaker", "fallback", "background"}) {
     if (!context.has(name)) continue;
     context.complain(name, std::string(name) + " is about a backend, and a redirect asks none",
                      "remove it, or request_redirect");

@@ -31,6 +31,7 @@ extern const Object kResponseHeaderModifier;
 extern const Object kUrlRewrite;
 extern const Object kRequestRedirect;
 extern const Object kFault;
+extern const Object kRequestMirror;
 
 /// What they must say together with the route's other keys.
 void check_shaping(const RouteSettings& route, Context& context);

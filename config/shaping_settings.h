@@ -65,6 +65,14 @@ struct FaultSettings {
   std::optional<FaultAbortSettings> abort;
 };
 
+struct MirrorSettings {
+  Origin origin;
+  std::string backend;
+  double share = 1.0;
+  std::uint32_t at_once = 100;                ///< Copies under way, over all workers.
+  std::uint64_t bytes = 16ull * 1024 * 1024;  ///< Of all of them.
+};
+
 struct ShapingSettings {
   std::vector<QueryMatchSettings> query;
   std::optional<HeaderModifierSettings> request_headers;
@@ -72,6 +80,7 @@ struct ShapingSettings {
   std::optional<UrlRewriteSettings> rewrite;
   std::optional<RedirectSettings> redirect;
   std::optional<FaultSettings> fault;
+  std::optional<MirrorSettings> mirror;
 };
 
 }  // namespace epaulet

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "http/body.h"
@@ -29,6 +30,11 @@ class ReplayBuffer final : public BodySource {
 
   /// Nothing was lost: rewind() would give the whole body again.
   [[nodiscard]] bool replayable() const { return complete_record_; }
+  /// All of it, if it has ended and was kept. Until the next begin() or release().
+  [[nodiscard]] std::optional<ConstBytes> whole() const {
+    if (!ended_ || !complete_record_) return std::nullopt;
+    return kept_.span().first(kept_bytes_);
+  }
   /// Starts again from the first byte. Only if replayable().
   void rewind();
   void release() { hold(Block()); }

@@ -133,6 +133,7 @@ Task<Error> Attempt::send() {
   }
   exchange_.record.request_bytes = writer.bytes();
   exchange_.trace(Stage::send, Event::request_sent, static_cast<std::uint32_t>(writer.bytes()));
+  send_copy(exchange_, plan_);
   exchange_.watch_downstream(&upstream_.stream());
   start_calls_time();
   co_return kNoError;
@@ -317,6 +318,7 @@ Task<Error> Attempt::copy_body() {
     if (exchange_.now() - exchange_.record.start >= telemetry::InFlight::kListedFor)
       exchange_.in_flight.unlist();
     copy_.add(chunk->bytes);
+    if (exchange_.mirror != nullptr) exchange_.mirror->original.body.add(chunk->bytes);
     if (!chunk->trailers.empty() && exchange_.is_grpc())
       exchange_.record.grpc_status = http::grpc_status(chunk->trailers);
     // Before its caller, which may ask again at once: that one is alone.
@@ -328,6 +330,10 @@ Task<Error> Attempt::copy_body() {
   }
   exchange_.in_flight.leave();  // There may have been no body.
   copy_.keep(exchange_, plan_);
+  if (exchange_.mirror != nullptr) {
+    exchange_.mirror->original.status = exchange_.response.status;
+    exchange_.mirror->original.is_whole = true;
+  }
   exchange_.record.response_bytes = writer.bytes();
   exchange_.trace(Stage::relay, Event::body_done, static_cast<std::uint32_t>(writer.bytes()));
   co_return kNoError;

@@ -8,6 +8,7 @@
 #include "http/deadline.h"
 #include "http/grpc.h"
 #include "http/http1/head_parser.h"
+#include "path/no_stream.h"
 #include "path/stored_request.h"
 #include "path/tracing.h"
 #include "resilience/retry.h"
@@ -18,30 +19,6 @@ namespace {
 using telemetry::Counter;
 using telemetry::Event;
 using telemetry::Gauge;
-
-/// Nobody is connected any more.
-class NoStream final : public ByteStream {
- public:
-  NoStream(Loop& loop, const SocketAddress& caller) : loop_(loop) { info_.peer = caller; }
-  [[nodiscard]] bool start_read(ReadOp& op) override {
-    op.result = std::size_t{0};
-    return true;
-  }
-  void cancel_read(const Error&) override {}
-  [[nodiscard]] bool start_write(WriteOp& op) override {
-    op.result = Result<void>();
-    return true;
-  }
-  void cancel_write(const Error&) override {}
-  void reset() override {}
-  [[nodiscard]] bool has_pending_input() override { return false; }
-  [[nodiscard]] const Info& info() const override { return info_; }
-  [[nodiscard]] Loop& loop() const override { return loop_; }
-
- private:
-  Loop& loop_;
-  Info info_;
-};
 
 bool belongs_to_the_body(http::FieldId id) {
   return id == http::FieldId::content_length || id == http::FieldId::transfer_encoding ||

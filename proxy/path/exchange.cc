@@ -26,6 +26,7 @@ void Exchange::end() {
   request.clear();
   response.clear();
   body.release();
+  mirror.reset();
 }
 
 bool Exchange::is_grpc() const {

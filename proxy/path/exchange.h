@@ -6,6 +6,7 @@
 #include "http/replay_buffer.h"
 #include "http/stream.h"
 #include "path/connection.h"
+#include "path/mirror.h"
 #include "path/session.h"
 #include "resilience/idle_timer.h"
 #include "telemetry/in_flight.h"
@@ -60,6 +61,7 @@ class Exchange final : private http::CallerWatcher {
   telemetry::SpanPlace span;  ///< What becomes of it for tracing.
   /// Inbound: while the app works on it, so that what it asks meanwhile is joined to it.
   telemetry::InFlight::Entry in_flight;
+  std::shared_ptr<MirrorPair> mirror;  ///< With the copy that is sent elsewhere, if there is one.
   /// Of the rate limit that leaves least, if any was met.
   std::optional<resilience::RateLimit::Verdict> rate;
 

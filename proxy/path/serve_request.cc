@@ -127,6 +127,7 @@ Task<Error> serve_exchange(Exchange& exchange) {
       co_return co_await send_elsewhere(exchange, *plan);
     }
     fault = draw_fault(exchange, *plan);
+    draw_mirror(exchange, *plan);
     if (const auto shaped = shape_request(exchange, *plan); !shaped) co_return shaped.error();
   }
   exchange.added_bytes = exchange.request.added.lines().size();

@@ -116,6 +116,13 @@ RateLimitState rate_limit_state(const RateLimitSettings& settings, std::string_v
   return state;
 }
 
+std::uint32_t index_of(const std::vector<BackendState>& backends, std::string_view name) {
+  for (std::uint32_t i = 0; i < backends.size(); ++i) {
+    if (backends[i].settings->name == name) return i;
+  }
+  return Destination::kNone;
+}
+
 FallbackState fallback_state(const FallbackSettings& settings, const std::string& name,
                              const std::vector<BackendState>& backends,
                              resilience::StateTable& states) {
@@ -128,16 +135,29 @@ FallbackState fallback_state(const FallbackSettings& settings, const std::string
     state.last_good = states.get<resilience::LastGood>(
         name, shape, [&] { return std::make_shared<resilience::LastGood>(kept.bytes); });
   }
-  for (std::uint32_t i = 0; i < backends.size(); ++i) {
-    if (backends[i].settings->name == settings.backend) state.backend = i;
-  }
+  state.backend = index_of(backends, settings.backend);
   return state;
 }
 
-std::unique_ptr<const ShapingState> shaping_state(const RouteSettings& route) {
+std::unique_ptr<const ShapingState> shaping_state(const RouteSettings& route,
+                                                  std::string_view service,
+                                                  const std::vector<BackendState>& backends,
+                                                  resilience::StateTable& states) {
   if (route.shaping == nullptr) return nullptr;
-  return std::make_unique<const ShapingState>(ShapingState{
-      Shaping(*route.shaping, route.paths), telemetry::intern(route.origin.to_string())});
+  ShapingState state{
+      Shaping(*route.shaping, route.paths), {}, telemetry::intern(route.origin.to_string())};
+  if (route.shaping->mirror) {
+    const auto& mirror = *route.shaping->mirror;
+    state.mirror = {states.get<resilience::BackgroundRoom>(
+                        fmt::format("{} {} mirror", service, route.name),
+                        fmt::format("{} {}", mirror.at_once, mirror.bytes),
+                        [&] {
+                          return std::make_shared<resilience::BackgroundRoom>(mirror.at_once,
+                                                                              mirror.bytes);
+                        }),
+                    index_of(backends, mirror.backend), mirror.share};
+  }
+  return std::make_unique<const ShapingState>(std::move(state));
 }
 
 ServiceState service_state(const ServiceSettings& service, RouteTable table,
@@ -183,7 +203,9 @@ ServiceState service_state(const ServiceSettings& service, RouteTable table,
       of_route.fallback = fallback_state(*service.routes[index].fallback,
                                          service.name + " " + route.name(), backends, states);
     }
-    if (index < service.routes.size()) of_route.shaping = shaping_state(service.routes[index]);
+    if (index < service.routes.size()) {
+      of_route.shaping = shaping_state(service.routes[index], service.name, backends, states);
+    }
     state.routes.push_back(std::move(of_route));
     for (const auto& target : route.targets()) {
       const bool http2 = backends[target.backend_index].settings->http == HttpVersion::http2;

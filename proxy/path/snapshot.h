@@ -62,9 +62,17 @@ struct FallbackState {
   std::uint32_t backend = Destination::kNone;
 };
 
+/// `request_mirror` of a route. `room` may be none.
+struct MirrorState {
+  std::shared_ptr<resilience::BackgroundRoom> room;
+  std::uint32_t backend = Destination::kNone;
+  double share = 1.0;
+};
+
 /// What a route does to its requests and responses, and where it says so.
 struct ShapingState {
   Shaping rules;
+  MirrorState mirror;
   telemetry::StringId source = 0;  ///< "file:line:column" of the route.
 };
 

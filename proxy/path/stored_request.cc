@@ -18,6 +18,7 @@ Task<Result<http::Chunk>> StoredRequest::Body::pull(Scope& scope) {
 Task<Result<void>> StoredRequest::Writer::push(http::Chunk chunk, Scope& scope) {
   if (scope.cancelled()) co_return *scope.cancelled();
   bytes_ += chunk.bytes.size();
+  if (digest_ != nullptr) digest_->add(chunk.bytes);
   ended_ = ended_ || chunk.end;
   co_return Result<void>();
 }

@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "http/body_digest.h"
 #include "http/stream.h"
 
 namespace epaulet::path {
@@ -11,8 +12,9 @@ namespace epaulet::path {
 /// body can be read, and what is answered is only counted.
 class StoredRequest final : public http::ServerStream {
  public:
-  /// `body` outlives this.
-  explicit StoredRequest(std::string_view body) : body_(body) {}
+  /// `body`, and `digest` of what is answered where that is wanted, outlive this.
+  explicit StoredRequest(std::string_view body, http::BodyDigest* digest = nullptr)
+      : body_(body), writer_(digest) {}
 
   [[nodiscard]] http::MessageReader& body() override { return body_; }
   [[nodiscard]] http::MessageWriter& writer() override { return writer_; }
@@ -41,6 +43,7 @@ class StoredRequest final : public http::ServerStream {
   };
   class Writer final : public http::MessageWriter {
    public:
+    explicit Writer(http::BodyDigest* digest) : digest_(digest) {}
     Task<Result<void>> push(http::Chunk chunk, Scope&) override;
     Task<Result<void>> flush(Scope&) override { co_return Result<void>(); }
     void abort(const Error&) override { ended_ = true; }
@@ -51,6 +54,7 @@ class StoredRequest final : public http::ServerStream {
     [[nodiscard]] std::uint64_t bytes() const override { return bytes_; }
 
    private:
+    http::BodyDigest* const digest_;
     std::uint64_t bytes_ = 0;
     bool ended_ = false;
   };

@@ -168,6 +168,7 @@ struct Worker {
   Scope root;                       ///< Of all connections.
   Scope inbound_idle;               ///< Of inbound connections between requests.
   bool draining = false;
+  TimePoint next_mirror_line{};  ///< When the log may tell of another one that differs.
   std::size_t inbound_connections = 0;
   std::size_t outbound_connections = 0;
   IntrusiveList<class Connection> connections;  ///< All that are served.

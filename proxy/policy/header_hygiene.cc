@@ -16,6 +16,7 @@ using http::begins_as_cgi;
 using http::equals_as_cgi;
 
 constexpr std::string_view kOwnPrefix = "x-epaulet-";
+constexpr std::string_view kMirrored = "x-epaulet-mirrored";
 constexpr std::string_view kRetriesExhausted = "x-epaulet-retries-exhausted";
 constexpr std::string_view kForwardedPrefix = "x-forwarded-";
 
@@ -72,6 +73,8 @@ bool clean_inbound_request(http::RequestHead& head, const Principals& principals
   const bool is_mesh_peer = !principals.peer.empty();
   bool origin_removed = false;
   remove_fields(head, [&](const http::Field& field) {
+    // A sidecar's word, since it lets none of its app's own out.
+    if (is_mesh_peer && equals_ignore_case(field.name, kMirrored)) return false;
     if (is_identity_field(field.name)) return !from_ingress || !ingress.passes(field.name);
     if (!is_origin_field(field.name)) return false;
     const bool is_word_of_ingress = from_ingress && is_in_own_spelling(field.name);

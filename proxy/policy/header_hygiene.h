@@ -16,7 +16,8 @@
 /// Removed from every request, inbound and outbound, in any case and with any character that is
 /// neither letter nor digit for a hyphen (servers that hand fields to apps as CGI variables make
 /// `X_Epaulet_Peer` and `X.Epaulet.Peer` of them all):
-///   x-epaulet-*                        ours
+///   x-epaulet-*                        ours; of a mesh peer x-epaulet-mirrored passes, which says
+///                                      that the request is a copy (path/mirror.h)
 ///   x-forwarded-client-cert            Envoy's and Istio's peer identity
 ///   l5d-client-id                      Linkerd's
 ///   x-spiffe-id, x-client-identity     other meshes' and gateways'

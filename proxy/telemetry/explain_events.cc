@@ -67,6 +67,7 @@ constexpr std::array<EventRow, kEvents> kRows{{
     {Event::redirected, "redirected", "status", Means::number, "source", Means::text},
     {Event::fault_delayed, "fault_delayed", "for_us", Means::number, "source", Means::text},
     {Event::fault_aborted, "fault_aborted", "status", Means::number, "source", Means::text},
+    {Event::mirrored, "mirrored", "to", Means::text},
 }};
 
 constexpr bool rows_are_in_order() {

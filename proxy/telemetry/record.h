@@ -54,6 +54,7 @@ struct ExchangeRecord {
   bool status_is_ours = false;              ///< We answered, not the upstream.
   bool mesh_tls = false;  ///< Inbound: the caller used mesh TLS. Outbound: the endpoint did.
   Shaped shaped = Shaped::no;
+  bool mirrored = false;          ///< A copy of it was sent to another backend.
   bool multiplexed = false;       ///< Over that hop it went on a stream that carries HTTP/1.1.
   std::array<char, 12> method{};  ///< Zero-terminated, cut.
   Error error;                    ///< What it ended with; code none if it succeeded.
@@ -116,9 +117,10 @@ struct DnsRecord {
 /// A breaker or an endpoint is trusted less, or more, from now on. Views are valid during the
 /// report only.
 struct HealthRecord {
-  std::string_view event;    ///< snake_case: breaker_open, endpoint_ejected...
-  std::string_view message;  ///< One sentence.
-  std::string_view reason;   ///< snake_case.
+  std::string_view event;       ///< snake_case: breaker_open, endpoint_ejected...
+  std::string_view message;     ///< One sentence.
+  std::string_view reason;      ///< snake_case.
+  std::string_view request_id;  ///< Empty: it is about no single one.
   bool is_bad_news = false;
   StringId service = 0;  ///< Of a route's breaker.
   StringId route = 0;    ///< Of a route's breaker.

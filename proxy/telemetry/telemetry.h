@@ -78,6 +78,13 @@ enum class Counter : std::uint8_t {
   redirects,
   faults_delayed,
   faults_aborted,
+  mirror_same,
+  mirror_status_differs,
+  mirror_body_differs,
+  mirror_not_compared,
+  mirror_failed,
+  mirror_full,
+  mirror_too_large,
   count_,
 };
 

@@ -107,6 +107,7 @@ void WorkerTelemetry::report(const HealthRecord& record, WallTime wall_now) {
   const auto text = [&line](std::string_view name, StringId id) {
     if (id != 0) line.text(name, text_of(id));
   };
+  if (!record.request_id.empty()) line.text("id", record.request_id);
   text("service", record.service);
   text("route", record.route);
   text("backend", record.backend);

@@ -321,3 +321,118 @@ def test_faults_reach_calls_of_grpc_in_their_words(lab, binaries):
     assert late["headers"]["grpc-status"] == "4", late
     assert api.counter(INJECTED, kind="abort") == 3
     assert api2.counter("epaulet_requests_total") == 1
+
+
+MIRROR = "name: twice, paths: [/twice/**], request_header_modifier: { set: { x-a: b } }, request_mirror: { backend: next, share: %s, at_once: %s }"
+MIRRORED = "epaulet_mirrored_requests_total"
+
+
+def three(lab, binaries, *routes: str) -> tuple[Member, Member, Member]:
+    mesh = Mesh(lab, binaries)
+    api = mesh.member("api", caller(*routes))
+    return api, *(mesh.member(name, CALLEE, identity=mesh.issue("api2")) for name in ("api2", "api3"))
+
+
+class Recorder(App):
+    """Keeps every request; answers as it is told, when it is told."""
+
+    def __init__(self, member: Member):
+        super().__init__(member.pod)
+        self.seen: list[bytes] = []
+        self.status, self.body, self.delay = 200, "same", 0.0
+        self.serve(self._answer)
+
+    def _answer(self, wire: Wire) -> None:
+        wire.socket.settimeout(None)
+        self.wires.append(wire)
+        while True:
+            head = wire.head()
+            if field(head, "transfer-encoding"):
+                body = wire.chunked()[0]
+            else:
+                body = wire.take(int(field(head, "content-length") or 0))
+            self.seen.append(head + body)
+            time.sleep(self.delay)
+            wire.send(f"HTTP/1.1 {self.status} X\r\nContent-Length: {len(self.body)}\r\n\r\n")
+            if not head.startswith(b"HEAD"):
+                wire.send(self.body)
+
+
+def compared(api: Member, **results: int) -> None:
+    """Waits until the counters say so."""
+    api.process.wait_for(
+        lambda: all(api.counter(MIRRORED, result=name) == count for name, count in results.items()),
+        f"{results}",
+    )
+
+
+def test_a_copy_goes_to_another_backend_and_is_compared(lab, binaries):
+    api, api2, api3 = three(lab, binaries, MIRROR % ("100%", 2))
+    first, second = Recorder(api2), Recorder(api3)
+    post = "POST /twice/a?b=%20 HTTP/1.1\r\nHost: shop\r\nX-Spelt:  As-It-Was\r\n"
+    with api.call("api2.default") as client:
+        client.send(post + "Content-Length: 4\r\n\r\nbody")
+        assert client.response()[2] == b"same"
+        compared(api, same=1)
+        client.send(post + "Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n")
+        client.response()
+        compared(api, same=2)
+        client.send("GET /twice/b HTTP/1.1\r\nHost: shop\r\n\r\n")
+        client.response()
+        compared(api, same=3)
+        for head, copy in zip(first.seen, second.seen):
+            assert copy.split(b"\r\n")[0] == head.split(b"\r\n")[0], copy
+            assert copy.endswith(head.rpartition(b"\r\n\r\n")[2][:4]) and field(copy, "x-a") == "b"
+            for name in ("host", "x-request-id", "traceparent", "x-spelt"):
+                assert field(copy, name) == field(head, name), (name, copy)
+            assert field(copy, "x-epaulet-mirrored") == "1" and not field(head, "x-epaulet-mirrored")
+        second.body = "other"
+        client.send(post + "Content-Length: 4\r\n\r\nbody")
+        assert client.response()[2] == b"same", "the caller hears the first alone"
+        compared(api, body_differs=1)
+        told = api.wait_logged(event="mirror_differs")
+        assert told["reason"] == "body" and told["backend"] == "next" and told["route"] == "twice", told
+        (known,) = api.logged(kind="exchange", id=told["id"], direction="outbound")
+        assert known["mirrored"] is True and known["status"] == 200, known
+        second.status = 500
+        client.send(post + "Content-Length: 4\r\n\r\nbody")
+        assert client.response()[0] == 200
+        compared(api, status_differs=1)
+        client.send("GET /else HTTP/1.1\r\nHost: shop\r\n\r\n")
+        assert client.response()[0] == 200 and len(second.seen) == 5
+        client.send(post + f"Content-Length: 200000\r\n\r\n{'x' * 200_000}")
+        assert client.response()[0] == 200
+        compared(api, too_large=1)
+    assert api.counter("epaulet_requests_total", route="twice") == 6, "copies are no requests"
+
+
+def test_a_mirror_holds_up_nobody_and_has_its_bounds(lab, binaries):
+    api, api2, api3 = three(lab, binaries, MIRROR % ("100%", 2))
+    Recorder(api2)
+    slow = Recorder(api3)
+    slow.delay = 1.0
+    with api.call("api2.default") as client:
+        began = time.monotonic()
+        for _ in range(20):
+            client.send("GET /twice/a HTTP/1.1\r\nHost: shop\r\n\r\n")
+            assert client.response()[0] == 200
+        assert time.monotonic() - began < 0.9
+        compared(api, same=2, full=18)
+        slow.die()
+        client.send("GET /twice/a HTTP/1.1\r\nHost: shop\r\n\r\n")
+        assert client.response()[0] == 200
+        compared(api, failed=1)
+    assert not api.logged(kind="exchange", level="warning"), "nobody was failed"
+
+
+def test_a_share_of_streams_is_mirrored(lab, binaries):
+    api, api2, api3 = three(lab, binaries, (MIRROR % ("30%", 200)).replace("/twice/", "/headers/"))
+    server(api2)
+    server(api3)
+    answers = ask(api, *({"path": "/headers/a"} for _ in range(100)), {"path": "/headers/b", "bytes": 9})
+    assert [one["status"] for one in answers] == [200] * 101, answers
+    copies = api3.counter("epaulet_requests_total")
+    assert 10 <= copies <= 55, copies
+    api.process.wait_for(lambda: api.counter(MIRRORED) == copies, "their ends")
+    # The head that comes back tells the connection's sidecar apart by nothing: the same bytes.
+    assert api.counter(MIRRORED, result="failed") == 0

@@ -89,11 +89,6 @@ MISTAKES(
             "", "stands at the top level"},
     Mistake{"colon_without_blank", "log: { @@level:info: x }\n", "log: unknown key \"level:info\"",
             "", "blank after the colon"},
-    Mistake{"of_a_later_version_mirror",
-            "backends:\n  a: { endpoints: { addresses: ['1.2.3.4:5'] }, tls: { mode: none }, "
-            "@@mirror: "
-            "{ window: 10s } }\n",
-            "backends.a: the key \"mirror\" is not in this version of epaulet", "", "remove it"},
     Mistake{"of_a_later_version_hedging", "retries: { @@hedging: 1 }\n",
             "retries: the key \"hedging\" is not in this version of epaulet", "", "remove it"},
     Mistake{

@@ -211,6 +211,18 @@ TEST_F(CleanRequestTest, a_peer_without_roles_has_no_roles_field) {
             "x-forwarded-client-cert: URI=spiffe://cluster.local/ns/default/sa/api\r\n");
 }
 
+TEST_F(CleanRequestTest, that_it_is_a_copy_is_the_word_of_a_mesh_peer_alone) {
+  for (const bool is_peer : {false, true}) {
+    TestRequest request("/", "GET", "api2",
+                        {{"X-Epaulet-Mirrored", "1"}, {"x_epaulet_mirrored", "1"}});
+    clean_inbound_request(request.head, principals(is_peer ? kPeer : "", {}), table_);
+    EXPECT_EQ(request.passed(), is_peer ? Names{"X-Epaulet-Mirrored"} : Names());
+  }
+  TestRequest own("/", "GET", "api2", {{"x-epaulet-mirrored", "1"}});
+  clean_outbound_request(own.head);
+  EXPECT_EQ(own.passed(), Names());
+}
+
 TEST_F(CleanRequestTest, what_stands_in_added_already_stays) {
   TestRequest request;
   request.head.added.add("x-request-id", "7");
