@@ -1,0 +1,107 @@
+"""What a failing service is asked, one, two and three hops behind the caller, whose apps know nothing of retries."""
+
+from mesh import APP_UID, Member, Mesh
+
+RATE, SECONDS = 120, 3
+A_HOP_MAX = 1.2
+FLOOR = 3  # retries that a budget allows however few first attempts there were
+NAMES = ("edge", "front", "middle", "back")
+LENGTHS = {1: "back", 2: "middle", 3: "front"}  # hops: whom the edge asks then
+
+# Asks who is next and gives on what it says; without a next one it is out of order. On stdout: who asked.
+APP = """
+const http = require('http'), [next] = process.argv.slice(1), agent = new http.Agent({ keepAlive: true });
+http.createServer((request, response) => {
+  console.log(JSON.stringify({ asked: request.url }));
+  const give = (status) => { response.statusCode = status; response.end(); };
+  if (!next) return give(503);
+  http.get(next + request.url, { agent }, (told) => told.resume().on('end', () => give(told.statusCode)))
+    .on('error', () => give(502));
+}).listen(8080, '::', () => console.log('listening'));
+"""
+
+# So many requests a second, whatever becomes of them; the statuses at the end.
+CALLER = """
+const http = require('http'), [url, rate, seconds] = process.argv.slice(1), total = rate * seconds;
+const agent = new http.Agent({ keepAlive: true }), statuses = {}, begin = Date.now();
+let sent = 0, left = total;
+const end = (status) => {
+  statuses[status] = (statuses[status] || 0) + 1;
+  if (--left === 0) { console.log(JSON.stringify({ statuses })); process.exit(0); }
+};
+setInterval(() => {
+  for (; sent < total && Date.now() >= begin + sent * 1000 / rate; ++sent) {
+    http.get(url, { agent }, (told) => told.resume().on('end', () => end(told.statusCode))).on('error', () => end(0));
+  }
+}, 2);
+"""
+
+CONFIG = """
+identity: {{ dir: /var/run/epaulet/identity }}
+workload: {{ service: {name}.default, ports: {{ 8080: {{ tls: strict }} }} }}
+roles: {{ mesh: [ {{ identity: "spiffe://cluster.local/ns/default/sa/*" }} ] }}
+access: [ {{ name: all, allow: [mesh] }} ]
+services:
+"""
+SERVICE = """
+  {name}.default:
+    ports: {{ 80: http }}
+    endpoints: {{ addresses: ["{address}:8080"] }}
+    tls: {{ identities: [spiffe://cluster.local/ns/default/sa/{name}] }}
+    retries: {{ statuses: [503]{keys} }}
+"""
+
+
+class Chain:
+    """`edge` calls any of the three behind it; each of them asks the next, and the last one fails."""
+
+    def __init__(self, lab, binaries, keys: str = ""):
+        mesh = Mesh(lab, binaries)
+        pods = {name: lab.pod(name) for name in NAMES}
+        self.members: dict[str, Member] = {}
+        self.apps = {}
+        for at, name in enumerate(NAMES):
+            services = "".join(
+                SERVICE.format(name=other, address=pods[other].ipv4, keys=keys) for other in NAMES[at + 1 :]
+            )
+            config = CONFIG.format(name=name) + (services or "  {}\n")
+            self.members[name] = mesh.member(name, config, pod=pods[name])
+        for at, name in enumerate(NAMES[1:], start=1):
+            following = [f"http://{NAMES[at + 1]}.default"] if name != NAMES[-1] else []
+            app = pods[name].start(["node", "-e", APP, *following], uid=APP_UID, name="app")
+            self.apps[name] = app
+        for app in self.apps.values():
+            app.wait_for_line("listening", 20)
+
+    def call(self, hops: int, rate: int, seconds: int) -> dict[str, int]:
+        """How often each app was asked, and the edge's own requests."""
+        url = f"http://{LENGTHS[hops]}.default/{hops}"
+        argv = ["node", "-e", CALLER, url, str(rate), str(seconds)]
+        caller = self.members["edge"].pod.start(argv, uid=APP_UID, name=f"caller-{hops}")
+        caller.wait_for(lambda: not caller.is_running(), "its end", seconds + 15)
+        statuses = next(one["statuses"] for one in caller.json_lines() if "statuses" in one)
+        assert statuses == {"503": rate * seconds}, statuses
+        asked = {"edge": rate * seconds}
+        for name in NAMES[NAMES.index(LENGTHS[hops]) :]:
+            asked[name] = sum(one.get("asked") == f"/{hops}" for one in self.apps[name].json_lines())
+        return asked
+
+
+def test_a_failing_service_is_asked_at_most_1_2_times_as_often_a_hop(lab, binaries):
+    chain = Chain(lab, binaries)
+    for hops in LENGTHS:
+        asked = list(chain.call(hops, RATE, SECONDS).values())
+        print(f"# {hops} hops, requests at each: {asked}, {asked[-1] / asked[0]:.2f} times", flush=True)
+        assert len(asked) == hops + 1
+        for before, after in zip(asked, asked[1:]):
+            assert after <= A_HOP_MAX * before + FLOOR, asked
+            assert after > before, f"nothing was tried again: {asked}"
+        assert asked[-1] <= A_HOP_MAX**hops * asked[0] + FLOOR * hops * A_HOP_MAX**hops, asked
+    for name in NAMES[:-1]:
+        assert chain.members[name].counter("epaulet_retries_over_budget_total") > 0, name
+
+
+def test_without_a_budget_it_would_be_asked_many_times_as_often(lab, binaries):
+    # What the test above would see if the budget did nothing.
+    asked = list(Chain(lab, binaries, ", budget: 100%").call(3, 40, 2).values())
+    assert asked[-1] >= 3 * asked[0], asked
