@@ -141,7 +141,7 @@ Worker::Worker(Loop& loop_, Dialer& dialer_, upstream::MeshTls& tls_,
       view(new View(std::move(snapshot), loop_.random())),
       dial_gate(loop_, limits::kDialsAtOnceMax),
       shared_dial_gate(loop_, 1),
-      shared_pool(shared_dial_gate),
+      shared_pool(shared_dial_gate, pool),
       pool(loop_, telemetry_) {}
 
 void Worker::set_snapshot(SnapshotPtr snapshot) {

@@ -142,7 +142,7 @@ struct Worker {
 
   /// Closes an idle connection of this backend, of either version; false if there is none here.
   bool make_room(telemetry::StringId backend) {
-    return pool.close_one(backend) || shared_pool.retire_idle(backend, pool);
+    return pool.close_one(backend) || shared_pool.retire_idle(backend);
   }
 
   /// Of an HTTP/2 connection, whichever side it is.

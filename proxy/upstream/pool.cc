@@ -116,16 +116,22 @@ bool Pool::close_one(telemetry::StringId backend) {
   return false;
 }
 
-bool Pool::close_carried(const SharedConnection& carrier, const PoolKey& key, std::size_t most) {
-  const auto found = buckets_.find(key);
-  if (found == buckets_.end()) return false;
+std::size_t Pool::carried_by(const SharedConnection& carrier) {
+  const auto found = buckets_.find(carrier.carried_key());
+  std::size_t count = 0;
+  if (found == buckets_.end()) return count;
+  found->second.idle.for_each([&](const Connection& one) { count += one.is_carried_by(carrier); });
+  return count;
+}
+
+void Pool::close_carried(const SharedConnection& carrier) {
+  const auto found = buckets_.find(carrier.carried_key());
+  if (found == buckets_.end()) return;
   std::vector<Connection*> carried;
   found->second.idle.for_each([&](Connection& one) {
     if (one.is_carried_by(carrier)) carried.push_back(&one);
   });
-  if (carried.size() < most) return false;
   for (Connection* const one : carried) discard(*one);
-  return true;
 }
 
 void Pool::closed_by_peer(Connection& connection) {

@@ -127,9 +127,10 @@ class Pool final : private Timer {
   /// Closes the longest idle connection of this backend; false if it has none here whose permit
   /// would come free.
   bool close_one(telemetry::StringId backend);
-  /// Those that rest here and are carried by this one, which were `most`: closes them all, or none
-  /// if there are fewer.
-  bool close_carried(const SharedConnection& carrier, const PoolKey& key, std::size_t most);
+  /// How many rest here of those that this one carries.
+  [[nodiscard]] std::size_t carried_by(const SharedConnection& carrier);
+  /// Closes them.
+  void close_carried(const SharedConnection& carrier);
   /// Closes idle connections that `unwanted` names: an endpoint left, the trust changed. What was
   /// learnt of it is forgotten.
   template <class Unwanted>

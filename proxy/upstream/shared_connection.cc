@@ -87,6 +87,12 @@ Task<void> SharedConnection::run(std::shared_ptr<SharedConnection> self) {
   self->pool_->forget(*self);
 }
 
+PoolKey SharedConnection::carried_key() const {
+  auto key = key_;
+  key.carries = false;
+  return key;
+}
+
 bool SharedConnection::is_usable() const {
   return !is_retired() && !mux_.is_closing() && mux_.session().accepts_requests() &&
          leases_ < mux_.session().streams_max();
@@ -116,9 +122,8 @@ ConnectionPtr SharedConnection::carry(http::http1::HeadLimits limits,
   if (counted_) counted_->go_over_to(telemetry::Gauge::upstream_active);
   auto stream = std::make_unique<CarriedBytes>(shared_from_this());
   if (!stream->open()) return nullptr;
-  auto own_key = key_;
-  own_key.carries = false;
-  auto carried = std::make_unique<Connection>(own_key, std::move(stream), limits, *this, telemetry);
+  auto carried =
+      std::make_unique<Connection>(carried_key(), std::move(stream), limits, *this, telemetry);
   carried->peer = peer;
   carried->not_after = not_after;
   carried->reused = served_++ > 0;
@@ -128,7 +133,12 @@ ConnectionPtr SharedConnection::carry(http::http1::HeadLimits limits,
 
 void SharedConnection::given_back() {
   if (is_usable()) pool_->came_free(key_);
-  if (leases_ > 0 || ended_) return;
+  if (ended_) return;
+  if (leases_ > 0) {
+    // What rests in the pool shall not keep the permit from who waits for one.
+    if (key_.carries && is_contended()) pool_->retire_if_idle(*this);
+    return;
+  }
   counted_->go_over_to(telemetry::Gauge::upstream_idle);
   // Nobody here wants it: its permit is for who waits for one.
   if (retired_ || is_contended()) {
@@ -237,22 +247,25 @@ std::size_t SharedPool::idle() const {
   return sum;
 }
 
-bool SharedPool::retire_idle(telemetry::StringId backend, Pool& pool) {
+bool SharedPool::retire_idle(telemetry::StringId backend) {
   for (auto& [key, connections] : by_key_) {
     if (key.backend != backend) continue;
-    auto own_key = key;
-    own_key.carries = false;
     for (auto& connection : connections) {
-      const auto streams = connection->streams();
-      const bool rests = streams == 0 ? connection->is_usable()
-                                      : key.carries && !connection->is_retired() &&
-                                            pool.close_carried(*connection, own_key, streams);
-      if (!rests) continue;
-      connection->retire();
-      return true;
+      if (retire_if_idle(*connection)) return true;
     }
   }
   return false;
+}
+
+bool SharedPool::retire_if_idle(SharedConnection& connection) {
+  if (connection.is_retired()) return false;
+  const auto streams = connection.streams();
+  if (streams == 0 && !connection.is_usable()) return false;
+  if (streams > 0 && (!connection.key().carries || pool_.carried_by(connection) < streams))
+    return false;
+  connection.retire();
+  pool_.close_carried(connection);
+  return true;
 }
 
 }  // namespace epaulet::upstream

@@ -28,6 +28,8 @@ class SharedConnection final : private http::http2::SessionEvents,
   void start(SharedPool& pool);
 
   [[nodiscard]] const PoolKey& key() const { return key_; }
+  /// Of the connections that it carries.
+  [[nodiscard]] PoolKey carried_key() const;
   /// Another exchange may begin on it.
   [[nodiscard]] bool is_usable() const;
   /// Its peer has not said yet how many streams it takes: a moment more, and it may be many.
@@ -86,7 +88,8 @@ using SharedConnectionPtr = std::shared_ptr<SharedConnection>;
 class SharedPool {
  public:
   /// `gate`: where callers queue for a connection; when a stream comes free one of them is let in.
-  explicit SharedPool(DialGate& gate) : gate_(gate) {}
+  /// `pool`: where connections rest that these carry.
+  SharedPool(DialGate& gate, Pool& pool) : gate_(gate), pool_(pool) {}
 
   /// A stream of the connection that has the fewest, or nullptr if all are full or there is none.
   /// `not_before`: of a connection that was made then or later.
@@ -139,13 +142,16 @@ class SharedPool {
       it = gone ? by_key_.erase(it) : std::next(it);
     }
   }
-  /// Retires one of this backend that serves nobody, but for connections that rest in `pool`, which
-  /// are closed; false if there is none.
-  bool retire_idle(telemetry::StringId backend, Pool& pool);
+  /// Retires one of this backend that serves nobody, but for connections that rest, which are
+  /// closed; false if there is none.
+  bool retire_idle(telemetry::StringId backend);
+  /// If it serves nobody, but for connections that rest, which are closed.
+  bool retire_if_idle(SharedConnection& connection);
 
  private:
   [[nodiscard]] SharedConnection* best(const PoolKey& key, TimePoint now, TimePoint not_before);
   DialGate& gate_;
+  Pool& pool_;
   std::unordered_map<PoolKey, std::vector<SharedConnectionPtr>, PoolKeyHash> by_key_;
   IntrusiveList<Wait> waits_;
   std::unordered_map<PoolKey, TimePoint, PoolKeyHash> unshared_until_;
