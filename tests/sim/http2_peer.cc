@@ -164,7 +164,8 @@ struct Http2Callbacks {
     if (one->sent_ < one->outgoing_.size()) return static_cast<ssize_t>(size);
     if (size == 0 && !one->last_) return NGHTTP2_ERR_DEFERRED;
     one->sending_ = false;
-    one->taken.set();
+    // nghttp2 drops what is still to be sent of a stream that is to be reset.
+    if (!one->last_) one->taken.set();
     if (one->last_) {
       *flags |= NGHTTP2_DATA_FLAG_EOF;
       if (!one->trailers_.empty()) {
@@ -174,6 +175,13 @@ struct Http2Callbacks {
       }
     }
     return static_cast<ssize_t>(size);
+  }
+
+  static int on_sent(nghttp2_session* session, const nghttp2_frame* frame, void*) {
+    const bool carries = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
+    if (!carries || (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return 0;
+    if (Http2Stream* const one = stream(session, frame->hd.stream_id)) one->taken.set();
+    return 0;
   }
 
   static nghttp2_data_provider provider() {
@@ -191,6 +199,7 @@ struct Http2Callbacks {
       nghttp2_session_callbacks_set_on_frame_recv_callback(made, on_frame);
       nghttp2_session_callbacks_set_on_data_chunk_recv_callback(made, on_data);
       nghttp2_session_callbacks_set_on_stream_close_callback(made, on_close);
+      nghttp2_session_callbacks_set_on_frame_send_callback(made, on_sent);
       nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(made, on_violation);
       return std::unique_ptr<nghttp2_session_callbacks, decltype(&nghttp2_session_callbacks_del)>(
           made, nghttp2_session_callbacks_del);

@@ -43,6 +43,11 @@ class Inspection {
   /// longer than the exchange had. Either costs the connection.
   [[nodiscard]] bool rest_was_left(const Exchanged& exchanged) const;
 
+  /// A breaker may be open though nobody meant to fail: an app that answered early and closed with
+  /// input unread has destroyed its own answer.
+  [[nodiscard]] bool breaker_may_be_open() const;
+  /// Its answer was ended before its end, and that was reported.
+  [[nodiscard]] bool is_cut(int id) const;
   /// A drain has ended while it was under way.
   [[nodiscard]] bool was_cut(const Exchanged& exchanged) const;
   /// It came when its connection had been idle for as long as may be, and whoever waits so long may
@@ -65,7 +70,8 @@ class Inspection {
   /// It says nothing for so long that it may be refused first: whoever keeps silent while its
   /// server gives up has a second left.
   bool keeps_silent_ = false;
-  bool aborted_ = false;  ///< The caller has reset the connection, at some exchange of it.
+  bool aborted_ = false;      ///< The caller has reset the connection, at some exchange of it.
+  bool next_is_cut_ = false;  ///< Of pipelined ones: by a reset, under our own report.
 };
 
 }  // namespace epaulet::sim

@@ -209,14 +209,15 @@ std::string Mesh::story(int id) const {
       exchanged.response.start_line, exchanged.response.body.size(), exchanged.answer.body.bytes,
       ms(exchanged.ended_at), exchanged.answered ? ", complete" : "");
   const auto& script = exchanged.answer;
-  text +=
-      fmt::format("  scripts: {}{}{}; {}{}{}{}{}, fault {} in {} deliveries\n",
-                  framing_name(exchanged.request.body), exchanged.request.http10 ? ", 1.0" : "",
-                  exchanged.request.half_close ? ", half-close" : "", framing_name(script.body),
-                  script.http10 ? ", 1.0" : "", script.close ? ", close" : "",
-                  script.early_after ? fmt::format(", early after {}", *script.early_after) : "",
-                  script.reads_rest ? "" : ", leaves the rest", static_cast<int>(script.fault),
-                  script.faulty_deliveries);
+  text += fmt::format(
+      "  scripts: {}{}{}{}; {}{}{}{}{}{}, fault {} in {} deliveries\n",
+      framing_name(exchanged.request.body), exchanged.request.http10 ? ", 1.0" : "",
+      exchanged.request.half_close ? ", half-close" : "",
+      exchanged.request.stall.count() > 0 ? ", stalls" : "", framing_name(script.body),
+      script.http10 ? ", 1.0" : "", script.close ? ", close" : "",
+      script.early_after ? fmt::format(", early after {}", *script.early_after) : "",
+      script.reads_rest ? "" : ", leaves the rest", script.stall.count() > 0 ? ", stalls" : "",
+      static_cast<int>(script.fault), script.faulty_deliveries);
   for (const auto& [name, value] : exchanged.response.fields) {
     text += fmt::format("  {}: {}\n", name, value);
   }

@@ -118,6 +118,23 @@ TEST(Multiplex, a_waiting_endpoint_gets_the_permit_once_the_others_streams_are_d
   }
 }
 
+TEST(Multiplex, one_that_rests_beside_one_that_ends_keeps_no_permit_from_who_waits) {
+  Mesh mesh(multiplexed("    limits: { connections: 1 }\n"));
+  const int quick = mesh.add(request(), after(milliseconds(100)));
+  const int slow = mesh.add(request(), after(milliseconds(600)));
+  mesh.call({quick});
+  mesh.call({slow});
+  auto asked = request();
+  asked.http2 = true;
+  const int waits = mesh.add(asked, answer());
+  Http2Calling calling;
+  calling.start = milliseconds(300);
+  mesh.call_http2(Mesh::kService, {waits}, calling);
+  mesh.wind_down();
+  for (const int id : {quick, slow, waits}) expect_delivered_once(mesh, id);
+  EXPECT_LT(mesh[waits].head_at - mesh[waits].sent_at, seconds(2)) << mesh.story(waits);
+}
+
 TEST(Multiplex, a_sidecar_that_does_not_know_it_gets_connections_of_their_own) {
   auto options = multiplexed();
   options.knows_multiplexing = false;

@@ -16,7 +16,7 @@ std::string replay_command(std::uint64_t seed) {
 
 namespace {
 
-std::vector<std::string> run(std::uint64_t seed) {
+std::vector<std::string> run(std::uint64_t seed, bool tells_all) {
   Dice dice(seed);
   Scenario scenario = draw_scenario(dice, seed);
   Mesh mesh(scenario.options);
@@ -35,19 +35,22 @@ std::vector<std::string> run(std::uint64_t seed) {
   inspection.inspect_all();
   problems.insert(problems.end(), inspection.problems.begin(), inspection.problems.end());
   if (!problems.empty()) {
-    problems.push_back(fmt::format("weather {}, configuration:\n{}",
-                                   static_cast<int>(scenario.weather),
-                                   Mesh::calling_yaml(mesh.options)));
+    if (tells_all) {
+      for (const auto& one : mesh.ledger) problems.push_back(mesh.story(one.first));
+    }
+    problems.push_back(fmt::format(
+        "weather {}, configuration:\n{}and of api2:\n{}", static_cast<int>(scenario.weather),
+        Mesh::calling_yaml(mesh.options), Mesh::serving_yaml(mesh.options)));
   }
   return problems;
 }
 
 }  // namespace
 
-std::vector<std::string> simulate(std::uint64_t seed) {
+std::vector<std::string> simulate(std::uint64_t seed, bool tells_all) {
   const auto frames = FramePool::in_use();
   const auto streams = test::MemoryStream::in_use();
-  auto problems = run(seed);
+  auto problems = run(seed, tells_all);
   if (Block::in_use() != 0)
     problems.push_back(fmt::format("{} buffers behind it", Block::in_use()));
   if (test::MemoryStream::in_use() != streams)

@@ -1,4 +1,5 @@
-// sim_run [--seeds N] [--from M]: simulates seeds M, M+1, ... and says which failed and why.
+// sim_run [--seeds N] [--from M] [--stories]: simulates seeds M, M+1, ... and says which failed and
+// why; with --stories what became of every exchange of theirs.
 
 #include <csignal>
 #include <cstdio>
@@ -25,7 +26,7 @@ void on_abort(int) {
 }
 
 int usage() {
-  std::fprintf(stderr, "usage: sim_run [--seeds N] [--from M]\n");
+  std::fprintf(stderr, "usage: sim_run [--seeds N] [--from M] [--stories]\n");
   return 2;
 }
 
@@ -34,6 +35,11 @@ int usage() {
 int main(int argc, char** argv) {
   std::uint64_t seeds = 1000;
   std::uint64_t from = 1;
+  bool stories = false;
+  if (argc > 1 && std::string_view(argv[argc - 1]) == "--stories") {
+    stories = true;
+    --argc;
+  }
   for (int i = 1; i < argc; i += 2) {
     const std::string_view option = argv[i];
     if (i + 1 == argc || (option != "--seeds" && option != "--from")) return usage();
@@ -44,7 +50,7 @@ int main(int argc, char** argv) {
   std::uint64_t failed = 0;
   for (std::uint64_t seed = from; seed < from + seeds; ++seed) {
     running = seed;
-    const auto problems = epaulet::sim::simulate(seed);
+    const auto problems = epaulet::sim::simulate(seed, stories);
     if (problems.empty()) continue;
     ++failed;
     std::printf("seed %llu failed; again: %s\n", static_cast<unsigned long long>(seed),
