@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import pathlib
@@ -124,7 +125,7 @@ class Bench:
 
     def _mutual_tls(self, peer: str) -> str:
         identity = self.peers.run_dir / "identity"
-        return checks.mutual_tls(self.topology, identity, alpn_of(peer))
+        return checks.mutual_tls(self.topology, identity, self.peers.alpn(peer))
 
     def measure(self, peer: str, mode: str, plan: Plan) -> Sample:
         """One sample: a fresh peer, one load, one window inside it."""
@@ -170,6 +171,7 @@ class Bench:
             str(HERE / "report.lua"),
             "-H",
             f"Host: {checks.SERVICE}",
+            *(word for line in self.peers.headers(peer) for word in ("-H", line)),
             f"http://{target.address}:{target.port}{path_of(mode)}",
         ]
         wrk = self.topology.start("wrk", target.role, CLIENT_UID, self.load_cores, argv)
@@ -219,7 +221,7 @@ class Bench:
             str(self.peers.programs["handshakes"]),
             f"{target.address}:{target.port}",
             str(self.peers.run_dir / "identity" / "client"),
-            alpn_of(peer) or "-",
+            self.peers.alpn(peer) or "-",
             "resumed" if mode == RESUMED else "full",
             str(seconds),
             str(self._handshakes_path),
@@ -251,7 +253,7 @@ class Bench:
             return Target("cli", PAIR_ADDRESS, APP_PORT)
         if not is_pair(mode):
             target = Target("out", PLAIN_ADDRESS, APP_PORT)
-        elif peer == "epaulet":
+        elif self.peers.is_ours(peer):
             target = Target(
                 "cli", checks.resolve(self.topology, "cli", checks.SERVICE, programs), VIRTUAL_PORT
             )
@@ -264,7 +266,9 @@ class Bench:
             target.port,
             f"{peer}, {mode}",
             programs,
-            checks.get_by_http2 if is_http2(mode) else checks.get,
+            checks.get_by_http2
+            if is_http2(mode)
+            else functools.partial(checks.get, headers=self.peers.headers(peer)),
         )
         return target
 
@@ -290,11 +294,6 @@ class Bench:
             .replace(str(HERE.parents[1]), "$REPOSITORY")
             .replace(f"epbench-{os.getpid()}-", "epbench-")
         )
-
-
-def alpn_of(peer: str) -> str | None:
-    """What a sidecar of its kind says that it wants to speak."""
-    return "epaulet/1-h1" if peer == "epaulet" else None
 
 
 class Load:

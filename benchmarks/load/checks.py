@@ -24,12 +24,13 @@ SERVICE = "server.default"
 DNS_PORT = 15053
 
 
-def get(topology: Topology, role: str, address: str, port: int) -> tuple[int, bytes]:
+def get(
+    topology: Topology, role: str, address: str, port: int, headers: tuple[str, ...] = ()
+) -> tuple[int, bytes]:
     """One plain GET from inside a namespace: status and body."""
     with topology.connect(role, address, port) as connection:
-        connection.sendall(
-            f"GET / HTTP/1.1\r\nHost: {SERVICE}\r\nConnection: close\r\n\r\n".encode()
-        )
+        lines = ("GET / HTTP/1.1", f"Host: {SERVICE}", "Connection: close", *headers)
+        connection.sendall("".join(f"{line}\r\n" for line in (*lines, "")).encode())
         answer = b""
         while chunk := connection.recv(65536):
             answer += chunk

@@ -125,6 +125,18 @@ class Peers:
             except LabError as error:
                 self.missing["envoy"] = str(error).splitlines()[0]
 
+    @staticmethod
+    def is_ours(peer: str) -> bool:
+        return peer == "epaulet"
+
+    def alpn(self, peer: str) -> str | None:
+        """What a sidecar of its kind says that it wants to speak."""
+        return "epaulet/1-h1" if self.is_ours(peer) else None
+
+    def headers(self, _peer: str) -> tuple[str, ...]:
+        """What the load says besides."""
+        return ()
+
     def version(self, peer: str) -> str:
         if peer == "floor":
             return "raw epoll forwarder, one thread"
