@@ -90,8 +90,7 @@ constexpr Key kIdentityKeys[] = {
 constexpr Scalar kDirectoryUrl =
     types::text("an https URL", "https://epaulet-directory.epaulet-system.svc.cluster.local:15016",
                 check_https_origin, "^https://[^/?#@\\s]+$");
-constexpr List kDirectoryIdentities =
-    list_of<std::string>(types::kSpiffePattern, 1, types::kListMax);
+constexpr List kDirectoryIdentities = list_of<std::string>(types::kSpiffeId, 1, types::kListMax);
 constexpr Key kDirectoryKeys[] = {
     required(key<&DirectorySettings::url>("url", kDirectoryUrl, "", "Where it is asked.")),
     required(key<&DirectorySettings::identities>("identities", kDirectoryIdentities, "",

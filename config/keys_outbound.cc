@@ -85,7 +85,7 @@ constexpr Object kEndpoints{"endpoints", "Where a backend is.", kEndpointsKeys,
 constexpr Choice kUpstreamTlsChoices[] = {{"mesh", static_cast<int>(UpstreamTls::mesh)},
                                           {"none", static_cast<int>(UpstreamTls::none)}};
 constexpr Scalar kUpstreamTls = types::choice("mesh or none", "none", kUpstreamTlsChoices);
-constexpr List kIdentities = list_of<std::string>(types::kSpiffePattern, 1, types::kListMax);
+constexpr List kIdentities = list_of<std::string>(types::kSpiffeId, 1, types::kListMax);
 constexpr Key kUpstreamTlsKeys[] = {
     key<&UpstreamTlsSettings::mode>("mode", kUpstreamTls, "mesh",
                                     "mesh: mutual TLS between sidecars, never anything less; none: "

@@ -52,6 +52,7 @@ inline constexpr std::string_view kHostPatternRegex =
     "^((\\*\\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?|\\[[0-9a-f:.]+\\])$";
 inline constexpr std::string_view kLabelRegex = "^[A-Za-z0-9][A-Za-z0-9._:-]{0,62}$";
 inline constexpr std::string_view kPathRegex = "^/[^?#;\\\\ ]*$";
+inline constexpr std::string_view kSpiffeIdRegex = "^spiffe://[a-z0-9._-]+/[A-Za-z0-9._/-]+$";
 inline constexpr std::string_view kSpiffeRegex = "^spiffe://[a-z0-9._-]+/[A-Za-z0-9._*/-]+$";
 inline constexpr std::string_view kTokenRegex = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$";
 
@@ -68,6 +69,8 @@ inline constexpr Scalar kMethod = text("a method", "GET", check_method, "^[^a-z\
 inline constexpr Scalar kHeaderName =
     text("a header name", "x-version", check_header_name, kTokenRegex);
 inline constexpr Scalar kFile = text("a path", "/var/run/epaulet/identity");
+inline constexpr Scalar kSpiffeId = text("a SPIFFE ID", "spiffe://cluster.local/ns/default/sa/api",
+                                         check_spiffe_id, kSpiffeIdRegex, Mentions::identity);
 inline constexpr Scalar kSpiffePattern =
     text("a SPIFFE ID or pattern", "spiffe://cluster.local/ns/default/sa/api", check_spiffe_pattern,
          kSpiffeRegex, Mentions::identity);

@@ -561,4 +561,10 @@ std::optional<Complaint> check_spiffe_pattern(std::string_view text) {
   });
 }
 
+std::optional<Complaint> check_spiffe_id(std::string_view text) {
+  if (text.find('*') == std::string_view::npos) return check_spiffe_pattern(text);
+  return complain("a * in " + in_quotes(text) + ": whoever is dialled proves one of these exactly",
+                  "list each SPIFFE ID that may answer");
+}
+
 }  // namespace epaulet::config

@@ -96,6 +96,9 @@ namespace epaulet::config {
 /// rest of this segment), and the last segment may be `**` (any rest).
 [[nodiscard]] std::optional<Complaint> check_spiffe_pattern(std::string_view text);
 
+/// The same without any `*`: whoever is dialled proves one of the names listed, exactly.
+[[nodiscard]] std::optional<Complaint> check_spiffe_id(std::string_view text);
+
 /// The trust domain of a text that check_spiffe_pattern() accepts.
 [[nodiscard]] std::string_view trust_domain_of(std::string_view spiffe_pattern);
 
