@@ -4,6 +4,7 @@
 
 #include "io/tcp.h"
 #include "server/admin_parts.h"
+#include "server/start_pages.h"
 
 namespace epaulet::server {
 
@@ -53,6 +54,7 @@ int Process::run() {
            {{"version", std::string_view(options_.version)},
             {"workers", static_cast<std::int64_t>(workers_.size())},
             {"config", std::string_view(options_.config.front())}});
+  give_back_start_pages();
   loop_.run();
   log.info(wall_now(), "stopped", "the sidecar has drained");
   workers_.clear();

@@ -31,6 +31,7 @@ OTHER_CALLS_MAX = 1.0
 
 IDLE_CONNECTIONS = 400
 IDLE_BYTES_MAX = 10 * 1024
+IDLE_PROCESS_BYTES_MAX = 8 << 20
 
 
 def ask(client, times: int, path: str = "/cost") -> None:
@@ -194,6 +195,13 @@ def test_an_exchange_of_http2_allocates_nothing(lab, binaries):
 def resident_bytes(member) -> int:
     status = Path(f"/proc/{member.process.pid}/status").read_text()
     return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
+
+
+def test_memory_of_an_idle_sidecar(lab, binaries):
+    _, api2 = Mesh(lab, binaries).pair(ONE_WORKER + CALLER, ONE_WORKER + CALLEE)
+    resident = resident_bytes(api2)
+    print(f"# {resident / (1 << 20):.1f} MiB")
+    assert resident <= IDLE_PROCESS_BYTES_MAX
 
 
 def test_memory_of_an_idle_connection(lab, binaries):
