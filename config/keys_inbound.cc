@@ -148,8 +148,9 @@ constexpr Scalar kHeaderValue = types::text("a header value", "v2");
 constexpr Key kHeaderMatchKeys[] = {
     required(key<&HeaderMatchSettings::name>("name", types::kHeaderName, "",
                                              "The header, in any case.")),
-    key<&HeaderMatchSettings::exact>("exact", kHeaderValue, "",
-                                     "Its exact value; absent: presence is enough."),
+    key<&HeaderMatchSettings::exact>(
+        "exact", kHeaderValue, "",
+        "Its exact value, \"\" for an empty one; absent: presence is enough."),
 };
 constexpr Object kHeaderMatch{"header_match", "A header that a request must have.",
                               kHeaderMatchKeys, nullptr, close_header_match};

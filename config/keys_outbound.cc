@@ -254,6 +254,10 @@ constexpr Key kRouteKeys[] = {
     of_shaping<&ShapingSettings::mirror>(
         "request_mirror", kRequestMirror,
         "A copy of its requests goes to another backend as well; nobody waits for it."),
+    of_shaping<&ShapingSettings::single_flight>(
+        "single_flight", kSingleFlight,
+        "GETs and HEADs that ask the same at the same time are answered by one; absent: each "
+        "asks."),
     key<&RouteSettings::to>("to", kRouteTargets, "",
                             "Backends that serve the route, by weight; absent: the service's "
                             "default backend."),

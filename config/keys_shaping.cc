@@ -257,6 +257,9 @@ void check_shaping(const RouteSettings& route, Context& context) {
   if (shaping.mirror && route.background)
     context.complain("request_mirror", "what is delivered in the background is not mirrored",
                      "remove request_mirror or background");
+  if (shaping.single_flight && route.background)
+    context.complain("single_flight", "what is delivered in the background is answered at once",
+                     "remove single_flight or background");
   if (shaping.rewrite && !shaping.rewrite->replace_prefix_match.empty())
     check_prefix(route, "url_rewrite", context);
   if (!shaping.redirect) return;
@@ -264,7 +267,7 @@ void check_shaping(const RouteSettings& route, Context& context) {
     check_prefix(route, "request_redirect", context);
   for (const auto* name :
        {"to", "url_rewrite", "request_header_modifier", "response_header_modifier", "fault",
-        "request_mirror", "retries", "breaker", "fallback", "background"}) {
+        "request_mirror", "single_flight", "retries", "breaker", "fallback", "background"}) {
     if (!context.has(name)) continue;
     context.complain(name, std::string(name) + " is about a backend, and a redirect asks none",
                      "remove it, or request_redirect");

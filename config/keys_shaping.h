@@ -32,6 +32,8 @@ extern const Object kUrlRewrite;
 extern const Object kRequestRedirect;
 extern const Object kFault;
 extern const Object kRequestMirror;
+// keys_single_flight.cc
+extern const Object kSingleFlight;
 
 /// What they must say together with the route's other keys.
 void check_shaping(const RouteSettings& route, Context& context);

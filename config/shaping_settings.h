@@ -73,6 +73,16 @@ struct MirrorSettings {
   std::uint64_t bytes = 16ull * 1024 * 1024;  ///< Of all of them.
 };
 
+/// Requests that ask the same at the same time are answered by one.
+struct SingleFlightSettings {
+  Origin origin;
+  Duration wait = std::chrono::seconds(2);   ///< For another's answer, before it asks itself.
+  std::uint32_t waiting = 1000;              ///< Requests that wait, over all workers.
+  std::uint64_t bytes = 4ull * 1024 * 1024;  ///< Of all answers that are kept for them.
+  std::vector<std::string> ignore_headers;   ///< Which change no answer.
+  bool with_credentials = false;             ///< Also requests that say whose they are.
+};
+
 struct ShapingSettings {
   std::vector<QueryMatchSettings> query;
   std::optional<HeaderModifierSettings> request_headers;
@@ -81,6 +91,7 @@ struct ShapingSettings {
   std::optional<RedirectSettings> redirect;
   std::optional<FaultSettings> fault;
   std::optional<MirrorSettings> mirror;
+  std::optional<SingleFlightSettings> single_flight;
 };
 
 }  // namespace epaulet

@@ -9,6 +9,7 @@
 #include "http/hop_by_hop.h"
 #include "path/proxy_status.h"
 #include "path/rate_limits.h"
+#include "path/single_flight.h"
 #include "path/upgrade.h"
 #include "path/witness.h"
 #include "policy/header_hygiene.h"
@@ -290,6 +291,8 @@ Task<Error> Attempt::deliver() {
                          connection.trust != worker.tls.trust_generation();
   const bool keep = rest_is_read && !(plan_.inbound && worker.draining) && !old_trust;
   if (plan_.fallback != nullptr) copy_.begin(exchange_, plan_);
+  if (exchange_.flight != nullptr) exchange_.flight->begin_answer();
+  note_change(plan_);
   server.begin_response(exchange_.request, response, keep);
   // A gRPC call without a deadline of its own may be a stream that never ends.
   if (exchange_.is_grpc() && !exchange_.has_own_deadline) exchange_.scope->clear_deadline();
@@ -318,6 +321,7 @@ Task<Error> Attempt::copy_body() {
     if (exchange_.now() - exchange_.record.start >= telemetry::InFlight::kListedFor)
       exchange_.in_flight.unlist();
     copy_.add(chunk->bytes);
+    if (exchange_.flight != nullptr) exchange_.flight->add(*chunk);
     if (exchange_.mirror != nullptr) exchange_.mirror->original.body.add(chunk->bytes);
     if (!chunk->trailers.empty() && exchange_.is_grpc())
       exchange_.record.grpc_status = http::grpc_status(chunk->trailers);
@@ -330,6 +334,7 @@ Task<Error> Attempt::copy_body() {
   }
   exchange_.in_flight.leave();  // There may have been no body.
   copy_.keep(exchange_, plan_);
+  if (exchange_.flight != nullptr) exchange_.flight->land();
   if (exchange_.mirror != nullptr) {
     exchange_.mirror->original.status = exchange_.response.status;
     exchange_.mirror->original.is_whole = true;

@@ -19,6 +19,7 @@ void Exchange::begin() {
   given_time.reset();
   span.reset();
   in_flight.leave();
+  flight = nullptr;
   rate.reset();
 }
 

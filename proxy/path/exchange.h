@@ -14,6 +14,8 @@
 
 namespace epaulet::path {
 
+class LedFlight;  // path/single_flight.h
+
 /// One request with its response. One object serves all exchanges of a connection, one after the
 /// other, so that a steady exchange allocates nothing.
 class Exchange final : private http::CallerWatcher {
@@ -62,6 +64,7 @@ class Exchange final : private http::CallerWatcher {
   /// Inbound: while the app works on it, so that what it asks meanwhile is joined to it.
   telemetry::InFlight::Entry in_flight;
   std::shared_ptr<MirrorPair> mirror;  ///< With the copy that is sent elsewhere, if there is one.
+  LedFlight* flight = nullptr;         ///< Of requests that wait for its answer.
   /// Of the rate limit that leaves least, if any was met.
   std::optional<resilience::RateLimit::Verdict> rate;
 
@@ -102,6 +105,8 @@ struct Plan {
   const BackgroundState* background = nullptr;  ///< Accept at once, deliver later.
   const FallbackState* fallback = nullptr;      ///< What stands in for a failure.
   const ShapingState* shaping = nullptr;        ///< What is done to the request and its response.
+  /// To be told, where this request may change what others ask for.
+  resilience::ChangeCount* changes = nullptr;
   bool inbound = false;
 };
 

@@ -17,17 +17,6 @@ using resilience::LastGood;
 using telemetry::Counter;
 using telemetry::Event;
 
-/// Of this workload's own callers; what it calls has mostly the same ones.
-bool shows_credentials(const Exchange& exchange) {
-  const auto& settings = exchange.snapshot().settings;
-  const auto& request = exchange.request;
-  if (request.find(settings.api_keys.header) != nullptr) return true;
-  return std::any_of(settings.issuers.begin(), settings.issuers.end(), [&](const auto& issuer) {
-    const auto& header = issuer.second.token.header;
-    return !header.empty() && request.find(header) != nullptr;
-  });
-}
-
 std::string_view value_of(const http::RequestHead& request, std::string_view name) {
   const auto* field = request.find(name);
   return field == nullptr ? std::string_view() : field->value;
@@ -129,6 +118,16 @@ Task<Error> ask_another(Exchange& exchange, const Plan& plan) {
 }
 
 }  // namespace
+
+bool shows_credentials(const Exchange& exchange) {
+  const auto& settings = exchange.snapshot().settings;
+  const auto& request = exchange.request;
+  if (request.find(settings.api_keys.header) != nullptr) return true;
+  return std::any_of(settings.issuers.begin(), settings.issuers.end(), [&](const auto& issuer) {
+    const auto& header = issuer.second.token.header;
+    return !header.empty() && request.find(header) != nullptr;
+  });
+}
 
 bool is_to_be_replaced(const Exchange& exchange, const Plan& plan, std::uint16_t status) {
   if (!suits(exchange, plan) || !plan.fallback->failures.is_failure(status)) return false;

@@ -4,6 +4,10 @@
 
 namespace epaulet::path {
 
+/// In headers that the configuration names for this workload's own callers; what it calls has
+/// mostly the same ones.
+[[nodiscard]] bool shows_credentials(const Exchange& exchange);
+
 /// Whether an upstream's answer of this status is to be replaced by the fallback of its route,
 /// which has something to give.
 [[nodiscard]] bool is_to_be_replaced(const Exchange& exchange, const Plan& plan,

@@ -35,6 +35,12 @@ Error no_service() {
   return {ErrorCode::no_service, Side::self, Stage::route};
 }
 
+/// RFC 9110 section 9.2.1: the other methods are safe.
+bool may_change(http::Method method) {
+  return method != http::Method::get && method != http::Method::head &&
+         method != http::Method::options && method != http::Method::trace;
+}
+
 const EffectiveTimeouts& default_timeouts(const Snapshot& snapshot) {
   return snapshot.inbound_timeouts;
 }
@@ -307,6 +313,8 @@ Result<Plan> admit_outbound(Exchange& exchange) {
   if (route->redirects()) return plan;  // It goes nowhere from here.
   plan.retry = &state.retry;
   plan.budget = state.budget.get();
+  if (service.changes != nullptr && may_change(exchange.request.method))
+    plan.changes = service.changes.get();
   if (state.background.room != nullptr) plan.background = &state.background;
   if (state.fallback.settings != nullptr) plan.fallback = &state.fallback;
   if (destination.kind == Destination::Kind::endpoint) {

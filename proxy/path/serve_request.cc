@@ -8,6 +8,7 @@
 #include "path/exchange.h"
 #include "path/fallback.h"
 #include "path/shape.h"
+#include "path/single_flight.h"
 #include "path/tracing.h"
 #include "path/upgrade.h"
 #include "telemetry/trace_context.h"
@@ -99,6 +100,12 @@ Result<void> start_time(Exchange& exchange, const Plan& plan) {
   return Result<void>();
 }
 
+/// Not a coroutine: g++ 12 loses what a conditional operator awaits.
+Task<Error> ask(Exchange& exchange, const Plan& plan) {
+  if (is_to_be_shared(exchange, plan)) return fulfil_together(exchange, plan);
+  return fulfil(exchange, plan);
+}
+
 /// Everything between the request's head and the end of its response.
 Task<Error> serve_exchange(Exchange& exchange) {
   std::string authority;
@@ -134,7 +141,8 @@ Task<Error> serve_exchange(Exchange& exchange) {
   exchange.body.begin(exchange.server.body());
   Error ended;
   if (fault.any()) ended = co_await inject(exchange, *plan, fault);
-  if (ended.code == ErrorCode::none) ended = co_await fulfil(exchange, *plan);
+  if (ended.code == ErrorCode::none) ended = co_await ask(exchange, *plan);
+  note_change(*plan);
   if (plan->fallback == nullptr || ended.code == ErrorCode::none) co_return ended;
   co_return co_await fall_back(exchange, *plan, ended);
 }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
 namespace epaulet::path {
 namespace {
 
@@ -139,23 +141,45 @@ FallbackState fallback_state(const FallbackSettings& settings, const std::string
   return state;
 }
 
+using resilience::BackgroundRoom;
+
+/// `name` and the numbers are its own: several rooms of a route have nothing to do with each other.
+std::shared_ptr<BackgroundRoom> room_of(resilience::StateTable& states, const std::string& name,
+                                        std::uint32_t requests, std::uint64_t bytes) {
+  return states.get<BackgroundRoom>(name, fmt::format("{} {}", requests, bytes), [&] {
+    return std::make_shared<BackgroundRoom>(requests, bytes);
+  });
+}
+
+SingleFlightState single_flight_state(const SingleFlightSettings& settings,
+                                      const std::string& service, const std::string& route,
+                                      resilience::StateTable& states) {
+  const auto name = fmt::format("{} {} single_flight", service, route);
+  return {
+      &settings,
+      room_of(states, name + " waiting", settings.waiting,
+              std::numeric_limits<std::uint64_t>::max()),
+      room_of(states, name + " kept", std::numeric_limits<std::uint32_t>::max(), settings.bytes),
+      states.get<resilience::ChangeCount>(
+          service, "", [] { return std::make_shared<resilience::ChangeCount>(0); })};
+}
+
 std::unique_ptr<const ShapingState> shaping_state(const RouteSettings& route,
-                                                  std::string_view service,
+                                                  const std::string& service,
                                                   const std::vector<BackendState>& backends,
                                                   resilience::StateTable& states) {
   if (route.shaping == nullptr) return nullptr;
   ShapingState state{
-      Shaping(*route.shaping, route.paths), {}, telemetry::intern(route.origin.to_string())};
+      Shaping(*route.shaping, route.paths), {}, {}, telemetry::intern(route.origin.to_string())};
   if (route.shaping->mirror) {
     const auto& mirror = *route.shaping->mirror;
-    state.mirror = {states.get<resilience::BackgroundRoom>(
-                        fmt::format("{} {} mirror", service, route.name),
-                        fmt::format("{} {}", mirror.at_once, mirror.bytes),
-                        [&] {
-                          return std::make_shared<resilience::BackgroundRoom>(mirror.at_once,
-                                                                              mirror.bytes);
-                        }),
+    state.mirror = {room_of(states, fmt::format("{} {} mirror", service, route.name),
+                            mirror.at_once, mirror.bytes),
                     index_of(backends, mirror.backend), mirror.share};
+  }
+  if (route.shaping->single_flight) {
+    state.single_flight =
+        single_flight_state(*route.shaping->single_flight, service, route.name, states);
   }
   return std::make_unique<const ShapingState>(std::move(state));
 }
@@ -193,11 +217,8 @@ ServiceState service_state(const ServiceSettings& service, RouteTable table,
     if (index < service.routes.size() && service.routes[index].background) {
       const auto& settings = *service.routes[index].background;
       of_route.background.settings = &settings;
-      of_route.background.room = states.get<resilience::BackgroundRoom>(
-          service.name + " " + route.name(), fmt::format("{} {}", settings.queue, settings.bytes),
-          [&] {
-            return std::make_shared<resilience::BackgroundRoom>(settings.queue, settings.bytes);
-          });
+      of_route.background.room =
+          room_of(states, service.name + " " + route.name(), settings.queue, settings.bytes);
     }
     if (index < service.routes.size() && service.routes[index].fallback) {
       of_route.fallback = fallback_state(*service.routes[index].fallback,
@@ -205,6 +226,9 @@ ServiceState service_state(const ServiceSettings& service, RouteTable table,
     }
     if (index < service.routes.size()) {
       of_route.shaping = shaping_state(service.routes[index], service.name, backends, states);
+      const auto* shaping = of_route.shaping.get();
+      if (shaping != nullptr && shaping->single_flight.changes != nullptr)
+        state.changes = shaping->single_flight.changes;
     }
     state.routes.push_back(std::move(of_route));
     for (const auto& target : route.targets()) {

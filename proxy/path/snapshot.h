@@ -22,6 +22,7 @@
 #include "resilience/rate_limit.h"
 #include "resilience/retry.h"
 #include "resilience/retry_budget.h"
+#include "resilience/single_flight.h"
 #include "resilience/state_table.h"
 #include "route/destinations.h"
 #include "route/route_table.h"
@@ -69,10 +70,19 @@ struct MirrorState {
   double share = 1.0;
 };
 
+/// `single_flight` of a route.
+struct SingleFlightState {
+  const SingleFlightSettings* settings = nullptr;       ///< Of the snapshot's; none: off.
+  std::shared_ptr<resilience::BackgroundRoom> waiting;  ///< Requests that wait.
+  std::shared_ptr<resilience::BackgroundRoom> kept;     ///< Bytes of answers for them.
+  std::shared_ptr<resilience::ChangeCount> changes;     ///< Of the service.
+};
+
 /// What a route does to its requests and responses, and where it says so.
 struct ShapingState {
   Shaping rules;
   MirrorState mirror;
+  SingleFlightState single_flight;
   telemetry::StringId source = 0;  ///< "file:line:column" of the route.
 };
 
@@ -120,9 +130,11 @@ struct ServiceState {
   const ServiceSettings* settings = nullptr;
   telemetry::StringId name = 0;
   RouteTable table;
-  std::vector<RouteState> routes;    ///< Beside table.routes().
-  bool has_l7_routes = false;        ///< Some route takes a request to match.
-  bool asked_in_http2 = false;       ///< Every backend of it is.
+  std::vector<RouteState> routes;  ///< Beside table.routes().
+  bool has_l7_routes = false;      ///< Some route takes a request to match.
+  bool asked_in_http2 = false;     ///< Every backend of it is.
+  /// Some route of it has `single_flight`.
+  std::shared_ptr<resilience::ChangeCount> changes{};
   SentCredentialsPtr credentials{};  ///< What its requests are sent with; nothing: as they come.
 
   [[nodiscard]] const RouteState& state_of(const Route& route) const {

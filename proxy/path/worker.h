@@ -42,6 +42,8 @@ class View {
   [[nodiscard]] std::span<const balance::LoadPtr> loads(std::uint32_t backend) const {
     return pickers_[backend].loads;
   }
+  /// Requests that ask the same at the same time, under this configuration.
+  [[nodiscard]] resilience::SingleFlight& flights() { return flights_; }
   /// For whoever picks: kept, so that it allocates rarely.
   [[nodiscard]] std::vector<std::size_t>& scratch() { return scratch_; }
   /// The backend that has this endpoint by discovery, or Destination::kNone.
@@ -87,6 +89,7 @@ class View {
   };
   std::unordered_map<SocketAddress, Known, SocketAddressHash> by_endpoint_;
   std::vector<std::size_t> scratch_;
+  resilience::SingleFlight flights_;
   std::vector<MintedToken> minted_;  ///< By position of the service, once one was asked for.
   std::size_t references_ = 0;
 };

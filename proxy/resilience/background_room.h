@@ -26,6 +26,12 @@ class BackgroundRoom : public std::enable_shared_from_this<BackgroundRoom> {
       room_->bytes_.fetch_sub(bytes_, std::memory_order_relaxed);
       room_->requests_.fetch_sub(1, std::memory_order_relaxed);
     }
+    /// It takes so many more; false, and nothing has changed: there is no room.
+    [[nodiscard]] bool grow(std::uint64_t bytes) {
+      if (!add(room_->bytes_, bytes, room_->bytes_max_)) return false;
+      bytes_ += bytes;
+      return true;
+    }
     /// It takes less than was asked for.
     void shrink(std::uint64_t bytes) {
       room_->bytes_.fetch_sub(bytes_ - bytes, std::memory_order_relaxed);

@@ -71,6 +71,7 @@ void write_line(const ExchangeRecord& record, WallTime time, JsonLine& line) {
   line.boolean("tls", record.mesh_tls);
   if (record.multiplexed) line.boolean("multiplexed", true);
   line.text_if("shaped", name_of(record.shaped));
+  if (record.shared) line.boolean("shared", true);
   if (record.mirrored) line.boolean("mirrored", true);
   line.text_if("peer", text_of(record.peer));
   write_endpoint(line, record.endpoint, record.upstream);

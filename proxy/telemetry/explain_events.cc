@@ -67,6 +67,7 @@ constexpr std::array<EventRow, kEvents> kRows{{
     {Event::redirected, "redirected", "status", Means::number, "source", Means::text},
     {Event::fault_delayed, "fault_delayed", "for_us", Means::number, "source", Means::text},
     {Event::fault_aborted, "fault_aborted", "status", Means::number, "source", Means::text},
+    {Event::followed, "followed", "ended", Means::text, "waited_us", Means::number},
     {Event::mirrored, "mirrored", "to", Means::text},
 }};
 

@@ -85,6 +85,14 @@ enum class Counter : std::uint8_t {
   mirror_failed,
   mirror_full,
   mirror_too_large,
+  flight_shared,
+  flight_took_over,
+  flight_failed,
+  flight_refused,
+  flight_too_large,
+  flight_late,
+  flight_full,
+  flight_left,
   count_,
 };
 

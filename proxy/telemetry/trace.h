@@ -53,6 +53,7 @@ enum class Event : std::uint8_t {
   redirected,     ///< a: status; b: where the route says so (string id)
   fault_delayed,  ///< a: microseconds; b: where the route says so (string id)
   fault_aborted,  ///< a: status; b: where the route says so (string id)
+  followed,       ///< Waited for what another got. a: what came of it (string id); b: microseconds
   mirrored,       ///< A copy of it was sent as well. a: backend (string id)
   count_,
 };

@@ -1,3 +1,5 @@
+#include "base/ascii.h"
+#include "http/sharing.h"
 #include "http/stale.h"
 #include "tests/fuzz/support/heads.h"
 
@@ -18,6 +20,23 @@ void check_stale(const ResponseHead& head) {
   EPAULET_ASSERT(head.status == 200 && lasts->count() >= 0);
   EPAULET_ASSERT(*lasts <= std::chrono::hours(48));
   EPAULET_ASSERT(head.find("set-cookie") == nullptr);
+}
+
+/// What several get is whole, has nothing of one caller's, and is kept from nobody else.
+void check_sharing(const ResponseHead& head) {
+  if (!may_answer_several(head, {})) return;
+  EPAULET_ASSERT(head.status != 206 && head.status != 304 && head.status < 502);
+  EPAULET_ASSERT(head.framing.kind != Framing::Kind::until_close);
+  for (const Field& field : head.fields) {
+    EPAULET_ASSERT(!equals_ignore_case(field.name, "set-cookie"));
+    const bool is_vary = equals_ignore_case(field.name, "vary");
+    if (!is_vary && !equals_ignore_case(field.name, "cache-control")) continue;
+    for_each_element(field.value, [&](std::string_view one) {
+      EPAULET_ASSERT(!is_vary || one != "*");
+      EPAULET_ASSERT(is_vary ||
+                     (!equals_ignore_case(one, "no-store") && !equals_ignore_case(one, "private")));
+    });
+  }
 }
 
 /// Codec and oracle agree, on whether and on what.
@@ -51,6 +70,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!end || !parse(text.substr(0, *end), method, head)) return 0;
   fuzz::check_fields(head, text.substr(0, *end));
   check_stale(head);
+  check_sharing(head);
 
   // What goes out is read by the next hop as we read it, and a further hop changes nothing.
   const auto upgrading = head.upgrade.empty() ? Upgrading::no : Upgrading::yes;

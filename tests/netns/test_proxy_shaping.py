@@ -2,6 +2,7 @@
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from mesh import CALLEE, App, Member, Mesh, Wire, field
 from test_proxy_http2 import GRPC, ask, server
@@ -436,3 +437,43 @@ def test_a_share_of_streams_is_mirrored(lab, binaries):
     api.process.wait_for(lambda: api.counter(MIRRORED) == copies, "their ends")
     # The head that comes back tells the connection's sidecar apart by nothing: the same bytes.
     assert api.counter(MIRRORED, result="failed") == 0
+
+
+ONCE = "name: once, paths: [/once/**], single_flight: {}"
+FOLLOWERS = "epaulet_single_flight_followers_total"
+
+
+def at_once(api: Member, count: int, lines: str = "", path: str = "/once/a") -> list[tuple[int, bytes, bytes]]:
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(lambda _: get(api, path, lines), range(count)))
+
+
+def test_what_many_ask_at_once_is_asked_once(lab, binaries):
+    api, api2 = pair(lab, binaries, ONCE)
+    app = Recorder(api2)
+    app.delay, app.body = 1.0, "x" * 100_000
+    answers = at_once(api, 30)
+    assert {(status, body) for status, _, body in answers} == {(200, app.body.encode())}, answers
+    # Each worker asks for itself.
+    assert 1 <= len(app.seen) <= 2, len(app.seen)
+    assert api.counter(FOLLOWERS, result="shared") == 30 - len(app.seen)
+    api.process.wait_for(
+        lambda: len(api.logged(kind="exchange", shared=True, status=200)) == 30 - len(app.seen), "the log"
+    )
+    app.seen.clear()
+    at_once(api, 6, "Authorization: Bearer a\r\n")
+    assert len(app.seen) == 6, "whoever says who it is asks itself"
+    app.seen.clear()
+    app.delay = 0.0
+    for _ in range(3):
+        assert get(api, "/once/a")[0] == 200
+    assert len(app.seen) == 3, "nothing is kept"
+
+
+def test_streams_in_http2_are_asked_once(lab, binaries):
+    api, api2 = pair(lab, binaries, ONCE.replace("/once/", "/slow/"))
+    server(api2)
+    answers = ask(api, *({"path": "/slow/500"} for _ in range(20)))
+    assert [one["status"] for one in answers] == [200] * 20, answers
+    assert api2.counter("epaulet_requests_total") == 1
+    assert api.counter(FOLLOWERS, result="shared") == 19

@@ -33,6 +33,17 @@ TEST(BackgroundRoom, holds_so_many_bytes) {
   EXPECT_EQ(room->bytes(), 500U);
 }
 
+TEST(BackgroundRoom, a_place_grows_as_far_as_there_is_room) {
+  const auto room = std::make_shared<BackgroundRoom>(2, 1000);
+  {
+    auto place = room->enter(0);
+    EXPECT_TRUE(place->grow(600) && place->grow(400));
+    EXPECT_FALSE(place->grow(1));
+    EXPECT_EQ(room->bytes(), 1000U);
+  }
+  EXPECT_EQ(room->bytes(), 0U);
+}
+
 TEST(BackgroundRoom, a_place_counts_once_however_it_is_moved) {
   const auto room = std::make_shared<BackgroundRoom>(10, 1000);
   {

@@ -47,6 +47,13 @@ TEST(RequestMatchTest, one_of_each_kind_and_all_of_the_headers) {
   EXPECT_FALSE(matches("/b", "GET", "api.example", {{"X-Version", "3"}, {"x-seen", ""}}));
 }
 
+TEST(RequestMatchTest, an_empty_value_is_that_of_a_field_which_is_there_and_empty) {
+  const RequestMatch match(Texts{}, {}, {}, {{.name = "x-a", .exact = ""}});
+  EXPECT_TRUE(match.matches(TestRequest("/", "GET", "a", {{"X-A", ""}}).head));
+  EXPECT_FALSE(match.matches(TestRequest("/", "GET", "a", {{"X-A", "b"}}).head));
+  EXPECT_FALSE(match.matches(TestRequest("/", "GET", "a", {}).head));
+}
+
 TEST(RequestMatchTest, methods_have_their_case_but_for_lenient_apps) {
   const RequestMatch match(Texts{}, {"GET"}, {}, {});
   EXPECT_TRUE(match.matches(TestRequest("/", "GET").head));

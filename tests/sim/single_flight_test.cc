@@ -1,0 +1,323 @@
+// Requests that ask the same at the same time: asked once, and nobody is worse off for it.
+
+#include "scripts.h"
+
+namespace epaulet::sim {
+namespace {
+
+MeshOptions with(const std::string& keys = {}, const std::string& service = {}) {
+  MeshOptions options;
+  options.service = service +
+                    "    retries: { max: 0 }\n    outliers: { enabled: false }\n"
+                    "    routes:\n      - { name: once, single_flight: { " +
+                    keys + " } }\n";
+  return options;
+}
+
+constexpr Counter kResults[] = {Counter::flight_shared,    Counter::flight_took_over,
+                                Counter::flight_failed,    Counter::flight_refused,
+                                Counter::flight_too_large, Counter::flight_late,
+                                Counter::flight_full,      Counter::flight_left};
+
+std::uint64_t followers(const Mesh& mesh) {
+  std::uint64_t sum = 0;
+  for (const auto counter : kResults) sum += mesh.api.counted(counter);
+  return sum;
+}
+
+AnswerScript slow(std::chrono::nanoseconds think = milliseconds(500),
+                  BodyScript script = body(Framing::length, 1000)) {
+  auto scripted = answer(script);
+  scripted.think = think;
+  return scripted;
+}
+
+/// Each on a connection of its own, `apart` from the one before.
+std::vector<int> ask(Mesh& mesh, const std::vector<RequestScript>& requests,
+                     const AnswerScript& scripted,
+                     std::chrono::nanoseconds apart = milliseconds(10)) {
+  std::vector<int> ids;
+  for (const auto& asked : requests) {
+    ids.push_back(mesh.add(asked, scripted));
+    mesh.call({ids.back()}, false, apart * (static_cast<int>(ids.size()) - 1));
+  }
+  return ids;
+}
+
+std::size_t deliveries(Mesh& mesh, const std::vector<int>& ids) {
+  std::size_t sum = 0;
+  for (const int id : ids) sum += mesh[id].deliveries.size();
+  return sum;
+}
+
+TEST(SingleFlight, many_ask_and_the_app_is_asked_once) {
+  for (const auto framing : {Framing::length, Framing::chunked}) {
+    Mesh mesh(with());
+    const auto ids = ask(mesh, std::vector(10, request()), slow(seconds(1), body(framing, 50'000)));
+    mesh.wind_down();
+    EXPECT_EQ(deliveries(mesh, ids), 1u);
+    const auto expected = body_text(ids[0], false, 50'000);
+    for (const int id : ids) {
+      EXPECT_EQ(mesh[id].response.status(), 200) << mesh.story(id);
+      EXPECT_TRUE(mesh[id].response.body == expected) << mesh[id].response.body.size();
+      EXPECT_EQ(mesh[id].response.field("x-request-id").value_or(id_text(id)), id_text(id));
+      EXPECT_EQ(outcome(mesh.api, id), ErrorCode::none);
+    }
+    EXPECT_LT(mesh[ids[9]].ended_at - mesh[ids[9]].sent_at, seconds(1));
+    EXPECT_EQ(mesh.api.counted(Counter::flight_shared), 9u);
+    EXPECT_EQ(followers(mesh), 9u);
+  }
+}
+
+TEST(SingleFlight, streams_are_asked_once) {
+  Mesh mesh(with());
+  std::vector<int> ids;
+  for (int i = 0; i < 10; ++i) {
+    ids.push_back(mesh.add(request(), slow(milliseconds(500), body(Framing::chunked, 50'000))));
+    mesh[ids.back()].request.start = milliseconds(10 * i);
+  }
+  mesh.call_http2(Mesh::kService, ids);
+  mesh.wind_down();
+  EXPECT_EQ(deliveries(mesh, ids), 1u);
+  for (const int id : ids) {
+    EXPECT_EQ(mesh[id].response.status(), 200) << mesh.story(id);
+    EXPECT_TRUE(mesh[id].response.body == body_text(ids[0], false, 50'000));
+  }
+  EXPECT_EQ(mesh.api.counted(Counter::flight_shared), 9u);
+}
+
+TEST(SingleFlight, versions_of_http_share_with_each_other) {
+  Mesh mesh(with());
+  auto asked = request();
+  const int first = mesh.add(asked, slow());
+  mesh.call({first});
+  std::vector<int> ids;
+  for (int i = 0; i < 5; ++i) {
+    ids.push_back(mesh.add(asked, slow()));
+    mesh[ids.back()].request.start = milliseconds(100);
+  }
+  mesh.call_http2(Mesh::kService, ids);
+  mesh.wind_down();
+  ids.push_back(first);
+  for (const int id : ids) EXPECT_EQ(mesh[id].response.status(), 200) << mesh.story(id);
+  EXPECT_LE(deliveries(mesh, ids), 2u);
+  EXPECT_GE(mesh.api.counted(Counter::flight_shared), 4u);
+}
+
+TEST(SingleFlight, a_head_has_its_own_and_keeps_its_length) {
+  Mesh mesh(with());
+  const auto heads = ask(mesh, std::vector(3, request("HEAD")), slow());
+  const auto gets = ask(mesh, std::vector(3, request()), slow());
+  mesh.wind_down();
+  EXPECT_EQ(deliveries(mesh, heads), 1u);
+  EXPECT_EQ(deliveries(mesh, gets), 1u);
+  for (const int id : heads) {
+    EXPECT_EQ(mesh[id].response.field("content-length"), "1000") << mesh.story(id);
+    EXPECT_TRUE(mesh[id].response.body.empty());
+  }
+}
+
+TEST(SingleFlight, what_differs_is_asked_apart) {
+  for (const char* header : {"accept", "x-tenant", "authorization", "cookie", "range"}) {
+    Mesh mesh(with("ignore_headers: [x-correlation-id]"));
+    std::vector<RequestScript> requests(4, request());
+    for (std::size_t i = 0; i < 4; ++i) {
+      requests[i].fields = {{header, i % 2 == 0 ? "a" : "b"},
+                            {"x-correlation-id", std::to_string(i)}};
+    }
+    const auto ids = ask(mesh, requests, slow());
+    mesh.wind_down();
+    const bool personal =
+        std::string_view(header) != "accept" && std::string_view(header) != "x-tenant";
+    EXPECT_EQ(deliveries(mesh, ids), personal ? 4u : 2u) << header;
+  }
+}
+
+TEST(SingleFlight, with_credentials_only_the_same_ones_share) {
+  Mesh mesh(with("with_credentials: true"));
+  std::vector<RequestScript> requests(6, request());
+  for (std::size_t i = 0; i < 6; ++i)
+    requests[i].fields = {{"authorization", i % 2 == 0 ? "Bearer a" : "Bearer b"}};
+  const auto ids = ask(mesh, requests, slow());
+  mesh.wind_down();
+  EXPECT_EQ(deliveries(mesh, ids), 2u);
+  for (std::size_t i = 0; i < 6; ++i)
+    EXPECT_TRUE(mesh[ids[i]].response.body == body_text(ids[i % 2], false, 1000));
+}
+
+TEST(SingleFlight, an_answer_of_ones_own_lets_the_others_go) {
+  for (const auto& fields : {FieldList{{"set-cookie", "a=b"}},
+                             FieldList{{"cache-control", "private"}}, FieldList{{"vary", "*"}}}) {
+    Mesh mesh(with());
+    auto scripted = slow();
+    scripted.fields = fields;
+    const auto ids = ask(mesh, std::vector(4, request()), scripted);
+    mesh.wind_down();
+    for (const int id : ids) expect_delivered_once(mesh, id);
+    EXPECT_EQ(mesh.api.counted(Counter::flight_refused), 3u);
+  }
+  for (const auto framing : {Framing::length, Framing::chunked}) {
+    Mesh mesh(with());
+    const auto ids =
+        ask(mesh, std::vector(4, request()), slow(milliseconds(100), body(framing, 300'000)));
+    mesh.wind_down();
+    for (const int id : ids) expect_delivered_once(mesh, id);
+    EXPECT_EQ(mesh.api.counted(Counter::flight_too_large), 3u);
+  }
+}
+
+TEST(SingleFlight, a_leader_that_fails_takes_nobody_with_it) {
+  for (const auto fault : {Fault::reset_before_response, Fault::reset_in_body}) {
+    Mesh mesh(with());
+    std::vector<int> ids;
+    for (int i = 0; i < 4; ++i) {
+      auto scripted = slow();
+      if (i == 0) {
+        scripted.fault = fault;
+        scripted.faulty_deliveries = 1000;
+      }
+      ids.push_back(mesh.add(request(), scripted));
+      mesh.call({ids.back()}, false, milliseconds(10 * i));
+    }
+    mesh.wind_down();
+    for (std::size_t i = 1; i < 4; ++i) expect_delivered_once(mesh, ids[i]);
+    EXPECT_EQ(mesh.api.counted(Counter::flight_failed), 3u);
+  }
+}
+
+TEST(SingleFlight, where_the_leader_leaves_another_leads) {
+  Mesh mesh(with());
+  std::vector<RequestScript> requests(5, request());
+  requests[0].abort = Abort::waiting;
+  requests[0].abort_wait = milliseconds(100);
+  const auto ids = ask(mesh, requests, slow());
+  mesh.wind_down();
+  EXPECT_EQ(mesh.api.counted(Counter::flight_took_over), 1u);
+  EXPECT_EQ(mesh.api.counted(Counter::flight_shared), 3u);
+  EXPECT_EQ(mesh[ids[1]].deliveries.size(), 1u);
+  for (std::size_t i = 1; i < 5; ++i) EXPECT_EQ(mesh[ids[i]].response.status(), 200);
+}
+
+TEST(SingleFlight, a_follower_that_leaves_harms_nobody) {
+  Mesh mesh(with());
+  std::vector<RequestScript> requests(3, request());
+  requests[1].abort = Abort::waiting;
+  requests[1].abort_wait = milliseconds(100);
+  const auto ids = ask(mesh, requests, slow());
+  mesh.wind_down();
+  EXPECT_EQ(mesh.api.counted(Counter::flight_left), 1u);
+  EXPECT_EQ(mesh.api.counted(Counter::flight_shared), 1u);
+  EXPECT_EQ(mesh[ids[2]].response.status(), 200);
+}
+
+TEST(SingleFlight, who_has_waited_long_enough_asks_itself_in_time) {
+  Mesh mesh(with("wait: 1m", "    timeouts: { request: 2s }\n"));
+  std::vector<int> ids;
+  for (int i = 0; i < 3; ++i) {
+    ids.push_back(mesh.add(request(), slow(i == 0 ? seconds(10) : milliseconds(100))));
+    mesh.call({ids.back()}, false, milliseconds(10 * i));
+  }
+  mesh.wind_down();
+  EXPECT_EQ(mesh[ids[0]].response.status(), 504);
+  for (std::size_t i = 1; i < 3; ++i) {
+    expect_delivered_once(mesh, ids[i]);
+    EXPECT_LT(mesh[ids[i]].ended_at - mesh[ids[i]].sent_at, milliseconds(1200));
+  }
+  EXPECT_EQ(mesh.api.counted(Counter::flight_late), 2u);
+}
+
+TEST(SingleFlight, nobody_waits_for_a_stream) {
+  Mesh mesh(with("wait: 1m", "    timeouts: { request: 1m }\n"));
+  auto script = body(Framing::chunked, 100, 1);
+  script.pause = milliseconds(200);
+  const auto ids = ask(mesh, std::vector(3, request()), slow(milliseconds(100), script));
+  mesh.wind_down();
+  for (const int id : ids) expect_delivered_once(mesh, id);
+  EXPECT_EQ(mesh.api.counted(Counter::flight_late), 2u);
+  EXPECT_LT(mesh[ids[2]].ended_at - mesh[ids[2]].sent_at, seconds(23));
+}
+
+TEST(SingleFlight, what_the_app_has_changed_it_reads) {
+  for (const unsigned workers : {1u, 2u}) {
+    auto options = with();
+    options.workers = workers;
+    Mesh mesh(options);
+    const int before = mesh.add(request(), slow(seconds(1)));
+    const int change = mesh.add(request("POST", body(Framing::length, 10)), answer());
+    const int after = mesh.add(request(), slow(milliseconds(100)));
+    mesh.call({before});
+    mesh.call({change, after}, false, milliseconds(100));
+    mesh.wind_down();
+    for (const int id : {before, change, after}) expect_delivered_once(mesh, id);
+    EXPECT_EQ(followers(mesh), 0u);
+  }
+}
+
+TEST(SingleFlight, so_many_wait_and_no_more) {
+  Mesh mesh(with("waiting: 2"));
+  const auto ids = ask(mesh, std::vector(6, request()), slow());
+  mesh.wind_down();
+  EXPECT_EQ(deliveries(mesh, ids), 4u);
+  EXPECT_EQ(mesh.api.counted(Counter::flight_full), 3u);
+  EXPECT_EQ(mesh.api.counted(Counter::flight_shared), 2u);
+}
+
+TEST(SingleFlight, a_reload_parts_old_from_new) {
+  auto options = with();
+  Mesh mesh(options);
+  const auto ids = ask(mesh, std::vector(4, request()), slow(seconds(1)), milliseconds(100));
+  mesh.after(milliseconds(150), [&] { mesh.api.reload(Mesh::calling_yaml(options)); });
+  mesh.wind_down();
+  EXPECT_EQ(deliveries(mesh, ids), 2u);
+  EXPECT_EQ(mesh.api.counted(Counter::flight_shared), 2u);
+}
+
+TEST(SingleFlight, whatever_happens_nobody_is_worse_off) {
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    auto options = with(seed % 3 == 0 ? "waiting: 3" : "wait: 300ms");
+    options.seed = seed;
+    options.workers = 1 + seed % 2;
+    Mesh mesh(options);
+    std::vector<int> ids;
+    std::vector<bool> is_sound;
+    for (int i = 0; i < 60; ++i) {
+      auto asked = request(i % 13 == 0 ? "HEAD" : "GET");
+      asked.fields = {{"x-tenant", std::to_string(i % 3)}};
+      auto scripted =
+          slow(milliseconds((i * 37) % 400), body(i % 2 == 0 ? Framing::length : Framing::chunked,
+                                                  static_cast<std::size_t>(i % 7) * 3000));
+      const int what = static_cast<int>((seed * 7 + static_cast<std::uint64_t>(i) * 5) % 11);
+      if (what == 0) {
+        asked.abort = Abort::waiting;
+        asked.abort_wait = milliseconds(60);
+      }
+      if (what == 1) scripted.fault = Fault::reset_in_body;
+      if (what == 2) scripted.fault = Fault::reset_before_response;
+      if (what == 1 || what == 2) scripted.faulty_deliveries = 1000;
+      if (what == 3) scripted.fields = {{"cache-control", "no-store"}};
+      is_sound.push_back(what > 2);
+      ids.push_back(mesh.add(asked, scripted));
+      mesh.call({ids.back()}, false, milliseconds(15) * i);
+    }
+    mesh.wind_down();
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      const auto& exchanged = mesh[ids[i]];
+      if (!is_sound[i]) continue;
+      EXPECT_EQ(exchanged.response.status(), 200) << seed << mesh.story(ids[i]);
+      // Its own, or that of one which asked the same.
+      bool known = false;
+      for (std::size_t k = i % 3; k < ids.size() && !known; k += 3) {
+        const auto bytes = mesh[ids[k]].answer.body.bytes;
+        known =
+            exchanged.response.body ==
+            (exchanged.request.method == "HEAD" ? std::string() : body_text(ids[k], false, bytes));
+      }
+      EXPECT_TRUE(known) << seed << " " << i;
+      EXPECT_LE(exchanged.deliveries.size(), 1u);
+    }
+    EXPECT_GT(mesh.api.counted(Counter::flight_shared), 0u) << seed;
+  }
+}
+
+}  // namespace
+}  // namespace epaulet::sim
