@@ -219,6 +219,27 @@ constexpr Key kMirrorKeys[] = {
                                 "Of all of them together; of one body 64KiB at most."),
 };
 
+std::size_t bytes_added_by(const std::optional<HeaderModifierSettings>& edits) {
+  std::size_t bytes = 0;
+  const auto count = [&bytes](const auto& fields) {
+    for (const auto& [name, value] : fields) bytes += name.size() + value.size() + 4;
+  };
+  if (edits) count(edits->set);
+  if (edits) count(edits->add);
+  return bytes;
+}
+
+void check_bytes_of_edits(const ShapingSettings& shaping, Context& context) {
+  const auto bytes =
+      bytes_added_by(shaping.request_headers) + bytes_added_by(shaping.response_headers);
+  if (bytes <= kEditedBytesMax) return;
+  const bool by_request = shaping.request_headers.has_value();
+  context.complain(by_request ? "request_header_modifier" : "response_header_modifier",
+                   "the fields that the route adds are " + std::to_string(bytes) +
+                       " bytes, more than " + std::to_string(kEditedBytesMax) + " together",
+                   "heads have room for 64KiB in all: shorten or remove fields");
+}
+
 /// A prefix has an end only in paths that have one.
 void check_prefix(const RouteSettings& route, std::string_view key, Context& context) {
   const bool all_open =
@@ -254,6 +275,7 @@ const Object kRequestMirror{"request_mirror",
 void check_shaping(const RouteSettings& route, Context& context) {
   if (route.shaping == nullptr) return;
   const auto& shaping = *route.shaping;
+  check_bytes_of_edits(shaping, context);
   if (shaping.mirror && route.background)
     context.complain("request_mirror", "what is delivered in the background is not mirrored",
                      "remove request_mirror or background");

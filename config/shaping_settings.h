@@ -26,6 +26,9 @@ struct HeaderModifierSettings {
   std::vector<std::string> remove;
 };
 
+/// Of all lines that a route's edits add to a request and its response together, CRLF included.
+inline constexpr std::size_t kEditedBytesMax = 16 * 1024;
+
 struct UrlRewriteSettings {
   Origin origin;
   std::string hostname;  ///< "": as it was.

@@ -304,19 +304,18 @@ constexpr TakenHeader kTakenRequestHeaders[] = {
     {"grpc-timeout", "is the call's deadline", "write timeouts: { request: 10s }"},
 };
 
-/// As servers read names that hand fields to apps as CGI variables.
-std::string as_cgi(std::string_view text) {
-  std::string out = lower(text);
-  for (char& c : out) c = is_alnum(c) ? c : '-';
-  return out;
-}
-
 Complaint taken(std::string_view text, const TakenHeader& header) {
   return complain("the header " + in_quotes(text) + " " + std::string(header.reason),
                   header.remedy.empty() ? "name another" : std::string(header.remedy));
 }
 
 }  // namespace
+
+std::string as_cgi(std::string_view text) {
+  std::string out = lower(text);
+  for (char& c : out) c = is_alnum(c) ? c : '-';
+  return out;
+}
 
 std::optional<Complaint> check_edited_response_header(std::string_view text) {
   if (auto complaint = check_header_name(text)) return complaint;

@@ -45,6 +45,10 @@ namespace epaulet::config {
 [[nodiscard]] std::optional<Complaint> check_query_value(std::string_view text);
 [[nodiscard]] std::optional<Complaint> check_query_pattern(std::string_view text);
 
+/// A header name as servers read it that hand fields to apps as CGI variables: lower case, with a
+/// hyphen for all that is neither letter nor digit.
+[[nodiscard]] std::string as_cgi(std::string_view text);
+
 /// The name of a field that a route may change: a header name that is none of framing, of one
 /// connection, of the mesh or of its bookkeeping, in any spelling that servers take for it.
 [[nodiscard]] std::optional<Complaint> check_edited_request_header(std::string_view text);

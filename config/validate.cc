@@ -43,6 +43,9 @@ class Validation {
   [[nodiscard]] std::optional<std::string_view> own_port(std::uint16_t port) const;
   void check_proof_of(const AccessRuleSettings& rule);
   [[nodiscard]] bool reaches_only_tcp(const AccessRuleSettings& rule) const;
+  void check_edits_of(const ServiceSettings& service, const RouteSettings& route);
+  [[nodiscard]] std::vector<const BackendSettings*> backends_of(const ServiceSettings& service,
+                                                                const RouteSettings& route) const;
   template <class Named>
   void check_unique(const std::vector<Named>& list, std::string_view what);
 
@@ -239,11 +242,54 @@ void Validation::check_rate_limits() {
   check_unique(settings_.rate_limits, "rate limit");
 }
 
+std::vector<const BackendSettings*> Validation::backends_of(const ServiceSettings& service,
+                                                            const RouteSettings& route) const {
+  std::vector<const BackendSettings*> found;
+  const auto add = [&](const std::string& name) {
+    const auto backend = settings_.backends.find(name);
+    if (backend != settings_.backends.end()) found.push_back(&backend->second);
+  };
+  for (const auto& target : route.to) add(target.backend);
+  if (route.to.empty()) add(service.default_backend);
+  return found;
+}
+
+/// What the sidecar writes itself into a response would stand beside what the route writes, or
+/// behind what it takes out.
+void Validation::check_edits_of(const ServiceSettings& service, const RouteSettings& route) {
+  if (route.shaping == nullptr || !route.shaping->response_headers) return;
+  const auto& edits = *route.shaping->response_headers;
+  const auto backends = backends_of(service, route);
+  const auto some = [&backends](const auto& has) {
+    return std::any_of(backends.begin(), backends.end(),
+                       [&has](const auto* backend) { return has(*backend); });
+  };
+  const bool limits = route.rate_limit || service.rate_limit;
+  const bool breaks =
+      route.breaker || some([](const auto& one) { return one.breaker.has_value(); });
+  const bool sets_cookie =
+      some([](const auto& one) { return one.balance.by && !one.balance.by->cookie.empty(); });
+  const auto check = [&](const std::string& spelt) {
+    const std::string name = as_cgi(spelt);
+    const char* why = nullptr;
+    if (limits && (name.starts_with("ratelimit-") || name == "retry-after")) why = "rate_limit";
+    if (why == nullptr && breaks && name == "retry-after") why = "breaker";
+    if (why == nullptr && sets_cookie && name == "set-cookie") why = "balance.by.cookie";
+    if (why == nullptr) return;
+    complain(edits.origin, "the header " + in_quotes(spelt) + " is written here because of " + why,
+             "remove it from response_header_modifier, or " + std::string(why));
+  };
+  for (const auto& [name, value] : edits.set) check(name);
+  for (const auto& [name, value] : edits.add) check(name);
+  for (const auto& name : edits.remove) check(name);
+}
+
 void Validation::check_services() {
   const std::string suffix = ".svc." + settings_.dns.cluster_domain;
   for (const auto& [name, service] : settings_.services) {
     check_unique(service.routes, "route");
     for (const auto& route : service.routes) {
+      check_edits_of(service, route);
       if (!route.to.empty() || !service.default_backend.empty()) continue;
       if (route.shaping != nullptr && route.shaping->redirect) continue;
       complain(route.origin, "the route has no backend, and the service has no default",

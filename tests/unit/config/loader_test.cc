@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "base/limits.h"
+#include "config/shaping_settings.h"
 
 namespace epaulet {
 namespace {
@@ -282,6 +283,29 @@ TEST(Loader, header_names_are_lower_case_for_whoever_compares_them) {
   EXPECT_EQ(headers[0].name, "x-version");
   EXPECT_EQ(headers[0].exact, "V2");
   EXPECT_FALSE(headers[1].exact.has_value());
+}
+
+TEST(Loader, what_a_route_adds_to_heads_is_bounded_as_a_whole) {
+  for (const std::size_t more : {0U, 1U}) {
+    std::string text =
+        "services:\n  a:\n    ports: { 80: http }\n    tls: { mode: none }\n"
+        "    endpoints: { addresses: [\"1.2.3.4:5\"] }\n"
+        "    routes:\n      - name: long\n";
+    for (const char* key : {"request_header_modifier", "response_header_modifier"}) {
+      text += std::string("        ") + key + ":\n";
+      for (const char* way : {"set", "add"}) {
+        const std::string name = std::string("x-") + way;  // With ": " and CRLF: 9 bytes.
+        text += std::string("          ") + way + ": { " + name + ": " +
+                std::string(4096 - 9 + (way[0] == 'a' ? more : 0), 'v') + " }\n";
+      }
+    }
+    const auto result = load_settings("f.yaml", text, "");
+    EXPECT_EQ(result.ok(), more == 0) << result.format();
+    if (more == 0) continue;
+    ASSERT_EQ(result.diagnostics.size(), 1u) << result.format();
+    EXPECT_NE(result.format().find("are 16386 bytes, more than 16384 together"), std::string::npos)
+        << result.format();
+  }
 }
 
 TEST(Loader, listen_ports_may_be_given_by_the_kernel) {
