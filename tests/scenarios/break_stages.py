@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from scenario import NOTHING_BROKEN, Scenario
 
 AT_ONCE = 2  # most of a broken run is waiting, but rows have deadlines
-LIMIT_SECONDS = 180
+LIMIT_SECONDS = 300
 
 
 def run(scenario: Scenario, name: str | None, binaries: str | None) -> tuple[set[int], int, str]:

@@ -8,6 +8,7 @@ from scenario import Row
 from world import LISTENING, World
 
 ORDERS = 3  # in each mood
+NOTIFY = "http://notification-service:3003/notifications"
 
 
 def _order(row: Row, world: World, what: str) -> None:
@@ -49,3 +50,27 @@ def background(row: Row, world: World) -> None:
     row.seen.append(f"accepted {accepted:g}, delivered {delivered:g}, dropped {dropped:g}")
     row.check(f"all {accepted:g} are delivered, not {delivered:g}", accepted == delivered)
     row.check("none is dropped", dropped == 0)
+    _bounded(row, world)
+
+
+def _bounded(row: Row, world: World) -> None:
+    """Two may wait, and each is tried twice: what is beyond is refused, or given up, and counted."""
+    order = world["order"]
+    text = order.sidecar.config_file.read_text()
+    few = "background: { queue: 2, tries: 2, backoff: { initial: 100ms, max: 100ms } }"
+    bounded = text.replace("background: { tries: 50, give_up_after: 5m, backoff: { initial: 500ms, max: 2s } }", few)
+    row.check("the configuration has a bound of two", bounded != text)
+    applied = len(order.logged(event="config_applied"))
+    order.replace("config/order.yaml", bounded)
+    wait_until(lambda: len(order.logged(event="config_applied")) > applied, "the reload", 10)
+    world.feel("notification", status=503, delay=1500)
+    statuses = [world.client("ready_made", "post", NOTIFY)["status"] for _ in range(3)]
+    row.tries.append(("order$ three notifications, of which two may wait", str(statuses)))
+    row.check(f"the third is refused {statuses}", statuses == [202, 202, 503])
+    row.check("which the log says", order.logged(outcome="background_full"))
+    wait_until(lambda: len(order.logged(event="background_dropped")) == 2, "both to be given up", 15)
+    reasons = [one["reason"] for one in order.logged(event="background_dropped")]
+    counted = order.counter("epaulet_background_dropped_total", reason="tries")
+    row.seen.append(f"given up: {reasons}, counted: {counted:g}")
+    row.check("given up after two tries each, counted and logged", reasons == ["tries"] * 2 and counted == 2)
+    world.feel("notification")

@@ -9,6 +9,7 @@ TESTS = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(HERE.parent), str(TESTS / "support"), str(TESTS / "netns")]
 
 import rows_access  # noqa: E402  (the paths above first)
+import rows_clients  # noqa: E402
 import rows_failure  # noqa: E402
 import rows_later  # noqa: E402
 from scenario import Scenario  # noqa: E402
@@ -24,7 +25,7 @@ ROWS = {
     6: ("time-outs, by method and by route", rows_failure.timeouts),
     7: ("notifications that no order waits for", rows_later.background),
     8: ("gRPC: every kind of call, its statuses, a breaker by them", rows_failure.grpc),
-    9: ("axios-retry and opossum, as they are", rows_failure.ready_made),
+    9: ("axios, axios-retry, opossum and grpc-js, as they are", rows_clients.ready_made),
 }
 
 

@@ -7,7 +7,13 @@ const loader = require('@grpc/proto-loader');
 const [target, name, count = '1'] = process.argv.slice(2);
 const { user } = grpc.loadPackageDefinition(
   loader.loadSync(`${__dirname}/../user.proto`, { keepCase: true, defaults: true }));
-const client = new user.UserService(target, grpc.credentials.createInsecure());
+// "retrying": grpc-js' own retries, as its service config has them.
+const policy = {
+  maxAttempts: 3, initialBackoff: '0.05s', maxBackoff: '0.1s', backoffMultiplier: 2, retryableStatusCodes: ['UNAVAILABLE'],
+};
+const config = { methodConfig: [{ name: [{ service: 'user.UserService' }], retryPolicy: policy }] };
+const options = name === 'retrying' ? { 'grpc.service_config': JSON.stringify(config) } : {};
+const client = new user.UserService(target, grpc.credentials.createInsecure(), options);
 const unary = (method, request) => new Promise((done) => {
   client[method](request, (error, answer) => {
     done(error ? { code: error.code, details: error.details } : { code: 0, answer });
@@ -40,7 +46,12 @@ async function codes() {
   }
   return { told };
 }
-({ all, codes })[name]().then((said) => {
+async function retrying() {
+  const began = Date.now();
+  const { code } = await unary('getUser', { id: 1 });
+  return { code, ms: Date.now() - began };
+}
+({ all, codes, retrying })[name]().then((said) => {
   console.log(JSON.stringify(said));
   client.close();
 });

@@ -26,6 +26,11 @@ const cases = {
     const told = await axios.post(url, {}).then((answer) => answer.status, status);
     say({ status: told, ms: Date.now() - began });
   },
+  async put() {
+    const began = Date.now();
+    const told = await axios.put(url, {}).then((answer) => answer.status, status);
+    say({ status: told, ms: Date.now() - began });
+  },
   /// axios-retry: three retries of what failed.
   async retry() {
     let retries = 0;
@@ -40,7 +45,7 @@ const cases = {
     const told = await client.get(url).then((answer) => answer.status, status);
     say({ status: told, retries, ms: Date.now() - began });
   },
-  /// opossum: COUNT calls, one after the other; what each gave, and what the breaker did.
+  /// opossum: COUNT calls, one after the other; what each gave, and what its breaker did.
   async breaker() {
     const events = [];
     const breaker = new CircuitBreaker((path) => axios.get(path), {
@@ -49,6 +54,8 @@ const cases = {
     for (const event of ['open', 'halfOpen', 'close']) breaker.on(event, () => events.push(event));
     const told = [];
     for (let call = 0; call < Number(count); call += 1) {
+      // Once it has opened: until it is half open, as a caller that does not give up does.
+      while (events[events.length - 1] === 'open') await new Promise((done) => { setTimeout(done, 50); });
       told.push(await breaker.fire(url).then((answer) => answer.status, status));
     }
     say({ told, events });

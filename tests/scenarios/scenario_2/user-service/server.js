@@ -33,7 +33,8 @@ const server = new grpc.Server();
 server.addService(user.UserService.service, {
   getUser: (call, callback) => {
     const found = find(call.request.id);
-    if (mood.grpc()) return callback({ code: mood.grpc(), message: 'out of order' });
+    const code = mood.grpc();
+    if (code) return callback({ code, message: 'out of order' });
     if (found) return callback(null, found);
     callback({ code: grpc.status.NOT_FOUND, message: `User ${call.request.id} not found` });
   },
