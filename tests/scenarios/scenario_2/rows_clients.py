@@ -7,7 +7,7 @@ from world import World
 
 FLOOR = 3  # attempts that the mesh may add, however few calls there were
 OWN_WAITS_MS = 2500  # 200, 400 and 800 ms of axios-retry, up to a fifth more, and a busy machine's
-CALM_MS = 500
+CALM_MS = 1000
 
 
 @encrypted
