@@ -216,6 +216,11 @@ constexpr Key kRouteKeys[] = {
                                "condition also takes TLS of the app that names one (SNI)."),
     key<&RouteSettings::headers>("headers", kHeaderMatches, "",
                                  "Headers that a request must have, all of them."),
+    of_shaping<&ShapingSettings::ports>("ports", kRoutePorts,
+                                        "Ports of the service that it is for; absent: all."),
+    of_shaping<&ShapingSettings::share>("share", types::kShare,
+                                        "How many of the requests it is for, drawn for each anew; "
+                                        "the others are for routes behind it; absent: all."),
     of_shaping<&ShapingSettings::query>("query", kQueryMatches,
                                         "Parameters of its query that a request must have, all of "
                                         "them."),
@@ -258,6 +263,9 @@ constexpr Key kRouteKeys[] = {
         "single_flight", kSingleFlight,
         "GETs and HEADs that ask the same at the same time are answered by one; absent: each "
         "asks."),
+    of_shaping<&ShapingSettings::refuse>(
+        "refuse", kRefuse,
+        "Its requests, or a share of them, are refused and no backend is asked."),
     key<&RouteSettings::to>("to", kRouteTargets, "",
                             "Backends that serve the route, by weight; absent: the service's "
                             "default backend."),

@@ -240,6 +240,16 @@ void check_bytes_of_edits(const ShapingSettings& shaping, Context& context) {
                    "heads have room for 64KiB in all: shorten or remove fields");
 }
 
+// Refusals.
+
+constexpr Scalar kRefusedStatus = types::integer("a response status", "404", 400, 599);
+constexpr Key kRefuseKeys[] = {
+    key<&RefuseSettings::status>("status", kRefusedStatus, "404",
+                                 "400 to 599; a call of gRPC gets unimplemented for 404, "
+                                 "unavailable for 500, else the status that clients make of it."),
+    key<&RefuseSettings::share>("share", types::kShare, "100%", kShareDoc),
+};
+
 /// A prefix has an end only in paths that have one.
 void check_prefix(const RouteSettings& route, std::string_view key, Context& context) {
   const bool all_open =
@@ -272,6 +282,19 @@ const Object kRequestMirror{"request_mirror",
                             "compared and thrown away.",
                             kMirrorKeys, origin_of<MirrorSettings>};
 
+const List kRoutePorts = list_of<std::uint16_t>(types::kPort, 1, types::kListMax);
+const Object kRefuse{"refuse", "Requests that lead nowhere on purpose.", kRefuseKeys,
+                     origin_of<RefuseSettings>};
+
+void check_refuse(const RefuseSettings& refuse, Context& context) {
+  if (context.has("request_redirect"))
+    context.complain("refuse", "a request is refused or redirected, not both",
+                     "remove refuse or request_redirect");
+  if (refuse.share >= 1.0 && context.has("to"))
+    context.complain("to", "to is about a backend, and refuse lets no request get there",
+                     "remove to, or give refuse a share");
+}
+
 void check_shaping(const RouteSettings& route, Context& context) {
   if (route.shaping == nullptr) return;
   const auto& shaping = *route.shaping;
@@ -282,6 +305,7 @@ void check_shaping(const RouteSettings& route, Context& context) {
   if (shaping.single_flight && route.background)
     context.complain("single_flight", "what is delivered in the background is answered at once",
                      "remove single_flight or background");
+  if (shaping.refuse) check_refuse(*shaping.refuse, context);
   if (shaping.rewrite && !shaping.rewrite->replace_prefix_match.empty())
     check_prefix(route, "url_rewrite", context);
   if (!shaping.redirect) return;

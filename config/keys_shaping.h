@@ -11,8 +11,8 @@ namespace epaulet::config {
 
 template <auto Member>
 constexpr Key of_shaping(std::string_view name, Shape shape, std::string_view doc) {
-  static_assert(!IsScalarOrOptional<typename MemberTypes<decltype(Member)>::Field>::value);
   Key row{name, shape, {}, doc};
+  row.binding = binding_if_scalar<typename MemberTypes<decltype(Member)>::Field>();
   row.open = [](void* route, Draft&) -> void* {
     auto& shaping = static_cast<RouteSettings*>(route)->shaping;
     if (shaping == nullptr) shaping = std::make_shared<ShapingSettings>();
@@ -34,6 +34,8 @@ extern const Object kFault;
 extern const Object kRequestMirror;
 // keys_single_flight.cc
 extern const Object kSingleFlight;
+extern const List kRoutePorts;
+extern const Object kRefuse;
 
 /// What they must say together with the route's other keys.
 void check_shaping(const RouteSettings& route, Context& context);

@@ -86,7 +86,16 @@ struct SingleFlightSettings {
   bool with_credentials = false;             ///< Also requests that say whose they are.
 };
 
+/// Requests that lead nowhere on purpose.
+struct RefuseSettings {
+  Origin origin;
+  std::uint16_t status = 404;
+  double share = 1.0;  ///< Less: the others go on.
+};
+
 struct ShapingSettings {
+  std::vector<std::uint16_t> ports;  ///< Of the service, as dialled; empty: any.
+  std::optional<double> share;       ///< Of what it matches otherwise, drawn for each request.
   std::vector<QueryMatchSettings> query;
   std::optional<HeaderModifierSettings> request_headers;
   std::optional<HeaderModifierSettings> response_headers;
@@ -95,6 +104,11 @@ struct ShapingSettings {
   std::optional<FaultSettings> fault;
   std::optional<MirrorSettings> mirror;
   std::optional<SingleFlightSettings> single_flight;
+  std::optional<RefuseSettings> refuse;
 };
+
+[[nodiscard]] inline bool refuses_all(const RouteSettings& route) {
+  return route.shaping != nullptr && route.shaping->refuse && route.shaping->refuse->share >= 1.0;
+}
 
 }  // namespace epaulet

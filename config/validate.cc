@@ -42,6 +42,7 @@ class Validation {
   void check_trust_domain_of(const Mention& mention);
   [[nodiscard]] std::optional<std::string_view> own_port(std::uint16_t port) const;
   void check_proof_of(const AccessRuleSettings& rule);
+  void check_ports_of(const RouteSettings& route, const ServiceSettings& service);
   [[nodiscard]] bool reaches_only_tcp(const AccessRuleSettings& rule) const;
   void check_edits_of(const ServiceSettings& service, const RouteSettings& route);
   [[nodiscard]] std::vector<const BackendSettings*> backends_of(const ServiceSettings& service,
@@ -284,14 +285,25 @@ void Validation::check_edits_of(const ServiceSettings& service, const RouteSetti
   for (const auto& name : edits.remove) check(name);
 }
 
+void Validation::check_ports_of(const RouteSettings& route, const ServiceSettings& service) {
+  if (route.shaping == nullptr) return;
+  for (const std::uint16_t port : route.shaping->ports) {
+    if (service.ports.contains(port)) continue;
+    complain(route.origin, "port " + std::to_string(port) + " is none of the service's ports",
+             "add it to ports of the service, or name another");
+  }
+}
+
 void Validation::check_services() {
   const std::string suffix = ".svc." + settings_.dns.cluster_domain;
   for (const auto& [name, service] : settings_.services) {
     check_unique(service.routes, "route");
     for (const auto& route : service.routes) {
       check_edits_of(service, route);
+      check_ports_of(route, service);
       if (!route.to.empty() || !service.default_backend.empty()) continue;
       if (route.shaping != nullptr && route.shaping->redirect) continue;
+      if (refuses_all(route)) continue;
       complain(route.origin, "the route has no backend, and the service has no default",
                "add to: [ { backend: NAME } ], or default_backend or endpoints to the service");
     }

@@ -9,30 +9,32 @@
 namespace epaulet::path {
 namespace {
 
+/// The route says it: of a fault, or of a refusal.
+bool has_own_status(const Error& error) {
+  return (error.code == ErrorCode::fault_injected || error.code == ErrorCode::no_route) &&
+         error.detail != 0;
+}
+
 std::uint16_t status_for(const Exchange& exchange, const Error& error) {
   if (error.code == ErrorCode::token_invalid)
     return exchange.snapshot().settings.access.invalid_token_status;
   // Nothing could stand in for the answer: the app gets its status at least.
   if (error.code == ErrorCode::answer_replaced && error.detail != 0)
     return static_cast<std::uint16_t>(error.detail);
-  if (error.code == ErrorCode::fault_injected && error.detail != 0)
-    return static_cast<std::uint16_t>(error.detail & 0xffff);
+  if (has_own_status(error)) return static_cast<std::uint16_t>(error.detail & 0xffff);
   const auto status = describe(error.code).http_status;
   return status == 0 ? 502 : status;
 }
 
 std::uint8_t grpc_status_for(const Error& error) {
-  if (error.code == ErrorCode::fault_injected && error.detail != 0)
-    return static_cast<std::uint8_t>(error.detail >> 16);
+  if (has_own_status(error)) return static_cast<std::uint8_t>(error.detail >> 16);
   return describe(error.code).grpc_status;
 }
 
 /// RFC 9110 section 11.6.1: a 401 names what would do; RFC 6750 section 3.1: and what was wrong
 /// with a token.
 std::string_view challenge(std::uint16_t status, const Error& error) {
-  if (status != 401 || error.code == ErrorCode::answer_replaced ||
-      error.code == ErrorCode::fault_injected)
-    return "";
+  if (status != 401 || error.code == ErrorCode::answer_replaced || has_own_status(error)) return "";
   if (error.code == ErrorCode::key_invalid || error.code == ErrorCode::key_required)
     return "WWW-Authenticate: ApiKey\r\n";  // No scheme is registered for them.
   return error.code == ErrorCode::token_invalid
@@ -52,8 +54,7 @@ std::string retry_after(const Error& error) {
 
 /// Which breaker or limit, why, and until when, for whoever runs the app beside us.
 std::string more_about(const Error& error) {
-  if (error.code == ErrorCode::fault_injected)
-    return fmt::format(" ({})", telemetry::text_of(error.note));
+  if (has_own_status(error)) return fmt::format(" ({})", telemetry::text_of(error.note));
   if (!says_when(error)) return {};
   const auto what = error.code == ErrorCode::breaker_open ? "asked again" : "one more is allowed";
   return fmt::format(" ({}; {} in {} ms)", telemetry::text_of(error.note), what, error.detail);

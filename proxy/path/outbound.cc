@@ -8,6 +8,7 @@
 #include "path/tunnel.h"
 #include "path/witness.h"
 #include "policy/header_hygiene.h"
+#include "route/fault.h"
 
 namespace epaulet::path {
 namespace {
@@ -63,7 +64,8 @@ Result<OpaqueWay> opaque_way(Connection& connection, const Destination& destinat
   OpaqueWay way;
   way.connect = default_timeouts(snapshot).connect;
   if (destination.service != Destination::kNone) {
-    route = snapshot.services[destination.service].table.opaque(server_name);
+    route =
+        snapshot.services[destination.service].table.opaque(server_name, destination.service_port);
     if (route != nullptr) way.connect = route->timeouts().connect;
   }
   if (destination.kind == Destination::Kind::endpoint) {
@@ -213,10 +215,10 @@ Task<void> serve_service(Connection& connection, Destination destination) {
   Detected detected;
   if (destination.protocol != PortProtocol::tcp) {
     ServiceDial dial(connection, destination);
-    const bool early =
-        destination.protocol == PortProtocol::automatic &&
-        (destination.service == Destination::kNone ||
-         connection.snapshot().services[destination.service].table.opaque() != nullptr);
+    const bool early = destination.protocol == PortProtocol::automatic &&
+                       (destination.service == Destination::kNone ||
+                        connection.snapshot().services[destination.service].table.opaque(
+                            {}, destination.service_port) != nullptr);
     auto found = co_await find_protocol(connection, early ? &dial : nullptr);
     if (!found) {
       co_await refuse_connection(connection, found.error());
@@ -289,6 +291,22 @@ bool is_asked_in_http2_outbound(const Connection& connection, const View& view) 
          view.snapshot().services[destination.service].asked_in_http2;
 }
 
+namespace {
+
+/// What `refuse` of a route answers. GRPCRoute of Gateway API wants a call that leads to no backend
+/// to be unavailable, and one that no rule is for is not implemented.
+Error refusal(const RefuseSettings& refuse, const RouteState& route) {
+  const std::uint32_t grpc_status = refuse.status == 500   ? 14
+                                    : refuse.status == 404 ? 12
+                                                           : grpc_status_of_http(refuse.status);
+  Error error(ErrorCode::no_route, Side::self, Stage::route, Retry::never,
+              refuse.status | grpc_status << 16);
+  error.note = route.shaping->source;
+  return error;
+}
+
+}  // namespace
+
 Result<Plan> admit_outbound(Exchange& exchange) {
   const Snapshot& snapshot = exchange.snapshot();
   const auto destination = look_up(*exchange.view, exchange.connection.destination);
@@ -297,7 +315,8 @@ Result<Plan> admit_outbound(Exchange& exchange) {
     return no_service();
   const ServiceState& service = snapshot.services[destination.service];
   exchange.record.service = service.name;
-  const Route* route = service.table.match(exchange.request);
+  const double drawn = service.table.has_shares() ? exchange.worker().loop.random().unit() : 0.0;
+  const Route* route = service.table.match(exchange.request, destination.service_port, drawn);
   if (route == nullptr) return Error(ErrorCode::no_route, Side::self, Stage::route);
   const RouteState& state = service.state_of(*route);
 
@@ -311,13 +330,19 @@ Result<Plan> admit_outbound(Exchange& exchange) {
   plan.timeouts = &route->timeouts();
   plan.shaping = state.shaping.get();
   if (route->redirects()) return plan;  // It goes nowhere from here.
+  const bool is_pinned = destination.kind == Destination::Kind::endpoint;
+  if (const auto& refuse = route->refuse(); refuse && !is_pinned) {
+    const bool is_meant =
+        route->targets().empty() || exchange.worker().loop.random().unit() < refuse->share;
+    if (is_meant) return refusal(*refuse, state);
+  }
   plan.retry = &state.retry;
   plan.budget = state.budget.get();
   if (service.changes != nullptr && may_change(exchange.request.method))
     plan.changes = service.changes.get();
   if (state.background.room != nullptr) plan.background = &state.background;
   if (state.fallback.settings != nullptr) plan.fallback = &state.fallback;
-  if (destination.kind == Destination::Kind::endpoint) {
+  if (is_pinned) {
     plan.backend = destination.backend;
     plan.pinned = exchange.connection.destination;
   } else {

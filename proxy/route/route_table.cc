@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/assert.h"
-#include "config/shaping_settings.h"
 
 namespace epaulet {
 namespace {
@@ -13,6 +12,14 @@ RouteTarget target_of(const std::string& backend, std::uint32_t weight,
   const auto found = backends.find(backend);
   EPAULET_ASSERT(found != backends.end());  // config/ refuses unknown backends.
   return {backend, found->second, weight};
+}
+
+/// Whether a route is for it that takes this share; if not, `drawn` is stretched over the rest, so
+/// that the next one takes its share of that.
+bool falls_within(double share, double& drawn) {
+  if (drawn < share) return true;
+  drawn = share < 1.0 ? (drawn - share) / (1.0 - share) : 0.0;
+  return false;
 }
 
 }  // namespace
@@ -25,6 +32,10 @@ const RouteTarget& Route::pick(std::uint64_t random) const {
     point -= target.weight;
   }
   return targets_.back();
+}
+
+bool Route::is_for(std::uint16_t port) const {
+  return ports_.empty() || std::find(ports_.begin(), ports_.end(), port) != ports_.end();
 }
 
 RouteTable::BackendIndex RouteTable::index_backends(const Settings& settings) {
@@ -56,10 +67,17 @@ RouteTable::RouteTable(const ServiceSettings& service, const Settings& settings,
     route.retry_ = effective_retry({&from.retries, &service.retries, &settings.retries});
     route.breaker_ = from.breaker;
     route.redirects_ = from.shaping != nullptr && from.shaping->redirect.has_value();
+    if (from.shaping != nullptr) {
+      route.refuse_ = from.shaping->refuse;
+      route.ports_ = from.shaping->ports;
+      route.share_ = from.shaping->share;
+      has_shares_ = has_shares_ || route.share_;
+    }
     for (const RouteTargetSettings& to : from.to) {
       if (to.weight > 0) route.targets_.push_back(target_of(to.backend, to.weight, backends));
     }
-    if (from.to.empty() && !service.default_backend.empty() && !route.redirects_) {
+    const bool asks_none = route.redirects_ || refuses_all(from);
+    if (from.to.empty() && !service.default_backend.empty() && !asks_none) {
       route.targets_.push_back(target_of(service.default_backend, 1, backends));
     }
     for (const RouteTarget& target : route.targets_) route.weights_ += target.weight;
@@ -73,16 +91,19 @@ RouteTable::RouteTable(const ServiceSettings& service, const Settings& settings,
   add(last);
 }
 
-const Route* RouteTable::match(const http::RequestHead& head) const {
+const Route* RouteTable::match(const http::RequestHead& head, std::uint16_t port,
+                               double drawn) const {
   for (const Route& route : routes_) {
-    if (!route.match_.matches(head)) continue;
-    return route.targets_.empty() && !route.redirects_ ? nullptr : &route;
+    if (!route.is_for(port) || !route.match_.matches(head)) continue;
+    if (route.share_ && !falls_within(*route.share_, drawn)) continue;
+    return route.targets_.empty() && !route.redirects_ && !route.refuse_ ? nullptr : &route;
   }
   return nullptr;
 }
 
-const Route* RouteTable::opaque(std::string_view server_name) const {
+const Route* RouteTable::opaque(std::string_view server_name, std::uint16_t port) const {
   for (const Route& route : routes_) {
+    if (!route.is_for(port) || route.share_) continue;
     if (!route.match_.matches_server_name(server_name)) continue;
     return route.targets_.empty() ? nullptr : &route;
   }

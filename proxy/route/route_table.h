@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "config/settings.h"
+#include "config/shaping_settings.h"
 #include "http/message.h"
 #include "route/effective.h"
 #include "route/request_match.h"
@@ -34,10 +35,13 @@ class Route {
   [[nodiscard]] const EffectiveRetry& retry() const { return retry_; }
   /// Its own, if it has one.
   [[nodiscard]] const std::optional<BreakerSettings>& breaker() const { return breaker_; }
-  /// At least one, each with a weight above zero; none if the route redirects.
+  /// At least one, each with a weight above zero; none if the route redirects or refuses all.
   [[nodiscard]] std::span<const RouteTarget> targets() const { return targets_; }
   [[nodiscard]] const RequestMatch& match() const { return match_; }
   [[nodiscard]] bool redirects() const { return redirects_; }
+  [[nodiscard]] const std::optional<RefuseSettings>& refuse() const { return refuse_; }
+  /// `port`: of the service, as dialled; 0: an endpoint was dialled, of which no port is known.
+  [[nodiscard]] bool is_for(std::uint16_t port) const;
 
   /// The target that `random` (uniform over all 64-bit numbers) falls on, by weight.
   [[nodiscard]] const RouteTarget& pick(std::uint64_t random) const;
@@ -55,6 +59,9 @@ class Route {
   std::vector<RouteTarget> targets_;
   std::uint64_t weights_ = 0;
   bool redirects_ = false;  ///< Nobody is asked.
+  std::optional<RefuseSettings> refuse_;
+  std::vector<std::uint16_t> ports_;  ///< Empty: any.
+  std::optional<double> share_;
 };
 
 /// The routes of one service in their order, the implicit route `default` last. Immutable; matching
@@ -74,11 +81,16 @@ class RouteTable {
 
   /// The first route that matches. Nothing if none does, which needs a service without default
   /// backend, or if the one that does sends nowhere: ErrorCode::no_route.
-  [[nodiscard]] const Route* match(const http::RequestHead& head) const;
+  /// `drawn`: uniform in [0, 1), for routes that are for a share.
+  [[nodiscard]] const Route* match(const http::RequestHead& head, std::uint16_t port = 0,
+                                   double drawn = 0) const;
+  /// Whether what was drawn can make a difference to match().
+  [[nodiscard]] bool has_shares() const { return has_shares_; }
   /// What a connection takes that is not HTTP: the first route without conditions, or, if TLS of
   /// the app names a server, with no others than hosts that it matches. Nothing if there is none:
   /// such a service is not dialled before more is known.
-  [[nodiscard]] const Route* opaque(std::string_view server_name = {}) const;
+  [[nodiscard]] const Route* opaque(std::string_view server_name = {},
+                                    std::uint16_t port = 0) const;
   /// Whether a server's name can make a difference to opaque().
   [[nodiscard]] bool looks_at_server_names() const;
 
@@ -88,6 +100,7 @@ class RouteTable {
  private:
   std::string service_;
   std::vector<Route> routes_;
+  bool has_shares_ = false;
 };
 
 }  // namespace epaulet

@@ -56,6 +56,58 @@ TEST_F(RouteTableTest, the_implicit_last_route_takes_what_no_other_does) {
   EXPECT_EQ(matched("/Items/7"), "default");
 }
 
+TEST_F(RouteTableTest, a_route_may_be_for_one_port_and_may_lead_nowhere) {
+  auto admin = route("admin", {"/**"});
+  admin.shaping = std::make_shared<ShapingSettings>();
+  admin.shaping->ports = {81, 82};
+  admin.shaping->refuse.emplace().status = 500;
+  service_.routes = {admin};
+  const RouteTable routes = table();
+  const TestRequest request("/items/7", "GET", "shop", {});
+  EXPECT_EQ(routes.match(request.head, 80)->name(), "default");
+  EXPECT_EQ(routes.match(request.head)->name(), "default") << "an endpoint was dialled";
+  const Route* refusing = routes.match(request.head, 82);
+  ASSERT_NE(refusing, nullptr);
+  EXPECT_EQ(refusing->refuse()->status, 500);
+  EXPECT_TRUE(refusing->targets().empty());
+  EXPECT_EQ(routes.opaque({}, 81)->name(), "default");
+  service_.routes[0].paths.clear();
+  EXPECT_EQ(table().opaque({}, 80)->name(), "default");
+  EXPECT_EQ(table().opaque({}, 81), nullptr);
+}
+
+TEST_F(RouteTableTest, a_share_that_is_refused_leaves_the_others_to_the_backend) {
+  auto some = route("some");
+  some.shaping = std::make_shared<ShapingSettings>();
+  some.shaping->refuse.emplace().share = 0.5;
+  service_.routes = {some};
+  const RouteTable routes = table();
+  ASSERT_EQ(routes.routes()[0].targets().size(), 1u);
+  EXPECT_EQ(routes.routes()[0].targets()[0].backend, "shop");
+  EXPECT_EQ(routes.routes()[0].refuse()->share, 0.5);
+}
+
+TEST_F(RouteTableTest, shares_divide_what_routes_match_alike) {
+  auto half = route("half", {"/items/**"});
+  half.shaping = std::make_shared<ShapingSettings>();
+  half.shaping->share = 0.5;
+  auto third = half;
+  third.name = "third";
+  third.shaping = std::make_shared<ShapingSettings>();
+  third.shaping->share = 1.0 / 3;
+  service_.routes = {half, third, route("rest", {"/items/**"})};
+  const RouteTable routes = table();
+  EXPECT_TRUE(routes.has_shares());
+  std::map<std::string, int> times;
+  const TestRequest request("/items/7", "GET", "shop", {});
+  for (int i = 0; i < 600; ++i) ++times[routes.match(request.head, 80, (i + 0.5) / 600)->name()];
+  EXPECT_EQ(times["half"], 300);
+  EXPECT_EQ(times["third"], 100);
+  EXPECT_EQ(times["rest"], 200);
+  const TestRequest other("/other", "GET", "shop", {});
+  EXPECT_EQ(routes.match(other.head, 80, 0.1)->name(), "default");
+}
+
 TEST_F(RouteTableTest, a_query_chooses_like_any_other_condition) {
   auto second = route("second", {"/items/**"});
   second.shaping = std::make_shared<ShapingSettings>();
