@@ -136,6 +136,13 @@ LoadResult load_settings(std::span<const ConfigText> texts) {
   LoadResult result;
   if (complaints->empty()) {
     result.settings = std::move(draft.settings);
+    for (auto& notice : draft.notices) {
+      Diagnostic diagnostic;
+      diagnostic.origin = std::move(notice.origin);
+      diagnostic.message = std::move(notice.message);
+      diagnostic.remedy = std::move(notice.remedy);
+      result.notices.push_back(std::move(diagnostic));
+    }
   } else {
     result.diagnostics = complaints->take();
   }

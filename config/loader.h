@@ -15,6 +15,8 @@ namespace epaulet {
 struct LoadResult {
   std::optional<Settings> settings;
   std::vector<Diagnostic> diagnostics;  ///< In the order of the file.
+  /// What of valid documents is left out, and why: parents that are no Service, say.
+  std::vector<Diagnostic> notices;
 
   [[nodiscard]] bool ok() const { return settings.has_value(); }
   /// All diagnostics as a person reads them, "" if all is well.

@@ -6,7 +6,11 @@
 #include <algorithm>
 #include <istream>
 #include <streambuf>
+#include <utility>
 
+#include "config/diagnostic.h"
+#include "config/document_kinds.h"
+#include "config/gateway_keys.h"
 #include "config/reader.h"
 
 namespace epaulet::config {
@@ -90,19 +94,28 @@ Diagnostic advise(SourceText& source, const YAML::Exception& error) {
                          std::string(advice->remedy));
 }
 
-std::optional<Diagnostic> run(SourceText& source, Reader& reader, const Complaints& complaints) {
+/// Calls `feed(parser)` and is the one edge where yaml-cpp's exceptions become values.
+template <class Feed>
+std::optional<Diagnostic> with_parser(SourceText& source, Feed feed) {
   TextBuffer buffer(source.text());
   std::istream stream(&buffer);
-  // The one edge where yaml-cpp's exceptions become values.
   try {
     YAML::Parser parser(stream);
-    // Two documents are enough to know that there is more than one.
-    if (parser.HandleNextDocument(reader)) (void)parser.HandleNextDocument(reader);
+    feed(parser);
   } catch (const Reader::UnclosedQuote& quote) {
     return source.diagnose(quote.place, {}, "not YAML: a quote is never closed", "close it");
   } catch (const YAML::Exception& error) {
     return advise(source, error);
   }
+  return std::nullopt;
+}
+
+std::optional<Diagnostic> run(SourceText& source, Reader& reader, const Complaints& complaints) {
+  auto failed = with_parser(source, [&](YAML::Parser& parser) {
+    // Two documents are enough to know that there is more than one.
+    if (parser.HandleNextDocument(reader)) (void)parser.HandleNextDocument(reader);
+  });
+  if (failed) return failed;
   if (!reader.saw_content() && complaints.empty()) {
     // Not "all defaults": a file that is empty is most likely half written.
     return source.diagnose({}, {}, "the configuration is empty",
@@ -111,10 +124,81 @@ std::optional<Diagnostic> run(SourceText& source, Reader& reader, const Complain
   return std::nullopt;
 }
 
+// ---- Files with objects of Kubernetes. ----
+
+/// Our own file has no such key, so that it is not read twice.
+bool may_have_objects(std::string_view text) {
+  return text.find("apiVersion") != std::string_view::npos;
+}
+
+constexpr std::string_view kGatewayGroup = "gateway.networking.k8s.io/";
+
+/// Nothing: the document is none of those that are read.
+std::optional<gateway::Kind> route_kind_of(const DocumentKind& document) {
+  const auto is_version = [&](std::string_view version) {
+    return document.api_version == std::string(kGatewayGroup) + std::string(version);
+  };
+  if (document.kind == "HTTPRoute" && (is_version("v1") || is_version("v1beta1")))
+    return gateway::Kind::http_route;
+  if (document.kind == "GRPCRoute" && is_version("v1")) return gateway::Kind::grpc_route;
+  return std::nullopt;
+}
+
+Complaint not_a_route(const DocumentKind& document) {
+  const bool is_known = document.kind == "HTTPRoute" || document.kind == "GRPCRoute";
+  if (is_known) {
+    return {document.kind + " of " + in_quotes(document.api_version) + " is not read",
+            "write apiVersion: gateway.networking.k8s.io/v1",
+            {}};
+  }
+  return {"a document of kind " + in_quotes(document.kind) + " is no configuration of epaulet",
+          document.kind.ends_with("List")
+              ? "write each of its items as a document of its own, with --- between them"
+              : "HTTPRoute and GRPCRoute of gateway.networking.k8s.io/v1 are read; remove others",
+          {}};
+}
+
+std::optional<Diagnostic> parse_documents(const std::vector<DocumentKind>& documents,
+                                          SourceText& source, Draft& draft, Complaints& complaints,
+                                          std::map<std::string, Place>* paths) {
+  bool has_own = false;
+  return with_parser(source, [&](YAML::Parser& parser) {
+    DocumentKinds skip;
+    for (const auto& document : documents) {
+      if (!document.is_of_kubernetes()) {
+        Reader reader(source, draft, complaints);
+        reader.record_paths_in(paths);
+        if (!document.is_empty && std::exchange(has_own, true)) reader.refuse_second_document();
+        (void)parser.HandleNextDocument(reader);
+      } else if (const auto kind = route_kind_of(document)) {
+        auto& route = draft.gateway_routes.emplace_back();
+        route.kind = *kind;
+        Reader reader(source, draft, complaints, gateway::keys_of(*kind), &route);
+        (void)parser.HandleNextDocument(reader);
+      } else {
+        complaints.add(source.place_of_offset(std::min(document.offset, source.text().size())), {},
+                       not_a_route(document));
+        (void)parser.HandleNextDocument(skip);
+      }
+    }
+  });
+}
+
 }  // namespace
 
 std::optional<Diagnostic> parse(SourceText& source, Draft& draft, Complaints& complaints,
                                 std::map<std::string, Place>* paths) {
+  if (may_have_objects(source.text())) {
+    DocumentKinds kinds;
+    auto failed = with_parser(source, [&](YAML::Parser& parser) {
+      while (parser.HandleNextDocument(kinds)) continue;
+    });
+    if (failed) return failed;
+    const auto& found = kinds.found();
+    if (std::any_of(found.begin(), found.end(),
+                    [](const auto& document) { return document.is_of_kubernetes(); }))
+      return parse_documents(found, source, draft, complaints, paths);
+  }
   Reader reader(source, draft, complaints);
   reader.record_paths_in(paths);
   return run(source, reader, complaints);

@@ -9,9 +9,11 @@ namespace epaulet::config {
 
 struct Object;
 
-/// Feeds the text through yaml-cpp into the draft. Returns a diagnostic if the text is no YAML, or
-/// not one document: then nothing else is worth reporting. Otherwise complaints about what was
-/// read are in `complaints`. `paths`, if given, collects the paths of keys that were read.
+/// Feeds the text through yaml-cpp into the draft: one document of our own keys, and, if any says
+/// of itself what it is, any number of Gateway API's routes beside it. Returns a diagnostic if the
+/// text is no YAML, or not one document: then nothing else is worth reporting. Otherwise complaints
+/// about what was read are in `complaints`. `paths`, if given, collects the paths of keys that were
+/// read.
 [[nodiscard]] std::optional<Diagnostic> parse(SourceText& source, Draft& draft,
                                               Complaints& complaints,
                                               std::map<std::string, Place>* paths = nullptr);

@@ -80,6 +80,7 @@ void Reader::OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) {
   const Slot slot =
       take_slot(is_item ? source_.place_of_offset(source_.empty_item(place.offset)) : place);
   if (slot.shape == nullptr) return;
+  if (frame.shape.object != nullptr && frame.shape.object->keys[frame.row].nullable) return;
   complain_of_value(slot.place, {"has no value",
                                  (is_item ? "write one or remove the -, for example "
                                           : "write one or remove the key, for example ") +

@@ -34,6 +34,9 @@ class Reader final : public YAML::EventHandler {
   /// Collects the paths, as for_each_key() spells them, of every key that is read.
   void record_paths_in(std::map<std::string, Place>* paths) { recorded_ = paths; }
 
+  /// What comes is complained of, and not read.
+  void refuse_second_document() { documents_ = 1; }
+
   /// False if no key was read: the file is empty.
   [[nodiscard]] bool saw_content() const { return saw_content_; }
 

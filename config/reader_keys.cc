@@ -64,6 +64,7 @@ void Reader::read_object_key(Frame& frame) {
   if (first.line != 0) return complain_of_duplicate(frame, first.line);
   first = frame.key_place;
   frame.values[frame.row] = frame.key_place;  // Until the value comes.
+  frame.skips_value = key->ignored;
 }
 
 void Reader::read_map_key(Frame& frame, bool quoted) {
@@ -104,7 +105,7 @@ void Reader::complain_of_unknown_key(Frame& frame) {
     complaint.did_you_mean = std::string(home->name) + "." + frame.key_text;
     complaint.remedy = "it belongs under " + std::string(home->name);
   } else {
-    const bool is_of_root = frames_.size() > 1 && find_key(kRoot, frame.key_text) != nullptr;
+    const bool is_of_root = frames_.size() > 1 && find_key(root_, frame.key_text) != nullptr;
     complaint.remedy = is_of_root ? "it stands at the top level" : "keys here: " + join(names);
   }
   // What was meant is not missing: no further complaint about that.

@@ -38,6 +38,7 @@ Read in_range(const Scalar& type, const std::variant<Number, Complaint>& read,
 }
 
 Read read_text(const Scalar& type, std::string_view text) {
+  if (text.empty() && type.may_be_empty) return ScalarValue(std::string());
   if (text.empty())
     return Complaint{"expected " + std::string(type.noun) + "; found an empty text", {}, {}};
   if (text.size() > kTextBytesMax) {

@@ -65,6 +65,7 @@ struct Scalar {
   std::optional<Complaint> (*check)(std::string_view text) = nullptr;  ///< Further rules of a text.
   std::string_view pattern{};  ///< Of a text, for the JSON schema (ECMA 262); "": any.
   Mentions mentions = Mentions::nothing;
+  bool may_be_empty = false;  ///< Of a text: "" is a value, too.
 };
 
 using ScalarValue = std::variant<std::int64_t, double, std::string, SocketAddress, IpNetwork>;

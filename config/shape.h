@@ -55,6 +55,8 @@ struct Key {
   void* (*open)(void* object, Draft& draft) = nullptr;
   /// The same for reading; nothing if the optional is not engaged.
   const void* (*peek)(const void* object) = nullptr;
+  bool ignored = false;   ///< Known and not looked at, whatever its value.
+  bool nullable = false;  ///< Without a value it is as good as absent.
 };
 
 /// A mapping with known keys.

@@ -9,6 +9,7 @@
 #include "base/directory_limits.h"
 #include "base/limits.h"
 #include "config/diagnostic.h"
+#include "config/gateway_translate.h"
 #include "config/nearest_word.h"
 #include "config/shaping_settings.h"
 #include "config/text_checks.h"
@@ -24,6 +25,7 @@ class Validation {
       : draft_(draft), settings_(draft.settings), complaints_(complaints) {}
 
   void join_backends();
+  void accept_gateway_routes();
   void check_mentions();
   void check_roles();
   void check_rules();
@@ -75,6 +77,21 @@ void Validation::join_backends() {
              "remove one of them, or rename the backend and name it in default_backend");
   }
   settings_.backends.merge(draft_.inline_backends);
+}
+
+/// Routes of our own file come first: who runs this workload has the last word.
+void Validation::accept_gateway_routes() {
+  if (draft_.gateway_routes.empty()) return;
+  auto translation = gateway::translate(draft_.gateway_routes, settings_);
+  for (auto& refused : translation.refused)
+    complain(refused.origin, std::move(refused.message), std::move(refused.remedy));
+  draft_.notices = std::move(translation.notices);
+  settings_.backends.merge(translation.backends);
+  for (auto& [name, routes] : translation.routes) {
+    auto& to = settings_.services.at(name).routes;
+    to.insert(to.end(), std::make_move_iterator(routes.begin()),
+              std::make_move_iterator(routes.end()));
+  }
 }
 
 void Validation::check_mentions() {
@@ -417,6 +434,7 @@ void complete_and_validate(Draft& draft, Complaints& complaints) {
     draft.settings.dns.virtual_v6 = IpNetwork::parse("fd00:e9a0::/32");
   Validation validation(draft, complaints);
   validation.join_backends();
+  validation.accept_gateway_routes();
   validation.check_mentions();
   validation.check_roles();
   validation.check_rules();

@@ -3,6 +3,7 @@
 
 #include "config/config_files.h"
 #include "config/json_schema.h"
+#include "config/settings_json.h"
 #include "redirect/command.h"
 #include "runtime/asio_loop.h"
 #include "server/explain_command.h"
@@ -15,7 +16,7 @@ namespace {
 
 constexpr const char* kVersion = EPAULET_VERSION;
 
-int check(const std::vector<std::string>& files) {
+int check(const std::vector<std::string>& files, bool prints) {
   const auto loaded = epaulet::load_settings(epaulet::read_config_files(files));
   if (!loaded.ok()) {
     std::fputs(loaded.format().c_str(), stderr);
@@ -28,6 +29,13 @@ int check(const std::vector<std::string>& files) {
   }
   for (const auto& warning : keys.warnings) {
     std::fprintf(stderr, "%s\n  the other keys of the file are used\n", warning.c_str());
+  }
+  for (const auto& notice : loaded.notices) {
+    std::fprintf(stderr, "left out: %s", notice.format().c_str());
+  }
+  if (prints) {
+    std::printf("%s\n", epaulet::settings_to_json(*loaded.settings).c_str());
+    return 0;
   }
   for (const auto& file : files) std::printf("%s: valid\n", file.c_str());
   return 0;
@@ -57,13 +65,16 @@ int main(int argc, char** argv) {
   });
 
   std::vector<std::string> files;
+  bool prints = false;
   auto* check_command =
       app.add_subcommand("check", "say all that is wrong with a configuration file");
   check_command
       ->add_option("file", files,
                    "the configuration file; several files and folders are one configuration")
       ->required();
-  check_command->callback([&] { exit_code = check(files); });
+  check_command->add_flag("--print", prints,
+                          "print what the files mean together, Gateway API's routes as our own");
+  check_command->callback([&] { exit_code = check(files, prints); });
 
   epaulet::server::add_key_command(app, exit_code);
   epaulet::server::add_policy_command(app, exit_code);

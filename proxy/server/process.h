@@ -74,6 +74,7 @@ class Process {
   [[nodiscard]] bool is_settled(const ConfigFiles& files);
   bool apply(Settings settings, std::string text);
   void warn(const std::vector<std::string>& skipped_keys);
+  void tell(const std::vector<Diagnostic>& notices);
   /// What fails to keep its state, or does again.
   enum class StateFile : std::uint8_t { addresses, endpoints, issuer_keys, count_ };
   void note_state(StateFile which, const std::optional<Error>& error);

@@ -100,6 +100,18 @@ void Process::write_state_again() {
   note_state(StateFile::addresses, virtual_addresses_.storage_error());
 }
 
+/// As often as the configuration is applied; a mesh's routes may be many.
+void Process::tell(const std::vector<Diagnostic>& notices) {
+  constexpr std::size_t kNoticesMax = 20;
+  auto& log = shards_.front()->log();
+  for (std::size_t i = 0; i < notices.size() && i < kNoticesMax; ++i) {
+    const auto place = notices[i].origin.to_string();
+    log.warning(
+        wall_now(), "config_left_out", notices[i].message,
+        {{"place", std::string_view(place)}, {"all", static_cast<std::int64_t>(notices.size())}});
+  }
+}
+
 /// Whether a changed text is whole: half a configuration may well be valid. Nobody may be writing
 /// it; where the kernel does not tell of writers, the look before this one must have seen the same.
 bool Process::is_settled(const ConfigFiles& files) {
@@ -136,6 +148,7 @@ bool Process::reload(bool even_if_unchanged) {
     config_folders_ = std::move(files.folders);
     log.info(wall_now(), "config_applied", "the new configuration is in force",
              {{"version", static_cast<std::int64_t>(version_)}});
+    tell(loaded.notices);
     watch_files();
     return true;
   } else {

@@ -85,6 +85,7 @@ bool Process::load_first() {
     std::fprintf(stderr, "%s\n", rejection_.c_str());
     return false;
   }
+  tell(loaded.notices);
   config_folders_ = std::move(files.folders);
   if (connections_wanted > connections_that_fit_) {
     shards_.front()->log().info(

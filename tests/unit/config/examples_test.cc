@@ -38,6 +38,14 @@ TEST(Examples, minimal_loads) {
   EXPECT_EQ(result.settings->services.count("api2.default"), 1u);
 }
 
+TEST(Examples, gateway_api_loads_and_leaves_nothing_out) {
+  const auto result = load_settings_file(kConfig + "examples/gateway-api.yaml");
+  ASSERT_TRUE(result.ok()) << result.format();
+  EXPECT_EQ(format(result.notices), "");
+  EXPECT_EQ(result.settings->services.at("orders.shop").routes.size(), 5u);
+  EXPECT_EQ(result.settings->services.at("stock.shop").routes.size(), 2u);
+}
+
 struct Full {
   std::string text = read(kConfig + "examples/full.yaml");
   std::map<std::string, config::Place> paths;
