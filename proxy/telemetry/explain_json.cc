@@ -102,8 +102,7 @@ object to_json(const KeptConnection& kept) {
   out["direction"] = name_of(record.direction);
   out["service"] = valid_utf8(text_of(record.service));
   out["duration_us"] = microseconds(record.end - record.trace.start());
-  add_outcome(out, record.error, summary_of(record),
-              std::string(describe(record.error.code).remedy));
+  add_outcome(out, record.error, summary_of(record), remedy_of(record));
   add_rule(out, record.rule, record.rule_origin);
   out["tls"] = record.mesh_tls;
   add_text(out, "peer", record.peer);

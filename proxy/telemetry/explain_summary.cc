@@ -296,15 +296,28 @@ std::string summary_of(const ConnectionRecord& record) {
   return fmt::format("{}: {}", text, fact(record.error, note));
 }
 
+namespace {
+
+std::string before_enforcing(ErrorCode would_be) {
+  return fmt::format("before `mode: audit` is taken away: {}", describe(would_be).remedy);
+}
+
+}  // namespace
+
+std::string remedy_of(const ConnectionRecord& record) {
+  if (record.error.code == ErrorCode::none && record.audited != ErrorCode::none)
+    return before_enforcing(record.audited);
+  return std::string(describe(record.error.code).remedy);
+}
+
 std::string remedy_of(const ExchangeRecord& record) {
   if (record.error.code != ErrorCode::none) return std::string(describe(record.error.code).remedy);
   if (upstream_reason(record.trace) != 0) {
     return fmt::format("ask the next sidecar: `epaulet explain {}` there",
                        record.request_id.view());
   }
-  if (record.audited != ErrorCode::none && !has_failed(record)) {
-    return fmt::format("before `mode: audit` is taken away: {}", describe(record.audited).remedy);
-  }
+  if (record.audited != ErrorCode::none && !has_failed(record))
+    return before_enforcing(record.audited);
   if (record.shaped != Shaped::no && !has_failed(record))
     return "nothing failed: the configuration asks for it";
   if (has_failed(record)) {

@@ -13,5 +13,6 @@ namespace epaulet::telemetry {
 
 /// What to do about it.
 [[nodiscard]] std::string remedy_of(const ExchangeRecord& record);
+[[nodiscard]] std::string remedy_of(const ConnectionRecord& record);
 
 }  // namespace epaulet::telemetry

@@ -6,7 +6,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from lab import Pod, npm, wait_until
+from lab import Issuer, Pod, npm, wait_until
 from mesh import APP_PORT, CALLER, App, Member, Mesh, Wire, dial, field
 
 APPS = Path(__file__).resolve().parent / "apps"
@@ -296,6 +296,116 @@ def test_audit_lets_through_and_tells(lab, binaries):
     wait_until(lambda: ask(outside, api2, "/other")[0] == 200, "audit of everything", 10)
     wait_until(lambda: api2.counter("epaulet_access_audit_total") >= 2, "it to be counted", 5)
     assert len(heads) == 3
+
+
+BY_QUERY = """
+workload: { service: api2.default, ports: { 8080: { tls: permissive } } }
+identity: { dir: /var/run/epaulet/identity }
+issuers:
+  portal:
+    { issuer: "https://portal.example", audiences: [api2], keys: { file: portal.json },
+      token: { query: access_token } }
+access: [ { name: tokens, allow: [anyone], require: token } ]
+"""
+
+
+def test_a_token_in_the_query_is_taken_and_does_not_reach_the_app(lab, binaries):
+    outside, issuer = lab.pod("outside"), Issuer(lab.directory, "https://portal.example")
+    api2 = Mesh(lab, binaries).member("api2", BY_QUERY, start=False)
+    api2.sidecar.add_config_file("portal.json", issuer.jwks())
+    api2.start()
+    heads = app_heads(api2)
+    token = issuer.token("api2", "s")
+
+    def status(query: str, *fields: str) -> int:
+        return ask(outside, api2, "/a" + query, *fields)[0]
+
+    assert status(f"?access_token={token}") == 200
+    assert status(f"?x=1&access_token={token}&y=%20") == 200
+    targets = [head.split()[1] for head in heads]
+    assert targets == [b"/a", b"/a?x=1&y=%20"], targets
+    assert not any(token.encode() in head for head in heads)
+    # Where its issuer does not look, under another name, twice, or not good: nobody's.
+    assert status("", f"Authorization: Bearer {token}") == 401
+    assert status(f"?Access_Token={token}") == 401
+    refused = [status(f"?access_token={token}&access_token={token}"), status(f"?access_token={token}x")]
+    assert refused == [401, 401], refused
+    assert len(heads) == 2
+    api2.process.wait_for(lambda: api2.logged(outcome="token_invalid"), "the log to tell of it")
+    shown = json.dumps([api2.sidecar.log_records(), api2.sidecar.explain()])
+    assert token not in shown and token.rpartition(".")[2] not in shown
+
+
+BY_FILE = BY_QUERY.replace(",\n      token: { query: access_token } }", " }")
+
+
+def test_a_key_set_in_a_file_is_replaced_while_we_run(lab, binaries):
+    outside = lab.pod("outside")
+    old, new = (Issuer(lab.directory, "https://portal.example", key_id) for key_id in ("old", "new"))
+    api2 = Mesh(lab, binaries).member("api2", BY_FILE, start=False)
+    api2.sidecar.add_config_file("portal.json", old.jwks())
+    api2.start()
+    app_heads(api2)
+    pid = api2.process.pid
+
+    def status(issuer: Issuer) -> int:
+        bearer = f"Authorization: Bearer {issuer.token('api2', 's')}"
+        return ask(outside, api2, "/", bearer)[0]
+
+    def statuses() -> tuple[int, int]:
+        return status(old), status(new)
+
+    kept = old.token("api2", "s")  # is remembered as verified from now on
+    assert ask(outside, api2, "/", f"Authorization: Bearer {kept}")[0] == 200
+    assert statuses() == (200, 401)
+    both = {"keys": [json.loads(one.jwks())["keys"][0] for one in (old, new)]}
+    api2.replace("config/portal.json", json.dumps(both))
+    wait_until(lambda: status(new) == 200, "the new key to be good", 10)
+    assert statuses() == (200, 200), "while both are in the file"
+    api2.replace("config/portal.json", new.jwks())
+    wait_until(lambda: status(old) == 401, "the old key to be refused", 10)
+    assert statuses() == (401, 200)
+    assert ask(outside, api2, "/", f"Authorization: Bearer {kept}")[0] == 401, "verified before, too"
+    # What is no key set leaves those in force, and is told.
+    api2.replace("config/portal.json", '{"keys": [')
+    said = api2.wait_logged(event="config_rejected")
+    assert "portal.json" in said["errors"], said
+    assert statuses() == (401, 200) and api2.process.pid == pid and api2.process.is_running()
+
+
+AUDITED_TCP = """
+workload: { service: api2.default, ports: { 8080: { tls: strict, protocol: tcp } } }
+identity: { dir: /var/run/epaulet/identity }
+roles: { other: [ { identity: "spiffe://cluster.local/ns/default/sa/other" } ] }
+access: [ { name: databases, allow: [other], mode: audit } ]
+log: { access: { sample: 0% } }
+"""
+
+
+def test_audit_lets_a_connection_through_and_tells(lab, binaries):
+    api, api2 = Mesh(lab, binaries).pair(CALLER, AUDITED_TCP)
+    app = api2.app()
+    with api.call("api2.default", 82) as client:
+        client.send(b"\0\1hello")
+        with app.take() as wire:
+            assert wire.send(b"\2\3").take(7) == b"\0\1hello" and client.take(2) == b"\2\3"
+    said = api2.wait_logged(kind="connection")
+    assert said["level"] == "info" and said["outcome"] == "ok", said
+    assert said["peer"] == TRUST + "api" and said["audit"]["would_be"] == "forbidden", said
+    assert said["audit"]["rule"] == "databases" and "api2.yaml:5:" in said["audit"]["source"], said
+    (explained,) = api2.sidecar.explain(said["id"])
+    assert "audit mode" in explained["summary"] and explained["remedy"], explained
+    assert api2.counter("epaulet_access_audit_total") == 1
+    # Enforced, it is what was said: refused, and no audit.
+    api2.replace("config/api2.yaml", AUDITED_TCP.replace(", mode: audit", ""))
+    api2.process.wait_for(lambda: api2.counter("epaulet_config_version") == 2, "the configuration")
+    with api.call("api2.default", 82) as client:
+        client.send(b"\0\1hello")
+        assert client.ends() in ("fin", "reset")
+    refused = api2.wait_logged(kind="connection", outcome="forbidden")
+    assert "audit" not in refused and refused["rule"]["name"] == "databases", refused
+    assert api2.counter("epaulet_access_audit_total") == 1
+    app.nobody()
 
 
 def test_policies_are_asked_without_a_sidecar(lab, binaries):
