@@ -83,9 +83,10 @@ telemetry::ControlMetrics Process::control_metrics() const {
   metrics.config_last_loaded = configured_at_;
   metrics.config_last_rejected = rejected_at_;
   metrics.identity_configured = identity_->configured();
-  metrics.identity_usable = identity_->context() != nullptr;
-  if (const auto& context = identity_->context())
+  if (const auto& context = identity_->context()) {
     metrics.identity_not_after = context->identity().not_after();
+    metrics.identity_usable = *metrics.identity_not_after > wall_now();
+  }
   metrics.identity_loaded = counts_.identity_loaded;
   metrics.identity_rejected = counts_.identity_rejected;
   if (enroll_) {

@@ -173,7 +173,8 @@ void add_config(MetricFamilies& out, const ControlMetrics& control) {
 
 void add_identity(MetricFamilies& out, const ControlMetrics& control) {
   if (!control.identity_configured) return;
-  out.gauge("epaulet_identity_usable", "Whether there is a certificate to speak mesh TLS with", {},
+  out.gauge("epaulet_identity_usable",
+            "Whether there is a certificate that has not expired, to speak mesh TLS with", {},
             control.identity_usable ? 1 : 0);
   if (control.identity_not_after) {
     out.gauge("epaulet_identity_not_after_timestamp_seconds",

@@ -1,5 +1,6 @@
 """Sidecars that get their certificates from the identity service, which comes, goes and rotates."""
 
+import datetime
 import socket
 import ssl
 import time
@@ -97,6 +98,47 @@ def test_while_the_service_is_away_certificates_hold_and_are_renewed_when_it_is_
         traffic.wait_answered(20)
     traffic.assert_flawless()
     assert service.counter("renewed") == 2 and service.counter("issued") == 0
+
+
+def not_after(member) -> tuple[float, float]:
+    """When the leaf in force ends, by the metric and by /certs."""
+    metric = member.counter("epaulet_identity_not_after_timestamp_seconds")
+    page = member.sidecar.admin("/certs")["chain"][0]["not_after"]
+    return metric, datetime.datetime.fromisoformat(page).timestamp()
+
+
+def test_metrics_and_the_certs_page_tell_of_a_renewal_that_fails_and_of_one_that_succeeds(
+    lab, binaries
+):
+    service = IdentityService(Mesh(lab, binaries), valid="8s")
+    api = service.member("api", CALLER, 11)
+
+    def failing() -> float:
+        return api.counter("epaulet_identity_renewal_failing")
+
+    def last_error() -> str:
+        return api.sidecar.admin("/certs")["service"].get("last_error", "")
+
+    metric, page = not_after(api)
+    assert metric == page and 0 < metric - time.time() <= 8, (metric, page)
+    assert api.counter("epaulet_identity_usable") == 1
+    assert failing() == 0 and not last_error()
+    service.stop()
+    wait_until(lambda: failing() == 1, "the metric to say that renewal fails", 20)
+    assert "cannot be reached" in last_error(), last_error()
+    assert api.counter("epaulet_identity_renewals_total", result="unreachable") >= 1
+    assert not_after(api) == (metric, page), "what was in force stays, and is told as it is"
+    assert api.counter("epaulet_identity_usable") == 1 and ready(api).status == 200
+    service.start()
+    wait_until(lambda: failing() == 0, "the metric to say that it has been renewed", 10)
+    assert not last_error()
+    later_metric, later_page = not_after(api)
+    assert later_metric == later_page > metric, (metric, later_metric, later_page)
+    # Lost for good: it says that as well, and the time that is told has passed.
+    service.stop()
+    wait_until(lambda: api.counter("epaulet_identity_usable") == 0, "the certificate to end", 40)
+    assert failing() == 1 and last_error() and ready(api).status == 503
+    assert time.time() >= not_after(api)[0]
 
 
 def test_rotations_of_leaf_issuer_and_root_under_load_fail_no_request(lab, binaries):
