@@ -4,14 +4,16 @@ import contextlib
 import datetime
 import mmap
 import os
+import re
 import struct
 import time
 
 from bystander import Bystander
 from lab import LabError, request, wait_until
-from mesh import CALLEE, CALLER, HEALTH, CountingApp, Member, Mesh
+from mesh import CALLEE, CALLER, HEALTH, CountingApp, Member, Mesh, field
 
 HOUR = 3600
+TRUST = "spiffe://cluster.local/ns/default/sa/"
 # From the start all live so far in the future, so that a certificate made now is valid an hour
 # before as well.
 BASE = 2 * HOUR
@@ -47,10 +49,11 @@ class Clock:
         sidecar.process = pod.start(argv, uid=1337, name="epaulet", env={"LD_PRELOAD": preload})
 
 
-def pair(lab, binaries, lifetime: str) -> tuple[Member, Member, list[Clock]]:
+def pair(lab, binaries, lifetime: str, **of: str) -> tuple[Member, Member, list[Clock]]:
+    """`lifetime` of certificates; `of`: one member's own."""
     mesh = Mesh(lab, binaries)
     members = [
-        mesh.member(name, config, mesh.issue(name, "ca", "--valid", lifetime), start=False)
+        mesh.member(name, config, mesh.issue(name, "ca", "--valid", of.get(name, lifetime)), start=False)
         for name, config in (("api", CALLER), ("api2", CALLEE))
     ]
     clocks = [Clock(one, binaries) for one in members]
@@ -104,6 +107,56 @@ def test_a_request_under_way_keeps_its_time(lab, binaries):
                 client.quiet(0.5)
                 wire.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
                 assert client.response()[0] == 200
+
+
+def told(member: Member, record: dict) -> tuple[str, float]:
+    """What its explain says, which the log says too, and how far its clock was ahead of ours."""
+    (explained,) = member.sidecar.explain(record["id"])
+    assert explained["remedy"] and explained["summary"] == record["summary"], (explained, record)
+    clock = re.search(r"our clock: (\S+Z)", explained["summary"])
+    assert clock, explained["summary"]
+    moment = datetime.datetime.fromisoformat(clock[1]).timestamp()
+    return explained["summary"], moment - time.time() - BASE
+
+
+def refused_call(api: Member) -> dict:
+    """The record of a call of the app that gets 502."""
+    with api.call("api2.default") as client:
+        client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        status, head, _ = client.response()
+    assert status == 502, head
+    return api.wait_logged(kind="exchange", id=field(head, "x-request-id"))
+
+
+def test_a_caller_whose_clock_is_wrong_refuses_and_both_sides_tell_of_clocks(lab, binaries):
+    api, api2, clocks = pair(lab, binaries, "24h", api2="150m")  # which is good for 30 minutes more
+    app = api2.app()
+    clocks[0].set(HOUR)
+    record = refused_call(api)
+    assert record["outcome"] == "tls_peer_expired", record
+    said, ahead_by = told(api, record)
+    assert f"presented: {TRUST}api2" in said and abs(ahead_by - HOUR) < 60, (said, ahead_by)
+    refused = api2.wait_logged(kind="handshake")
+    said, ahead_by = told(api2, refused)
+    assert "the peer refused our certificate with the alert certificate expired" in said, said
+    assert f"we presented: {TRUST}api2" in said and abs(ahead_by) < 60, (said, ahead_by)
+    clocks[0].set(0)
+    app.nobody()
+
+
+def test_a_callee_whose_clock_is_wrong_refuses_and_both_sides_tell_of_clocks(lab, binaries):
+    api, api2, clocks = pair(lab, binaries, "24h", api="150m")
+    app = api2.app()
+    clocks[1].set(HOUR)
+    record = refused_call(api)
+    said, ahead_by = told(api, record)
+    assert "the peer refused our certificate with the alert certificate expired" in said, said
+    assert f"we presented: {TRUST}api (" in said and abs(ahead_by) < 60, (said, ahead_by)
+    refusal = api2.wait_logged(kind="handshake", outcome="tls_peer_expired")
+    said, ahead_by = told(api2, refusal)
+    assert f"presented: {TRUST}api (" in said and abs(ahead_by - HOUR) < 60, (said, ahead_by)
+    clocks[1].set(0)
+    app.nobody()
 
 
 def test_an_identity_that_the_jump_outlives_is_refused_until_the_way_back(lab, binaries):

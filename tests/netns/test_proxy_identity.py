@@ -1,7 +1,9 @@
 """Certificates: what a handshake refuses and how it is told, and renewal while traffic flows."""
 
+import os
 import shutil
 import time
+from pathlib import Path
 
 from lab import Capture, wait_until
 from mesh import CALLEE, CALLER, CountingApp, Mesh, Traffic, field
@@ -9,6 +11,7 @@ from mesh import CALLEE, CALLER, CountingApp, Mesh, Traffic, field
 API = "spiffe://cluster.local/ns/default/sa/api"
 API2 = "spiffe://cluster.local/ns/default/sa/api2"
 OTHER = "spiffe://cluster.local/ns/default/sa/other"
+POLL_SECONDS = 2.0  # LookPace::kPollEvery
 
 
 def get(member, name: str = "api2.default"):
@@ -24,10 +27,11 @@ def assert_refused(member, code: str, *named: str) -> dict:
     identifier = field(head, "x-request-id")
     record = member.wait_logged(kind="exchange", id=identifier)
     assert record["outcome"] == code, record
-    for name in named:
-        assert name in record["summary"], (name, record["summary"])
     (explained,) = member.sidecar.explain(identifier)
     assert explained["outcome"] == code and explained["remedy"], explained
+    for name in (*named, "our clock: "):
+        for where in (record, explained):
+            assert name in where["summary"], (name, where["summary"])
     return record
 
 
@@ -36,6 +40,15 @@ def assert_counted(member, reason: str) -> None:
     name = "epaulet_tls_handshakes_failed_total"
     assert member.counter(name, reason=reason) >= 1, reason
     assert member.counter(name, reason=reason) == member.counter(name), reason
+
+
+def assert_refused_side_tells(member, record: dict, *named: str) -> None:
+    """Whose certificate was refused can learn it from its log and explain, with all of these."""
+    (explained,) = member.sidecar.explain(record["id"])
+    assert explained["outcome"] == record["outcome"] and explained["remedy"], explained
+    for name in (*named, "issued by ", "we trust: ", "our clock: "):
+        for where in (record, explained):
+            assert name in where["summary"], (name, where["summary"])
 
 
 def test_another_identity_than_expected_is_refused_by_the_caller(lab, binaries):
@@ -47,6 +60,7 @@ def test_another_identity_than_expected_is_refused_by_the_caller(lab, binaries):
     assert_refused(api, "tls_identity_unexpected", f"presented: {OTHER}", f"expected: {API2}")
     said = api2.wait_logged(kind="handshake")
     assert said["outcome"].startswith("tls_") and "the peer refused" in said["summary"], said
+    assert_refused_side_tells(api2, said, f"we presented: {OTHER} (")
     assert_counted(api, "wrong_identity")
     assert_counted(api2, "refused_by_peer")
     assert not app.calls and capture.between(api.pod, api2.pod).plaintext_segments == 0
@@ -63,6 +77,7 @@ def test_a_certificate_of_a_foreign_authority_is_refused_by_either_side(lab, bin
     assert_refused(api, "tls_peer_untrusted", f"presented: {API2}", f"expected: {API2}")
     said = api2.wait_logged(kind="handshake")
     assert "the peer refused" in said["summary"] and "unknown" in said["summary"], said
+    assert_refused_side_tells(api2, said, f"we presented: {API2} (")
     assert_counted(api, "unknown_authority")
     assert_counted(api2, "refused_by_peer")
 
@@ -81,6 +96,7 @@ def test_a_certificate_of_a_foreign_authority_is_refused_by_either_side(lab, bin
     record = api.wait_logged(kind="exchange", id=field(head, "x-request-id"))
     assert record["outcome"] == "tls_handshake_failed", record
     assert "refused our certificate with the alert unknown CA (48); we presented: " in record["summary"], record
+    assert_refused_side_tells(api, record, f"we presented: {API} (")
     failed = "epaulet_tls_handshakes_failed_total"
     assert api2.counter(failed, reason="unknown_authority") >= 1
     assert api.counter(failed, reason="refused_by_peer") >= 1
@@ -98,7 +114,10 @@ def test_an_expired_certificate_is_refused_by_either_side(lab, binaries):
     assert get(api)[0] == 200, "valid, and now there is a pooled connection under it"
     wait_until(lambda: time.time() > expires + 1, "its end", 5)
     calls = len(app.calls)
-    assert_refused(api, "tls_peer_expired", f"presented: {API2}", "our clock: ")
+    assert_refused(api, "tls_peer_expired", f"presented: {API2}")
+    said = api2.wait_logged(kind="handshake")
+    assert_refused_side_tells(api2, said, f"we presented: {API2} (", "expired")
+    assert_counted(api2, "refused_by_peer")
     assert_counted(api, "expired")
     assert len(app.calls) == calls
     api2.give_identity(mesh.issue("api2"))
@@ -113,15 +132,17 @@ def test_an_expired_certificate_is_refused_by_either_side(lab, binaries):
     assert status == 502 and len(app.calls) == calls, head
     said = api2.wait_logged(kind="handshake", outcome="tls_peer_expired")
     assert f"presented: {API}" in said["summary"], said
+    (explained,) = api2.sidecar.explain(said["id"])
+    assert explained["remedy"] and f"presented: {API}" in explained["summary"], explained
+    assert "our clock: " in explained["summary"], explained
+    record = api.wait_logged(kind="exchange", id=field(head, "x-request-id"))
+    assert_refused_side_tells(api, record, f"we presented: {API} (", "expired")
 
 
 def test_leaves_and_the_root_change_without_a_failed_request(lab, binaries):
     mesh = Mesh(lab, binaries)
     api, api2 = mesh.pair("workers: 2\n" + CALLER, "workers: 2\n" + CALLEE)
     app = CountingApp(api2.pod)
-
-    def loaded(member) -> int:
-        return len(member.logged(event="identity_loaded"))
 
     def give(member, identity) -> None:
         before = loaded(member)
@@ -165,3 +186,69 @@ def test_leaves_and_the_root_change_without_a_failed_request(lab, binaries):
         traffic.wait_answered(20)
     traffic.assert_flawless()
     assert not app.repeated()
+
+
+def loaded(member) -> int:
+    return len(member.logged(event="identity_loaded"))
+
+
+def seconds_to_take(member, identity) -> float:
+    """From the new files to their being in force, which /certs must agree with."""
+    before, serial = loaded(member), member.sidecar.admin("/certs")["chain"][0]
+    member.give_identity(identity)
+    begin = time.monotonic()
+    member.process.wait_for(lambda: loaded(member) > before, "the new files to be in force")
+    took = time.monotonic() - begin
+    assert member.sidecar.admin("/certs")["chain"][0] != serial
+    return took
+
+
+def inotify_instances(member) -> int:
+    opened = Path(f"/proc/{member.process.pid}/fd").iterdir()
+    return sum("inotify" in os.readlink(one) for one in opened)
+
+
+def test_files_are_watched_so_that_a_renewed_certificate_is_taken_at_once(lab, binaries):
+    mesh = Mesh(lab, binaries)
+    api2 = mesh.member("api2", CALLEE)
+    assert inotify_instances(api2) > 0
+    # One right after the other: who only polled would need a whole period for each.
+    took = [seconds_to_take(api2, mesh.issue("api2")) for _ in range(3)]
+    assert max(took) < POLL_SECONDS * 0.75, took
+
+
+# In a user namespace of its own, whose inotify this closes; then it is what it would have been.
+WITHOUT_INOTIFY = """
+import ctypes, os, sys
+uid, gid = os.getuid(), os.getgid()
+if ctypes.CDLL(None, use_errno=True).unshare(0x10000000) != 0:
+    sys.exit("no user namespace: " + os.strerror(ctypes.get_errno()))
+for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+    open(f"/proc/self/{name}", "w").write(text)
+open(f"/proc/sys/user/{sys.argv[1]}", "w").write("0")
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+def test_files_are_polled_where_nothing_can_be_watched(lab, binaries):
+    for limit in ("max_inotify_instances", "max_inotify_watches"):
+        mesh = Mesh(lab, binaries)
+        pod = lab.pod(f"api-{limit[-7:]}")
+        api = mesh.member("api", CALLER, start=False, pod=pod)
+        api.sidecar.start(before=("/usr/bin/python3", "-c", WITHOUT_INOTIFY, limit))
+        api.sidecar.wait_ready()
+        assert inotify_instances(api) == 0 or limit == "max_inotify_watches"
+        took = [seconds_to_take(api, mesh.issue("api")) for _ in range(3)]
+        assert POLL_SECONDS * 0.5 < max(took) < POLL_SECONDS * 2, took
+        before = api.counter("epaulet_config_version")
+        api.replace(f"config/{pod.name}.yaml", CALLER + "timeouts: { request: 20s }\n")
+        wait_until(lambda: api.counter("epaulet_config_version") > before, "a reload", 10)
+        # Half a set is no set, whoever looks.
+        rejected = api.counter("epaulet_identity_reloads_total", result="rejected")
+        other = mesh.issue("api")
+        api.replace("identity/cert.pem", (other / "cert.pem").read_bytes())
+        api.wait_logged(event="identity_refused")
+        assert api.counter("epaulet_identity_reloads_total", result="rejected") == rejected + 1
+        before = loaded(api)
+        api.replace("identity/key.pem", (other / "key.pem").read_bytes())
+        api.process.wait_for(lambda: loaded(api) > before, "the whole set")
