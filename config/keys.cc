@@ -47,6 +47,10 @@ constexpr Key kRootKeys[] = {
     key<&Settings::rate_limits>("rate_limits", kRateLimits, "",
                                 "How many requests callers of this app may make, inbound, after "
                                 "access; all that match hold. Beyond them: 429."),
+    key<&Settings::concurrency>(
+        "concurrency", kConcurrency, "",
+        "How much the app is asked at once, inbound, found from how fast it answers; beyond it: "
+        "503. Absent: any number."),
     group("limits", kLimits, "How much at once; backends override key by key."),
     key<&Settings::log>("log", kLog, "", "What is written down."),
     key<&Settings::explain>("explain", kExplain, "", "What is kept for epaulet explain."),

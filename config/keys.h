@@ -49,6 +49,9 @@ extern const Object kBackendLimits;  ///< Of a backend.
 // keys_limits.cc
 extern const Object kRateLimit;
 extern const List kRateLimits;
+// keys_concurrency.cc
+extern const Object kConcurrency;
+extern const Scalar kCriticality;
 // keys_background.cc
 extern const Object kBackground;
 // keys_fallback.cc

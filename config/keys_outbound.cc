@@ -235,6 +235,10 @@ constexpr Key kRouteKeys[] = {
     key<&RouteSettings::rate_limit>("rate_limit", kRateLimit, "",
                                     "How many of its requests the app may make; absent: the "
                                     "service's."),
+    key<&RouteSettings::criticality>(
+        "criticality", kCriticality, "",
+        "How critical its requests are, told to the next sidecar, which refuses sheddable ones "
+        "first where it has concurrency; absent: nothing is told."),
     key<&RouteSettings::background>("background", kBackground, "",
                                     "Its requests are accepted at once (202) and delivered later, "
                                     "at least once, with retries; absent: the app waits."),

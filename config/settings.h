@@ -385,6 +385,31 @@ struct BackgroundSettings {
   std::uint32_t queue = 1000;                 ///< Requests that wait, over all workers.
   std::uint64_t bytes = 16ull * 1024 * 1024;  ///< Of all of them.
 };
+/// What is refused first where not everything can be done. `exempt` is never refused and not
+/// counted.
+enum class Criticality : std::uint8_t { sheddable, normal, critical, exempt };
+
+/// One of `concurrency.criticality`; the first that matches counts.
+struct CriticalitySettings {
+  Origin origin;
+  std::string name;
+  std::vector<std::string> paths;  ///< As in access rules.
+  std::vector<std::string> methods;
+  std::vector<std::string> hosts;
+  std::vector<HeaderMatchSettings> headers;
+  std::vector<std::uint16_t> ports;
+  Criticality is = Criticality::normal;
+};
+
+/// `concurrency`: how much the app is asked at once follows from how fast it answers.
+struct ConcurrencySettings {
+  Origin origin;
+  std::uint32_t min = 8;
+  std::uint32_t max = 1000;
+  double tolerance = 0.5;  ///< Of latency above that of the app at rest.
+  Duration remeasure = std::chrono::seconds(60);
+  std::vector<CriticalitySettings> criticality;
+};
 
 struct LastGoodSettings {
   Origin origin;
@@ -506,6 +531,7 @@ struct RouteSettings {
 
 /// A token that is signed here, for an app that has none.
 struct MintSettings {
+  std::optional<Criticality> criticality;  ///< Told to the next sidecar.
   Origin origin;
   std::string key_file;  ///< PEM, or the secret of HS256; absolute or as in `issuers`.
   JwtAlgorithm algorithm = JwtAlgorithm::es256;
@@ -632,4 +658,5 @@ struct Settings {
   std::string state_dir;  ///< `state.dir`: "" keeps nothing on disk.
 };
 
+std::optional<ConcurrencySettings> concurrency;  ///< Inbound; nothing: any number.
 }  // namespace epaulet

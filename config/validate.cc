@@ -258,6 +258,7 @@ void Validation::check_rules() {
 
 void Validation::check_rate_limits() {
   check_unique(settings_.rate_limits, "rate limit");
+  if (settings_.concurrency) check_unique(settings_.concurrency->criticality, "criticality");
 }
 
 std::vector<const BackendSettings*> Validation::backends_of(const ServiceSettings& service,

@@ -96,6 +96,7 @@ enum class ErrorCode : std::uint16_t {
   limit_pending,
   breaker_open,
   rate_limited,
+  overloaded,
   background_full,
   answer_replaced,
   // shape

@@ -48,6 +48,7 @@ bool says_when(const Error& error) {
 
 /// RFC 9110 section 10.2.3: when to come back, where that is known.
 std::string retry_after(const Error& error) {
+  if (error.code == ErrorCode::overloaded) return "Retry-After: 1\r\n";
   if (!says_when(error)) return {};
   return fmt::format("Retry-After: {}\r\n", (error.detail + 999) / 1000);
 }

@@ -7,6 +7,7 @@
 #include "http/deadline.h"
 #include "http/grpc.h"
 #include "http/hop_by_hop.h"
+#include "path/concurrency.h"
 #include "path/proxy_status.h"
 #include "path/rate_limits.h"
 #include "path/single_flight.h"
@@ -135,6 +136,7 @@ Task<Error> Attempt::send() {
   exchange_.record.request_bytes = writer.bytes();
   exchange_.trace(Stage::send, Event::request_sent, static_cast<std::uint32_t>(writer.bytes()));
   send_copy(exchange_, plan_);
+  exchange_.place.asked(exchange_.now());
   exchange_.watch_downstream(&upstream_.stream());
   start_calls_time();
   co_return kNoError;
@@ -173,6 +175,9 @@ Task<Error> Attempt::until_head() {
   }
   exchange_.record.upstream_sent = exchange_.now();
   pass_deadline();
+  // Behind the deadline, which forgets what the last attempt has added.
+  if (!plan_.criticality.empty() && upstream_.peer != 0)
+    exchange_.request.added.add(kCriticalityField, plan_.criticality);
   upstream_.stream().begin_request(exchange_.request);
   may_continue_ = !exchange_.request.expects_continue;
   upload_.start(send());
@@ -183,6 +188,7 @@ Task<Error> Attempt::until_head() {
   has_head_ = true;
   scope_.clear_deadline();
   exchange_.record.upstream_head = exchange_.now();
+  exchange_.place.answered(exchange_.now(), exchange_.response.status < 500);
   exchange_.trace(Stage::receive, Event::response_head, exchange_.response.status);
   if (const auto timeout = keep_alive_timeout(exchange_.response)) {
     exchange_.worker().pool.learn(upstream_.key(), *timeout);

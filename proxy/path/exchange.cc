@@ -20,6 +20,7 @@ void Exchange::begin() {
   span.reset();
   in_flight.leave();
   flight = nullptr;
+  place.leave();
   rate.reset();
 }
 

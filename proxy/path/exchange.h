@@ -8,6 +8,7 @@
 #include "path/connection.h"
 #include "path/mirror.h"
 #include "path/session.h"
+#include "resilience/adaptive_concurrency.h"
 #include "resilience/idle_timer.h"
 #include "telemetry/in_flight.h"
 #include "upstream/pool.h"
@@ -65,6 +66,8 @@ class Exchange final : private http::CallerWatcher {
   telemetry::InFlight::Entry in_flight;
   std::shared_ptr<MirrorPair> mirror;  ///< With the copy that is sent elsewhere, if there is one.
   LedFlight* flight = nullptr;         ///< Of requests that wait for its answer.
+  /// Inbound, with `concurrency`: from its admission to the head of the app's answer.
+  resilience::AdaptiveConcurrency::Place place;
   /// Of the rate limit that leaves least, if any was met.
   std::optional<resilience::RateLimit::Verdict> rate;
 
@@ -102,6 +105,7 @@ struct Plan {
   std::optional<SocketAddress> pinned;          ///< This endpoint and no other.
   HttpVersion http = HttpVersion::same;         ///< What the next hop is asked in.
   Session session;                              ///< Which of the backend's endpoints.
+  std::string_view criticality;                 ///< Told to the next sidecar; "": nothing is.
   const BackgroundState* background = nullptr;  ///< Accept at once, deliver later.
   const FallbackState* fallback = nullptr;      ///< What stands in for a failure.
   const ShapingState* shaping = nullptr;        ///< What is done to the request and its response.

@@ -111,6 +111,10 @@ Task<Result<void>> wait_before_retry(Exchange& exchange, Duration backoff) {
   co_return slept;
 }
 
+bool has_another(const Exchange& exchange, const Plan& plan, const TriedEndpoints& tried) {
+  return !plan.pinned && has_untried(*exchange.view, plan.backend, tried, exchange.now());
+}
+
 /// Retry-After: the endpoint is spared for so long, and if there is nobody else to ask, the retry
 /// waits for it.
 Duration pause_asked_for(Exchange& exchange, const Plan& plan, const Hop& hop,
@@ -118,9 +122,7 @@ Duration pause_asked_for(Exchange& exchange, const Plan& plan, const Hop& hop,
   const auto asked = http::retry_after(exchange.response, exchange.worker().loop.wall_now());
   if (!asked || asked->count() == 0 || plan.backend == Destination::kNone) return {};
   exchange.snapshot().backends[plan.backend].outliers->spare(hop.health, exchange.now() + *asked);
-  const bool has_another =
-      !plan.pinned && has_untried(*exchange.view, plan.backend, tried, exchange.now());
-  return has_another ? Duration::zero() : *asked;
+  return has_another(exchange, plan, tried) ? Duration::zero() : *asked;
 }
 
 /// Whether what the next sidecar told is given to our app in our own words.
@@ -236,9 +238,11 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
         }
       }
     }
-    const bool is_over_limit = told && told->code == ErrorCode::rate_limited;
+    // Too much for who was asked is no fault of its own; another may have time.
+    const bool is_overloaded = told && told->code == ErrorCode::overloaded;
+    const bool is_over_limit = is_overloaded || (told && told->code == ErrorCode::rate_limited);
     const auto end = end_of(exchange, failure, answered && !is_over_limit);
-    witness.attempt_ended(end, told);
+    witness.attempt_ended(end, is_overloaded ? std::nullopt : told);
     const auto verdict =
         resilience::decide_retry(*plan.retry, facts_of(exchange, failure), plan.inbound);
     const bool race = verdict == RetryVerdict::retry_reuse_race;
@@ -246,13 +250,15 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
                                ? pause_asked_for(exchange, plan, *hop, tried)
                                : Duration::zero();
     std::optional<Duration> backoff;
-    if (verdict == RetryVerdict::retry && !exchange.scope->cancelled())
+    const bool has_whom_to_ask = !is_overloaded || has_another(exchange, plan, tried);
+    if (verdict == RetryVerdict::retry && has_whom_to_ask && !exchange.scope->cancelled())
       backoff = room_for_retry(exchange, plan, witness, waited_before, asked);
     if (answered && !race && !backoff) {
       // A limit's own words say when to come back, and how much is left.
       const bool in_our_words = failure.error.code != ErrorCode::none && !is_over_limit &&
                                 says_the_same(exchange, failure.error);
-      const bool is_replaced = !is_over_limit && is_to_be_replaced(exchange, plan, failure.status);
+      const bool is_replaced =
+          (!is_over_limit || is_overloaded) && is_to_be_replaced(exchange, plan, failure.status);
       Error ended = failure.error;
       bool broke_off = false;
       witness.answering();

@@ -2,6 +2,7 @@
 
 #include "http/deadline.h"
 #include "path/access_trace.h"
+#include "path/concurrency.h"
 #include "path/exchange.h"
 #include "path/h2c.h"
 #include "path/rate_limits.h"
@@ -240,6 +241,10 @@ Result<Plan> admit_inbound(Exchange& exchange) {
     const auto within =
         within_limits(exchange, principals, client.value_or(connection.record.downstream.ip));
     if (!within) return within.error();
+  }
+  if (snapshot.concurrency.limit != nullptr) {
+    const auto entered = take_place(exchange);
+    if (!entered) return entered.error();
   }
   exchange.given_time = http::deadline_in(exchange.request);
   const Duration most = snapshot.inbound_timeouts.request;

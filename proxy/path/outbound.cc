@@ -337,6 +337,7 @@ Result<Plan> admit_outbound(Exchange& exchange) {
     if (is_meant) return refusal(*refuse, state);
   }
   plan.retry = &state.retry;
+  plan.criticality = state.criticality;
   plan.budget = state.budget.get();
   if (service.changes != nullptr && may_change(exchange.request.method))
     plan.changes = service.changes.get();

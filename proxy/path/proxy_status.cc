@@ -13,10 +13,10 @@ namespace {
 constexpr std::string_view kDetails = "details=\"";
 
 /// Nothing of the request had reached the app.
-constexpr std::array kNothingSent{ErrorCode::connect_refused, ErrorCode::connect_unreachable,
-                                  ErrorCode::connect_failed,  ErrorCode::connect_timeout,
-                                  ErrorCode::draining,        ErrorCode::descriptors_exhausted,
-                                  ErrorCode::memory_exhausted};
+constexpr std::array kNothingSent{ErrorCode::connect_refused,  ErrorCode::connect_unreachable,
+                                  ErrorCode::connect_failed,   ErrorCode::connect_timeout,
+                                  ErrorCode::draining,         ErrorCode::descriptors_exhausted,
+                                  ErrorCode::memory_exhausted, ErrorCode::overloaded};
 /// The app's connection ended before it answered.
 constexpr std::array kLostBeforeAnswer{
     ErrorCode::reset_before_response, ErrorCode::closed_before_response, ErrorCode::upstream_reset};

@@ -5,6 +5,7 @@
 #include "http/hop_by_hop.h"
 #include "path/access_trace.h"
 #include "path/background.h"
+#include "path/concurrency.h"
 #include "path/exchange.h"
 #include "path/fallback.h"
 #include "path/shape.h"
@@ -160,6 +161,7 @@ void report(Exchange& exchange, const Error& error) {
   // Unless its answer has ended, which came from the app then.
   if (record.attempts > 0) exchange.in_flight.leave_unfinished(exchange.now());
   exchange.in_flight.leave();
+  leave_place(exchange, error);
 }
 
 }  // namespace

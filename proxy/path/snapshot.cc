@@ -125,6 +125,25 @@ std::uint32_t index_of(const std::vector<BackendState>& backends, std::string_vi
   return Destination::kNone;
 }
 
+ConcurrencyState concurrency_state(const ConcurrencySettings& settings,
+                                   resilience::StateTable& states) {
+  ConcurrencyState state;
+  const auto shape = fmt::format("{} {} {} {}", settings.min, settings.max, settings.tolerance,
+                                 settings.remeasure.count());
+  state.limit = states.get<resilience::AdaptiveConcurrency>("", shape, [&] {
+    resilience::GradientLimit::Rules rules;
+    rules.min = settings.min;
+    rules.max = settings.max;
+    rules.tolerance = settings.tolerance;
+    rules.remeasure = settings.remeasure;
+    return std::make_shared<resilience::AdaptiveConcurrency>(rules);
+  });
+  state.source = telemetry::intern(settings.origin.to_string());
+  for (const auto& one : settings.criticality)
+    state.classes.push_back({RequestMatch(one), one.ports, one.is});
+  return state;
+}
+
 FallbackState fallback_state(const FallbackSettings& settings, const std::string& name,
                              const std::vector<BackendState>& backends,
                              resilience::StateTable& states) {
@@ -214,6 +233,8 @@ ServiceState service_state(const ServiceSettings& service, RouteTable table,
     } else if (service.rate_limit) {
       of_route.rate_limit = rate_limit_state(*service.rate_limit, service.name, "", states);
     }
+    if (index < service.routes.size() && service.routes[index].criticality)
+      of_route.criticality = resilience::name_of(*service.routes[index].criticality);
     if (index < service.routes.size() && service.routes[index].background) {
       const auto& settings = *service.routes[index].background;
       of_route.background.settings = &settings;
@@ -276,8 +297,15 @@ Snapshot::Snapshot(Settings taken, std::uint64_t number, CallerKeys keys,
     std::vector<std::string_view> allows;
     rule.allow.for_each([&](std::size_t role) { allows.push_back(roles->name_of(role)); });
     rule.permissions.for_each([&](std::size_t role) { allows.push_back(roles->name_of(role)); });
-    rules.push_back({telemetry::intern(rule.name), telemetry::intern(rule.origin.to_string()),
-                     telemetry::intern(fmt::format("{}", fmt::join(allows, ", ")))});
+    rules.push_back({
+      telemetry::intern(rule.name), telemetry::intern(rule.origin.to_string()),
+          if (settings.concurrency) {
+        concurrency = concurrency_state(*settings.concurrency, states);
+        for (const auto& one : settings.concurrency->criticality)
+          limits_look_at_paths = limits_look_at_paths || !one.paths.empty();
+      }
+      telemetry::intern(fmt::format("{}", fmt::join(allows, ", ")))
+    });
   }
 }
 

@@ -14,6 +14,7 @@
 #include "policy/caller_keys.h"
 #include "policy/ingress.h"
 #include "policy/roles.h"
+#include "resilience/adaptive_concurrency.h"
 #include "resilience/background_room.h"
 #include "resilience/breaker.h"
 #include "resilience/connection_limit.h"
@@ -94,6 +95,18 @@ struct InboundLimit {
 };
 
 /// What the data path needs of one backend, beside its endpoints.
+/// `concurrency`. `limit` may be none.
+struct ConcurrencyState {
+  std::shared_ptr<resilience::AdaptiveConcurrency> limit;
+  telemetry::StringId source = 0;  ///< "file:line:column" of the key.
+  struct Class {
+    RequestMatch match;
+    std::vector<std::uint16_t> ports;
+    Criticality is = Criticality::normal;
+  };
+  std::vector<Class> classes;
+};
+
 struct BackendState {
   const BackendSettings* settings = nullptr;
   telemetry::StringId name = 0;
@@ -122,6 +135,7 @@ struct RouteState {
   RateLimitState rate_limit;  ///< Its own, or its service's.
   BackgroundState background;
   FallbackState fallback;
+  std::string_view criticality;                 ///< As the next sidecar is told; "": it is not.
   std::vector<OwnBreaker> breakers;             ///< One for each target; none: the backends' own.
   std::unique_ptr<const ShapingState> shaping;  ///< Mostly none.
 };
@@ -159,6 +173,7 @@ struct Snapshot {
   std::vector<InboundLimit> inbound_limits;
   bool limits_look_at_paths = false;
 
+  ConcurrencyState concurrency;
   struct RuleIds {
     telemetry::StringId name = 0;
     telemetry::StringId origin = 0;

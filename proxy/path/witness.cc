@@ -180,7 +180,9 @@ Duration Witness::took() const {
 void Witness::settle_endpoint(Judgement judgement, bool unsent) {
   if (backend_ == nullptr) return;
   if (judgement == Judgement::success) in_flight_.answered(took(), exchange_.now());
-  if (judgement == Judgement::failure) in_flight_.failed(exchange_.now());
+  // Its balancer hears of an overload: who refuses quickly is not who has time.
+  if (judgement == Judgement::failure || end_.error.code == ErrorCode::overloaded)
+    in_flight_.failed(exchange_.now());
   const auto change = backend_->outliers->settle(hop_.health, is_watched_ && hop_.is_try,
                                                  exchange_.now(), judgement, unsent, blame(end_));
   is_watched_ = false;

@@ -32,6 +32,18 @@ void add_health(telemetry::ControlMetrics& metrics, const path::Snapshot& snapsh
                                    telemetry::text_of(state.name), totals.allowed, totals.refused,
                                    totals.evicted});
   });
+  if (snapshot.concurrency.limit != nullptr) {
+    const auto numbers = snapshot.concurrency.limit->numbers();
+    auto& out = metrics.concurrency.emplace();
+    out.limit = numbers.limit;
+    out.in_flight = numbers.in_flight;
+    out.measuring = numbers.measuring;
+    out.at_rest_seconds = std::chrono::duration<double>(numbers.at_rest).count();
+    for (std::size_t i = 0; i < numbers.admitted.size(); ++i) {
+      out.kinds.push_back({resilience::name_of(static_cast<Criticality>(i)), numbers.admitted[i],
+                           numbers.refused[i]});
+    }
+  }
   for (const auto& backend : snapshot.backends) {
     auto totals = backend.outliers->totals();
     // A return to service is no ejection.

@@ -109,6 +109,26 @@ json::array breakers_json(const path::Snapshot& snapshot, const Clocks& clocks) 
   return out;
 }
 
+json::object concurrency_json(const path::ConcurrencyState& state) {
+  const auto numbers = state.limit->numbers();
+  const auto us = [](std::chrono::nanoseconds time) { return time.count() / 1000; };
+  json::object admitted;
+  json::object refused;
+  for (std::size_t i = 0; i < numbers.admitted.size(); ++i) {
+    const auto name = resilience::name_of(static_cast<Criticality>(i));
+    admitted[name] = numbers.admitted[i];
+    refused[name] = numbers.refused[i];
+  }
+  return {{"source", telemetry::text_of(state.source)},
+          {"limit", numbers.limit},
+          {"in_flight", numbers.in_flight},
+          {"measuring", numbers.measuring},
+          {"latency_at_rest_us", us(numbers.at_rest)},
+          {"latency_us", us(numbers.median)},
+          {"admitted", std::move(admitted)},
+          {"refused", std::move(refused)}};
+}
+
 /// Only those of which there is something to say.
 json::array outliers_json(const resilience::Outliers& outliers, const Clocks& clocks) {
   using Standing = resilience::Outliers::Standing;
@@ -197,8 +217,10 @@ std::string endpoints_json(const path::Snapshot& snapshot, const Endpoints& endp
     }
     list.push_back(std::move(entry));
   }
-  return json::serialize(
-      json::object{{"backends", std::move(list)}, {"breakers", breakers_json(snapshot, clocks)}});
+  json::object page{{"backends", std::move(list)}, {"breakers", breakers_json(snapshot, clocks)}};
+  if (snapshot.concurrency.limit != nullptr)
+    page["concurrency"] = concurrency_json(snapshot.concurrency);
+  return json::serialize(page);
 }
 
 std::string certs_json(const IdentityKeeper& keeper, const enroll::EnrollStatus* enrolling) {

@@ -121,6 +121,20 @@ struct ControlMetrics {
   };
   std::vector<RateLimit> rate_limits;
 
+  struct Concurrency {
+    std::uint32_t limit = 0;
+    std::uint32_t in_flight = 0;
+    bool measuring = false;
+    double at_rest_seconds = 0;
+    struct Kind {
+      std::string_view name;
+      std::uint64_t admitted = 0;
+      std::uint64_t refused = 0;
+    };
+    std::vector<Kind> kinds;
+  };
+  std::optional<Concurrency> concurrency;
+
   struct Outliers {
     std::string_view backend;
     std::size_t ejected = 0;  ///< Now.

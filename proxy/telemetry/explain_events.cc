@@ -69,6 +69,7 @@ constexpr std::array<EventRow, kEvents> kRows{{
     {Event::fault_aborted, "fault_aborted", "status", Means::number, "source", Means::text},
     {Event::followed, "followed", "ended", Means::text, "waited_us", Means::number},
     {Event::mirrored, "mirrored", "to", Means::text},
+    {Event::overloaded, "overloaded", "criticality", Means::text, "limit", Means::number},
 }};
 
 constexpr bool rows_are_in_order() {

@@ -80,6 +80,7 @@ object to_json(const KeptExchange& kept) {
   add_rule(out, record.rule, record.rule_origin);
   out["tls"] = record.mesh_tls;
   if (record.multiplexed) out["multiplexed"] = true;
+  add_text(out, "criticality", record.criticality);
   add_text(out, "peer", record.peer);
   add_text(out, "endpoint", record.endpoint);
   if (record.endpoint == 0) add_address(out, "endpoint", record.upstream);

@@ -68,6 +68,8 @@ std::string fact(const Error& error, StringId note) {
     text += fmt::format("; asked again {} ms later", error.detail);
   if (error.code == ErrorCode::rate_limited)
     text += fmt::format("; one more is allowed {} ms later", error.detail);
+  if (error.code == ErrorCode::overloaded && error.detail > 0)
+    text += fmt::format("; the limit was {}", error.detail);
   return text;
 }
 

@@ -119,7 +119,8 @@ void put_record(std::string& out, const object& record) {
   put_fact(out, "rule", rule_text(record));
   for (const std::string_view name :
        {"direction", "service", "route", "backend", "method", "name", "rcode", "cause", "peer",
-        "multiplexed", "endpoint", "downstream", "destination", "trace_id", "span_id"}) {
+        "multiplexed", "criticality", "endpoint", "downstream", "destination", "trace_id",
+        "span_id"}) {
     put_fact(out, name, member(record, name));
   }
   put_fact(out, "next hop", member(record, "reason_from_upstream"));

@@ -309,6 +309,31 @@ void add_rate_limits(MetricFamilies& out, const ControlMetrics& control) {
   }
 }
 
+void add_concurrency(MetricFamilies& out, const ControlMetrics& control) {
+  if (!control.concurrency) return;
+  const auto& each = *control.concurrency;
+  out.gauge("epaulet_concurrency_limit", "Requests that the app is asked at once, as it is now", {},
+            each.limit);
+  out.gauge("epaulet_concurrency_in_flight", "Requests that the app has not begun to answer", {},
+            each.in_flight);
+  out.gauge("epaulet_concurrency_measuring",
+            "1 while the limit is at concurrency.min, to see how fast the app is at rest", {},
+            each.measuring ? 1 : 0);
+  out.gauge("epaulet_concurrency_latency_at_rest_seconds",
+            "Latency of the app that the limit is compared with; 0: not known yet", {},
+            each.at_rest_seconds);
+  for (const auto& kind : each.kinds) {
+    const auto count = [&](std::string_view result, std::uint64_t value) {
+      out.counter("epaulet_concurrency_requests_total",
+                  "Requests that met the concurrency limit, by how critical they are and what "
+                  "became of them",
+                  {{"criticality", kind.name}, {"result", result}}, as_double(value));
+    };
+    count("admitted", kind.admitted);
+    count("refused", kind.refused);
+  }
+}
+
 void add_outliers(MetricFamilies& out, const ControlMetrics& control) {
   for (const auto& each : control.outliers) {
     out.gauge("epaulet_backend_endpoints_ejected", "Endpoints that are left out now",
@@ -340,6 +365,7 @@ void add_control(MetricFamilies& out, const ControlMetrics& control) {
   add_discovery(out, control);
   add_breakers(out, control);
   add_rate_limits(out, control);
+  add_concurrency(out, control);
   add_outliers(out, control);
   for (const auto& each : control.pages) {
     out.counter("epaulet_page_connections_refused_total",

@@ -55,6 +55,7 @@ struct ExchangeRecord {
   bool mesh_tls = false;  ///< Inbound: the caller used mesh TLS. Outbound: the endpoint did.
   Shaped shaped = Shaped::no;
   bool shared = false;            ///< Answered with what another request got.
+  StringId criticality = 0;       ///< Of a request that was refused for the app's sake.
   bool mirrored = false;          ///< A copy of it was sent to another backend.
   bool multiplexed = false;       ///< Over that hop it went on a stream that carries HTTP/1.1.
   std::array<char, 12> method{};  ///< Zero-terminated, cut.

@@ -55,6 +55,7 @@ enum class Event : std::uint8_t {
   fault_aborted,  ///< a: status; b: where the route says so (string id)
   followed,       ///< Waited for what another got. a: what came of it (string id); b: microseconds
   mirrored,       ///< A copy of it was sent as well. a: backend (string id)
+  overloaded,     ///< a: how critical the request is (string id); b: the limit
   count_,
 };
 

@@ -76,6 +76,15 @@ void App::keep_request(Peer& peer, int id, std::size_t index) {
   delivery.whole = delivery.request.complete;
 }
 
+/// The thread that is free first takes it, in the order of their coming.
+TimePoint App::thought_until(std::chrono::nanoseconds think) {
+  if (threads == 0) return loop_.now() + think;
+  busy_until_.resize(threads);
+  const auto thread = std::min_element(busy_until_.begin(), busy_until_.end());
+  *thread = std::max(*thread, loop_.now()) + think;
+  return *thread;
+}
+
 Task<App::After> App::suffer(Peer& peer, Fault fault) {
   if (fault == Fault::garbage) (void)co_await peer.write("SMTP/1.0 hello\r\n\r\n");
   bool silent = fault == Fault::silence;
@@ -104,7 +113,7 @@ Task<App::After> App::handle(Peer& peer, int id) {
   keep_request(peer, id, index);
   if (peer.failed() || (peer.ended() && !peer.reader.message().complete)) co_return After::close;
   if (script.think.count() > 0) {
-    (void)co_await sleep_until(scope_, loop_.now() + script.think);
+    (void)co_await sleep_until(scope_, thought_until(script.think));
   }
   const bool in_body = script.fault == Fault::close_in_body || script.fault == Fault::reset_in_body;
   if (faulty && script.fault != Fault::none && !in_body)

@@ -23,6 +23,8 @@ class App {
   bool answers_silence = false;
   /// Answers every request of HTTP/1.1 with this status, whatever the script says; 0: no.
   int failing_status = 0;
+  /// Requests of HTTP/1.1 that it thinks about at once, the others wait; 0: any number.
+  unsigned threads = 0;
   /// Where it is spoken to in HTTP/2.
   Http2Serving http2;
   /// Rules of HTTP/2 that were broken towards it.
@@ -40,12 +42,14 @@ class App {
   Task<After> suffer(Peer& peer, AnswerScript::Fault fault);
   Task<bool> answer(Peer& peer, int id, std::size_t index);
   void keep_request(Peer& peer, int id, std::size_t index);
+  [[nodiscard]] TimePoint thought_until(std::chrono::nanoseconds think);
 
   test::SimLoop& loop_;
   Ledger& ledger_;
   Scope scope_;
   std::size_t strangers_ = 0;
   std::size_t open_ = 0;
+  std::vector<TimePoint> busy_until_;  ///< Of each thread.
   std::vector<std::string> violations_;
   Acceptor acceptor_;
 };

@@ -158,6 +158,7 @@ std::vector<std::string> Mesh::end() {
   for (Sidecar* sidecar : {&api, &api2}) {
     expect_none(static_cast<std::int64_t>(sidecar->pooled()), "pooled connections");
     expect_none(sidecar->permits(), "permits");
+    expect_none(sidecar->places(), "places with the app");
     expect_none(static_cast<std::int64_t>(sidecar->under_way()),
                 "requests under way, for balancers");
     expect_none(sidecar->gauge(telemetry::Gauge::connections_inbound), "inbound connections");

@@ -245,6 +245,11 @@ std::size_t Sidecar::timers() const {
   return sum;
 }
 
+std::uint32_t Sidecar::places() const {
+  const auto& limit = snapshot_->concurrency.limit;
+  return limit == nullptr ? 0 : limit->numbers().in_flight;
+}
+
 std::size_t Sidecar::old_snapshots() const {
   const auto held = [this](const auto& weak) {
     const auto snapshot = weak.lock();

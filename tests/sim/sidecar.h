@@ -86,6 +86,8 @@ class Sidecar final : private path::DrainedWorkers {
   [[nodiscard]] std::size_t timers() const;
   /// Those of earlier reloads that somebody still holds.
   [[nodiscard]] std::size_t old_snapshots() const;
+  /// Requests that the app is asked now, where `concurrency` counts them.
+  [[nodiscard]] std::uint32_t places() const;
 
   path::Shared shared;
   std::vector<std::unique_ptr<SimWorker>> workers;
