@@ -73,10 +73,8 @@ struct FutureKey {
 
 /// What the design promises for later versions.
 constexpr FutureKey kFutureKeys[] = {
-    {"service", "fallback"},   {"", "hedge"},
-    {"", "hedging"},           {"service", "health"},
-    {"backend", "health"},     {"", "health_check"},
-    {"service", "background"}, {"service", "cluster_ip"},
+    {"service", "fallback"},   {"service", "health"},     {"backend", "health"},
+    {"", "health_check"},      {"service", "background"}, {"service", "cluster_ip"},
     {"identity", "bootstrap"},
 };
 

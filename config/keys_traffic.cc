@@ -115,6 +115,30 @@ constexpr Scalar kRetryGrpcStatus =
     types::choice("a gRPC status other than ok", "unavailable", kGrpcStatusChoices);
 constexpr List kGrpcStatuses =
     list_of<GrpcStatus>(kRetryGrpcStatus, 1, std::size(kGrpcStatusChoices));
+constexpr Scalar kHedgeTime = types::duration("1s", milliseconds(1), hours(1));
+void close_hedge(void* object, Context& context) {
+  const auto& hedge = *static_cast<const HedgeSettings*>(object);
+  if (hedge.quantile < 0.5 || hedge.quantile > 0.999) {
+    context.complain("quantile", "quantile is to be 50% to 99.9%",
+                     "95% asks twice for one request in twenty at most");
+  }
+  if (hedge.min <= hedge.max) return;
+  context.complain("min", "min (" + write_duration(hedge.min.count()) + ") is longer than max (" +
+                              write_duration(hedge.max.count()) + ")");
+}
+constexpr Key kHedgeKeys[] = {
+    key<&HedgeSettings::enabled>("enabled", types::kBoolean, "true",
+                                 "false: not here, where an outer retries has it."),
+    key<&HedgeSettings::quantile>("quantile", types::kShare, "95%",
+                                  "The second attempt begins once the first has taken longer than "
+                                  "this share of the route's answers, 50% to 99.9%."),
+    key<&HedgeSettings::min>("min", kHedgeTime, "1ms", "Never earlier."),
+    key<&HedgeSettings::max>("max", kHedgeTime, "1s", "Never later."),
+};
+constexpr Object kHedge{"hedge",
+                        "A second attempt at another endpoint, beside a first that takes long; the "
+                        "first answer counts.",
+                        kHedgeKeys, origin_of<HedgeSettings>, close_hedge};
 constexpr Key kRetryKeys[] = {
     key<&RetrySettings::max>("max", kRetriesMaximum, "2",
                              "Retries after the first attempt, 0 to 10."),
@@ -137,6 +161,10 @@ constexpr Key kRetryKeys[] = {
         "non_idempotent", types::kBoolean, "false",
         "Whether POST and PATCH may be sent again after their bytes "
         "were written: only if the app copes with doubles."),
+    key<&RetrySettings::hedge>(
+        "hedge", kHedge, "",
+        "A second attempt beside a first that takes long, for idempotent requests, to another "
+        "endpoint and within the budget; replaces an inherited hedge as a whole; absent: none."),
 };
 
 constexpr Scalar kConnections = types::integer("a number of connections", "1024", 1, 1'000'000);

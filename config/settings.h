@@ -284,6 +284,15 @@ enum class GrpcStatus : std::uint8_t {
   unauthenticated,
 };
 
+/// `retries.hedge`: a second attempt beside the first, once that takes longer than most.
+struct HedgeSettings {
+  Origin origin;
+  bool enabled = true;     ///< false: not here, though it is inherited.
+  double quantile = 0.95;  ///< Of the route's own latencies.
+  Duration min = std::chrono::milliseconds(1);
+  Duration max = std::chrono::seconds(1);
+};
+
 struct RetrySettings {
   Origin origin;
   std::optional<std::uint32_t> max;  ///< Retries after the first attempt. Default 2.
@@ -295,6 +304,7 @@ struct RetrySettings {
   std::vector<GrpcStatus> grpc_statuses;  ///< Of gRPC calls, to retry whatever they do. Default
                                           ///< none.
   std::optional<bool> non_idempotent;     ///< Opt-in: resend POST and PATCH too. Default false.
+  std::optional<HedgeSettings> hedge;     ///< As a whole. Default: none.
 };
 
 struct LimitSettings {
@@ -375,16 +385,6 @@ struct InboundRateLimitSettings {
   RateLimitSettings limit;
 };
 
-/// `background` of a route: its requests are accepted at once and delivered later.
-struct BackgroundSettings {
-  Origin origin;
-  std::uint32_t tries = 10;                           ///< Exchanges, each with its retries.
-  Duration give_up_after = std::chrono::minutes(10);  ///< Since it was accepted.
-  BackoffSettings backoff{std::chrono::seconds(1), std::chrono::minutes(1), 2.0,
-                          BackoffSettings::Jitter::full};
-  std::uint32_t queue = 1000;                 ///< Requests that wait, over all workers.
-  std::uint64_t bytes = 16ull * 1024 * 1024;  ///< Of all of them.
-};
 /// What is refused first where not everything can be done. `exempt` is never refused and not
 /// counted.
 enum class Criticality : std::uint8_t { sheddable, normal, critical, exempt };
@@ -409,6 +409,17 @@ struct ConcurrencySettings {
   double tolerance = 0.5;  ///< Of latency above that of the app at rest.
   Duration remeasure = std::chrono::seconds(60);
   std::vector<CriticalitySettings> criticality;
+};
+
+/// `background` of a route: its requests are accepted at once and delivered later.
+struct BackgroundSettings {
+  Origin origin;
+  std::uint32_t tries = 10;                           ///< Exchanges, each with its retries.
+  Duration give_up_after = std::chrono::minutes(10);  ///< Since it was accepted.
+  BackoffSettings backoff{std::chrono::seconds(1), std::chrono::minutes(1), 2.0,
+                          BackoffSettings::Jitter::full};
+  std::uint32_t queue = 1000;                 ///< Requests that wait, over all workers.
+  std::uint64_t bytes = 16ull * 1024 * 1024;  ///< Of all of them.
 };
 
 struct LastGoodSettings {
@@ -521,6 +532,7 @@ struct RouteSettings {
   RetrySettings retries;
   std::optional<BreakerSettings> breaker;       ///< Its own, instead of its backends'.
   std::optional<RateLimitSettings> rate_limit;  ///< Its own, instead of its service's.
+  std::optional<Criticality> criticality;       ///< Told to the next sidecar.
   std::optional<BackgroundSettings> background;
   std::optional<FallbackSettings> fallback;
   /// What few routes ask for, kept apart, since there may be ten thousand others; may be none. Not
@@ -531,7 +543,6 @@ struct RouteSettings {
 
 /// A token that is signed here, for an app that has none.
 struct MintSettings {
-  std::optional<Criticality> criticality;  ///< Told to the next sidecar.
   Origin origin;
   std::string key_file;  ///< PEM, or the secret of HS256; absolute or as in `issuers`.
   JwtAlgorithm algorithm = JwtAlgorithm::es256;
@@ -648,6 +659,7 @@ struct Settings {
   RetrySettings retries;
   LimitSettings limits;  ///< Defaults for backends.
   std::vector<InboundRateLimitSettings> rate_limits;
+  std::optional<ConcurrencySettings> concurrency;  ///< Inbound; nothing: any number.
   std::uint32_t connections =
       20000;  ///< `limits.downstream`: connections served at once, over all workers.
   std::uint32_t head_bytes = 64 * 1024;  ///< `limits.head`: the largest request or response head.
@@ -658,5 +670,4 @@ struct Settings {
   std::string state_dir;  ///< `state.dir`: "" keeps nothing on disk.
 };
 
-std::optional<ConcurrencySettings> concurrency;  ///< Inbound; nothing: any number.
 }  // namespace epaulet

@@ -47,12 +47,20 @@ std::optional<std::chrono::seconds> keep_alive_timeout(const http::ResponseHead&
 }  // namespace
 
 Attempt::Attempt(Exchange& exchange, const Plan& plan, upstream::Lease& upstream, Witness& witness)
+    : Attempt(exchange, plan, upstream, witness, *exchange.scope, exchange.response) {
+  is_second_ = false;
+}
+
+Attempt::Attempt(Exchange& exchange, const Plan& plan, upstream::Lease& upstream, Witness& witness,
+                 Scope& parent, http::ResponseHead& response)
     : exchange_(exchange),
       plan_(plan),
       upstream_(upstream),
       witness_(witness),
-      scope_(*exchange.scope),
+      scope_(parent),
       upload_scope_(scope_),
+      is_second_(true),
+      response_(&response),
       idle_(scope_) {
   if (!exchange.untimed) start_attempts_time();
   idle_.start(plan.timeouts->idle, {ErrorCode::idle_timeout, Side::upstream, Stage::relay});
@@ -76,7 +84,7 @@ void Attempt::start_calls_time() {
 }
 
 bool Attempt::retries_exhausted_upstream() const {
-  return exchange_.response.find(kRetriesExhausted) != nullptr;
+  return response_->find(kRetriesExhausted) != nullptr;
 }
 
 /// What ended the work is the scope's reason where there is one: the operation only tells that it
@@ -133,6 +141,8 @@ Task<Error> Attempt::send() {
       if (chunks % limits::kChunksPerTurn == 0) co_await next_turn(exchange_.worker().loop);
     }
   }
+  has_sent_all_ = true;
+  if (is_second_) co_return kNoError;
   exchange_.record.request_bytes = writer.bytes();
   exchange_.trace(Stage::send, Event::request_sent, static_cast<std::uint32_t>(writer.bytes()));
   send_copy(exchange_, plan_);
@@ -167,13 +177,26 @@ void Attempt::pass_deadline() {
   request.added.add("grpc-timeout", http::DeadlineText(left).grpc());
 }
 
-Task<Error> Attempt::until_head() {
-  exchange_.record.peer = plan_.inbound ? exchange_.record.peer : upstream_.peer;
+/// Over which hop the request goes, for whoever reads of it.
+void Attempt::note_upstream() {
+  auto& record = exchange_.record;
   if (!plan_.inbound) {
-    exchange_.record.mesh_tls = upstream_.peer != 0;
-    exchange_.record.multiplexed = upstream_.is_carried();
+    record.peer = upstream_.peer;
+    record.mesh_tls = upstream_.peer != 0;
+    record.multiplexed = upstream_.is_carried();
   }
-  exchange_.record.upstream_sent = exchange_.now();
+  record.upstream_sent = sent_at_;
+}
+
+void Attempt::note_head() {
+  exchange_.record.upstream_head = head_at_;
+  exchange_.place.answered(head_at_, response_->status < 500);
+  exchange_.trace(Stage::receive, Event::response_head, response_->status);
+}
+
+Task<Error> Attempt::until_head() {
+  sent_at_ = exchange_.now();
+  if (!is_second_) note_upstream();
   pass_deadline();
   // Behind the deadline, which forgets what the last attempt has added.
   if (!plan_.criticality.empty() && upstream_.peer != 0)
@@ -187,19 +210,26 @@ Task<Error> Attempt::until_head() {
     co_return Error(ErrorCode::upgrade_unsupported, Side::upstream, Stage::receive);
   has_head_ = true;
   scope_.clear_deadline();
-  exchange_.record.upstream_head = exchange_.now();
-  exchange_.place.answered(exchange_.now(), exchange_.response.status < 500);
-  exchange_.trace(Stage::receive, Event::response_head, exchange_.response.status);
-  if (const auto timeout = keep_alive_timeout(exchange_.response)) {
+  head_at_ = exchange_.now();
+  if (!is_second_) note_head();
+  if (const auto timeout = keep_alive_timeout(*response_)) {
     exchange_.worker().pool.learn(upstream_.key(), *timeout);
   }
   co_return kNoError;
 }
 
+void Attempt::adopt(http::ResponseHead& response) {
+  is_second_ = false;
+  response_ = &response;
+  note_upstream();
+  note_head();
+  if (has_sent_all_) exchange_.watch_downstream(&upstream_.stream());
+}
+
 /// Who asked in an extended CONNECT takes any 2xx for the agreement (RFC 8441 section 5). An app
 /// that answers the GET which it stands for with a page has not agreed.
 bool Attempt::only_seems_to_agree() const {
-  const auto status = exchange_.response.status;
+  const auto status = response_->status;
   const bool by_connect = exchange_.http1 == nullptr && !exchange_.request.upgrade.empty();
   return by_connect && status >= 200 && status < 300;
 }
@@ -207,14 +237,14 @@ bool Attempt::only_seems_to_agree() const {
 Task<Error> Attempt::read_final_head() {
   for (std::size_t informational = 0;; ++informational) {
     const auto read =
-        co_await upstream_.stream().read_head(exchange_.request.method, exchange_.response, scope_);
+        co_await upstream_.stream().read_head(exchange_.request.method, *response_, scope_);
     if (!read) {
       // The peer that resets while we send may have said why before: that answer was just looked
       // for in vain, so the upload's own error tells more where it is one.
       co_return read.error();
     }
     idle_.touch();
-    if (!exchange_.response.informational()) co_return kNoError;
+    if (!response_->informational()) co_return kNoError;
     if (informational == limits::kInformationalResponsesMax) {
       co_return Error(ErrorCode::response_malformed, Side::upstream, Stage::receive);
     }
@@ -224,12 +254,14 @@ Task<Error> Attempt::read_final_head() {
 }
 
 Task<Result<void>> Attempt::pass_informational() {
+  // Two attempts' would get mixed up, where nobody knows yet whose answer it will be.
+  if (is_second_) co_return Result<void>();
   // RFC 9110 section 15.2: never to an HTTP/1.0 client.
   if (exchange_.request.version == http::Version::http10) co_return Result<void>();
-  if (exchange_.response.status == 100) may_continue_ = true;
-  http::remove_hop_by_hop(exchange_.response);
+  if (response_->status == 100) may_continue_ = true;
+  http::remove_hop_by_hop(*response_);
   strip_reasons();
-  co_return co_await exchange_.server.send_informational(exchange_.response, scope_);
+  co_return co_await exchange_.server.send_informational(*response_, scope_);
 }
 
 /// Why something failed is for whoever may know, in informational heads too.
@@ -241,7 +273,7 @@ void Attempt::strip_reasons() {
   const auto reader = !plan_.inbound            ? Reader::own_app
                       : connection.peer.empty() ? Reader::outsider
                                                 : Reader::mesh_sidecar;
-  strip_response(exchange_.response, reader, expose);
+  strip_response(*response_, reader, expose);
 }
 
 void Attempt::prepare_response() {
@@ -268,7 +300,7 @@ void Attempt::prepare_response() {
 
 std::optional<Error> Attempt::told_failure() const {
   if (plan_.inbound || upstream_.peer == 0) return std::nullopt;
-  const auto* told = exchange_.response.find(http::FieldId::proxy_status);
+  const auto* told = response_->find(http::FieldId::proxy_status);
   return told == nullptr ? std::nullopt : failure_told_in(told->value);
 }
 
@@ -390,7 +422,7 @@ Task<void> Attempt::stop(Error why) {
   if (why.code == ErrorCode::none) why = {ErrorCode::cancelled, Side::self, Stage::send};
   scope_.cancel(why);
   if (upload_.running() || upload_.ended()) (void)co_await upload_.join();
-  exchange_.unwatch_downstream();
+  if (!is_second_) exchange_.unwatch_downstream();
   upstream_.stream().abandon(why);
 }
 

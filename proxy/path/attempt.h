@@ -14,6 +14,10 @@ class Witness;
 class Attempt final {
  public:
   Attempt(Exchange& exchange, const Plan& plan, upstream::Lease& upstream, Witness& witness);
+  /// A second one beside the first. Until it is adopted it leaves the exchange, its record and its
+  /// caller alone: its head goes into `response`.
+  Attempt(Exchange& exchange, const Plan& plan, upstream::Lease& upstream, Witness& witness,
+          Scope& parent, http::ResponseHead& response);
 
   /// Sends, and reads up to the head of the final response (informational ones are passed on). code
   /// none: the head is in exchange.response and nothing of it was sent downstream.
@@ -28,6 +32,14 @@ class Attempt final {
   Task<void> finish();
   /// Gives the attempt up: the upstream connection is of no more use. Again is nothing.
   Task<void> stop(Error why);
+  /// until_head() is to end.
+  void cancel(const Error& why) { scope_.cancel(why); }
+  /// The second attempt is the one that counts: its head is now the exchange's, which is
+  /// `response`. The first was stopped.
+  void adopt(http::ResponseHead& response);
+  [[nodiscard]] const upstream::Lease& upstream() const { return upstream_; }
+  /// The request went out whole, and can be sent once more.
+  [[nodiscard]] bool can_be_doubled() const { return has_sent_all_ && exchange_.body.replayable(); }
 
   [[nodiscard]] bool request_was_written() const {
     return upstream_.stream().writer().wrote_anything();
@@ -41,6 +53,8 @@ class Attempt final {
  private:
   Task<Error> send();
   void pass_deadline();
+  void note_upstream();
+  void note_head();
   void start_attempts_time();
   void start_calls_time();
   Task<Error> read_final_head();
@@ -62,6 +76,11 @@ class Attempt final {
   bool awaits_caller_ = false;  ///< The upload waits for more of the request's body.
   bool may_continue_ = true;    ///< The caller does not wait for a 100.
   bool has_head_ = false;       ///< Of the final response.
+  bool is_second_ = false;      ///< And not adopted yet.
+  bool has_sent_all_ = false;
+  http::ResponseHead* response_;
+  TimePoint sent_at_{};
+  TimePoint head_at_{};
   resilience::IdleTimer idle_;
   KeptCopy copy_;         ///< Of a response that may stand in for a later one.
   std::string trailers_;  ///< Of the request, as they go out.

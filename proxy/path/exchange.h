@@ -101,11 +101,12 @@ struct Plan {
   const resilience::RetryRules* retry = nullptr;
   resilience::RetryBudget* budget = nullptr;
   const BreakerState* breaker = nullptr;
+  resilience::HedgeDelay* hedge = nullptr;      ///< When a second attempt begins; none: never.
   std::uint32_t backend = Destination::kNone;   ///< kNone: the app beside us.
   std::optional<SocketAddress> pinned;          ///< This endpoint and no other.
   HttpVersion http = HttpVersion::same;         ///< What the next hop is asked in.
-  Session session;                              ///< Which of the backend's endpoints.
   std::string_view criticality;                 ///< Told to the next sidecar; "": nothing is.
+  Session session;                              ///< Which of the backend's endpoints.
   const BackgroundState* background = nullptr;  ///< Accept at once, deliver later.
   const FallbackState* fallback = nullptr;      ///< What stands in for a failure.
   const ShapingState* shaping = nullptr;        ///< What is done to the request and its response.

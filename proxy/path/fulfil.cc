@@ -7,8 +7,9 @@
 #include "http/retry_after.h"
 #include "path/attempt.h"
 #include "path/fallback.h"
+#include "path/hedge.h"
+#include "path/obtaining.h"
 #include "path/reach.h"
-#include "path/upgrade.h"
 #include "path/witness.h"
 #include "upstream/handshake_counter.h"
 
@@ -133,11 +134,6 @@ bool says_the_same(const Exchange& exchange, const Error& told) {
   return describe(told.code).http_status == exchange.response.status;
 }
 
-bool is_cautious(const Exchange& exchange) {
-  return !http::is_idempotent(exchange.request.method) &&
-         exchange.request.find(http::FieldId::idempotency_key) == nullptr;
-}
-
 /// Whether a stream failed for no fault of the endpoint's. Of a connection that others share its
 /// own end is a race, and one is enough; so is the end of one that a stream carries. What the peer
 /// has promised not to have looked at meets the same once more, where it says GOAWAY time and again
@@ -148,24 +144,6 @@ bool is_race(const Failure& failure, unsigned races, bool carried) {
   if (!closed && !carried) return false;
   if (failure.error.retry == Retry::safe) return closed && races < limits::kUnprocessedRetriesMax;
   return failure.reused && races == 0;
-}
-
-/// Not a coroutine: g++ 12 loses what a conditional operator awaits.
-Task<Result<upstream::LeasePtr>> reach(Exchange& exchange, const Plan& plan, const Hop& hop,
-                                       std::optional<TimePoint> fresh_since) {
-  if (!exchange.request.upgrade.empty()) {
-    return obtain_for_upgrade(exchange, plan, hop, fresh_since);
-  }
-  const auto connect = plan.timeouts->connect;
-  if (asks_http2(exchange, plan)) {
-    return obtain_stream(exchange.worker(), *exchange.view, hop, fresh_since.value_or(TimePoint()),
-                         connect, exchange.record.trace, *exchange.scope);
-  }
-  Wanted wanted;
-  wanted.cautious = is_cautious(exchange);
-  wanted.fresh = fresh_since.has_value();
-  return obtain(exchange.worker(), *exchange.view, hop, wanted, connect, exchange.record.trace,
-                *exchange.scope);
 }
 
 /// For the next exchange, which may wait for it already.
@@ -188,25 +166,27 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
   std::optional<TimePoint> fresh_since;
   Duration waited_before{};
   unsigned races = 0;
-  Witness witness(exchange, plan);
-  if (const auto entered = witness.enter(); !entered) co_return entered.error();
+  Witness first_witness(exchange, plan);
+  Witness* witness = &first_witness;  // Or that of a second attempt that has won.
+  if (const auto entered = witness->enter(); !entered) co_return entered.error();
   if (plan.budget != nullptr) plan.budget->first_attempt(exchange.now());
   for (;;) {
     ++exchange.record.attempts;
     Failure failure;
-    const auto hop = next_hop(*exchange.view, plan.backend, plan.pinned, tried, plan.session.key,
-                              exchange.now());
+    auto hop = next_hop(*exchange.view, plan.backend, plan.pinned, tried, plan.session.key,
+                        exchange.now());
     upstream::LeasePtr upstream;
     if (!hop) {
       failure.error = hop.error();
     } else {
-      witness.begin_attempt(*hop);
+      witness->begin_attempt(*hop);
       exchange.record.upstream = hop->endpoint;
       if (hop->endpoint_id != 0) {
         exchange.trace(Stage::connect, Event::endpoint_picked, hop->endpoint_id,
                        telemetry::picked_by(exchange.record.attempts, hop->balancer));
       }
-      auto obtained = co_await reach(exchange, plan, *hop, fresh_since);
+      auto obtained = co_await obtain_for(exchange, plan, *hop, fresh_since, exchange.record.trace,
+                                          *exchange.scope);
       if (obtained) {
         upstream = std::move(*obtained);
       } else {
@@ -215,12 +195,28 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
     }
     bool answered = false;
     std::optional<Error> told;
-    std::optional<Attempt> attempt;
+    HedgePtr hedge;  // Ends before `upstream`, which its attempt may have won.
+    std::optional<Attempt> first;
+    Attempt* attempt = nullptr;
     if (upstream) {
       failure.was_sent = true;
       failure.reused = upstream->reused;
-      attempt.emplace(exchange, plan, *upstream, witness);
-      failure.error = co_await attempt->until_head();
+      attempt = &first.emplace(exchange, plan, *upstream, *witness);
+      if (may_be_hedged(exchange, plan)) {
+        failure.error =
+            co_await until_head_hedged(exchange, plan, *attempt, *witness, tried, hedge);
+      } else {
+        failure.error = co_await attempt->until_head();
+      }
+      if (hedge) {  // It has won.
+        first.reset();
+        upstream = std::move(hedge->lease);
+        attempt = &*hedge->attempt;
+        witness = &hedge->witness;
+        hop = hedge->hop;
+        exchange.record.upstream = hop->endpoint;
+        failure.reused = upstream->reused;
+      }
       if (upstream->connection() == nullptr || upstream->is_carried())
         failure.reused = is_race(failure, races, upstream->is_carried());
       answered = failure.error.code == ErrorCode::none;
@@ -242,7 +238,7 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
     const bool is_overloaded = told && told->code == ErrorCode::overloaded;
     const bool is_over_limit = is_overloaded || (told && told->code == ErrorCode::rate_limited);
     const auto end = end_of(exchange, failure, answered && !is_over_limit);
-    witness.attempt_ended(end, is_overloaded ? std::nullopt : told);
+    witness->attempt_ended(end, is_overloaded ? std::nullopt : told);
     const auto verdict =
         resilience::decide_retry(*plan.retry, facts_of(exchange, failure), plan.inbound);
     const bool race = verdict == RetryVerdict::retry_reuse_race;
@@ -252,7 +248,7 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
     std::optional<Duration> backoff;
     const bool has_whom_to_ask = !is_overloaded || has_another(exchange, plan, tried);
     if (verdict == RetryVerdict::retry && has_whom_to_ask && !exchange.scope->cancelled())
-      backoff = room_for_retry(exchange, plan, witness, waited_before, asked);
+      backoff = room_for_retry(exchange, plan, *witness, waited_before, asked);
     if (answered && !race && !backoff) {
       // A limit's own words say when to come back, and how much is left.
       const bool in_our_words = failure.error.code != ErrorCode::none && !is_over_limit &&
@@ -261,7 +257,7 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
           (!is_over_limit || is_overloaded) && is_to_be_replaced(exchange, plan, failure.status);
       Error ended = failure.error;
       bool broke_off = false;
-      witness.answering();
+      witness->answering();
       if (in_our_words || is_replaced) {
         co_await attempt->discard();
         if (ended.code == ErrorCode::none) {
@@ -270,7 +266,7 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
         }
       } else {
         ended = co_await attempt->deliver();
-        witness.delivered(ended);
+        witness->delivered(ended);
         broke_off = ended.code != ErrorCode::none;
         if (!broke_off && is_over_limit) ended = failure.error;
       }
@@ -280,25 +276,27 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
         co_return ended;
       }
       co_await attempt->finish();
-      attempt.reset();
+      first.reset();
+      if (hedge) hedge->attempt.reset();
       give_back(worker, std::move(upstream));
       co_return ended;
     }
-    if (attempt) co_await attempt->stop(failure.error);
-    attempt.reset();
+    if (attempt != nullptr) co_await attempt->stop(failure.error);
+    first.reset();
+    if (hedge) hedge->attempt.reset();
     upstream.reset();
-    witness.end_attempt();
+    witness->end_attempt();
     exchange.trace(failure.error.stage, Event::attempt_failed,
                    static_cast<std::uint32_t>(failure.error.code),
                    static_cast<std::uint32_t>(failure.error.detail));
     if (exchange.scope->cancelled()) {
       const bool callers_fault = failure.error.code == ErrorCode::body_timeout;
-      witness.failed(end);
+      witness->failed(end);
       co_return callers_fault ? failure.error : *exchange.scope->cancelled();
     }
     // Half an informational answer went out: another attempt's would stand behind it.
     if (exchange.server.writer().broken()) {
-      witness.failed(end);
+      witness->failed(end);
       co_return failure.error;
     }
     if (race) {
@@ -315,7 +313,7 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
         exchange.trace(Stage::send, Event::retry_refused,
                        telemetry::intern(resilience::name_of(verdict)));
       }
-      witness.failed(end);
+      witness->failed(end);
       co_return failure.error;
     }
     if (exchange.body.replayable()) exchange.body.rewind();

@@ -338,6 +338,7 @@ Result<Plan> admit_outbound(Exchange& exchange) {
   }
   plan.retry = &state.retry;
   plan.criticality = state.criticality;
+  plan.hedge = state.hedge.get();
   plan.budget = state.budget.get();
   if (service.changes != nullptr && may_change(exchange.request.method))
     plan.changes = service.changes.get();

@@ -219,6 +219,13 @@ ServiceState service_state(const ServiceSettings& service, RouteTable table,
     of_route.budget = states.get<resilience::RetryBudget>(service.name + " " + shape, shape, [&] {
       return std::make_shared<resilience::RetryBudget>(retry.budget, retry.budget_floor);
     });
+    if (retry.hedge) {
+      const auto& hedge = *retry.hedge;
+      of_route.hedge = states.get<resilience::HedgeDelay>(
+          service.name + " " + route.name(),
+          fmt::format("{} {} {}", hedge.quantile, hedge.min.count(), hedge.max.count()),
+          [&] { return std::make_shared<resilience::HedgeDelay>(hedge); });
+    }
     for (const auto& target : route.targets()) {
       if (!route.breaker()) break;
       of_route.breakers.push_back(
@@ -291,21 +298,19 @@ Snapshot::Snapshot(Settings taken, std::uint64_t number, CallerKeys keys,
         {RequestMatch(one), one.ports, rate_limit_state(one.limit, "", one.name, states)});
     limits_look_at_paths = limits_look_at_paths || !one.paths.empty();
   }
+  if (settings.concurrency) {
+    concurrency = concurrency_state(*settings.concurrency, states);
+    for (const auto& one : settings.concurrency->criticality)
+      limits_look_at_paths = limits_look_at_paths || !one.paths.empty();
+  }
   for (const auto& [name, owner] : settings.api_keys.owners)
     key_owners.emplace(name, telemetry::intern(name));
   for (const auto& rule : access.rules()) {
     std::vector<std::string_view> allows;
     rule.allow.for_each([&](std::size_t role) { allows.push_back(roles->name_of(role)); });
     rule.permissions.for_each([&](std::size_t role) { allows.push_back(roles->name_of(role)); });
-    rules.push_back({
-      telemetry::intern(rule.name), telemetry::intern(rule.origin.to_string()),
-          if (settings.concurrency) {
-        concurrency = concurrency_state(*settings.concurrency, states);
-        for (const auto& one : settings.concurrency->criticality)
-          limits_look_at_paths = limits_look_at_paths || !one.paths.empty();
-      }
-      telemetry::intern(fmt::format("{}", fmt::join(allows, ", ")))
-    });
+    rules.push_back({telemetry::intern(rule.name), telemetry::intern(rule.origin.to_string()),
+                     telemetry::intern(fmt::format("{}", fmt::join(allows, ", ")))});
   }
 }
 

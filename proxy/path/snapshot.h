@@ -18,6 +18,7 @@
 #include "resilience/background_room.h"
 #include "resilience/breaker.h"
 #include "resilience/connection_limit.h"
+#include "resilience/hedge_delay.h"
 #include "resilience/last_good.h"
 #include "resilience/outliers.h"
 #include "resilience/rate_limit.h"
@@ -94,7 +95,6 @@ struct InboundLimit {
   RateLimitState state;
 };
 
-/// What the data path needs of one backend, beside its endpoints.
 /// `concurrency`. `limit` may be none.
 struct ConcurrencyState {
   std::shared_ptr<resilience::AdaptiveConcurrency> limit;
@@ -107,6 +107,7 @@ struct ConcurrencyState {
   std::vector<Class> classes;
 };
 
+/// What the data path needs of one backend, beside its endpoints.
 struct BackendState {
   const BackendSettings* settings = nullptr;
   telemetry::StringId name = 0;
@@ -128,14 +129,15 @@ struct RouteState {
   telemetry::StringId name = 0;
   resilience::RetryRules retry;
   std::shared_ptr<resilience::RetryBudget> budget;
+  std::shared_ptr<resilience::HedgeDelay> hedge;  ///< May be none.
   struct OwnBreaker {
     std::uint32_t backend = 0;
     BreakerState state;
   };
-  RateLimitState rate_limit;  ///< Its own, or its service's.
+  RateLimitState rate_limit;     ///< Its own, or its service's.
+  std::string_view criticality;  ///< As the next sidecar is told; "": it is not.
   BackgroundState background;
   FallbackState fallback;
-  std::string_view criticality;                 ///< As the next sidecar is told; "": it is not.
   std::vector<OwnBreaker> breakers;             ///< One for each target; none: the backends' own.
   std::unique_ptr<const ShapingState> shaping;  ///< Mostly none.
 };
@@ -171,9 +173,9 @@ struct Snapshot {
   EffectiveTimeouts inbound_timeouts;
   telemetry::StringId own_service = 0;
   std::vector<InboundLimit> inbound_limits;
+  ConcurrencyState concurrency;
   bool limits_look_at_paths = false;
 
-  ConcurrencyState concurrency;
   struct RuleIds {
     telemetry::StringId name = 0;
     telemetry::StringId origin = 0;

@@ -221,6 +221,19 @@ void Witness::attempt_ended(const CallEnd& end, const std::optional<Error>& told
   settle_endpoint(judgement, error.code != ErrorCode::none && error.retry == Retry::safe);
 }
 
+void Witness::abandoned(Duration waited) {
+  // It would have taken at least so long.
+  if (waited.count() > 0) in_flight_.answered(waited, exchange_.now());
+  end_ = {};
+  settle_endpoint(Judgement::no_evidence, false);
+  end_attempt();
+}
+
+void Witness::take_over(Witness& other) {
+  state_ = std::exchange(other.state_, nullptr);
+  pass_ = std::move(other.pass_);
+}
+
 void Witness::answering() {
   if (backend_ != nullptr && !is_open_) settle_exchange(end_);
 }

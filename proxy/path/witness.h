@@ -31,6 +31,12 @@ class Witness {
   void begin_attempt(const Hop& hop);
   /// The attempt led to no answer, or to this head. `told`: by the next sidecar, in the answer.
   void attempt_ended(const resilience::CallEnd& end, const std::optional<Error>& told);
+  /// The attempt was broken off for no fault of its endpoint's, which had `waited` for its answer
+  /// (zero: that is not known).
+  void abandoned(Duration waited);
+  /// Of an exchange whose other attempt has won: what is left to tell of it, its breaker hears from
+  /// here.
+  void take_over(Witness& other);
   /// The head is given to the caller; there is no other attempt.
   void answering();
   /// A message of the answer has come.

@@ -46,6 +46,11 @@ EffectiveRetry effective_retry(std::initializer_list<const RetrySettings*> layer
   inherit(layers, &RetrySettings::budget_floor, out.budget_floor);
   inherit(layers, &RetrySettings::non_idempotent, out.non_idempotent);
   for (const RetrySettings* layer : layers) {
+    if (!layer->hedge) continue;
+    if (layer->hedge->enabled) out.hedge = layer->hedge;
+    break;
+  }
+  for (const RetrySettings* layer : layers) {
     if (layer->grpc_statuses.empty()) continue;
     out.grpc_statuses = layer->grpc_statuses;
     break;

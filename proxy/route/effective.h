@@ -32,6 +32,7 @@ struct EffectiveRetry {
   std::vector<std::uint16_t> statuses;    ///< Ascending. Retried for idempotent methods only.
   std::vector<GrpcStatus> grpc_statuses;  ///< Retried for every gRPC call.
   bool non_idempotent = false;            ///< POST and PATCH may be sent again too.
+  std::optional<HedgeSettings> hedge;     ///< Enabled, if there.
 
   [[nodiscard]] bool retries_status(std::uint16_t status) const;
 };

@@ -73,6 +73,7 @@ void write_line(const ExchangeRecord& record, WallTime time, JsonLine& line) {
   line.text_if("shaped", name_of(record.shaped));
   if (record.shared) line.boolean("shared", true);
   if (record.mirrored) line.boolean("mirrored", true);
+  line.text_if("hedged", name_of(record.hedged));
   line.text_if("criticality", text_of(record.criticality));
   line.text_if("peer", text_of(record.peer));
   write_endpoint(line, record.endpoint, record.upstream);

@@ -100,6 +100,9 @@ constexpr std::array<CounterRow, kCounters> kCounterRows{{
   {Counter::flight_late, {"epaulet_single_flight_followers_total", "Requests that found the same being asked already (a route's single_flight), by what came of it: they got its answer; took the place of who asked and left; went alone since no answer came, since it is not to be shared or too large, since it took too long, or since too many wait; or left themselves", "result", "late"}},
   {Counter::flight_full, {"epaulet_single_flight_followers_total", "Requests that found the same being asked already (a route's single_flight), by what came of it: they got its answer; took the place of who asked and left; went alone since no answer came, since it is not to be shared or too large, since it took too long, or since too many wait; or left themselves", "result", "full"}},
   {Counter::flight_left, {"epaulet_single_flight_followers_total", "Requests that found the same being asked already (a route's single_flight), by what came of it: they got its answer; took the place of who asked and left; went alone since no answer came, since it is not to be shared or too large, since it took too long, or since too many wait; or left themselves", "result", "left"}},
+  {Counter::hedges, {"epaulet_hedges_total", "Second attempts of retries.hedge, begun since the first took longer than most", "", ""}},
+  {Counter::hedges_won, {"epaulet_hedges_won_total", "Second attempts of retries.hedge whose answer came first", "", ""}},
+  {Counter::hedges_over_budget, {"epaulet_hedges_over_budget_total", "Second attempts of retries.hedge not made because retries.budget was spent", "", ""}},
 }};
 constexpr std::array<GaugeRow, kGauges> kGaugeRows{{
   {Gauge::connections_inbound, {"epaulet_connections_active", "Connections served now", "direction", "inbound"}},

@@ -70,6 +70,9 @@ constexpr std::array<EventRow, kEvents> kRows{{
     {Event::followed, "followed", "ended", Means::text, "waited_us", Means::number},
     {Event::mirrored, "mirrored", "to", Means::text},
     {Event::overloaded, "overloaded", "criticality", Means::text, "limit", Means::number},
+    {Event::hedged, "hedged", "endpoint", Means::text, "after_us", Means::number},
+    {Event::hedge_won, "hedge_won", "endpoint", Means::text, "by_hedge", Means::flag},
+    {Event::hedge_refused, "hedge_refused", "reason", Means::text},
 }};
 
 constexpr bool rows_are_in_order() {
@@ -132,6 +135,10 @@ class AttemptList {
       (*current_)["multiplexed"] = true;
     } else if (entry.event == Event::upstream_tls_done && current_) {
       if (entry.a != 0) (*current_)["peer"] = valid_utf8(text_of(entry.a));
+    } else if (entry.event == Event::hedge_won) {
+      open(entry);
+      (*current_)["hedge"] = true;
+      if (entry.a != 0) (*current_)["endpoint"] = valid_utf8(text_of(entry.a));
     } else if (entry.event == Event::response_head) {
       open(entry);
       (*current_)["status"] = entry.a;

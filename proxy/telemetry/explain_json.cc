@@ -80,6 +80,7 @@ object to_json(const KeptExchange& kept) {
   add_rule(out, record.rule, record.rule_origin);
   out["tls"] = record.mesh_tls;
   if (record.multiplexed) out["multiplexed"] = true;
+  if (record.hedged != Hedged::no) out["hedged"] = name_of(record.hedged);
   add_text(out, "criticality", record.criticality);
   add_text(out, "peer", record.peer);
   add_text(out, "endpoint", record.endpoint);

@@ -119,7 +119,7 @@ void put_record(std::string& out, const object& record) {
   put_fact(out, "rule", rule_text(record));
   for (const std::string_view name :
        {"direction", "service", "route", "backend", "method", "name", "rcode", "cause", "peer",
-        "multiplexed", "criticality", "endpoint", "downstream", "destination", "trace_id",
+        "multiplexed", "hedged", "criticality", "endpoint", "downstream", "destination", "trace_id",
         "span_id"}) {
     put_fact(out, name, member(record, name));
   }

@@ -23,6 +23,11 @@ namespace epaulet::telemetry {
   return kNames[static_cast<std::size_t>(shaped)];
 }
 
+[[nodiscard]] inline std::string_view name_of(Hedged hedged) {
+  static constexpr std::array<std::string_view, 3> kNames{"", "lost", "won"};
+  return kNames[static_cast<std::size_t>(hedged)];
+}
+
 /// For explain and log: a tunnel and a refused connection are both connections.
 [[nodiscard]] inline std::string_view name_of(ConnectionRecord::Kind kind) {
   return kind == ConnectionRecord::Kind::handshake ? "handshake" : "connection";

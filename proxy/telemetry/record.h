@@ -32,6 +32,9 @@ class RequestId {
 /// What a route did with a request for no need of its own.
 enum class Shaped : std::uint8_t { no, redirected, delayed, aborted };
 
+/// Whether a second attempt was made beside the first, and whose answer came first.
+enum class Hedged : std::uint8_t { no, lost, won };
+
 /// How one exchange ended. Filled while it runs, reported once, reused by the connection's next
 /// exchange.
 struct ExchangeRecord {
@@ -54,9 +57,10 @@ struct ExchangeRecord {
   bool status_is_ours = false;              ///< We answered, not the upstream.
   bool mesh_tls = false;  ///< Inbound: the caller used mesh TLS. Outbound: the endpoint did.
   Shaped shaped = Shaped::no;
-  bool shared = false;            ///< Answered with what another request got.
+  bool shared = false;    ///< Answered with what another request got.
+  bool mirrored = false;  ///< A copy of it was sent to another backend.
+  Hedged hedged = Hedged::no;
   StringId criticality = 0;       ///< Of a request that was refused for the app's sake.
-  bool mirrored = false;          ///< A copy of it was sent to another backend.
   bool multiplexed = false;       ///< Over that hop it went on a stream that carries HTTP/1.1.
   std::array<char, 12> method{};  ///< Zero-terminated, cut.
   Error error;                    ///< What it ended with; code none if it succeeded.

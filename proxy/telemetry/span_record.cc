@@ -20,7 +20,8 @@ std::string_view cut(std::string_view text) {
 /// What tells how it came to its end: the ordinary steps are in its times.
 constexpr std::array kTold{Event::attempt_failed,  Event::retry_decided, Event::retry_refused,
                            Event::breaker_refused, Event::rate_limited,  Event::fell_back,
-                           Event::overloaded,      Event::denied,        Event::taken_for_later};
+                           Event::hedged,          Event::overloaded,    Event::denied,
+                           Event::taken_for_later};
 bool is_told(Event event) {
   return std::find(kTold.begin(), kTold.end(), event) != kTold.end();
 }

@@ -93,6 +93,9 @@ enum class Counter : std::uint8_t {
   flight_late,
   flight_full,
   flight_left,
+  hedges,  ///< Second attempts beside a first one that takes long.
+  hedges_won,
+  hedges_over_budget,
   count_,
 };
 

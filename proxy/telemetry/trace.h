@@ -56,6 +56,10 @@ enum class Event : std::uint8_t {
   followed,       ///< Waited for what another got. a: what came of it (string id); b: microseconds
   mirrored,       ///< A copy of it was sent as well. a: backend (string id)
   overloaded,     ///< a: how critical the request is (string id); b: the limit
+  hedged,         ///< A second attempt beside the first. a: endpoint (string id); b: microseconds
+                  ///< after which
+  hedge_won,      ///< a: endpoint (string id) whose answer counts; b: 1 if the second attempt's
+  hedge_refused,  ///< a: reason (string id)
   count_,
 };
 

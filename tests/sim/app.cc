@@ -112,8 +112,8 @@ Task<App::After> App::handle(Peer& peer, int id) {
   }
   keep_request(peer, id, index);
   if (peer.failed() || (peer.ended() && !peer.reader.message().complete)) co_return After::close;
-  if (script.think.count() > 0) {
-    (void)co_await sleep_until(scope_, thought_until(script.think));
+  if (script.think + slowness > script.think.zero()) {
+    (void)co_await sleep_until(scope_, thought_until(script.think + slowness));
   }
   const bool in_body = script.fault == Fault::close_in_body || script.fault == Fault::reset_in_body;
   if (faulty && script.fault != Fault::none && !in_body)

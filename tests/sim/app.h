@@ -25,6 +25,8 @@ class App {
   int failing_status = 0;
   /// Requests of HTTP/1.1 that it thinks about at once, the others wait; 0: any number.
   unsigned threads = 0;
+  /// Over what the script says of how long it thinks, in HTTP/1.1.
+  std::chrono::nanoseconds slowness{0};
   /// Where it is spoken to in HTTP/2.
   Http2Serving http2;
   /// Rules of HTTP/2 that were broken towards it.

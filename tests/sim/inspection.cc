@@ -77,6 +77,7 @@ void Inspection::inspect_all() {
   keeps_rules("the outsider", mesh_.http2_outsider.violations());
   for (const App* app : {&mesh_.app, &mesh_.second_app, &mesh_.bare_app})
     keeps_rules("the app", app->violations());
+  inspect_budget();
   for (const Sidecar* sidecar : {&mesh_.api, &mesh_.api2}) {
     inspect_spans(*sidecar);
     for (const auto& record : sidecar->exchanges()) {
@@ -156,7 +157,9 @@ void Inspection::inspect_answer(const Exchanged& exchanged) {
   expect(response.status() == script.status || response.status() == script.failing_status,
          "another status");
   for (const Delivery& delivery : exchanged.deliveries) {
-    expect(delivery.at <= exchanged.head_at, "tried again behind a committed response head");
+    // What was broken off may have been on its way.
+    expect(delivery.at <= exchanged.head_at || was_hedged(),
+           "tried again behind a committed response head");
   }
   const bool bodiless =
       exchanged.request.method == "HEAD" || response.status() == 204 || response.status() == 304;
@@ -176,13 +179,51 @@ void Inspection::inspect_answer(const Exchanged& exchanged) {
     trailers = trailers_of(id_);
   }
   expect(response.trailers == trailers, "other trailers in the answer");
-  if (!exchanged.request.http10) {
+  if (!exchanged.request.http10 && !was_hedged()) {
     // Those of an attempt whose final answer was not delivered came too.
     expect(exchanged.informational.size() >= script.informational,
            "informational responses were lost");
     if (exchanged.deliveries.size() == 1) {
       expect(exchanged.informational.size() == script.informational,
              "informational responses were repeated");
+    }
+  }
+}
+
+/// Whether there was a second attempt beside the first. Its informational responses are dropped.
+bool Inspection::was_hedged() const {
+  const auto records = mesh_.api.exchanges();
+  return std::any_of(records.begin(), records.end(), [this](const auto& record) {
+    return record.request_id.view() == id_text(id_) && record.hedged != telemetry::Hedged::no;
+  });
+}
+
+/// Retries and second attempts of hedges within any 10 s, of each service, whose budget is the
+/// default one.
+void Inspection::inspect_budget() {
+  const auto records = mesh_.api.exchanges();
+  std::map<telemetry::StringId, std::vector<TimePoint>> spent;
+  for (const auto& record : records) {
+    std::size_t hedges = 0;
+    for (std::size_t i = 0; i < record.trace.size(); ++i) {
+      const auto& entry = record.trace[i];
+      hedges += entry.event == telemetry::Event::hedged ? 1 : 0;
+      if (entry.event == telemetry::Event::hedged || entry.event == telemetry::Event::retry_decided)
+        spent[record.service].push_back(record.start + std::chrono::microseconds(entry.at_us));
+    }
+    if (hedges > 1) problems.emplace_back("an exchange was hedged twice");
+  }
+  const auto dials = mesh_.api.counted(telemetry::Counter::speculative_dials);  // Count as firsts.
+  for (const auto& [service, times] : spent) {
+    for (const auto at : times) {
+      const auto is_within = [at](TimePoint time) { return time <= at && at - time < seconds(10); };
+      const auto firsts = std::count_if(records.begin(), records.end(), [&](const auto& record) {
+        return record.service == service && is_within(record.start);
+      });
+      const auto retries = std::count_if(times.begin(), times.end(), is_within);
+      const double most = 0.2 * static_cast<double>(static_cast<std::uint64_t>(firsts) + dials);
+      if (static_cast<double>(retries) > std::max(most, 3.0))
+        problems.push_back(fmt::format("{} retries of {} requests", retries, firsts));
     }
   }
 }
@@ -211,6 +252,8 @@ void Inspection::inspect_times(const telemetry::ExchangeRecord& record,
     expect(record.upstream_head - record.upstream_sent <= scenario_.attempt_timeout,
            "an attempt took longer than it may");
   }
+  // The second attempt of a hedged one has a time of its own.
+  if (record.hedged != telemetry::Hedged::no) return;
   if (record.error.code != ErrorCode::attempt_timeout) return;
   // The last one failed like that.
   TimePoint failed{};

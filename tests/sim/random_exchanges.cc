@@ -23,6 +23,7 @@ std::vector<std::string> run(std::uint64_t seed, bool tells_all) {
   mesh.second_app.keep_alive = mesh.app.keep_alive = scenario.app_keep_alive;
   mesh.second_app.answers_silence = mesh.app.answers_silence = scenario.answers_silence;
   mesh.client.think = scenario.client_think;
+  if (is_hedged(seed)) mesh.api.remember_answers(std::chrono::milliseconds(seed % 7 * 3));
   const auto conversations = draw_conversations(dice, scenario, mesh);
   const auto http2_conversations = draw_http2_conversations(dice, scenario, mesh);
   const auto talks = draw_talks(dice, mesh);

@@ -145,6 +145,7 @@ void draw_calling(Dice& dice, const Scenario& scenario, MeshOptions& options) {
   std::string retries = fmt::format("max: {}, backoff: {{ initial: {} }}", dice.number(0, 3),
                                     dice.chance(0.5) ? "1ms" : "200ms");
   if (!calm && dice.chance(0.4)) retries += ", statuses: [503]";
+  if (is_hedged(options.seed)) retries += ", hedge: { quantile: 90% }";
   options.service =
       fmt::format("    timeouts: {{ {} }}\n    retries: {{ {} }}\n", timeouts, retries);
   if (dice.chance(0.3)) {
@@ -223,9 +224,9 @@ void draw_serving(Dice& dice, const Scenario& scenario, MeshOptions& options) {
   if (!is_calm(scenario) && dice.chance(0.2))
     timeouts += fmt::format(", keep_alive: {}ms", kShortKeepAlive.count());
   options.serving = fmt::format("timeouts: {{ {} }}\n", timeouts) + tracing_of(options);
+  // Not drawn, so that seeds mean what they did; counted, and never too much.
+  if (options.seed % 5 == 0) options.serving += "concurrency: { min: 500 }\n";
 }
-// Not drawn, so that seeds mean what they did; counted, and never too much.
-if (options.seed % 5 == 0) options.serving += "concurrency: { min: 500 }\n";
 
 Scenario draw_scenario(Dice& dice, std::uint64_t seed) {
   Scenario scenario;

@@ -52,6 +52,10 @@ struct Conversation {
 [[nodiscard]] inline bool is_traced(const MeshOptions& options) {
   return options.seed % 2 == 0;
 }
+/// A third of them asks a second endpoint soon. Not drawn either.
+[[nodiscard]] inline bool is_hedged(std::uint64_t seed) {
+  return seed % 3 == 0;
+}
 /// Draws the caller's sidecar's settings: where it dials, with which limits and retries.
 void draw_calling(Dice& dice, const Scenario& scenario, MeshOptions& options);
 /// Draws the settings of the app's sidecar.

@@ -245,6 +245,17 @@ std::size_t Sidecar::timers() const {
   return sum;
 }
 
+void Sidecar::remember_answers(std::chrono::nanoseconds took) {
+  const auto now = workers.front()->loop.now();
+  for (const auto& service : snapshot_->services) {
+    for (const auto& route : service.routes) {
+      if (route.hedge == nullptr) continue;
+      for (std::uint32_t i = 0; i < resilience::HedgeDelay::kSamplesMin; ++i)
+        route.hedge->observe(took, now);
+    }
+  }
+}
+
 std::uint32_t Sidecar::places() const {
   const auto& limit = snapshot_->concurrency.limit;
   return limit == nullptr ? 0 : limit->numbers().in_flight;

@@ -88,6 +88,8 @@ class Sidecar final : private path::DrainedWorkers {
   [[nodiscard]] std::size_t old_snapshots() const;
   /// Requests that the app is asked now, where `concurrency` counts them.
   [[nodiscard]] std::uint32_t places() const;
+  /// As if the answers to all routes with `hedge` had taken so long until now.
+  void remember_answers(std::chrono::nanoseconds took);
 
   path::Shared shared;
   std::vector<std::unique_ptr<SimWorker>> workers;
