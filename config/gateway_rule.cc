@@ -76,6 +76,7 @@ class RuleReader {
   ShapingSettings shaping_;
   bool is_shaped_ = false;
   std::vector<std::string> types_;  ///< Of filters so far.
+  std::size_t edited_bytes_ = 0;    ///< Of fields that they add.
 };
 
 // ---- Filters. ----
@@ -144,6 +145,7 @@ HeaderModifierSettings RuleReader::read_modifier(const HeaderModifier& from, boo
       } else if (is_fine(one.origin, given, one.name) &&
                  is_fine(one.origin, check_field_value, one.value)) {
         into.emplace(one.name, one.value);
+        edited_bytes_ += one.name.size() + one.value.size() + 4;
       }
     }
   };
@@ -340,6 +342,11 @@ void RuleReader::read() {
   } else {
     read_backends();
   }
+  if (edited_bytes_ > kEditedBytesMax)
+    refuse(rule_.origin,
+           "the fields that the filters add are more than " + std::to_string(kEditedBytesMax) +
+               " bytes together",
+           "shorten or remove fields");
   if (rule_.timeouts) read_timeouts(*rule_.timeouts);
   if (rule_.retry) read_retry(*rule_.retry);
   if (rule_.session) read_session(*rule_.session);

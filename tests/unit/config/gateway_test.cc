@@ -423,5 +423,19 @@ TEST(Gateway, a_mirror_gets_its_share_if_it_is_there) {
   EXPECT_NE(shares("gone, port: 80 }").find("gone.web: nothing is mirrored"), std::string::npos);
 }
 
+TEST(Gateway, fields_that_are_added_have_a_limit_together) {
+  std::string set;
+  for (const char name : std::string_view("abcde"))
+    set += std::string("{ name: x-") + name + ", value: " + std::string(4000, 'v') + " }, ";
+  const auto result = load(http("r",
+                                "  - filters: [ { type: RequestHeaderModifier, "
+                                "requestHeaderModifier: { set: [ " +
+                                    set +
+                                    "] } } ]\n"
+                                    "    backendRefs: [ { name: api, port: 80 } ]\n"));
+  EXPECT_NE(result.format().find("more than 16384 bytes together"), std::string::npos)
+      << result.format();
+}
+
 }  // namespace
 }  // namespace epaulet
