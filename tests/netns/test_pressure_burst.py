@@ -1,6 +1,7 @@
 """Under pressure: ten thousand connections in a second."""
 
 import contextlib
+import functools
 import re
 import threading
 import time
@@ -14,7 +15,9 @@ from mesh import CALLEE, CALLER, HEALTH, Mesh
 CONNECTIONS = 10_000
 DOWNSTREAM = 1000
 KIB_FOR_EACH = 64  # of those served at once: limits::kConnectionMemoryBytes
-STEADY = 500  # a second, where p99 is measured: more takes all of two cores, whoever is asked
+OFFERED_SECONDS = 1.5  # by who has a processor: what the machine takes from him is told apart
+RATES = (500, CONNECTIONS)  # a second, where p99 is measured; the second is all that two cores can
+KNOCKS_MIN = 100
 WINDOW_SECONDS = 1.0
 LIMITS = f"workers: 1\nlimits: {{ downstream: {DOWNSTREAM} }}\n"
 PERMISSIVE = LIMITS + CALLEE.replace("strict", "permissive").replace("[mesh]", "[anyone]")
@@ -23,6 +26,12 @@ PERMISSIVE = LIMITS + CALLEE.replace("strict", "permissive").replace("[mesh]", "
 def resident_kib(member) -> int:
     status = Path(f"/proc/{member.process.pid}/status").read_text()
     return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1])
+
+
+def heard(member) -> float:
+    """How many strangers were accepted, or refused because of the load."""
+    accepted = member.counter("epaulet_connections_total", direction="inbound")
+    return accepted + member.counter("epaulet_connections_refused_total", reason="overload")
 
 
 @contextlib.contextmanager
@@ -64,9 +73,13 @@ def test_ten_thousand_in_a_second_are_served_or_refused(lab, binaries):
         print(f"# {direction}: {told}")
         assert told["hanging"] == 0, told
         answers = {"200", "502", "503", "504", "reset"}
-        assert set(told) <= answers | {"offered", "took", "hanging"}, told
+        assert set(told) <= answers | {"offered", "waited", "took", "hanging"}, told
+        assert told["offered"] - told["waited"] <= OFFERED_SECONDS, "that is no burst"
         assert told["200"] > 0
         assert count("connections_refused", reason="overload") - refused == told.get("reset", 0)
+        if refused < count("connections_refused", reason="overload"):
+            said = member.wait_logged(event="connections_refused")
+            assert said["level"] == "warning" and said["count"] > 0, said
         assert count("connections", direction=direction) - accepted >= CONNECTIONS - told.get("reset", 0)
         assert count("requests", direction=direction) - requests >= CONNECTIONS - told.get("reset", 0)
         assert all(status == 200 and seconds < 1.0 for status, seconds in probes), max(probes)
@@ -85,8 +98,14 @@ def test_ten_thousand_in_a_second_are_served_or_refused(lab, binaries):
         print(f"# {before} KiB before, {after} after, {again} after the second")
         assert again - before <= 1.25 * (after - before), "what the first one took serves the second"
         stack.enter_context(crowd(bare, "bare", port=9, reset=True))
-        others.assert_unharmed(
-            lambda: crowd(outside, "knock", api2.pod.ipv4, 8080, rate=STEADY),
-            lambda: crowd(outside, "knock", bare.ipv4, 9, rate=STEADY),
-            WINDOW_SECONDS,
-        )
+        for rate in RATES:
+            knock = functools.partial(crowd, outside, "knock", rate=rate)
+            before = heard(api2)
+            others.assert_unharmed(
+                functools.partial(knock, api2.pod.ipv4, 8080),
+                functools.partial(knock, bare.ipv4, 9),
+                WINDOW_SECONDS,
+            )
+            came = heard(api2) - before
+            print(f"# where {rate} a second were meant to knock, {came:.0f} came in all")
+            assert came >= KNOCKS_MIN, "it has given way to everybody: that proves nothing"

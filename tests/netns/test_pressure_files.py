@@ -1,11 +1,36 @@
 """Certificate files that are cut, or in the middle of being written."""
 
+import contextlib
+import shutil
 import time
 
+from bystander import Bystander
 from lab import wait_until
-from mesh import CountingApp, Mesh, Traffic
+from mesh import CALLEE, CALLER, CountingApp, Mesh, Traffic
 
 RELOADS = "epaulet_identity_reloads_total"
+CUTS_PER_SECOND = 10
+
+# Cuts each of these files to a half and makes it whole again, in turn, until it is told to stop,
+# which it does when all are whole.
+CUTTER = """
+import signal, sys, time
+told = []
+signal.signal(signal.SIGTERM, lambda *_: told.append(True))
+folder, rate = sys.argv[1], float(sys.argv[2])
+names = ("cert.pem", "key.pem", "ca.pem")
+wholes = {name: open(f"{folder}/{name}", "rb").read() for name in names}
+turn, count = time.monotonic(), 0
+while not told or count % 2:
+    name = names[count // 2 % 3]
+    whole = wholes[name]
+    with open(f"{folder}/{name}", "wb") as file:
+        file.write(whole if count % 2 else whole[: len(whole) // 2])
+    count += 1
+    print(count, flush=True)
+    turn += 1 / rate
+    time.sleep(max(0.0, turn - time.monotonic()))
+"""
 
 
 def test_half_a_certificate_file_is_refused_and_half_a_bundle_is_not_taken(lab, binaries):
@@ -53,3 +78,33 @@ def test_half_a_certificate_file_is_refused_and_half_a_bundle_is_not_taken(lab, 
     assert not app.repeated()
     assert api2.counter(RELOADS, result="rejected") == 6
     assert api2.counter("epaulet_tls_handshakes_failed_total") == 0
+
+
+def test_a_certificate_file_that_is_cut_again_and_again_harms_nobody(lab, binaries):
+    api, api2 = Mesh(lab, binaries).pair("workers: 1\n" + CALLER, "workers: 1\n" + CALLEE)
+    aside = api2.pod.run_dir / "aside"
+    shutil.copytree(api2.sidecar.home / "identity", aside)
+
+    @contextlib.contextmanager
+    def cutting(folder: str):
+        argv = ["python3", "-c", CUTTER, folder, str(CUTS_PER_SECOND)]
+        process = api2.pod.start(argv, name="cutter")
+        process.wait_for(lambda: process.lines(), "the first cut")
+        try:
+            yield
+        finally:
+            assert process.stop() == 0, process.tail()
+
+    def refused() -> float:
+        return api2.counter(RELOADS, result="rejected")
+
+    with Bystander(api, api2) as others:
+        others.assert_unharmed(
+            lambda: cutting("/run/epaulet/identity"),
+            control=lambda: cutting("/run/aside"),
+            seconds=1,
+        )
+        assert refused() >= 3, "one in each window at least"
+        assert len(api2.logged(event="identity_refused")) == refused()
+        wait_until(lambda: not api2.sidecar.admin("/certs").get("refused"), "it whole", 5)
+        others.assert_flawless()

@@ -216,11 +216,15 @@ def test_names_and_endpoints_go_on_while_the_upstream_dns_is_down(lab, binaries)
 
 HARMLESS = ("id", "question", "place", "zero", "ever")  # there is a truth among it
 HARMFUL = ("cut", "storm", "loop", "huge", "host", "virtual")
+LIES = HARMLESS + HARMFUL
+LIES_PER_SECOND = 50  # a storm is 120 datagrams
 
 
 def lie(question: Question) -> list[bytes]:
-    """By the name asked for."""
+    """By the name asked for; to a flood (names n0.flood, n1.flood, ...) each lie in turn."""
     name, kind = question.name.split(".")[0], question.kind
+    if question.name.endswith(".flood"):
+        name = LIES[int(name[1:]) % len(LIES)]
     lying = question.reply(address(question.name, LIE))
     if name == "id":
         return [*(question.reply(address(question.name, LIE), identifier=one) for one in range(50)), question.truth()]
@@ -250,7 +254,8 @@ def test_an_upstream_dns_that_lies_is_not_believed(lab, binaries):
     mesh = Mesh(lab, binaries)
     pod = lab.pod("api")
     api2 = mesh.member("api2", CALLEE)
-    api = mesh.member("api", config(server, *HARMLESS, *HARMFUL), pod=pod)
+    api = mesh.member("api", config(server, *LIES), pod=pod)
+    another = mesh.member("another", config(server))
     with Bystander(api, api2) as bystander:
         # To the app: the truth where there is one among the lies, or a failure, at once.
         for name in (*HARMLESS, *HARMFUL):
@@ -282,7 +287,16 @@ def test_an_upstream_dns_that_lies_is_not_believed(lab, binaries):
         looked, began = server.asked.count("zero.test"), time.monotonic()
         wait_until(lambda: server.asked.count("zero.test") >= looked + 4, "a TTL of 0", 5)
         assert time.monotonic() - began >= 1, "A and AAAA are asked for once a second"
-        bystander.assert_flawless()
+
+        # An app asks for one lie after the other. The machine has the same to do where it is the
+        # app of another pod.
+        failed = api.counter(QUERIES, result="forward_failed")
+        bystander.assert_unharmed(
+            lambda: flood(api.pod, lab.nameserver, 53, LIES_PER_SECOND),
+            lambda: flood(another.pod, lab.nameserver, 53, LIES_PER_SECOND),
+            seconds=1,
+        )
+        assert api.counter(QUERIES, result="forward_failed") >= failed + 3
 
         # And once it says the truth, that is believed.
         server.answer = lambda question: [question.truth()]
