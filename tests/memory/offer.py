@@ -1,8 +1,9 @@
 """Offers connections, from inside a pod: `offer.py '{json}'`, one JSON line as its result.
 
 `idle` connections ask once and then stay; `busy` ones come on top and ask `asks` times each. With
-`identity` (a directory) it speaks as a sidecar would, mutual TLS and all. A connection that ends
-before its first answer is refused; one that ends later, or gets a wrong answer, has failed.
+`hold` the idle ones stay when all is said, too, until this process is ended. With `identity` (a
+directory) it speaks as a sidecar would, mutual TLS and all. A connection that ends before its first
+answer is refused; one that ends later, or gets a wrong answer, has failed.
 """
 
 import json
@@ -124,7 +125,8 @@ def main() -> None:
         one.socket.setblocking(True)
         one.socket.settimeout(10)
         still += one.step() == "answered"
-    print(json.dumps({"idle": idle, "busy": busy, "still_served": still}))
+    print(json.dumps({"idle": idle, "busy": busy, "still_served": still}), flush=True)
+    time.sleep(3600 if want["hold"] else 0)
 
 
 if __name__ == "__main__":
