@@ -1,8 +1,12 @@
 #include <gtest/gtest.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
 
+#include <boost/json.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include "certs-tool/init.h"
 #include "certs-tool/rotate.h"
@@ -13,6 +17,7 @@
 #include "enroll/client.h"
 #include "support/memory_network.h"
 #include "support/sim_loop.h"
+#include "support/test_request.h"
 #include "telemetry/log_writer.h"
 #include "unit/service/fake_token_reviewer.h"
 
@@ -133,6 +138,108 @@ TEST_F(EnrolmentTest, a_token_becomes_a_certificate_of_exactly_its_identity) {
   EXPECT_EQ(client_->status().renewed, 1u);
   EXPECT_TRUE(client_->status().last_error.empty());
   EXPECT_EQ(server_->counts().requests[static_cast<std::size_t>(Ending::issued)], 1u);
+}
+
+/// A request that asks for more than a key: a name, other identities, to be an authority.
+std::string greedy_request(const PrivateKey& key,
+                           const std::vector<std::pair<int, std::string>>& wishes) {
+  const std::unique_ptr<X509_REQ, decltype(&X509_REQ_free)> request(X509_REQ_new(), X509_REQ_free);
+  X509_REQ_set_pubkey(request.get(), key.get());
+  for (const auto& [field, value] : {std::pair("CN", "epaulet root"), std::pair("O", "epaulet")}) {
+    X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(request.get()), field, MBSTRING_ASC,
+                               reinterpret_cast<const unsigned char*>(value), -1, -1, 0);
+  }
+  auto* extensions = sk_X509_EXTENSION_new_null();
+  for (const auto& [nid, value] : wishes) {
+    auto* extension = X509V3_EXT_conf_nid(nullptr, nullptr, nid, value.c_str());
+    EXPECT_NE(extension, nullptr) << value;
+    sk_X509_EXTENSION_push(extensions, extension);
+  }
+  EXPECT_EQ(X509_REQ_add_extensions(request.get(), extensions), 1);
+  sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+  EXPECT_GT(X509_REQ_sign(request.get(), key.get(), EVP_sha256()), 0);
+  const std::unique_ptr<BIO, decltype(&BIO_free)> bio(BIO_new(BIO_s_mem()), BIO_free);
+  EXPECT_EQ(PEM_write_bio_X509_REQ(bio.get(), request.get()), 1);
+  const char* text = nullptr;
+  const long size = BIO_get_mem_data(bio.get(), &text);
+  return {text, static_cast<std::size_t>(size)};
+}
+
+/// The extensions of a certificate, each as OpenSSL prints it.
+std::map<std::string, std::string> extensions_of(const Certificate& certificate) {
+  std::map<std::string, std::string> found;
+  const auto* const all = X509_get0_extensions(certificate.get());
+  for (int i = 0; i < sk_X509_EXTENSION_num(all); ++i) {
+    auto* const extension = sk_X509_EXTENSION_value(all, i);
+    const std::unique_ptr<BIO, decltype(&BIO_free)> bio(BIO_new(BIO_s_mem()), BIO_free);
+    X509V3_EXT_print(bio.get(), extension, 0, 0);
+    const char* text = nullptr;
+    const long size = BIO_get_mem_data(bio.get(), &text);
+    found[OBJ_nid2sn(OBJ_obj2nid(X509_EXTENSION_get_object(extension)))] =
+        std::string(text, static_cast<std::size_t>(size));
+  }
+  return found;
+}
+
+TEST_F(EnrolmentTest, whatever_a_request_asks_for_the_certificate_is_of_the_proven_identity_alone) {
+  make_token();
+  start_client();
+  ASSERT_EQ(identities_.size(), 1u);
+  // What who asks for nothing gets; of its own key alone it has more.
+  const auto honest = newest().leaf();
+  auto usual = extensions_of(honest);
+  usual.erase("subjectKeyIdentifier");
+  ASSERT_TRUE(usual.contains("subjectAltName"));
+
+  using Wishes = std::vector<std::pair<int, std::string>>;
+  const std::string other = "URI:spiffe://cluster.local/ns/default/sa/admin";
+  for (const auto& wishes : {
+           Wishes{{NID_subject_alt_name, other}},
+           Wishes{{NID_subject_alt_name, "URI:" + std::string(kApi) + "," + other}},
+           Wishes{{NID_subject_alt_name, "DNS:api2.default,IP:10.0.0.1,email:root@cluster.local"}},
+           Wishes{{NID_subject_alt_name, "URI:spiffe://cluster.local/ns/epaulet/sa/identity"}},
+           Wishes{{NID_basic_constraints, "critical,CA:TRUE,pathlen:3"}},
+           Wishes{{NID_key_usage, "critical,keyCertSign,cRLSign"},
+                  {NID_ext_key_usage, "codeSigning,OCSPSigning"}},
+           Wishes{{NID_basic_constraints, "CA:TRUE"},
+                  {NID_subject_alt_name, other},
+                  {NID_name_constraints, "permitted;URI:.elsewhere"},
+                  {NID_subject_key_identifier, "00:11:22:33"}},
+       }) {
+    SCOPED_TRACE(wishes.front().second);
+    const auto key = PrivateKey::generate(KeyType::p256);
+    make_token();
+    std::string token;
+    std::ifstream(path("token")) >> token;
+    const TestRequest request(identity_service::kSignPath, "POST", "identity",
+                              {{"authorization", "Bearer " + token}});
+    const auto body = greedy_request(key, wishes);
+    std::optional<Answer> answer;
+    const auto ask = [&](Scope& scope) -> Task<void> {
+      const Caller caller;
+      answer = co_await requests_->answer(request.head, body, caller, scope);
+    };
+    Scope scope(loop_);
+    loop_.spawn(ask(scope));
+    loop_.run_until_quiet();
+    ASSERT_TRUE(answer.has_value());
+    ASSERT_EQ(answer->status, 200) << answer->body;
+    const auto text = boost::json::parse(answer->body).at("certificates").as_string();
+    const auto chain = Certificate::parse_pem(std::string_view(text), "the answer", 4);
+    ASSERT_TRUE(chain.has_value());
+    const auto& leaf = chain->front();
+    EXPECT_EQ(leaf.uri_sans().value(), std::vector<std::string>{kApi});
+    ASSERT_TRUE(leaf.identity().has_value()) << leaf.identity().error().what;
+    EXPECT_EQ(leaf.identity()->text(), kApi);
+    EXPECT_FALSE(leaf.is_ca());
+    EXPECT_EQ(leaf.subject(), honest.subject());
+    EXPECT_TRUE(leaf.public_key()->matches(key.get()));
+    auto extensions = extensions_of(leaf);
+    EXPECT_NE(extensions["subjectKeyIdentifier"].find(':'), std::string::npos);
+    EXPECT_EQ(extensions["subjectKeyIdentifier"].find("00:11:22:33"), std::string::npos);
+    extensions.erase("subjectKeyIdentifier");
+    EXPECT_EQ(extensions, usual);
+  }
 }
 
 TEST_F(EnrolmentTest, renews_with_its_certificate_in_time_and_with_another_key) {
