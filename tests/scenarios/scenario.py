@@ -82,9 +82,13 @@ class Stage:
     redirects: bool = True
     probe: str = "/ready"  # what says that a sidecar is up, as far as it can be
     foreign: frozenset[str] = frozenset()  # pods whose certificates a foreign authority has issued
+    renewed_foreign: frozenset[str] = frozenset()  # those whose next ones it has
 
     def authority_of(self, pod: str) -> str:
         return "foreign-ca" if pod in self.foreign else "ca"
+
+    def renewing_authority_of(self, pod: str) -> str:
+        return "foreign-ca" if pod in self.renewed_foreign else "ca"
 
     def configuration(self, file: Path) -> str:
         """What a pod's configuration says at this stage."""

@@ -12,7 +12,7 @@ AN_HOUR_AGO = -3600  # beyond any leeway for clocks
 
 
 def encrypted(fill):
-    """The row, and that nothing but TLS crosses between the pods meanwhile, however far it gets."""
+    """The row, and that TLS crosses between the pods meanwhile, nothing else, however far it gets."""
 
     def filled(row: Row, world: World) -> None:
         before = world.wire()
@@ -24,6 +24,7 @@ def encrypted(fill):
             row.seen.append(f"{wire.tls_records} TLS records, {wire.plaintext_segments} plaintext")
             plain = wire.plaintext_segments or wire.dropped_frames
             row.check("nothing but TLS between pods", not plain)
+            row.check("and there is TLS", wire.tls_records > 0)
 
     return filled
 
@@ -156,7 +157,7 @@ def rotation(row: Row, world: World) -> None:
     with Orders(world) as orders:
         for _ in range(ROTATIONS):
             for name in SERVICES:
-                world[name].give_identity(world.mesh.issue(name))
+                world.new_certificate(name)
             time.sleep(0.4)
     new = {name: _serial(world, name) for name in SERVICES}
     failed = [status for status in orders.statuses if status != 201]
@@ -164,6 +165,7 @@ def rotation(row: Row, world: World) -> None:
     row.check(f"no order fails {failed[:3]}", orders.statuses and not failed)
     row.check("new certificates are in force everywhere", all(new[one] != serials[one] for one in SERVICES))
     row.check("each request had a proven caller", _peers(world) == {"order"})
+    world.good_certificates()
 
 
 def _serial(world: World, name: str):

@@ -11,6 +11,11 @@ STAGES = {
         "the User Service looks for keys elsewhere",
         edits=(Edit("user.yaml", "header: X-API-Key\n  owner", "header: X-Other-Key\n  owner"),),
     ),
+    "mtls": Stage(
+        frozenset({3}),  # which leaves good ones behind
+        "the User Service's next certificates come from a foreign authority",
+        renewed_foreign=frozenset({"user"}),
+    ),
     "minting": Stage(
         frozenset({2, 3, 4, 5, 6, 7, 9}),
         "the Order Service's sidecar signs for another audience",

@@ -120,6 +120,21 @@ class World:
         told = request(pod, "127.0.0.1", MOOD_PORT, "/mood", headers, method="PUT", body=body)
         assert told.status == 200, told
 
+    def new_certificate(self, name: str) -> None:
+        """By the authority that the stage says."""
+        authority = self._stage.renewing_authority_of(name)
+        self[name].give_identity(self.mesh.issue(name, authority))
+
+    def good_certificates(self) -> None:
+        """What all have at first, whatever came meanwhile; in force when this returns."""
+        for name in SERVICES:
+            member = self[name]
+            before = member.sidecar.admin("/certs")["chain"]
+            member.give_identity(self.mesh.issue(name))
+            member.process.wait_for(
+                lambda: member.sidecar.admin("/certs")["chain"] != before, "the certificate"
+            )
+
     def renew(self, name: str) -> None:
         """A sidecar that remembers no failure: breakers and budgets begin anew."""
         sidecar = self[name].sidecar
