@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 
+import fuzz
 import links
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -206,7 +207,8 @@ def main():
     checked = 0
     for title, problems in (("format", check_format(files, fix)), ("layers", check_layers(files)),
                             ("calls", check_calls(files)), ("coroutines", check_coroutines(files)),
-                            ("documents", links.check()), ("secrets", check_secrets(files)),
+                            ("documents", links.check()), ("fuzzing", fuzz.check()),
+                            ("secrets", check_secrets(files)),
                             ("top level", check_top_level(files))):
         print(f"{'ok  ' if not problems else 'FAIL'} {title}")
         for problem in problems[:50]:
