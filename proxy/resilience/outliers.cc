@@ -33,7 +33,8 @@ struct Outliers::Place {
   std::uint64_t left = 0;  ///< Which adoption it left at.
   unsigned level = 0;      ///< How often the time was doubled.
   TimePoint since{};
-  TimePoint due{};  ///< When its time is up, whoever may have tried it meanwhile.
+  TimePoint due{};    ///< When its time is up, whoever may have tried it meanwhile.
+  TimePoint tried{};  ///< When a try of it ended last.
   std::optional<TimePoint> restored;
   Change last;
   Blame blame;
@@ -140,6 +141,7 @@ Outliers::Place& Outliers::place_for(const SocketAddress& address) {
     if (oldest->window) oldest->window->clear();
     oldest->left = 0;
     oldest->level = 0;
+    oldest->tried = {};
     oldest->restored.reset();
     oldest->last = {};
     oldest->blame = {};
@@ -237,15 +239,20 @@ bool Outliers::may_eject() const {
   return out + 1 <= std::max<std::size_t>(share, 1) && out + 1 < members;
 }
 
-/// Somebody fails whose place is taken: whoever was left out first may be well again.
+/// Somebody fails whose place is taken: another that is out may be well again. They take turns, so
+/// that one that stays dead does not keep the others out; who was not tried yet, in the order in
+/// which they would come back.
 void Outliers::recall(TimePoint now) {
   Place* first = nullptr;
+  const auto comes_before = [](const Place& one, const Place& other) {
+    if (one.tried != other.tried) return one.tried < other.tried;
+    return one.until.load(std::memory_order_relaxed) < other.until.load(std::memory_order_relaxed);
+  };
   for (const auto& place : places_) {
     const auto until = place->until.load(std::memory_order_relaxed);
     const bool is_tried = place->is_tried.load(std::memory_order_relaxed);
     if (!place->is_member || is_tried || until == kIn || until <= count_of(now)) continue;
-    if (first == nullptr || until < first->until.load(std::memory_order_relaxed))
-      first = place.get();
+    if (first == nullptr || comes_before(*place, *first)) first = place.get();
   }
   if (first != nullptr) first->until.store(count_of(now), std::memory_order_relaxed);
 }
@@ -302,6 +309,7 @@ std::optional<Outliers::Change> Outliers::settle_try(Handle handle, TimePoint no
     return std::nullopt;
   }
   place.is_tried.store(false, std::memory_order_relaxed);
+  place.tried = now;
   switch (judgement) {
     case Judgement::success:
       return restore(place, now);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "runtime/random.h"
 
@@ -143,6 +144,43 @@ TEST(Outliers, a_try_before_its_time_that_fails_is_no_ejection) {
   const auto again = three.settle_try(0, kStart + 10s, Judgement::failure);
   ASSERT_TRUE(again);
   EXPECT_EQ(again->out_for, 20s) << "its own time was up";
+}
+
+TEST(Outliers, early_tries_take_turns_so_that_a_dead_one_keeps_nobody_out) {
+  OutlierSettings settings;
+  settings.max_ejected = 0.5;
+  Fixture f(4, settings);
+  ASSERT_TRUE(f.eject(0));
+  ASSERT_TRUE(f.eject(1, kStart + 100ms));
+  auto now = kStart + 200ms;
+  ASSERT_FALSE(f.eject(2, now));
+  EXPECT_EQ(f.at(0, now), Standing::due);
+  EXPECT_EQ(f.at(1, now), Standing::out);
+  ASSERT_TRUE(f.outliers.claim(f.endpoints[0], now));
+  EXPECT_FALSE(f.settle_try(0, now, Judgement::failure));
+  EXPECT_EQ(f.at(0, now), Standing::out);
+
+  now += 10ms;
+  ASSERT_FALSE(f.eject(2, now));
+  EXPECT_EQ(f.at(0, now), Standing::out) << "it had its turn";
+  ASSERT_EQ(f.at(1, now), Standing::due);
+  ASSERT_TRUE(f.outliers.claim(f.endpoints[1], now));
+  EXPECT_FALSE(f.settle_try(1, now, Judgement::failure));
+
+  now += 10ms;
+  ASSERT_FALSE(f.eject(2, now));
+  EXPECT_EQ(f.at(0, now), Standing::due) << "its turn again";
+  ASSERT_TRUE(f.outliers.claim(f.endpoints[0], now));
+  EXPECT_FALSE(f.settle_try(0, now, Judgement::failure));
+
+  now += 10ms;
+  ASSERT_FALSE(f.eject(2, now));
+  ASSERT_TRUE(f.outliers.claim(f.endpoints[1], now));
+  EXPECT_TRUE(f.settle_try(1, now, Judgement::success));
+  EXPECT_EQ(f.at(1, now), Standing::in);
+  const auto change = f.eject(2, now);
+  ASSERT_TRUE(change) << "whose place is free now";
+  EXPECT_EQ(change->out_for, 10s);
 }
 
 TEST(Outliers, no_more_than_the_share_but_always_one) {
@@ -324,6 +362,7 @@ TEST(Outliers, keep_their_rules_in_random_sequences) {
     Fixture f(count, settings);
     std::vector<TimePoint> out_until(count);  // The model: TimePoint() is in.
     std::vector<TimePoint> own_time(count);   // When the ejection is over that is in force.
+    std::vector<TimePoint> tried(count);
     std::vector<bool> trying(count, false);
     std::vector<std::uint32_t> row(count, 0);
     TimePoint now = kStart;
@@ -346,6 +385,7 @@ TEST(Outliers, keep_their_rules_in_random_sequences) {
       const auto change = f.outliers.settle(f.endpoints[i], trying[i], now, judgement, unsent, {});
       if (trying[i]) {
         trying[i] = false;
+        tried[i] = now;
         const bool is_early = judgement == Judgement::failure && now < own_time[i];
         ASSERT_EQ(change.has_value(), !is_early);
         if (change) {
@@ -377,9 +417,10 @@ TEST(Outliers, keep_their_rules_in_random_sequences) {
       if (was_withheld || change) row[i] = 0;
       if (!was_withheld) continue;
       std::size_t first = count;
+      const auto turn = [&](std::size_t one) { return std::pair(tried[one], out_until[one]); };
       for (std::size_t one = 0; one < count; ++one) {
         if (out_until[one] <= now || trying[one]) continue;
-        if (first == count || out_until[one] < out_until[first]) first = one;
+        if (first == count || turn(one) < turn(first)) first = one;
       }
       if (first < count) out_until[first] = now;
     }
