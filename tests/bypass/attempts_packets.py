@@ -11,7 +11,7 @@ import time
 from lab import query
 from mesh import DNS, PATIENCE
 from speak import get
-from table import Check, Control, Dropped, Row
+from table import Check, Control, Dropped, Row, dropped
 from world import CLOSED, OPEN, World
 
 UDPLITE, SCTP, DCCP = 136, 132, 33
@@ -72,6 +72,7 @@ def segment(port: int, flags: int, data: bytes = b""):
 def listeners(world: World) -> None:
     """The app does listen there for datagrams: dropped is not the same as unheard."""
     held = []
+    counted = dropped(world.api2, "inbound-udp")
     for port in (CLOSED, 4242):
         one = world.api2.pod.in_netns(lambda: socket.socket(socket.AF_INET6, socket.SOCK_DGRAM))
         one.bind(("::", port))
@@ -96,6 +97,7 @@ def listeners(world: World) -> None:
                 time.sleep(0.005)
     for one in held:
         one.close()
+    assert dropped(world.api2, "inbound-udp") == counted + 4
     assert heard == [b"own"], heard  # the pod's own arrived, and those sent before it did not
 
 

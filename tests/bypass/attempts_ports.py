@@ -1,13 +1,15 @@
 """Every port of the sidecar, dialled by a neighbour, a mesh peer's app and the pod's own app; ports
 that are not declared; plaintext where only mesh TLS may come."""
 
-from mesh import ADMIN, DIRECT, DNS, HEALTH, INBOUND, METRICS, OUTBOUND, Member
+from mesh import ADMIN, DIRECT, DNS, HEALTH, INBOUND, METRICS, OUTBOUND, Member, Wire
+from mesh import dial as dial_from
 from speak import get, head, leaf, plain
 from table import Answered, Check, Control, Possible, Refused, Row, Told, Try, dial_and_tell, tell
-from world import CLOSED, STRICT, UNDECLARED, World
+from world import CLOSED, STRICT, UNDECLARED, World, client_context
 
 SECRET = head("/admin/users")
 OURS, NOT_REDIRECTED = "destination_is_ourselves", "original_destination_missing"
+NO_IDENTITY = "tls_identity_missing"
 PLAINTEXT, FOREIGN = "plaintext_on_strict_port", "foreign_tls_on_strict_port"
 LOOPBACK = ("127.0.0.1", "::1")
 H2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
@@ -60,6 +62,22 @@ def foreign_tls(name: str, *alpn: str, port: int = STRICT, code: str = FOREIGN) 
     return Refused(name, attempt, code)
 
 
+def own_tunnel(world: World) -> Told:
+    """The app of `api2` says that it is a sidecar, at its own sidecar's direct port."""
+
+    def dial() -> Wire:
+        channel = dial_from(world.api2.pod, "127.0.0.1", DIRECT)
+        try:
+            return Wire(client_context(["epaulet/1-h1"], None).wrap_socket(
+                channel, server_hostname=f"p{STRICT}.api2.default"
+            ))
+        except OSError:
+            channel.close()
+            raise
+
+    return dial_and_tell(dial, SECRET)
+
+
 def hello_in_pieces(world: World) -> Told:
     """The beginning of a ClientHello, then plaintext: taken for TLS once, it is never plaintext."""
     wire = world.dial(world.outside, STRICT).send(b"\x16\x03\x01\x00\x40\x01\x00\x00\x3c")
@@ -69,7 +87,7 @@ def hello_in_pieces(world: World) -> Told:
 def nobody_binds_them(world: World) -> None:
     """Another user of the pod cannot listen beside us, and so take some of our connections."""
     script = """
-import socket, sys
+import errno, socket, sys
 for port in map(int, sys.argv[1:]):
     for family, host in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
         with socket.socket(family) as listener:
@@ -81,12 +99,14 @@ for port in map(int, sys.argv[1:]):
                 listener.bind((host, port))
                 listener.listen()
                 print("bound", port, host)
-            except OSError:
-                pass
+            except OSError as error:
+                print(errno.errorcode[error.errno], port, host)
 """
     ports = [str(one) for one in (INBOUND, OUTBOUND, DIRECT, DNS, ADMIN, METRICS, HEALTH)]
     done = world.api2.pod.run(["python3", "-I", "-c", script, *ports], uid=1000)
-    assert not done.stdout, done.stdout
+    told = done.stdout.split("\n")[:-1]
+    assert len(told) == 2 * len(ports), told
+    assert all(one.startswith("EADDRINUSE ") for one in told), told
 
 
 ROWS: list[Row] = [
@@ -132,6 +152,25 @@ ROWS: list[Row] = [
         for port in (OUTBOUND, INBOUND, ADMIN, DNS)
         for v6 in (0, 1)
     ),
+    # The direct port is where tunnels of the mesh come in: the app is nobody there, like others.
+    *(
+        Refused(
+            f"the pod's own app dials {DIRECT} on {address}",
+            of("api2", address, DIRECT),
+            PLAINTEXT,
+            403,
+        )
+        for address in LOOPBACK
+    ),
+    *(
+        Refused(
+            f"the pod's own app dials {DIRECT} on its address, {family(v6)}",
+            of("api2", v6, DIRECT),
+            OURS,
+        )
+        for v6 in (0, 1)
+    ),
+    Refused("the pod's own app opens a tunnel without a certificate", own_tunnel, NO_IDENTITY),
     # Pages, not ways in: they answer themselves or say why not.
     surface("scrapes are no way in", METRICS, SECRET, 404, "there is no such page"),
     surface(
@@ -182,7 +221,7 @@ ROWS: list[Row] = [
         "api2",
         "::1",
     ),
-    Check("no other user listens on them", nobody_binds_them, "Dropped"),
+    Check("no other user listens on them", nobody_binds_them, "Forbidden"),
     # Ports.
     *(
         Refused(

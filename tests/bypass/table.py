@@ -3,8 +3,9 @@
 Refused    somebody tries to get in. The app sees not a byte, a counter on 15020 rises, and the
            sidecar's log and explain say why: the outcome, and the rule where a rule decided.
 Stripped   the request may pass, what it claims about its sender may not.
-Dropped    the kernel refuses it, and the app sees nothing; where a rule of ours does, its named
-           counter rises.
+Dropped    a rule of ours in the kernel refuses it: its named counter rises, the app sees nothing.
+Forbidden  the kernel refuses it by who asks: a file's mode, a signal, a capability, a port that is
+           taken. What the attempt hears is the evidence; nothing of ours runs that could count it.
 Answered   a page of the sidecar itself says no, and why; no counter of ours exists for that.
 Control    the honest neighbour of such attempts: it gets in. A mesh that refuses everything
            fails here.
@@ -207,16 +208,12 @@ class Dropped(Row):
 
     def run(self, world: World) -> None:
         member = getattr(world, self.by)
-        before = self.packets(member)
+        before = dropped(member, self.rule)
         _, calls = app_calls(world, lambda: self.attempt(world))
-        wait_until(lambda: self.packets(member) > before, f"the rule {self.rule} to count", 2)
+        wait_until(
+            lambda: dropped(member, self.rule) > before, f"the rule {self.rule} to count", 2
+        )
         assert not calls, calls
-
-    def packets(self, member: Member) -> int:
-        rules = member.pod.run(["nft", "list", "table", "inet", "epaulet"]).stdout
-        found = re.findall(rf'counter packets (\d+) .*comment "{self.rule}"', rules)
-        assert found, rules
-        return sum(int(one) for one in found)
 
 
 @dataclass
@@ -230,6 +227,14 @@ class Answered(Row):
         told, calls = app_calls(world, lambda: self.attempt(world))
         assert not calls, calls
         assert told.status == self.status and self.says in told.body.decode(), told
+
+
+def dropped(member: Member, rule: str) -> int:
+    """Packets that the rule with this comment has counted."""
+    rules = member.pod.run(["nft", "list", "table", "inet", "epaulet"]).stdout
+    found = re.findall(rf'counter packets (\d+) .*comment "{rule}"', rules)
+    assert found, rules
+    return sum(int(one) for one in found)
 
 
 @dataclass
