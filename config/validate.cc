@@ -6,6 +6,7 @@
 #include <set>
 #include <tuple>
 
+#include "base/ascii.h"
 #include "base/directory_limits.h"
 #include "base/limits.h"
 #include "config/diagnostic.h"
@@ -47,6 +48,7 @@ class Validation {
   void check_ports_of(const RouteSettings& route, const ServiceSettings& service);
   [[nodiscard]] bool reaches_only_tcp(const AccessRuleSettings& rule) const;
   void check_edits_of(const ServiceSettings& service, const RouteSettings& route);
+  void check_flight_of(const ServiceSettings& service, const RouteSettings& route);
   [[nodiscard]] std::vector<const BackendSettings*> backends_of(const ServiceSettings& service,
                                                                 const RouteSettings& route) const;
   template <class Named>
@@ -270,6 +272,7 @@ std::vector<const BackendSettings*> Validation::backends_of(const ServiceSetting
   };
   for (const auto& target : route.to) add(target.backend);
   if (route.to.empty()) add(service.default_backend);
+  if (route.fallback) add(route.fallback->backend);
   return found;
 }
 
@@ -284,23 +287,50 @@ void Validation::check_edits_of(const ServiceSettings& service, const RouteSetti
                        [&has](const auto* backend) { return has(*backend); });
   };
   const bool limits = route.rate_limit || service.rate_limit;
-  const bool breaks =
-      route.breaker || some([](const auto& one) { return one.breaker.has_value(); });
+  const bool keeps = route.fallback && route.fallback->last_good;
+  const bool shares = route.shaping->single_flight.has_value();
   const bool sets_cookie =
       some([](const auto& one) { return one.balance.by && !one.balance.by->cookie.empty(); });
-  const auto check = [&](const std::string& spelt) {
+  const auto check = [&](const std::string& spelt, bool is_removed) {
     const std::string name = as_cgi(spelt);
     const char* why = nullptr;
-    if (limits && (name.starts_with("ratelimit-") || name == "retry-after")) why = "rate_limit";
-    if (why == nullptr && breaks && name == "retry-after") why = "breaker";
-    if (why == nullptr && sets_cookie && name == "set-cookie") why = "balance.by.cookie";
+    // An upstream's own may go: what is left of our limit is written behind it.
+    if (limits && !is_removed && name.starts_with("ratelimit-")) why = "rate_limit";
+    if (keeps && name == "cache-status") why = "fallback.last_good";
+    if (shares && name == "cache-status") why = "single_flight";
+    if (sets_cookie && name == "set-cookie") why = "balance.by.cookie";
     if (why == nullptr) return;
     complain(edits.origin, "the header " + in_quotes(spelt) + " is written here because of " + why,
              "remove it from response_header_modifier, or " + std::string(why));
   };
-  for (const auto& [name, value] : edits.set) check(name);
-  for (const auto& [name, value] : edits.add) check(name);
-  for (const auto& name : edits.remove) check(name);
+  for (const auto& [name, value] : edits.set) check(name, false);
+  for (const auto& [name, value] : edits.add) check(name, false);
+  for (const auto& name : edits.remove) check(name, true);
+}
+
+/// What tells callers apart elsewhere in the file tells their answers apart, too.
+void Validation::check_flight_of(const ServiceSettings& service, const RouteSettings& route) {
+  if (route.shaping == nullptr || !route.shaping->single_flight) return;
+  std::vector<std::pair<std::string_view, const char*>> telling;
+  telling.emplace_back(settings_.api_keys.header, "api_keys.header");
+  for (const auto& [name, issuer] : settings_.issuers)
+    telling.emplace_back(issuer.token.header, "issuers");
+  for (const auto* limit : {&service.rate_limit, &route.rate_limit}) {
+    if (*limit && (*limit)->by) telling.emplace_back((*limit)->by->header, "rate_limit.by");
+  }
+  for (const auto* backend : backends_of(service, route)) {
+    if (backend->balance.by) telling.emplace_back(backend->balance.by->header, "balance.by");
+  }
+  for (const auto& ignored : route.shaping->single_flight->ignore_headers) {
+    const auto found = std::find_if(telling.begin(), telling.end(), [&](const auto& one) {
+      return equals_ignore_case(one.first, ignored);
+    });
+    if (found == telling.end()) continue;
+    complain(route.shaping->single_flight->origin,
+             "ignore_headers names " + in_quotes(ignored) + ", by which " + found->second +
+                 " tells callers apart",
+             "remove it from ignore_headers");
+  }
 }
 
 void Validation::check_ports_of(const RouteSettings& route, const ServiceSettings& service) {
@@ -318,6 +348,7 @@ void Validation::check_services() {
     check_unique(service.routes, "route");
     for (const auto& route : service.routes) {
       check_edits_of(service, route);
+      check_flight_of(service, route);
       check_ports_of(route, service);
       if (!route.to.empty() || !service.default_backend.empty()) continue;
       if (route.shaping != nullptr && route.shaping->redirect) continue;

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/ascii.h"
+#include "base/identity_fields.h"
 
 namespace epaulet::http {
 namespace {
@@ -78,8 +79,9 @@ bool says_who_asks(const RequestHead& request) {
   return std::any_of(request.fields.begin(), request.fields.end(), [](const Field& field) {
     if (field.removed) return false;  // Nobody behind us sees it.
     if (field.id == FieldId::authorization) return true;
-    return std::any_of(std::begin(kCredentialFields), std::end(kCredentialFields),
-                       [&](std::string_view name) { return equals_ignore_case(field.name, name); });
+    const auto is_it = [&](std::string_view name) { return equals_ignore_case(field.name, name); };
+    return std::any_of(std::begin(kCredentialFields), std::end(kCredentialFields), is_it) ||
+           std::any_of(kIdentityFields.begin(), kIdentityFields.end(), is_it);
   });
 }
 

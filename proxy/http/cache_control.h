@@ -26,8 +26,8 @@ struct CacheControl {
 /// A number of seconds, as Cache-Control and Age have them.
 [[nodiscard]] std::optional<std::chrono::seconds> age_in(std::string_view text);
 
-/// Authorization, Cookie, and by what else APIs read credentials from. What was removed nobody
-/// behind us sees.
+/// Authorization, Cookie, by what else APIs read credentials from, and by what meshes and gateways
+/// tell apps who asks. What was removed nobody behind us sees.
 [[nodiscard]] bool says_who_asks(const RequestHead& request);
 
 /// Taken out by a route or not.
