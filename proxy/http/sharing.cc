@@ -65,6 +65,16 @@ bool tells_requests_apart(const Field& field, std::span<const std::string> ignor
          !is_ignored(field.name, ignored);
 }
 
+bool answers_one_request(const Field& field, std::span<const std::string> ignored) {
+  if (is_of_one_request(field.id)) return true;
+  constexpr std::string_view kContent = "content-";
+  const bool has_its_own_meaning =
+      equals_ignore_case(std::string_view(field.name).substr(0, kContent.size()), kContent) ||
+      equals_ignore_case(field.name, "cache-control") || equals_ignore_case(field.name, "date") ||
+      equals_ignore_case(field.name, "via");
+  return !has_its_own_meaning && is_ignored(field.name, ignored);
+}
+
 bool may_answer_several(const ResponseHead& response, std::span<const std::string> ignored) {
   // In HTTP/2 it is the stream that ends, and says so.
   const bool ends_with_connection =

@@ -18,6 +18,11 @@ namespace epaulet::http {
 /// nor what `ignored` names in any case, nor Host, since the authority is compared.
 [[nodiscard]] bool tells_requests_apart(const Field& field, std::span<const std::string> ignored);
 
+/// Whether a field of a response says something of the one request that led to it: an id of it or
+/// of its trace, or what `ignored` names, which an app may have written back. Not what means
+/// something else in a response (Content-Type, Cache-Control, Date, Via).
+[[nodiscard]] bool answers_one_request(const Field& field, std::span<const std::string> ignored);
+
 /// A final response of a status that a cache may keep (RFC 9110 section 15.1), with nothing that
 /// forbids to give it to others: no-store, no-cache, private, an age of 0 or an end (Expires) that
 /// only a cache's clock can judge; Set-Cookie; Vary by anything that does not tell requests apart.

@@ -205,7 +205,9 @@ Task<Error> Attempt::until_head() {
   may_continue_ = !exchange_.request.expects_continue;
   upload_.start(send());
   const Error error = co_await read_final_head();
-  if (error.code != ErrorCode::none) co_return blamed(reason(error));
+  // An answer that begins when the exchange has ended meanwhile would be half of one.
+  if (error.code != ErrorCode::none || exchange_.scope->cancelled())
+    co_return blamed(reason(error));
   if (only_seems_to_agree())
     co_return Error(ErrorCode::upgrade_unsupported, Side::upstream, Stage::receive);
   has_head_ = true;

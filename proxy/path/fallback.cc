@@ -9,6 +9,7 @@
 #include "http/grpc.h"
 #include "http/stale.h"
 #include "path/session.h"
+#include "policy/token_place.h"
 
 namespace epaulet::path {
 namespace {
@@ -124,8 +125,9 @@ bool shows_credentials(const Exchange& exchange) {
   const auto& request = exchange.request;
   if (request.find(settings.api_keys.header) != nullptr) return true;
   return std::any_of(settings.issuers.begin(), settings.issuers.end(), [&](const auto& issuer) {
-    const auto& header = issuer.second.token.header;
-    return !header.empty() && request.find(header) != nullptr;
+    const auto& token = issuer.second.token;  // In a cookie or in Authorization it shows by itself.
+    if (!token.query.empty()) return TokenPlace(token).find(request).is_there;
+    return !token.header.empty() && request.find(token.header) != nullptr;
   });
 }
 

@@ -145,7 +145,9 @@ Task<Error> serve_exchange(Exchange& exchange) {
   if (ended.code == ErrorCode::none) ended = co_await ask(exchange, *plan);
   note_change(*plan);
   if (plan->fallback == nullptr || ended.code == ErrorCode::none) co_return ended;
-  co_return co_await fall_back(exchange, *plan, ended);
+  ended = co_await fall_back(exchange, *plan, ended);
+  note_change(*plan);  // Another backend may have done it only now.
+  co_return ended;
 }
 
 /// The record is complete: metrics, access log, explain.

@@ -26,6 +26,7 @@ constexpr std::uint64_t kBodyBytesMax = 256 * 1024;  ///< Of one answer that is 
 constexpr std::size_t kPieceBytes = 16 * 1024;       ///< As a follower gets it.
 /// A body that takes longer after its head may be a stream, or its leader's caller reads slowly.
 constexpr auto kBodyWait = std::chrono::seconds(1);
+constexpr auto kSpread = std::chrono::milliseconds(250);
 
 const SingleFlightState& state_of(const Plan& plan) {
   return plan.shaping->single_flight;
@@ -52,26 +53,46 @@ std::string key_of(const Exchange& exchange, const Plan& plan) {
 /// A coroutine that waits for its flight.
 class Seat final : public SingleFlight::Follower {
  public:
-  Seat(Loop& loop, SingleFlight::FlightPtr flight) : told_(loop), flight_(std::move(flight)) {
+  Seat(Exchange& exchange, SingleFlight::FlightPtr flight)
+      : exchange_(exchange), told_(exchange.worker().loop), flight_(std::move(flight)) {
     flight_->follow(*this);
   }
   /// Made the leader, and did not take it.
   ~Seat() {
-    if (news() == News::leads && !took_over_) flight_->hand_over();
+    if (news() == News::leads && !took_over_) flight_->hand_over(exchange_.now());
   }
   [[nodiscard]] SingleFlight::FlightPtr take_over() {
     took_over_ = true;
     return flight_;
   }
+  /// It asks itself from now on, until the flight lands.
+  void ask_beside() {
+    asks_itself_ = true;
+    flight_->ask_beside(*this);
+    // Who gives little time is not to say what takes long.
+    if (!exchange_.hurried) flight_->keep_apart(exchange_.now());
+  }
+  void stop_asking() { asks_itself_ = false; }
+  /// What it asked was told to stop, since the flight had landed.
+  [[nodiscard]] bool landed_first() const { return landed_first_; }
   [[nodiscard]] const SharedAnswerPtr& answer() const { return flight_->answer(); }
   [[nodiscard]] epaulet::Event& told() { return told_; }
 
  private:
-  void on_news() override { told_.set(); }
+  void on_news() override {
+    told_.set();
+    if (!asks_itself_ || news() != News::landed) return;
+    if (exchange_.committed || exchange_.scope->cancelled()) return;
+    landed_first_ = true;
+    exchange_.scope->cancel({ErrorCode::cancelled, Side::self, Stage::limit});
+  }
 
+  Exchange& exchange_;
   epaulet::Event told_;
   const SingleFlight::FlightPtr flight_;
   bool took_over_ = false;
+  bool asks_itself_ = false;
+  bool landed_first_ = false;
 };
 
 /// What remains of its time is enough to ask itself.
@@ -94,14 +115,14 @@ Task<Result<News>> await_news(Exchange& exchange, Seat& seat, TimePoint until) {
       news = *exchange.scope->cancelled();
       break;
     }
-    if (seat.told().is_set()) news = seat.news();
-    if (!told || *news != News::answering) break;
-    news = News::none;
+    const bool waits_on = seat.news() == News::none || seat.news() == News::answering;
+    if (!waits_on) news = seat.news();
+    if (!waits_on || !told) break;
     seat.told().reset();
-    waiting.set_deadline(std::min(until, exchange.now() + kBodyWait), late);
+    const bool answers = seat.news() == News::answering;
+    waiting.set_deadline(answers ? std::min(until, exchange.now() + kBodyWait) : until, late);
   }
   exchange.unwatch_downstream();
-  if (news && *news == News::answering) news = News::none;
   co_return news;
 }
 
@@ -129,9 +150,9 @@ std::string_view reason_of(News news) {
     case News::landed:
       return "answered";
     case News::leads:
-      return "its leader left";
+      return "its leader left or failed";
     case News::failed:
-      return "its leader got no answer";
+      return "its leaders got no answer";
     case News::refused:
       return "the answer is not to be shared";
     case News::too_large:
@@ -166,6 +187,10 @@ Task<Error> give(Exchange& exchange, const Plan& plan, SharedAnswerPtr answer) {
   exchange.server.begin_response(exchange.request, head, keep);
   exchange.committed = true;
   exchange.record.status = answer->status;
+  exchange.record.shared = true;
+  exchange.record.upstream = answer->upstream;
+  exchange.record.endpoint = answer->endpoint;
+  if (!plan.inbound) exchange.record.peer = answer->peer;
   resilience::IdleTimer idle(*exchange.scope);
   idle.start(plan.timeouts->idle, {ErrorCode::idle_timeout, Side::downstream, Stage::send});
   ConstBytes rest = as_bytes(answer->body);
@@ -191,8 +216,52 @@ Task<Error> lead(Exchange& exchange, const Plan& plan, SingleFlight::FlightPtr f
   exchange.flight = &led;
   const Error ended = co_await fulfil(exchange, plan);
   exchange.flight = nullptr;
-  led.settle(ended);
+  led.settle();
   co_return ended;
+}
+
+void tell(Exchange& exchange, News news, TimePoint since) {
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(exchange.now() - since);
+  exchange.trace(Stage::limit, Event::followed, telemetry::intern(reason_of(news)),
+                 static_cast<std::uint32_t>(us.count()));
+}
+
+/// Its own time goes on, though what it asked was told to stop.
+void go_on(Exchange& exchange, std::optional<TimePoint> deadline) {
+  exchange.scope.emplace(exchange.parent);
+  exchange.response.clear();
+  if (!deadline) return;
+  const auto late = exchange.given_time ? ErrorCode::deadline_exceeded : ErrorCode::request_timeout;
+  exchange.scope->set_deadline(*deadline, {late, Side::upstream, Stage::receive});
+}
+
+/// It has waited long enough, and keeps its seat while it asks itself: the answer that it has
+/// waited for may still be the first.
+Task<Error> ask_beside(Exchange& exchange, const Plan& plan, Seat& seat, TimePoint since) {
+  const auto deadline = exchange.scope->deadline();
+  seat.ask_beside();
+  const Error ended = co_await fulfil(exchange, plan);
+  seat.stop_asking();
+  const bool is_given =
+      seat.landed_first() && !exchange.committed && !exchange.server.writer().broken();
+  exchange.worker().telemetry.count(is_given ? Counter::flight_shared : Counter::flight_late);
+  if (!is_given) co_return ended;
+  tell(exchange, News::landed, since);
+  go_on(exchange, deadline);
+  co_return co_await give(exchange, plan, seat.answer());
+}
+
+/// Those who go alone since several before them have failed do not all ask at once.
+Task<Result<void>> wait_apart(Exchange& exchange) {
+  auto most = std::chrono::duration_cast<Duration>(kSpread);
+  if (const auto deadline = exchange.scope->deadline())
+    most = std::clamp((*deadline - exchange.now()) / 4, Duration::zero(), most);
+  const auto pause = Duration(static_cast<Duration::rep>(
+      exchange.worker().loop.random().below(static_cast<std::uint64_t>(most.count()))));
+  exchange.watch_downstream(nullptr);
+  const auto slept = co_await sleep_until(*exchange.scope, exchange.now() + pause);
+  exchange.unwatch_downstream();
+  co_return slept;
 }
 
 Task<Error> follow(Exchange& exchange, const Plan& plan, SingleFlight::FlightPtr flight) {
@@ -204,34 +273,38 @@ Task<Error> follow(Exchange& exchange, const Plan& plan, SingleFlight::FlightPtr
   }
   SharedAnswerPtr answer;
   SingleFlight::FlightPtr taken_over;
+  News news = News::none;
   {
     const auto began = exchange.now();
-    Seat seat(exchange.worker().loop, std::move(flight));
-    const auto news = co_await await_news(exchange, seat, patience_of(exchange, plan));
-    if (!news) {
+    Seat seat(exchange, std::move(flight));
+    const auto heard = co_await await_news(exchange, seat, patience_of(exchange, plan));
+    if (!heard) {
       telemetry.count(Counter::flight_left);
-      co_return news.error();
+      co_return heard.error();
     }
-    telemetry.count(counter_of(*news));
-    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(exchange.now() - began);
-    exchange.trace(Stage::limit, Event::followed, telemetry::intern(reason_of(*news)),
-                   static_cast<std::uint32_t>(us.count()));
-    if (*news == News::landed) answer = seat.answer();
-    if (*news == News::leads) taken_over = seat.take_over();
+    news = *heard;
+    tell(exchange, news, began);
+    if (news == News::none) {
+      place.reset();  // It waits no longer.
+      co_return co_await ask_beside(exchange, plan, seat, began);
+    }
+    telemetry.count(counter_of(news));
+    if (news == News::landed) answer = seat.answer();
+    if (news == News::leads) taken_over = seat.take_over();
   }
-  place.reset();  // It waits no longer.
-  if (answer) {
-    exchange.record.shared = true;
-    co_return co_await give(exchange, plan, std::move(answer));
-  }
+  place.reset();
+  if (answer) co_return co_await give(exchange, plan, std::move(answer));
   if (taken_over) co_return co_await lead(exchange, plan, std::move(taken_over));
+  if (news == News::failed) {
+    const auto waited = co_await wait_apart(exchange);
+    if (!waited) co_return waited.error();
+  }
   co_return co_await fulfil(exchange, plan);
 }
 
-/// The leader's caller, or its own time, and not what it asked.
-bool has_left(const Error& ended) {
-  return ended.side == Side::downstream || ended.code == ErrorCode::request_timeout ||
-         ended.code == ErrorCode::deadline_exceeded;
+/// Of an answer that the next caller may hope not to get.
+bool is_failure(std::uint16_t status) {
+  return status >= 500 || status == 429;
 }
 
 }  // namespace
@@ -245,8 +318,11 @@ bool is_to_be_shared(const Exchange& exchange, const Plan& plan) {
 }
 
 Task<Error> fulfil_together(Exchange& exchange, const Plan& plan) {
-  auto joined = exchange.view->flights().join(
-      key_of(exchange, plan), state_of(plan).changes->load(std::memory_order_acquire));
+  auto& flights = exchange.view->flights();
+  auto key = key_of(exchange, plan);
+  if (flights.is_kept_apart(key, exchange.now())) return fulfil(exchange, plan);
+  auto joined =
+      flights.join(std::move(key), state_of(plan).changes->load(std::memory_order_acquire));
   if (joined.leads) return lead(exchange, plan, std::move(joined.flight));
   return follow(exchange, plan, std::move(joined.flight));
 }
@@ -263,6 +339,11 @@ void LedFlight::give_up(News why) {
   flight_->end(why);
 }
 
+void LedFlight::keep_apart(News why) {
+  flight_->keep_apart(exchange_.now());
+  give_up(why);
+}
+
 /// Of the bytes that all answers of the route may take.
 bool LedFlight::has_room(std::uint64_t bytes) {
   auto& place = answer_->place;
@@ -273,21 +354,29 @@ bool LedFlight::has_room(std::uint64_t bytes) {
 }
 
 void LedFlight::begin_answer() {
+  if (settled_) return;
   const auto& response = exchange_.response;
   if (!flight_->is_open()) return;
-  if (!http::may_answer_several(response, state_of(plan_).settings->ignore_headers))
-    return give_up(News::refused);
+  if (!http::may_answer_several(response, state_of(plan_).settings->ignore_headers)) {
+    if (is_failure(response.status)) return settle();
+    return keep_apart(News::refused);
+  }
   const auto& framing = response.framing;
   if (framing.kind == http::Framing::Kind::length && framing.length > kBodyBytesMax)
-    return give_up(News::too_large);
+    return keep_apart(News::too_large);
   if (!flight_->begin_answer()) return;
   answer_ = std::make_unique<SharedAnswer>();
   answer_->status = response.status;
+  answer_->upstream = exchange_.record.upstream;
+  answer_->endpoint = exchange_.record.endpoint;
+  answer_->peer = exchange_.record.peer;
   for (const http::Field& field : response.fields) {
+    const bool is_of_framing = field.id == http::FieldId::content_length ||
+                               field.id == http::FieldId::transfer_encoding ||
+                               field.id == http::FieldId::trailer;
     const bool is_of_one =
-        field.id == http::FieldId::content_length || field.id == http::FieldId::transfer_encoding ||
-        field.id == http::FieldId::trailer || field.id == http::FieldId::x_request_id;
-    if (!field.removed && !is_of_one) answer_->fields += field.line;
+        http::answers_one_request(field, state_of(plan_).settings->ignore_headers);
+    if (!field.removed && !is_of_framing && !is_of_one) answer_->fields += field.line;
   }
   if (plan_.shaping->rules.response_headers)
     answer_->fields += plan_.shaping->rules.response_headers->lines();
@@ -300,9 +389,10 @@ void LedFlight::begin_answer() {
 
 void LedFlight::add(const http::Chunk& chunk) {
   if (answer_ == nullptr) return;
-  if (!chunk.trailers.empty()) return give_up(News::refused);
-  if (chunk.bytes.size() > kBodyBytesMax - answer_->body.size() || !has_room(chunk.bytes.size()))
-    return give_up(News::too_large);
+  if (!flight_->is_followed()) return give_up(News::failed);
+  if (!chunk.trailers.empty()) return keep_apart(News::refused);
+  if (chunk.bytes.size() > kBodyBytesMax - answer_->body.size()) return keep_apart(News::too_large);
+  if (!has_room(chunk.bytes.size())) return give_up(News::too_large);
   answer_->body += as_text(chunk.bytes);
   if (chunk.end) land();
 }
@@ -312,11 +402,10 @@ void LedFlight::land() {
   flight_->land(SharedAnswerPtr(std::move(answer_)));
 }
 
-void LedFlight::settle(const Error& ended) {
-  settled_ = true;  // From here on it may be another's.
+void LedFlight::settle() {
+  if (std::exchange(settled_, true)) return;  // From here on it may be another's.
   answer_.reset();
-  if (has_left(ended)) return flight_->hand_over();
-  flight_->end(News::failed);
+  flight_->hand_over(exchange_.now());
 }
 
 }  // namespace epaulet::path

@@ -12,7 +12,8 @@ namespace epaulet::path {
 
 /// As fulfil(); but where the same is being asked already, waits for that answer, within
 /// `single_flight.wait` and half of its own time, and asks itself where none comes that it may
-/// have. No follower fails because its leader does.
+/// have; it takes that answer all the same if it comes first. No follower fails because its leader
+/// does.
 Task<Error> fulfil_together(Exchange& exchange, const Plan& plan);
 
 /// What may change other answers is being answered, or has failed and may have been done all the
@@ -35,11 +36,13 @@ class LedFlight {
   /// All of it has passed. Again is nothing.
   void land();
   /// The leader has ended; whoever still waits is led by another, or goes alone.
-  void settle(const Error& ended);
+  void settle();
 
  private:
   [[nodiscard]] bool has_room(std::uint64_t bytes);
   void give_up(resilience::SingleFlight::News why);
+  /// The next one's would be the same.
+  void keep_apart(resilience::SingleFlight::News why);
 
   const Exchange& exchange_;
   const Plan& plan_;

@@ -1,5 +1,6 @@
 #include "resilience/single_flight.h"
 
+#include <functional>
 #include <utility>
 
 namespace epaulet::resilience {
@@ -14,21 +15,38 @@ SingleFlight::Joined SingleFlight::join(std::string key, std::uint64_t changes) 
   return {std::move(flight), true};
 }
 
+bool SingleFlight::is_kept_apart(std::string_view key, TimePoint now) const {
+  if (apart_.empty()) return false;
+  const auto hash = std::hash<std::string_view>{}(key);
+  const Apart& known = apart_[hash % kApartMax];
+  return known.hash == hash && now < known.until;
+}
+
+void SingleFlight::keep_apart(std::string_view key, TimePoint now) {
+  apart_.resize(kApartMax);
+  const auto hash = std::hash<std::string_view>{}(key);
+  apart_[hash % kApartMax] = {hash, now + kApartFor};
+}
+
 /// Another one of its key may stand in its place.
-void SingleFlight::Flight::close() {
-  if (!std::exchange(is_open_, false)) return;
+void SingleFlight::Flight::leave_table() {
   const auto found = table_.by_key_.find(key_);
   if (found != table_.by_key_.end() && found->second.get() == this) table_.by_key_.erase(found);
 }
 
+void SingleFlight::Flight::close() {
+  if (std::exchange(is_open_, false)) leave_table();
+}
+
 void SingleFlight::Flight::tell_all(News news) {
   while (!followers_.empty()) followers_.pop_front().tell(news);
+  while (!beside_.empty()) beside_.pop_front().tell(news);
 }
 
 bool SingleFlight::Flight::begin_answer() {
   const auto self = shared_from_this();  // The table may be the last that holds it.
   if (!is_open_) return false;
-  if (followers_.empty()) {
+  if (!is_followed()) {
     close();
     return false;
   }
@@ -52,13 +70,26 @@ void SingleFlight::Flight::end(News why) {
   tell_all(why);
 }
 
-void SingleFlight::Flight::hand_over() {
+void SingleFlight::Flight::hand_over(TimePoint now) {
   const auto self = shared_from_this();
   if (!is_open_) return;
-  if (followers_.empty() || ++hand_overs_ > kHandOversMax) return end(News::failed);
+  if (followers_.empty()) return end(News::failed);
+  if (++hand_overs_ > kHandOversMax) {
+    keep_apart(now);
+    return end(News::failed);
+  }
   Follower& next = followers_.pop_front();
-  if (std::exchange(is_answering_, false)) tell_all(News::failed);
+  if (std::exchange(is_answering_, false))
+    followers_.for_each([](Follower& follower) { follower.tell(News::none); });
   next.tell(News::leads);
+}
+
+void SingleFlight::Flight::ask_beside(Follower& follower) {
+  const auto self = shared_from_this();
+  if (!is_open_) return;
+  static_cast<ListNode&>(follower).unlink();
+  beside_.push_back(follower);
+  leave_table();
 }
 
 }  // namespace epaulet::resilience

@@ -1,5 +1,7 @@
 // Requests that ask the same at the same time: asked once, and nobody is worse off for it.
 
+#include <algorithm>
+
 #include "scripts.h"
 
 namespace epaulet::sim {
@@ -60,7 +62,9 @@ TEST(SingleFlight, many_ask_and_the_app_is_asked_once) {
     for (const int id : ids) {
       EXPECT_EQ(mesh[id].response.status(), 200) << mesh.story(id);
       EXPECT_TRUE(mesh[id].response.body == expected) << mesh[id].response.body.size();
-      EXPECT_EQ(mesh[id].response.field("x-request-id").value_or(id_text(id)), id_text(id));
+      EXPECT_EQ(mesh[id].response.field("x-request-id").value_or(""),
+                id == ids[0] ? "" : id_text(id))
+          << "the leader gets what the app has sent";
       EXPECT_EQ(outcome(mesh.api, id), ErrorCode::none);
     }
     EXPECT_LT(mesh[ids[9]].ended_at - mesh[ids[9]].sent_at, seconds(1));
@@ -100,8 +104,8 @@ TEST(SingleFlight, versions_of_http_share_with_each_other) {
   mesh.wind_down();
   ids.push_back(first);
   for (const int id : ids) EXPECT_EQ(mesh[id].response.status(), 200) << mesh.story(id);
-  EXPECT_LE(deliveries(mesh, ids), 2u);
-  EXPECT_GE(mesh.api.counted(Counter::flight_shared), 4u);
+  EXPECT_EQ(deliveries(mesh, ids), 1u);
+  EXPECT_EQ(mesh.api.counted(Counter::flight_shared), 5u);
 }
 
 TEST(SingleFlight, a_head_has_its_own_and_keeps_its_length) {
@@ -166,6 +170,39 @@ TEST(SingleFlight, an_answer_of_ones_own_lets_the_others_go) {
   }
 }
 
+TEST(SingleFlight, what_was_not_to_be_shared_delays_no_second_burst) {
+  struct Case {
+    const char* name;
+    AnswerScript scripted;
+  };
+  std::vector<Case> cases{{"no-store", slow()}, {"302", slow()}, {"large", slow()}};
+  cases[0].scripted.fields = {{"cache-control", "no-store"}};
+  cases[1].scripted.status = 302;
+  cases[2].scripted.body = body(Framing::chunked, 300'000);
+  for (const auto& [name, scripted] : cases) {
+    Mesh mesh(with());
+    const auto first = ask(mesh, std::vector(4, request()), scripted);
+    std::vector<int> second;
+    for (int i = 0; i < 4; ++i) {
+      second.push_back(mesh.add(request(), scripted));
+      mesh.call({second.back()}, false, seconds(3) + milliseconds(10 * i));
+    }
+    std::vector<int> third;
+    for (int i = 0; i < 4; ++i) {
+      third.push_back(mesh.add(request(), slow()));
+      mesh.call({third.back()}, false, seconds(15) + milliseconds(10 * i));
+    }
+    mesh.wind_down();
+    EXPECT_GT(mesh[first[3]].ended_at - mesh[first[3]].sent_at, milliseconds(900)) << name;
+    for (const int id : second) {
+      expect_delivered_once(mesh, id);
+      EXPECT_LT(mesh[id].ended_at - mesh[id].sent_at, milliseconds(700)) << name;
+    }
+    EXPECT_EQ(deliveries(mesh, third), 1u) << "and is tried again: " << name;
+    EXPECT_EQ(followers(mesh), 6u) << name;
+  }
+}
+
 TEST(SingleFlight, a_leader_that_fails_takes_nobody_with_it) {
   for (const auto fault : {Fault::reset_before_response, Fault::reset_in_body}) {
     Mesh mesh(with());
@@ -180,9 +217,56 @@ TEST(SingleFlight, a_leader_that_fails_takes_nobody_with_it) {
       mesh.call({ids.back()}, false, milliseconds(10 * i));
     }
     mesh.wind_down();
-    for (std::size_t i = 1; i < 4; ++i) expect_delivered_once(mesh, ids[i]);
-    EXPECT_EQ(mesh.api.counted(Counter::flight_failed), 3u);
+    expect_delivered_once(mesh, ids[1]);
+    const auto expected = body_text(ids[1], false, 1000);
+    for (std::size_t i = 2; i < 4; ++i) {
+      EXPECT_EQ(mesh[ids[i]].response.status(), 200) << mesh.story(ids[i]);
+      EXPECT_TRUE(mesh[ids[i]].response.body == expected);
+    }
+    EXPECT_EQ(deliveries(mesh, ids), 2u);
+    EXPECT_EQ(mesh.api.counted(Counter::flight_took_over), 1u);
+    EXPECT_EQ(mesh.api.counted(Counter::flight_shared), 2u);
+    EXPECT_EQ(followers(mesh), 3u);
   }
+}
+
+TEST(SingleFlight, a_backend_that_fails_is_not_asked_by_all_at_once) {
+  for (const int status : {503, 500, 429}) {
+    Mesh mesh(with());
+    auto scripted = slow(milliseconds(100));
+    scripted.status = status;
+    const auto ids = ask(mesh, std::vector(40, request()), scripted, milliseconds(0));
+    mesh.wind_down();
+    std::vector<TimePoint> asked;
+    for (const int id : ids) {
+      expect_delivered_once(mesh, id);
+      asked.push_back(mesh[id].deliveries.at(0).at);
+    }
+    std::sort(asked.begin(), asked.end());
+    for (std::size_t i = 1; i < 4; ++i)
+      EXPECT_GE(asked[i] - asked[i - 1], milliseconds(100)) << "one leads after the other";
+    EXPECT_GT(asked.back() - asked[4], milliseconds(150));
+    EXPECT_LT(asked.back() - asked[4], milliseconds(300));
+    EXPECT_EQ(mesh.api.counted(Counter::flight_took_over), 3u);
+    EXPECT_EQ(mesh.api.counted(Counter::flight_failed), 36u);
+  }
+}
+
+TEST(SingleFlight, one_that_fails_once_is_asked_once_more) {
+  Mesh mesh(with());
+  std::vector<int> ids;
+  for (int i = 0; i < 10; ++i) {
+    auto scripted = slow(milliseconds(100));
+    if (i == 0) scripted.status = 503;
+    ids.push_back(mesh.add(request(), scripted));
+    mesh.call({ids.back()}, false, milliseconds(i));
+  }
+  mesh.wind_down();
+  EXPECT_EQ(mesh[ids[0]].response.status(), 503);
+  for (std::size_t i = 1; i < 10; ++i)
+    EXPECT_EQ(mesh[ids[i]].response.status(), 200) << mesh.story(ids[i]);
+  EXPECT_EQ(deliveries(mesh, ids), 2u);
+  EXPECT_EQ(mesh.api.counted(Counter::flight_shared), 8u);
 }
 
 TEST(SingleFlight, where_the_leader_leaves_another_leads) {
@@ -224,6 +308,67 @@ TEST(SingleFlight, who_has_waited_long_enough_asks_itself_in_time) {
     EXPECT_LT(mesh[ids[i]].ended_at - mesh[ids[i]].sent_at, milliseconds(1200));
   }
   EXPECT_EQ(mesh.api.counted(Counter::flight_late), 2u);
+}
+
+TEST(SingleFlight, who_would_have_been_answered_in_time_is) {
+  Mesh mesh(with("", "    timeouts: { request: 3s }\n"));
+  const auto ids = ask(mesh, std::vector(4, request()), slow(seconds(2)), milliseconds(1));
+  mesh.wind_down();
+  for (const int id : ids) {
+    EXPECT_EQ(mesh[id].response.status(), 200) << mesh.story(id);
+    EXPECT_TRUE(mesh[id].response.body == body_text(ids[0], false, 1000));
+    EXPECT_LT(mesh[id].ended_at - mesh[id].sent_at, milliseconds(2100));
+    EXPECT_EQ(outcome(mesh.api, id), ErrorCode::none);
+  }
+  EXPECT_EQ(mesh.api.counted(Counter::flight_shared), 3u);
+  EXPECT_EQ(followers(mesh), 3u);
+}
+
+TEST(SingleFlight, who_would_have_been_answered_in_time_is_on_streams_too) {
+  Mesh mesh(with("", "    timeouts: { request: 3s }\n"));
+  std::vector<int> ids;
+  for (int i = 0; i < 4; ++i) {
+    ids.push_back(mesh.add(request(), slow(seconds(2))));
+    mesh[ids.back()].request.start = milliseconds(i);
+  }
+  mesh.call_http2(Mesh::kService, ids);
+  mesh.wind_down();
+  for (const int id : ids) EXPECT_EQ(mesh[id].response.status(), 200) << mesh.story(id);
+  EXPECT_EQ(mesh.api.counted(Counter::flight_shared), 3u);
+}
+
+TEST(SingleFlight, whoever_is_answered_first_is_answered_once) {
+  for (int think = 290; think <= 310; ++think) {
+    Mesh mesh(with("wait: 100ms"));
+    std::vector<int> ids;
+    for (int i = 0; i < 4; ++i) {
+      // What the followers ask themselves ends about when the leader's does.
+      ids.push_back(mesh.add(request(), slow(milliseconds(i == 0 ? 300 : think - 100))));
+      mesh.call({ids.back()});
+    }
+    mesh.wind_down();
+    for (const int id : ids) {
+      EXPECT_EQ(mesh[id].response.status(), 200) << think << mesh.story(id);
+      EXPECT_EQ(mesh[id].response.body.size(), 1000u) << think;
+      EXPECT_EQ(outcome(mesh.api, id), ErrorCode::none) << think;
+    }
+    EXPECT_EQ(followers(mesh), 3u);
+  }
+}
+
+TEST(SingleFlight, a_leader_that_hangs_holds_up_nobody_who_comes_later) {
+  Mesh mesh(with("wait: 300ms", "    timeouts: { request: 20s }\n"));
+  std::vector<int> ids;
+  for (const int at : {0, 10, 20, 400, 500, 11'000}) {
+    ids.push_back(mesh.add(request(), slow(at == 0 ? seconds(18) : milliseconds(50))));
+    mesh.call({ids.back()}, false, milliseconds(at));
+  }
+  mesh.wind_down();
+  for (const int id : ids) expect_delivered_once(mesh, id);
+  EXPECT_EQ(mesh.api.counted(Counter::flight_late), 2u);
+  EXPECT_EQ(followers(mesh), 2u);
+  for (std::size_t i = 3; i < ids.size(); ++i)
+    EXPECT_LT(mesh[ids[i]].ended_at - mesh[ids[i]].sent_at, milliseconds(100));
 }
 
 TEST(SingleFlight, nobody_waits_for_a_stream) {
@@ -294,7 +439,7 @@ TEST(SingleFlight, whatever_happens_nobody_is_worse_off) {
       if (what == 1) scripted.fault = Fault::reset_in_body;
       if (what == 2) scripted.fault = Fault::reset_before_response;
       if (what == 1 || what == 2) scripted.faulty_deliveries = 1000;
-      if (what == 3) scripted.fields = {{"cache-control", "no-store"}};
+      if (what == 3 && i % 3 == 2) scripted.fields = {{"cache-control", "no-store"}};
       is_sound.push_back(what > 2);
       ids.push_back(mesh.add(asked, scripted));
       mesh.call({ids.back()}, false, milliseconds(15) * i);

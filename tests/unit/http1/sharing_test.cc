@@ -57,8 +57,10 @@ TEST(Sharing, what_is_for_one_alone_is_asked_alone) {
 }
 
 TEST(Sharing, what_says_who_asks_is_asked_alone_unless_the_route_says_otherwise) {
-  for (const char* lines : {"Authorization: Bearer a\r\n", "Cookie: a=b\r\n", "X-Api-Key: a\r\n",
-                            "x-user-id: 7\r\n", "Proxy-Authorization: a\r\n"}) {
+  for (const char* lines :
+       {"Authorization: Bearer a\r\n", "Cookie: a=b\r\n", "X-Api-Key: a\r\n", "x-user-id: 7\r\n",
+        "Proxy-Authorization: a\r\n", "X-Hasura-User-Id: 7\r\n", "x-client-identity: a\r\n",
+        "X-Forwarded-Client-Cert: a\r\n"}) {
     EXPECT_FALSE(asked(lines)) << lines;
     EXPECT_TRUE(asked(lines, "GET", true)) << lines;
     const auto head = request(lines);
@@ -105,6 +107,19 @@ TEST(Sharing, an_answer_of_ones_own_does_not) {
     EXPECT_FALSE(answers("", status)) << status;
   for (const char* lines : {"Set-Cookie: a=b\r\n", "Cache-Control: private\r\n", "Vary: *\r\n"})
     EXPECT_FALSE(answers(lines, "200", {}, true)) << "though a route takes it out: " << lines;
+}
+
+TEST(Sharing, what_an_app_says_of_one_request_is_for_that_one) {
+  const std::vector<std::string> ignored = {"x-correlation-id", "content-type", "date"};
+  const auto is_of_one = [&](std::string_view line) {
+    const auto head = request(line);
+    return answers_one_request(head.fields.back(), ignored);
+  };
+  for (const char* line : {"X-Correlation-Id: a\r\n", "X-Request-Id: a\r\n", "traceparent: a\r\n",
+                           "tracestate: a\r\n", "b3: a\r\n", "x-b3-traceid: a\r\n"})
+    EXPECT_TRUE(is_of_one(line)) << line;
+  for (const char* line : {"Content-Type: a/b\r\n", "Date: a\r\n", "ETag: a\r\n"})
+    EXPECT_FALSE(is_of_one(line)) << line;
 }
 
 TEST(Sharing, nobody_knows_whether_what_ends_with_its_connection_is_whole) {
