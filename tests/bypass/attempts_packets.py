@@ -14,7 +14,7 @@ from speak import get
 from table import Check, Control, Dropped, Row, dropped
 from world import CLOSED, OPEN, World
 
-UDPLITE, SCTP, DCCP = 136, 132, 33
+UDPLITE, SCTP, DCCP, GRE = 136, 132, 33, 47
 NOBODYS = 20_000  # a port that no caller is given, so that tracking knows no connection of it
 SYN, RESET, ACK, FIN_ACK, DATA = 0x02, 0x04, 0x10, 0x11, 0x18
 
@@ -116,6 +116,35 @@ def out_of_the_pod(world: World) -> None:
         assert server.recv(100) == b"out"
 
 
+def ping(world: World) -> None:
+    """The kernel of the pod answers an echo request: no rule is about ICMP."""
+    number = 4242
+    echo = struct.pack("!BBHHH", 8, 0, 0, number, 1) + b"ping"
+    echo = echo[:2] + struct.pack("!H", checksum(echo)) + echo[4:]
+
+    def within() -> bytes:
+        with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as one:
+            one.settimeout(PATIENCE)
+            one.sendto(echo, (world.api2.pod.ipv4, 0))
+            while True:
+                packet, (source, _) = one.recvfrom(1000)
+                if source == world.api2.pod.ipv4 and packet[20] == 0:
+                    return packet[24:]
+
+    told = world.outside.in_netns(within)
+    assert told == struct.pack("!HH", number, 1) + b"ping", told
+
+
+def without_ports(world: World) -> None:
+    """A packet of a protocol that has none reaches whoever listens for it, as root alone may."""
+    pod = world.api2.pod
+    listener = pod.in_netns(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, GRE))
+    with listener:
+        listener.settimeout(PATIENCE)
+        raw(GRE, b"\0\0\x65\x58within")(world)
+        assert listener.recv(1000)[20:] == b"\0\0\x65\x58within"
+
+
 def own_name_server(world: World) -> None:
     """Whatever server an app asks, ours answers."""
     assert query(world.api.pod, "closed.default", server=world.outside.ipv4).addresses
@@ -150,4 +179,6 @@ ROWS: list[Row] = [
     Dropped("an answer to no SYN", segment(OPEN, SYN | ACK), "inbound-guard"),
     Dropped("SYN and FIN", segment(OPEN, SYN | 0x01), "inbound-guard"),
     Check("datagrams leave the pod as they are", out_of_the_pod, "Possible"),
+    Check("an echo request is answered", ping, "Possible"),
+    Check("a protocol without ports", without_ports, "Possible"),
 ]

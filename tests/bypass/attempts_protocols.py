@@ -2,7 +2,7 @@
 
 from mesh import Wire
 from speak import good_token, head, http2, leaf, plain, then
-from table import Control, Possible, Refused, Row, Told, tell
+from table import Check, Control, Possible, Refused, Row, Told, tell
 from world import CLOSED, OPAQUE, OPEN, STRICT, World
 
 SECRET = head("/admin/users")
@@ -54,6 +54,14 @@ def in_the_tunnel(world: World) -> Told:
     with wire:
         wire.send("GET /admin/users HTTP/1.1\n")
         return Told(200, body=wire.until(b"\n"))
+
+
+def rule_is_told(world: World) -> None:
+    """To who has proven an identity of the mesh; a stranger reads nothing of it."""
+    peer = leaf(head("/x"), "other")(world)
+    assert peer.status == 403 and "peers" in peer.header("proxy-status"), peer
+    stranger = plain(SECRET, CLOSED)(world)
+    assert stranger.status == 401 and stranger.header("proxy-status") is None, stranger
 
 
 def tunnel_refused(world: World) -> Told:
@@ -195,6 +203,7 @@ ROWS: list[Row] = [
         rule="peers",
     ),
     Control("a peer with the role", leaf(head("/x"), "api")),
+    Check("a peer reads which rule refused it", rule_is_told, "Possible"),
     Possible(
         "requests inside a tunnel that the app agreed to",
         in_the_tunnel,

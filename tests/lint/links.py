@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""Checks documents: every link leads to a file and heading that exist, and the errors of
-proxy/README.md are those of base/error_table.cc, each with its status."""
+"""Checks documents: every link leads to a file and heading that exist, the errors of proxy/README.md
+are those of base/error_table.cc, each with its status, and each line of the threat model names tests
+that are there."""
+import importlib.util
 import pathlib
 import re
 import subprocess
@@ -9,6 +11,8 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TABLE = "proxy/base/error_table.cc"
 PAGE = "proxy/README.md"
+THREATS = "proxy/policy/README.md"
+BYPASS = "tests/bypass/run.py"
 RESET = "reset"  # what the page writes for status 0
 
 
@@ -78,8 +82,50 @@ def check_errors():
     return problems
 
 
+def bypass_rows():
+    """The texts "family: row" of the bypass table: many a name is made, so that reading is not enough."""
+    spec = importlib.util.spec_from_file_location("bypass_run", ROOT / BYPASS)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return {f"{family}: {row.name}" for family, row in module.table()}
+
+
+def has_test(path, name):
+    """Whether the file has a test of this name, in C++ also a suite; names of parts are no names."""
+    text = path.read_text()
+    word = re.escape(name)
+    if path.suffix == ".py":
+        return re.search(rf"^def test_{word}\(", text, re.M) is not None
+    return re.search(rf"^TEST(_[FP])?\((\s*\w+,)?\s*{word}\s*[,)]", text, re.M) is not None
+
+
+def check_threats():
+    """Each line of its tables names at least one test, and each test that it names is there."""
+    problems = []
+    rows = bypass_rows()
+    page = ROOT / THREATS
+    in_table = False
+    for number, line in enumerate(page.read_text().split("\n"), 1):
+        in_table = line.startswith("|") and (in_table or line.endswith("| shown by |"))
+        if not in_table or re.match(r"\|[-|]+$", line) or line.endswith("| shown by |"):
+            continue
+        shown = re.findall(r"\[([^\]]+)\]\(([^)]*)\)", line.rsplit("|", 2)[1])
+        tests = [(name, page.parent / file) for name, file in shown if "/tests/" in file]
+        if not tests:
+            problems.append(f"{THREATS}:{number}: names no test")
+        for name, path in tests:
+            if not path.is_file() or name == path.name:
+                continue  # the one is told by check_links(), the other is a whole file
+            is_there = name in rows if path.name.startswith("attempts_") else has_test(path, name)
+            if not is_there:
+                problems.append(f"{THREATS}:{number}: {path.name} has no test {name}")
+    if not rows or "| shown by |" not in page.read_text():
+        problems.append(f"{THREATS}: no lines found; has its layout changed?")
+    return problems
+
+
 def check():
-    return check_links(documents()) + check_errors()
+    return check_links(documents()) + check_errors() + check_threats()
 
 
 def main():

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from lab import Capture, wait_until
-from mesh import CALLEE, CALLER, CountingApp, Mesh, Traffic, field
+from mesh import CALLEE, CALLER, Broken, CountingApp, Mesh, Traffic, field
 
 API = "spiffe://cluster.local/ns/default/sa/api"
 API2 = "spiffe://cluster.local/ns/default/sa/api2"
@@ -252,3 +252,40 @@ def test_files_are_polled_where_nothing_can_be_watched(lab, binaries):
         before = loaded(api)
         api.replace("identity/key.pem", (other / "key.pem").read_bytes())
         api.process.wait_for(lambda: loaded(api) > before, "the whole set")
+
+
+def assert_ends_with(lab, binaries, whose: str) -> None:
+    """A tunnel that is in use all the time, and the leaf of one of the two, which lives for 5 s."""
+    mesh, lifetime = Mesh(lab, binaries), 5.0
+    made = time.time()
+    identities = {
+        name: mesh.issue(name, "ca", *(("--valid", f"{lifetime:g}s") if name == whose else ()))
+        for name in ("api", "api2")
+    }
+    api = mesh.member("api", CALLER, identities["api"])
+    api2 = mesh.member("api2", CALLEE, identities["api2"])
+    app = api2.app()
+    with api.call("api2.default", 82) as client:
+        client.send(b"\0\1")
+        with app.take() as wire:
+            assert wire.take(2) == b"\0\1"
+            try:
+                while time.time() < made + lifetime + 3:
+                    client.send(b"x")
+                    assert wire.take(1) == b"x"
+                    time.sleep(0.05)
+                raise AssertionError("it outlives the leaf")
+            except (Broken, OSError):
+                ended = time.time() - made
+    assert lifetime - 1 < ended < lifetime + 2.5, ended
+    record = api2.wait_logged(kind="connection", outcome="tls_peer_expired")
+    (explained,) = api2.sidecar.explain(record["id"])
+    assert explained["outcome"] == "tls_peer_expired" and explained["remedy"], explained
+
+
+def test_a_connection_ends_with_the_leaf_of_its_caller(lab, binaries):
+    assert_ends_with(lab, binaries, "api")
+
+
+def test_a_connection_ends_with_the_leaf_of_its_callee(lab, binaries):
+    assert_ends_with(lab, binaries, "api2")
