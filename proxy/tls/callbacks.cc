@@ -224,8 +224,8 @@ int TlsCallbacks::on_new_session(ssl_st* ssl, ssl_session_st* session) {
   TlsSessionCache::Entry entry;
   entry.key = std::move(engine.session_key_);
   entry.session.reset(session);
-  entry.expires = std::min(
-      {engine.now_ + lifetime, engine.report_.not_after, engine.context_->identity().not_after()});
+  entry.not_after = std::min(engine.report_.not_after, engine.context_->identity().not_after());
+  entry.expires = std::min(engine.now_ + lifetime, entry.not_after);
   entry.authority = engine.report_.authority;
   // One ticket a connection is enough; an open connection keeps no key for more.
   std::exchange(engine.sessions_, nullptr)->put(std::move(entry));

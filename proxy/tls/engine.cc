@@ -106,6 +106,7 @@ TlsEngine::TlsEngine(std::shared_ptr<const TlsContext> context, const TlsClientO
   if (const auto* entry = sessions_->find(session_key_, now)) {
     SSL_set_session(ssl_.get(), entry->session.get());
     resumed_authority_ = entry->authority;
+    resumed_not_after_ = entry->not_after;
   }
 }
 
@@ -155,6 +156,7 @@ TlsEngine::Step TlsEngine::finish_handshake() {
     auto verdict =
         leaf != nullptr ? verify_resumed_peer(Certificate::of(leaf), policy()) : PeerVerdict();
     verdict.authority = resumed_authority_;
+    verdict.not_after = std::min(verdict.not_after, resumed_not_after_);
     if (verdict.code != ErrorCode::none) {
       if (sessions_ != nullptr) sessions_->remove(session_key_);
       output_.size = 0;

@@ -136,6 +136,7 @@ class TlsEngine {
   TlsSessionCache* sessions_ = nullptr;
   std::string session_key_;
   Sha256 resumed_authority_{};
+  WallTime resumed_not_after_ = WallTime::max();
   /// What a callback found out while OpenSSL was running: more precise than OpenSSL's error.
   std::optional<PeerVerdict> refusal_;
   NoteFunction note_ = nullptr;

@@ -16,7 +16,9 @@ struct HandshakeReport {
   Sha256 fingerprint{};  ///< Of its leaf.
   Sha256
       authority{};  ///< Of the root that its chain led to: drain when that root leaves the bundle.
-  WallTime not_after{};  ///< Of its leaf: drain before.
+  /// Of its leaf: drain before. Of a session that the client resumed also of the leaf that it
+  /// showed when the session began: that one the server sees, whatever the client has now.
+  WallTime not_after{};
   bool resumed = false;
   std::optional<detect::MeshProtocol> protocol;
 

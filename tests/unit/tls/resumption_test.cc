@@ -77,6 +77,31 @@ TEST_F(ResumptionTest, a_client_with_a_renewed_leaf_goes_on_with_its_sessions) {
   EXPECT_EQ(connect(renewed, api2, caching(), kNow + 1h), "resumed");
 }
 
+TEST_F(ResumptionTest, a_client_with_a_renewed_leaf_knows_when_the_server_cuts_what_it_resumed) {
+  // The server goes by the leaf that the session began with: a request that the client begins later
+  // would be lost.
+  const auto first = context_of(identity_of(issue_text(ca, kApi, kNow, 1h)));
+  const auto renewed =
+      context_of(identity_of(issue_text(ca, kApi, kNow + 30min), kNow + 30min), first.get());
+  const auto end = first->identity().not_after();
+  ASSERT_LT(end, renewed->identity().not_after());
+  EXPECT_EQ(connect(first, api2, caching()), "full");
+  for (const auto& from : {first, renewed, renewed}) {
+    EnginePair pair(from, api2, caching(), kNow + 31min);
+    ASSERT_TRUE(pair.shake());
+    ASSERT_TRUE(pair.client.report().resumed);
+    EXPECT_EQ(pair.server.report().not_after, end);
+    const auto own = from->identity().not_after();
+    EXPECT_EQ(std::min(own, pair.client.report().not_after), end);
+    EXPECT_EQ(carry(pair.client, pair.server, "ping"), "ping");  // With the next ticket before it.
+  }
+  // A full handshake goes by the new one.
+  EnginePair pair(renewed, api2, options(), kNow + 31min);
+  ASSERT_TRUE(pair.shake());
+  EXPECT_EQ(pair.server.report().not_after, renewed->identity().not_after());
+  EXPECT_GT(pair.client.report().not_after, end);
+}
+
 TEST_F(ResumptionTest,
        ticket_keys_live_as_long_as_the_leaf_and_survive_a_reload_of_the_same_files) {
   const auto text = issue_text(ca, kApi2);
