@@ -48,6 +48,8 @@ ROOT_PARTS = (30, 40, 50)  # both roots are trusted; new leaves; the old root le
 
 FILES = "identity: { dir: /var/run/epaulet/identity }\n"
 LEAF_SECONDS = 8  # of the identity service: who renews does so every four to six
+ISSUER_SECONDS = 4
+ROOT_SECONDS = 60  # at most, for a root to come and the one before it to go
 
 
 def caller_config(replicas: tuple[str, ...]) -> str:
@@ -57,8 +59,34 @@ def caller_config(replicas: tuple[str, ...]) -> str:
     )
 
 
+class Seen:
+    """What was in force at the sidecars, by their /certs: a rotation counts once it has arrived."""
+
+    def __init__(self, members: list[Member]):
+        self._members = members
+        self.leaves: set[tuple[str, str]] = set()
+        self.issuers: set[str] = set()
+        self.roots: set[str] = set()
+        self.look(*members)
+        self._at_first = len(self.leaves), len(self.issuers), len(self.roots)
+
+    def look(self, *members: Member) -> None:
+        for one in members:
+            page = one.sidecar.admin("/certs")
+            self.leaves.add((one.pod.name, page["chain"][0]["sha256"]))
+            self.issuers |= {each["sha256"] for each in page["chain"][1:]}
+            self.roots |= {each["sha256"] for each in page["bundle"]}
+
+    def new(self) -> tuple[int, int, int]:
+        """Leaves, issuers and roots, those that were there at first not among them."""
+        now = len(self.leaves), len(self.issuers), len(self.roots)
+        return tuple(later - first for later, first in zip(now, self._at_first))
+
+
 class World:
     """`api` calls `api2` and `api3`, two replicas of one service, one by IPv4, one by IPv6."""
+
+    cuts_long_connections = False  # because leaves end sooner than they do
 
     def __init__(self, lab, binaries):
         self.mesh = Mesh(lab, binaries)
@@ -71,11 +99,17 @@ class World:
         ]
         self.members = [self.api, *self.replicas]
         self.outside = lab.pod("outside")
-        self.reloads = self.rotations = self.root_changes = 0
+        self.reloads = 0
+        self.seen = Seen(self.members)
+
+    def demanded(self, seconds: float) -> tuple[int, int, int]:
+        """At least so many new leaves, issuers and roots: half of what a quiet machine does."""
+        return int(seconds / 6), 0, int(seconds / (2 * ROOT_PERIOD))
 
     def step(self, number: int) -> None:
         """One change: a configuration each time, every third time a leaf, sometimes a root."""
         self._reload(number)
+        self.seen.look(self.members[number % 3])
         if number % 3 == 0:
             self._rotate(self.members[number // 3 % 3])
         part = number % ROOT_PERIOD
@@ -91,7 +125,6 @@ class World:
             del self.roots[0]
             for one in self.members:
                 self._rotate(one, new_leaf=False)
-            self.root_changes += 1
 
     def configured(self, text: str) -> str:
         """The configuration with what this world's identities need."""
@@ -121,9 +154,9 @@ class World:
             issued = self.mesh.issue(account, self.signer)
             for name in ("key.pem", "cert.pem"):
                 member.replace(f"identity/{name}", (issued / name).read_bytes())
-            self.rotations += 1
         member.replace("identity/ca.pem", bundle)
         wait_until(lambda: taken() > before, "the new identity", 10)
+        self.seen.look(member)
 
 
 class ServedWorld(World):
@@ -132,6 +165,8 @@ class ServedWorld(World):
     Each leaf lives for seconds; every few seconds there is a new issuer or the next step of a new
     root, as early as `epaulet-certs rotate` allows it; every minute the service is away for a while.
     """
+
+    cuts_long_connections = True
 
     def __init__(self, lab, binaries):
         self.mesh = Mesh(lab, binaries)
@@ -143,27 +178,27 @@ class ServedWorld(World):
         ]
         self.members = [self.api, *self.replicas]
         self.outside = lab.pod("outside", 20)
-        self.reloads = self.root_changes = 0
+        self.reloads = 0
+        self.seen = Seen(self.members)
         self.steps = itertools.cycle(("--begin", "--switch", "--finish"))
         self.next_step = next(self.steps)
 
-    @property
-    def rotations(self) -> int:
-        return int(
-            sum(one.counter("epaulet_identity_reloads_total", result="loaded") for one in self.members)
-        )
+    def demanded(self, seconds: float) -> tuple[int, int, int]:
+        """Each leaf must be replaced within its life; half as many issuers and roots as it takes."""
+        leaves = int(seconds / LEAF_SECONDS) * len(self.members)
+        return leaves, int(seconds / (2 * ISSUER_SECONDS)), int(seconds / ROOT_SECONDS)
 
     def configured(self, text: str) -> str:
         return text.replace(FILES, IDENTITY)
 
     def step(self, number: int) -> None:
         self._reload(number)
+        self.seen.look(*self.members)
         if number % 60 == 50:
             self.service.stop()
         elif number % 60 == 52:
             self.service.start()
-        if number % 4 == 0:
+        if number % ISSUER_SECONDS == 0:
             self.service.rotate("issuer")
         if number % 2 == 1 and self.service.try_rotate("root", self.next_step):
-            self.root_changes += self.next_step == "--finish"
             self.next_step = next(self.steps)
