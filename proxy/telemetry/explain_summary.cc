@@ -237,6 +237,18 @@ std::string shaped_sentence(const ExchangeRecord& record, std::string_view what)
                      text_of(record.route), by, answer_of(record));
 }
 
+/// A route's single_flight.
+std::string shared_sentence(const ExchangeRecord& record, std::string_view what) {
+  const auto* event = last(record.trace, Event::followed);
+  const std::string waited =
+      event == nullptr ? ""
+                       : fmt::format(" after {}", seconds(std::chrono::microseconds(event->b)));
+  const std::string from =
+      record.endpoint != 0 ? fmt::format(" of {}", text_of(record.endpoint)) : "";
+  return fmt::format("{} gave {} the answer {}{} that another request which asked the same got{}",
+                     hop(record.direction, record.service), what, answer_of(record), from, waited);
+}
+
 std::string_view verb_of(ConnectionRecord::Kind kind) {
   switch (kind) {
     case ConnectionRecord::Kind::tunnel:
@@ -261,6 +273,7 @@ std::string summary_of(const ExchangeRecord& record, bool slow) {
       return audit_sentence(at, what, record.audited, record.audit_rule, record.audit_origin);
     }
     if (record.shaped != Shaped::no && !failed) return shaped_sentence(record, what);
+    if (record.shared && !failed) return shared_sentence(record, what);
     return slow && !failed ? slow_sentence(record, what) : upstream_sentence(record, what);
   }
   std::string route;

@@ -294,6 +294,109 @@ TEST(SingleFlight, a_follower_that_leaves_harms_nobody) {
   EXPECT_EQ(mesh[ids[2]].response.status(), 200);
 }
 
+TEST(SingleFlight, a_follower_whose_stream_is_reset_harms_nobody) {
+  Mesh mesh(with());
+  std::vector<int> ids;
+  for (int i = 0; i < 4; ++i) {
+    ids.push_back(mesh.add(request(), slow()));
+    mesh[ids.back()].request.start = milliseconds(10 * i);
+  }
+  mesh[ids[2]].request.abort = Abort::waiting;
+  mesh[ids[2]].request.abort_wait = milliseconds(100);
+  mesh.call_http2(Mesh::kService, ids);
+  mesh.wind_down();
+  EXPECT_EQ(deliveries(mesh, ids), 1u);
+  EXPECT_EQ(mesh[ids[1]].response.status(), 200);
+  EXPECT_EQ(mesh[ids[3]].response.status(), 200);
+  EXPECT_EQ(mesh.api.counted(Counter::flight_left), 1u);
+  EXPECT_EQ(mesh.api.counted(Counter::flight_shared), 2u);
+}
+
+TEST(SingleFlight, a_follower_of_http10_gets_what_it_understands) {
+  for (const auto framing : {Framing::length, Framing::chunked}) {
+    Mesh mesh(with());
+    std::vector<RequestScript> requests(3, request());
+    requests[1].http10 = true;
+    const auto ids = ask(mesh, requests, slow(milliseconds(500), body(framing, 1000)));
+    mesh.wind_down();
+    EXPECT_EQ(deliveries(mesh, ids), 1u);
+    EXPECT_EQ(mesh[ids[1]].response.status(), 200) << mesh.story(ids[1]);
+    EXPECT_TRUE(mesh[ids[1]].response.body == body_text(ids[0], false, 1000));
+    EXPECT_FALSE(mesh[ids[1]].response.field("transfer-encoding"));
+  }
+}
+
+TEST(SingleFlight, what_has_trailers_is_for_one_alone) {
+  Mesh mesh(with());
+  auto script = body(Framing::chunked, 1000);
+  script.trailers = true;
+  const auto ids = ask(mesh, std::vector(3, request()), slow(milliseconds(500), script));
+  mesh.wind_down();
+  for (const int id : ids) expect_delivered_once(mesh, id);
+  EXPECT_EQ(mesh.api.counted(Counter::flight_refused), 2u);
+}
+
+TEST(SingleFlight, no_content_is_shared_without_a_length) {
+  Mesh mesh(with());
+  auto scripted = slow(milliseconds(500), body(Framing::none, 0));
+  scripted.status = 204;
+  const auto ids = ask(mesh, std::vector(3, request()), scripted);
+  mesh.wind_down();
+  EXPECT_EQ(deliveries(mesh, ids), 1u);
+  for (const int id : ids) {
+    EXPECT_EQ(mesh[id].response.status(), 204) << mesh.story(id);
+    EXPECT_FALSE(mesh[id].response.field("content-length"));
+  }
+  EXPECT_EQ(mesh.api.counted(Counter::flight_shared), 2u);
+}
+
+TEST(SingleFlight, no_more_bytes_are_kept_than_the_route_allows) {
+  Mesh mesh(with("bytes: 64KiB"));
+  for (int i = 0; i < 3; ++i) {
+    auto asked = request();
+    asked.fields = {{"x-tenant", std::to_string(i)}};
+    auto script = body(Framing::length, 60'000, 30'000);
+    script.pause = milliseconds(100);
+    const auto ids = ask(mesh, std::vector(2, asked), slow(milliseconds(500), script));
+    (void)ids;
+  }
+  mesh.wind_down();
+  EXPECT_GE(mesh.api.counted(Counter::flight_too_large), 2u);
+  EXPECT_EQ(followers(mesh), 3u);
+}
+
+TEST(SingleFlight, what_the_app_says_of_one_request_reaches_that_one_alone) {
+  Mesh mesh(with("ignore_headers: [x-correlation-id]"));
+  auto scripted = slow();
+  scripted.fields = {{"x-correlation-id", "first"}, {"traceparent", "a"}, {"etag", "b"}};
+  const auto ids = ask(mesh, std::vector(3, request()), scripted);
+  mesh.wind_down();
+  EXPECT_EQ(mesh[ids[0]].response.field("x-correlation-id"), "first");
+  for (std::size_t i = 1; i < 3; ++i) {
+    EXPECT_FALSE(mesh[ids[i]].response.field("x-correlation-id")) << mesh.story(ids[i]);
+    EXPECT_FALSE(mesh[ids[i]].response.field("traceparent"));
+    EXPECT_EQ(mesh[ids[i]].response.field("etag"), "b");
+  }
+  EXPECT_EQ(mesh.api.counted(Counter::flight_shared), 2u);
+}
+
+TEST(SingleFlight, a_token_in_the_query_says_who_asks) {
+  for (const bool counts : {false, true}) {
+    auto options = with();
+    if (counts) {
+      options.calling =
+          "issuers: { a: { issuer: a, audiences: [b], keys: { url: \"https://10.9.9.9/keys\" }, "
+          "token: { query: x } } }\n";
+    }
+    Mesh mesh(options);
+    auto asked = request();
+    asked.path = "/?x=secret";
+    const auto ids = ask(mesh, std::vector(3, asked), slow());
+    mesh.wind_down();
+    EXPECT_EQ(deliveries(mesh, ids), counts ? 3u : 1u);
+  }
+}
+
 TEST(SingleFlight, who_has_waited_long_enough_asks_itself_in_time) {
   Mesh mesh(with("wait: 1m", "    timeouts: { request: 2s }\n"));
   std::vector<int> ids;

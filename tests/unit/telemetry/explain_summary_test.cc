@@ -35,6 +35,20 @@ TEST(Summary, names_the_roles_where_the_trace_has_them) {
       "to spiffe://cluster.local/ns/default/sa/other, who holds [user, guest]");
 }
 
+TEST(Summary, says_that_the_answer_is_anothers) {
+  auto record = exchange(Direction::outbound);
+  record.status = 200;
+  record.attempts = 0;
+  record.shared = true;
+  record.endpoint = intern("10.0.0.9:8080");
+  record.trace.add(kStart, Stage::limit, Event::followed, intern("answered"), 1'500'000);
+  for (const bool slow : {false, true}) {
+    EXPECT_EQ(summary_of(record, slow),
+              "outbound api2.default gave GET the answer 200 of 10.0.0.9:8080 that another request "
+              "which asked the same got after 1.500 s");
+  }
+}
+
 TEST(Summary, says_that_no_rule_matched) {
   auto record = refused(ErrorCode::unauthenticated, 401);
   record.rule = record.rule_origin = 0;
