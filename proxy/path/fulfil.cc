@@ -217,6 +217,9 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
         exchange.record.upstream = hop->endpoint;
         failure.reused = upstream->reused;
       }
+      // While the other attempt was told to stop, say: the answer would be half of one.
+      if (failure.error.code == ErrorCode::none && exchange.scope->cancelled())
+        failure.error = *exchange.scope->cancelled();
       if (upstream->connection() == nullptr || upstream->is_carried())
         failure.reused = is_race(failure, races, upstream->is_carried());
       answered = failure.error.code == ErrorCode::none;

@@ -459,6 +459,34 @@ TEST(SingleFlight, whoever_is_answered_first_is_answered_once) {
   }
 }
 
+TEST(SingleFlight, whoever_is_answered_first_is_answered_once_though_it_asks_twice) {
+  std::size_t hedges = 0;
+  for (int think = 150; think <= 210; ++think) {
+    MeshOptions options;
+    options.port = "8080: { tls: permissive }, 8081: { tls: permissive }";
+    options.service =
+        "    balance: { policy: round_robin }\n    retries: { hedge: {}, budget: 100% }\n"
+        "    routes:\n      - { name: once, single_flight: { wait: 100ms } }\n";
+    Mesh mesh(options);
+    mesh.api.publish("api2.default", {Mesh::kApp, Mesh::kSecondApp});
+    mesh.api.remember_answers(milliseconds(10));
+    std::vector<int> ids;
+    for (int i = 0; i < 4; ++i) {
+      ids.push_back(mesh.add(request(), slow(milliseconds(i == 0 ? 300 : think))));
+      mesh.call({ids.back()});
+    }
+    mesh.wind_down();
+    for (const int id : ids) {
+      EXPECT_EQ(mesh[id].response.status(), 200) << think << mesh.story(id);
+      EXPECT_EQ(mesh[id].response.body.size(), 1000u) << think;
+      EXPECT_EQ(outcome(mesh.api, id), ErrorCode::none) << think;
+    }
+    EXPECT_EQ(followers(mesh), 3u);
+    hedges += mesh.api.counted(Counter::hedges);
+  }
+  EXPECT_GT(hedges, 0u);
+}
+
 TEST(SingleFlight, a_leader_that_hangs_holds_up_nobody_who_comes_later) {
   Mesh mesh(with("wait: 300ms", "    timeouts: { request: 20s }\n"));
   std::vector<int> ids;
