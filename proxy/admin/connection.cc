@@ -53,6 +53,7 @@ Task<bool> AdminConnection::serve_one() {
     page = co_await respond();
   }
   if (scope_.cancelled()) co_return false;
+  if (page.is_refusal && on_refusal_) on_refusal_(page.status);
   const auto sent = co_await send(std::move(page));
   if (!sent) {
     stream_->reset();

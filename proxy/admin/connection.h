@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <functional>
+
 #include "admin/app_probes.h"
 #include "admin/surface.h"
 #include "base/intrusive_list.h"
@@ -16,6 +19,11 @@ class AdminConnection final : public ListNode {
   AdminConnection(StreamPtr stream, const Surface& surface, AppProbes* probes, Scope& parent);
   AdminConnection(const AdminConnection&) = delete;
   AdminConnection& operator=(const AdminConnection&) = delete;
+
+  /// Hears the status of each refusal, before it is sent.
+  void set_on_refusal(std::function<void(std::uint16_t)> on_refusal) {
+    on_refusal_ = std::move(on_refusal);
+  }
 
   /// Reads a request and answers it. False: the connection ends.
   Task<bool> serve_one();
@@ -38,6 +46,7 @@ class AdminConnection final : public ListNode {
   StreamReader reader_;
   http::http1::ServerConnection http_;
   http::RequestHead request_;
+  std::function<void(std::uint16_t)> on_refusal_;
   bool waits_ = true;
 };
 

@@ -36,7 +36,7 @@ std::optional<std::string> decoded(std::string_view text) {
 Response error_page(std::uint16_t status, std::string_view message) {
   boost::json::object body;
   body["error"] = message;
-  return {status, kJsonType, boost::json::serialize(body) + "\n"};
+  return {status, kJsonType, boost::json::serialize(body) + "\n", status >= 400 && status < 500};
 }
 
 std::string query_value(std::string_view query, std::string_view name) {

@@ -17,6 +17,8 @@ struct Response {
   std::uint16_t status = 200;
   std::string_view content_type;  ///< A literal.
   std::string body;
+  /// Ours, with 4xx: an app's own word about its health is none.
+  bool is_refusal = false;
 };
 
 inline constexpr std::string_view kJsonType = "application/json";

@@ -44,6 +44,11 @@ struct AdminServer::State {
     --count;
   }
 
+  void note_refusal(std::uint16_t status) {
+    ++denied;
+    if (on_denied) on_denied(status);
+  }
+
   Loop& loop;
   Surface surface;
   AppProbes* probes;
@@ -52,6 +57,8 @@ struct AdminServer::State {
   std::size_t count = 0;
   std::uint64_t refused = 0;
   std::function<void()> on_refused;
+  std::uint64_t denied = 0;
+  std::function<void(std::uint16_t)> on_denied;
 
   static Task<void> serve(std::shared_ptr<State> state, StreamPtr stream);
   static Task<void> accept(std::shared_ptr<State> state, Listener& listener);
@@ -59,6 +66,7 @@ struct AdminServer::State {
 
 Task<void> AdminServer::State::serve(std::shared_ptr<State> state, StreamPtr stream) {
   AdminConnection connection(std::move(stream), state->surface, state->probes, state->scope);
+  connection.set_on_refusal([&all = *state](std::uint16_t status) { all.note_refusal(status); });
   do {
     state->enter(connection);
   } while (co_await connection.serve_one());
@@ -89,6 +97,7 @@ AdminServer::AdminServer(Loop& loop, Surface surface, AppProbes* probes)
 
 AdminServer::~AdminServer() {
   state_->on_refused = nullptr;
+  state_->on_denied = nullptr;
   state_->scope.cancel({ErrorCode::cancelled, Side::self, Stage::shutdown});
 }
 
@@ -106,6 +115,14 @@ std::uint64_t AdminServer::refused() const {
 
 void AdminServer::set_on_refused(std::function<void()> on_refused) {
   state_->on_refused = std::move(on_refused);
+}
+
+std::uint64_t AdminServer::denied() const {
+  return state_->denied;
+}
+
+void AdminServer::set_on_denied(std::function<void(std::uint16_t)> on_denied) {
+  state_->on_denied = std::move(on_denied);
 }
 
 }  // namespace epaulet::admin

@@ -32,6 +32,11 @@ class AdminServer {
   [[nodiscard]] std::uint64_t refused() const;
   /// Hears of each of them.
   void set_on_refused(std::function<void()> on_refused);
+  /// Requests that we have answered with 4xx since the start: no page for such a caller, method or
+  /// path, or no request at all. An app's own answer to its probe does not count.
+  [[nodiscard]] std::uint64_t denied() const;
+  /// Hears of each of them, with its status.
+  void set_on_denied(std::function<void(std::uint16_t)> on_denied);
 
  private:
   struct State;

@@ -1,5 +1,10 @@
 #pragma once
 
+#include <array>
+#include <optional>
+#include <string_view>
+#include <utility>
+
 #include "admin/app_probes.h"
 #include "admin/server.h"
 #include "io/dialer.h"
@@ -18,11 +23,27 @@ struct Process::AdminParts {
   std::unique_ptr<admin::AdminServer> metrics_server;
   std::unique_ptr<admin::AdminServer> health;
 
+  /// Each server and what logs and metrics call it.
+  [[nodiscard]] std::array<std::pair<std::string_view, admin::AdminServer*>, 3> pages() const {
+    return {{{"admin", admin.get()}, {"metrics", metrics_server.get()}, {"health", health.get()}}};
+  }
+
+  /// Whether to log a refused request: once in ten seconds. The metrics count them all.
+  [[nodiscard]] bool says_denial(TimePoint now) {
+    constexpr std::chrono::seconds kEvery{10};
+    if (denial_said_at_ && now < *denial_said_at_ + kEvery) return false;
+    denial_said_at_ = now;
+    return true;
+  }
+
   ~AdminParts() {
     admin.reset();
     metrics_server.reset();
     health.reset();
   }
+
+ private:
+  std::optional<TimePoint> denial_said_at_;
 };
 
 }  // namespace epaulet::server

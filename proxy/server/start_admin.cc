@@ -121,9 +121,8 @@ telemetry::ControlMetrics Process::control_metrics() const {
     metrics.issuers.push_back(std::move(issuer));
   }
   metrics.spans = span_metrics();
-  metrics.pages = {{"admin", admin_->admin->refused()},
-                   {"metrics", admin_->metrics_server->refused()},
-                   {"health", admin_->health->refused()}};
+  for (const auto& [name, server] : admin_->pages())
+    metrics.pages.push_back({name, server->refused()});
   if (directory_) {
     const auto& status = directory_->status();
     auto& directory = metrics.directory.emplace();
@@ -189,6 +188,11 @@ void Process::start_admin() {
   for (const auto& shard : shards_) metrics.shards.push_back(shard.get());
   metrics.log_writer = &log_writer_;
   metrics.control = [this] { return control_metrics(); };
+  metrics.page_refusals = [&parts] {
+    std::vector<telemetry::Metrics::PageRefusals> refusals;
+    for (const auto& [name, server] : parts.pages()) refusals.push_back({name, server->denied()});
+    return refusals;
+  };
   metrics.version = options_.version;
   parts.metrics = std::make_unique<telemetry::Metrics>(std::move(metrics));
 
@@ -200,9 +204,17 @@ void Process::start_admin() {
   parts.health = std::make_unique<admin::AdminServer>(loop_, admin::health_surface(readiness),
                                                       parts.probes.get());
 
-  parts.admin->set_on_refused([this] { note_refused_page("admin"); });
-  parts.metrics_server->set_on_refused([this] { note_refused_page("metrics"); });
-  parts.health->set_on_refused([this] { note_refused_page("health"); });
+  for (const auto& [name, server] : parts.pages()) {
+    const std::string_view page = name;
+    server->set_on_refused([this, page] { note_refused_page(page); });
+    server->set_on_denied([this, &parts, page](std::uint16_t status) {
+      if (!parts.says_denial(loop_.now())) return;
+      shards_.front()->log().warning(
+          wall_now(), "page_request_refused",
+          "a request at the admin, metrics or health port was refused; its answer says why",
+          {{"page", page}, {"status", std::int64_t{status}}});
+    });
+  }
 
   const auto listen = [&](admin::AdminServer& server, const char* name) {
     const int descriptor = listeners_.descriptor(name, 0);

@@ -376,6 +376,14 @@ void add_control(MetricFamilies& out, const ControlMetrics& control) {
             seconds_since_epoch(control.started));
 }
 
+void add_page_refusals(MetricFamilies& out, const std::vector<Metrics::PageRefusals>& pages) {
+  for (const auto& each : pages) {
+    out.counter("epaulet_page_requests_refused_total",
+                "Requests at the port of our own pages that were refused: caller, method or path",
+                {{"page", each.page}}, as_double(each.requests));
+  }
+}
+
 void add_process(MetricFamilies& out) {
   const ProcessStats stats = read_process_stats();
   const auto gauge = [&out](std::string_view name, std::string_view help, const auto& value) {
@@ -412,6 +420,7 @@ class Collector final : public prometheus::Collectable {
       add_row(out, row, false, as_double(sources_.log_writer->lines_lost()));
     }
     if (sources_.control) add_control(out, sources_.control());
+    if (sources_.page_refusals) add_page_refusals(out, sources_.page_refusals());
     out.gauge("epaulet_build_info", "Always 1; the labels say which program this is",
               {{"version", sources_.version}, {"compiler", "g++ " __VERSION__}}, 1);
     add_process(out);

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "telemetry/control_metrics.h"
@@ -14,11 +15,17 @@ namespace epaulet::telemetry {
 /// only; workers do not notice.
 class Metrics {
  public:
+  struct PageRefusals {
+    std::string_view page;
+    std::uint64_t requests = 0;
+  };
   struct Sources {
     std::vector<const WorkerTelemetry*> shards;  ///< Outlive this.
     const LogWriter* log_writer = nullptr;       ///< Outlives this.
     std::function<ControlMetrics()> control;     ///< May be absent.
-    std::string version;                         ///< Of the program.
+    /// What our own ports refused to whoever asked there. May be absent.
+    std::function<std::vector<PageRefusals>()> page_refusals;
+    std::string version;  ///< Of the program.
   };
   explicit Metrics(Sources sources) : sources_(std::move(sources)) {}
 

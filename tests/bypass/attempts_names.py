@@ -139,7 +139,12 @@ ROWS: list[Row] = [
     ),
     rebound("a virtual address that nobody has yet", lambda world: "250.1.2.3"),
     Answered(
-        "a name for loopback does not open the admin pages", loopback_name, 403, "the Host must be"
+        "a name for loopback does not open the admin pages",
+        loopback_name,
+        403,
+        "the Host must be",
+        "admin",
+        by="api",
     ),
     Check("a service whose endpoint is a virtual address", lured),
     Refused(

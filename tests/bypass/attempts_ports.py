@@ -11,6 +11,7 @@ SECRET = head("/admin/users")
 OURS, NOT_REDIRECTED = "destination_is_ourselves", "original_destination_missing"
 NO_IDENTITY = "tls_identity_missing"
 PLAINTEXT, FOREIGN = "plaintext_on_strict_port", "foreign_tls_on_strict_port"
+PAGES = {ADMIN: "admin", METRICS: "metrics", HEALTH: "health"}
 LOOPBACK = ("127.0.0.1", "::1")
 H2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
 
@@ -52,7 +53,7 @@ def surface(
     pod: str = "outside",
     address: str | int = 0,
 ) -> Row:
-    return Answered(name, of(pod, address, port, raw), status, says)
+    return Answered(name, of(pod, address, port, raw), status, says, PAGES[port])
 
 
 def foreign_tls(name: str, *alpn: str, port: int = STRICT, code: str = FOREIGN) -> Row:

@@ -6,7 +6,8 @@ Stripped   the request may pass, what it claims about its sender may not.
 Dropped    a rule of ours in the kernel refuses it: its named counter rises, the app sees nothing.
 Forbidden  the kernel refuses it by who asks: a file's mode, a signal, a capability, a port that is
            taken. What the attempt hears is the evidence; nothing of ours runs that could count it.
-Answered   a page of the sidecar itself says no, and why; no counter of ours exists for that.
+Answered   a page of the sidecar itself says no, and in its answer why; a counter on 15020 rises,
+           and the log says so, seldom. Explain keeps what concerns traffic, so nothing of this.
 Control    the honest neighbour of such attempts: it gets in. A mesh that refuses everything
            fails here.
 Possible   what the mesh does not prevent. The threat model lists it, and this shows it.
@@ -23,6 +24,7 @@ from mesh import ADMIN, METRICS, Broken, Member, Wire
 from world import World
 
 WAIT_SECONDS = 5.0
+PAGE_REFUSALS = "epaulet_page_requests_refused_total"
 # What an outsider may learn from a refusal: nothing but an id to ask for.
 MAY_LEARN = {"content-type", "content-length", "connection", "x-request-id", "www-authenticate"}
 OUTCOME = re.compile(r"^epaulet_(?:requests|connections_failed|tunnels)_total\{(.*)\} (\S+)$", re.M)
@@ -222,11 +224,18 @@ class Answered(Row):
     attempt: Try
     status: int
     says: str
+    page: str  # "admin", "metrics" or "health"
+    by: str = "api2"
 
     def run(self, world: World) -> None:
+        member = getattr(world, self.by)
+        before = member.counter(PAGE_REFUSALS, page=self.page)
         told, calls = app_calls(world, lambda: self.attempt(world))
         assert not calls, calls
         assert told.status == self.status and self.says in told.body.decode(), told
+        assert member.counter(PAGE_REFUSALS, page=self.page) == before + 1
+        # At most one in ten seconds, of whichever page.
+        assert member.wait_logged(event="page_request_refused")["level"] == "warning"
 
 
 def dropped(member: Member, rule: str) -> int:

@@ -85,6 +85,9 @@ TEST_F(AppProbesTest, hand_on_the_apps_status) {
     EXPECT_EQ(get("/app-health/0").substr(9, 3), std::string(status).substr(0, 3));
     loop.run_until_quiet();
   }
+  EXPECT_EQ(server->denied(), 0u) << "that is the app's word";
+  (void)get("/app-health/7");
+  EXPECT_EQ(server->denied(), 1u);
 }
 
 TEST_F(AppProbesTest, skip_informational_responses) {

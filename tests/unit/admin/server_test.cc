@@ -68,6 +68,18 @@ TEST_F(AdminServerTest, names_the_methods_that_it_takes) {
   EXPECT_NE(answer.find("Allow: GET, HEAD\r\n"), std::string::npos);
 }
 
+TEST_F(AdminServerTest, counts_and_tells_what_it_refuses) {
+  std::vector<int> heard;
+  server->set_on_denied([&heard](std::uint16_t status) { heard.push_back(status); });
+  (void)get("/page");
+  EXPECT_EQ(server->denied(), 0u);
+  (void)get("/nothing");
+  (void)ask("POST /page HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+  (void)ask("GET /page HTTP/1.1\r\nHost : x\r\n\r\n");
+  EXPECT_EQ(heard, (std::vector<int>{404, 405, 400}));
+  EXPECT_EQ(server->denied(), 3u);
+}
+
 TEST_F(AdminServerTest, closes_after_a_request_with_a_body_that_nobody_reads) {
   const auto client = connect();
   client->write("GET /page HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n");

@@ -216,6 +216,7 @@ TEST_F(MetricsTest, shows_what_the_control_thread_knows) {
   control.identity_not_after = WallTime(seconds(1'760'086'400));
   control.dns_queries = {{"not_deployed", 5}};
   control.endpoints = {{"api2.default", 2}};
+  control.pages = {{"admin", 1}};
   const auto found = page();
   EXPECT_EQ(found.value("epaulet_ready"), 1);
   EXPECT_EQ(found.value("epaulet_config_version"), 3);
@@ -227,6 +228,14 @@ TEST_F(MetricsTest, shows_what_the_control_thread_knows) {
   EXPECT_EQ(found.value("epaulet_identity_not_after_timestamp_seconds"), 1'760'086'400);
   EXPECT_EQ(found.value("epaulet_dns_queries_total{result=\"not_deployed\"}"), 5);
   EXPECT_EQ(found.value("epaulet_backend_endpoints{backend=\"api2.default\"}"), 2);
+  EXPECT_EQ(found.value("epaulet_page_connections_refused_total{page=\"admin\"}"), 1);
+}
+
+TEST_F(MetricsTest, counts_what_our_own_pages_refuse) {
+  auto from = sources();
+  from.page_refusals = [] { return std::vector<Metrics::PageRefusals>{{"admin", 4}}; };
+  const Page found(Metrics(std::move(from)).text());
+  EXPECT_EQ(found.value("epaulet_page_requests_refused_total{page=\"admin\"}"), 4);
 }
 
 TEST_F(MetricsTest, says_nothing_of_an_identity_that_is_not_configured) {
