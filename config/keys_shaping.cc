@@ -203,7 +203,7 @@ constexpr Scalar kBackendMention = types::text(
 constexpr Scalar kAtOnce = types::integer("a number of requests", "100", 1, 100'000);
 constexpr Scalar make_mirror_size() {
   Scalar type{ScalarKind::size, "a size with its unit", "16MiB"};
-  type.min = 64 * 1024;
+  type.min = 256 * 1024;  // The largest head, the largest body twice, and what each takes itself.
   type.max = std::int64_t{1} << 32;
   return type;
 }
@@ -216,7 +216,8 @@ constexpr Key kMirrorKeys[] = {
     key<&MirrorSettings::at_once>("at_once", kAtOnce, "100",
                                   "Copies under way, over all workers; beyond that none is made."),
     key<&MirrorSettings::bytes>("bytes", kMirrorSize, "16MiB",
-                                "Of all of them together; of one body 64KiB at most."),
+                                "Of all of them together, with 32KiB that each takes itself; of "
+                                "one body 64KiB at most."),
 };
 
 std::size_t bytes_added_by(const std::optional<HeaderModifierSettings>& edits) {

@@ -113,6 +113,9 @@ Task<Error> ask_another(Exchange& exchange, const Plan& plan) {
   exchange.record.backend = backend.name;
   exchange.body.rewind();
   exchange.response.clear();
+  // A copy is compared with the answer of whom the route means, and there is none. Nor is it sent
+  // by whoever stands in.
+  exchange.mirror.reset();
   const Error ended = co_await fulfil(exchange, other);
   if (exchange.committed) worker.telemetry.count(Counter::fallback_backend);
   co_return ended;

@@ -4,6 +4,7 @@
 
 #include "base/ascii.h"
 #include "http/each_line.h"
+#include "http/grpc.h"
 #include "http/http1/head_parser.h"
 #include "http/http1/target.h"
 #include "path/background.h"
@@ -15,6 +16,9 @@ namespace epaulet::path {
 namespace {
 
 using telemetry::Counter;
+
+/// What a copy takes beside its head and body: its exchange, and what its answer passes through.
+constexpr std::size_t kOfEachCopyBytes = 32 * limits::kKiB;
 
 /// What of a head belongs to the way that it came, and not to the copy's.
 bool is_left_out(http::FieldId id) {
@@ -64,6 +68,11 @@ class UnderWay {
   Worker& worker_;
 };
 
+Result<void> parse_head(Copy& copy, http::RequestHead& head) {
+  const std::string text = std::move(copy.request.head);  // Not held twice: `head` has its own.
+  return http::http1::parse_request_head(as_bytes(text), http::http1::HeadLimits(), head);
+}
+
 /// An exchange like any other, whose caller does not exist and whose end is told to nobody but the
 /// pair.
 Task<void> deliver(Worker& worker, std::unique_ptr<Copy> copy) {
@@ -72,25 +81,32 @@ Task<void> deliver(Worker& worker, std::unique_ptr<Copy> copy) {
   Connection connection(worker, std::make_unique<NoStream>(worker.loop, copy->request.caller),
                         Entry::background);
   connection.destination = copy->request.destination;
+  // Not of its exchange, which may let go of its own (as for the answer to a call of gRPC): nobody
+  // else would end a copy.
+  connection.scope.set_deadline(worker.loop.now() + copy->time,
+                                {ErrorCode::request_timeout, Side::upstream, Stage::receive});
   StoredRequest stored(copy->request.body, &copy->pair->copy.body);
   Exchange exchange(connection, connection.scope, stored, nullptr);
   exchange.delivery = &copy->request;
   exchange.view = copy->view;
   exchange.begin();
-  const auto parsed = http::http1::parse_request_head(as_bytes(copy->request.head),
-                                                      http::http1::HeadLimits(), exchange.request);
+  const auto parsed = parse_head(*copy, exchange.request);
   copy->pair->is_too_large = !parsed;
   if (!parsed) co_return;
   const auto& backend = copy->view->snapshot().backends[copy->plan.backend];
   copy->plan.session =
       session_of(worker.shared, backend.settings->balance, exchange.request, worker.loop.random());
-  exchange.scope->set_deadline(worker.loop.now() + copy->time,
-                               {ErrorCode::request_timeout, Side::upstream, Stage::receive});
   exchange.added_bytes = exchange.request.added.lines().size();
   exchange.body.begin(stored.body());
   const Error ended = co_await fulfil(exchange, copy->plan);
   copy->pair->copy.status = exchange.record.status;
   copy->pair->copy.is_whole = ended.code == ErrorCode::none;
+}
+
+/// Nothing is to be compared: nor is a digest of the answer made.
+void give_up(Exchange& exchange, Counter why) {
+  exchange.worker().telemetry.count(why);
+  exchange.mirror.reset();
 }
 
 /// The body, if all of it is there.
@@ -167,7 +183,8 @@ void MirrorPair::tell(Counter result) const {
 
 void draw_mirror(Exchange& exchange, const Plan& plan) {
   const auto& mirror = plan.shaping->mirror;
-  if (mirror.room == nullptr || exchange.delivery != nullptr || exchange.is_grpc() ||
+  // In HTTP/1.1, too, where gRPC is nothing that we know otherwise.
+  if (mirror.room == nullptr || exchange.delivery != nullptr || http::is_grpc(exchange.request) ||
       !exchange.request.upgrade.empty())
     return;
   auto& worker = exchange.worker();
@@ -176,14 +193,14 @@ void draw_mirror(Exchange& exchange, const Plan& plan) {
 }
 
 void send_copy(Exchange& exchange, const Plan& plan) {
-  if (exchange.mirror == nullptr || std::exchange(exchange.mirror->is_settled, true)) return;
-  Worker& worker = exchange.worker();
+  if (exchange.mirror == nullptr || exchange.mirror->was_sent) return;
   auto body = body_of(exchange);
-  if (!body) return worker.telemetry.count(Counter::mirror_too_large);
+  if (!body) return give_up(exchange, Counter::mirror_too_large);
   auto head = head_of(exchange, body->size());
   const auto& mirror = plan.shaping->mirror;
-  auto place = mirror.room->enter(head.size() + body->size());
-  if (!place) return worker.telemetry.count(Counter::mirror_full);
+  // The body is held twice: a connection that turns out to be stale wants it again.
+  auto place = mirror.room->enter(head.size() + 2 * body->size() + kOfEachCopyBytes);
+  if (!place) return give_up(exchange, Counter::mirror_full);
   auto copy = std::make_unique<Copy>();
   copy->request.head = std::move(head);
   copy->request.body = std::move(*body);
@@ -201,6 +218,7 @@ void send_copy(Exchange& exchange, const Plan& plan) {
   exchange.mirror->backend = backend;
   exchange.record.mirrored = true;
   exchange.trace(Stage::send, telemetry::Event::mirrored, backend);
+  Worker& worker = exchange.worker();
   worker.loop.spawn(deliver(worker, std::move(copy)));
 }
 

@@ -35,7 +35,6 @@ class MirrorPair {
   Answer original;
   Answer copy;
   telemetry::StringId backend = 0;  ///< Of the copy.
-  bool is_settled = false;          ///< Whether it is sent was decided.
   bool was_sent = false;            ///< The copy is under way, or was.
   bool is_too_large = false;        ///< Nobody would read its head, with all that was added.
 
@@ -49,7 +48,8 @@ class MirrorPair {
   const telemetry::RequestId request_id_;
 };
 
-/// Whether this request is copied is drawn here; then `exchange.mirror` is there.
+/// Whether this request is copied is drawn here; then `exchange.mirror` is there, unless a copy
+/// turns out not to be sent.
 void draw_mirror(Exchange& exchange, const Plan& plan);
 /// The request was sent, for the first time or again: so is its copy now, if it is to be, its body
 /// was kept (limits::kReplayBytesMax) and there is room. Never waits.

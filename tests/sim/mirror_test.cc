@@ -121,6 +121,98 @@ TEST(Mirror, a_head_that_has_no_room_for_more_is_not_sent) {
   EXPECT_TRUE(too_large);
 }
 
+TEST(Mirror, a_call_is_not_copied_whatever_carries_it) {
+  for (const bool http2 : {false, true}) {
+    Mesh mesh(with());
+    auto call = request("POST", body(Framing::length, 100));
+    call.fields = {{"content-type", "application/grpc+proto"}};
+    const int id = mesh.add(call, answer());
+    if (http2) {
+      mesh.call_http2(Mesh::kService, {id});
+    } else {
+      mesh.call({id});
+    }
+    mesh.wind_down();
+    expect_delivered_once(mesh, id);
+    EXPECT_EQ(all_results(mesh), 0u) << http2;
+  }
+}
+
+TEST(Mirror, a_copy_whose_answer_goes_on_and_on_has_the_routes_time) {
+  auto options = with();
+  options.service.replace(options.service.find("name: twice"), 11,
+                          "name: twice, timeouts: { request: 5s }");
+  Mesh mesh(options);
+  auto script = answer(body(Framing::length, 1000, 1));
+  script.body.pause = seconds(1);
+  const int id = mesh.add(request("POST", body(Framing::length, 100)), script);
+  mesh.call({id});
+  mesh.pass(milliseconds(4900));
+  EXPECT_EQ(mesh[id].deliveries.size(), 2u);
+  EXPECT_EQ(all_results(mesh), 0u);
+  mesh.pass(milliseconds(200));
+  EXPECT_EQ(mesh.api.counted(Counter::mirror_failed), 1u);
+  mesh.wind_down();
+}
+
+/// Another backend stands in, which is where copies go.
+MeshOptions with_fallback() {
+  auto options = with();
+  options.port = "8080: { tls: permissive }, 8081: { tls: permissive }";
+  options.service.replace(options.service.find("name: twice"), 11,
+                          "name: twice, fallback: { backend: next }");
+  return options;
+}
+
+TEST(Mirror, a_copy_is_not_compared_with_what_stands_in) {
+  Mesh mesh(with_fallback());
+  mesh.api.publish("next", {Mesh::kSecondApp});
+  mesh.app.failing_status = 503;
+  const int id = mesh.add(request(), answer());
+  mesh.call({id});
+  mesh.wind_down();
+  EXPECT_EQ(mesh[id].response.status(), 200) << mesh.story(id);
+  EXPECT_EQ(mesh[id].deliveries.size(), 3u) << mesh.story(id);
+  EXPECT_EQ(mesh.api.counted(Counter::mirror_not_compared), 1u);
+  EXPECT_EQ(all_results(mesh), 1u);
+}
+
+TEST(Mirror, what_stands_in_sends_no_copy) {
+  Mesh mesh(with_fallback());
+  mesh.api.publish("next", {Mesh::kSecondApp});
+  mesh.api.publish("api2.default", {kDead});
+  const int id = mesh.add(request(), answer());
+  mesh.call({id});
+  mesh.wind_down();
+  EXPECT_EQ(mesh[id].response.status(), 200) << mesh.story(id);
+  EXPECT_EQ(mesh[id].deliveries.size(), 1u) << mesh.story(id);
+  EXPECT_EQ(all_results(mesh), 0u);
+  EXPECT_FALSE(mesh.api.exchanges().at(0).mirrored);
+}
+
+TEST(Mirror, each_copy_takes_more_than_its_bytes) {
+  Mesh mesh(with(", bytes: 256KiB"));
+  std::vector<int> ids;
+  for (int i = 0; i < 10; ++i) {
+    ids.push_back(mesh.add(request(), slow(seconds(1))));
+    mesh.call({ids.back()});
+  }
+  mesh.wind_down();
+  EXPECT_EQ(mesh.api.counted(Counter::mirror_same), 7u);
+  EXPECT_EQ(mesh.api.counted(Counter::mirror_full), 3u);
+}
+
+TEST(Mirror, the_largest_body_fits_in_the_least_room_once) {
+  Mesh mesh(with(", bytes: 256KiB"));
+  for (int i = 0; i < 2; ++i) {
+    const auto asked = request("POST", body(Framing::length, 64 * 1024));
+    mesh.call({mesh.add(asked, slow(seconds(1)))});
+  }
+  mesh.wind_down();
+  EXPECT_EQ(mesh.api.counted(Counter::mirror_same), 1u);
+  EXPECT_EQ(mesh.api.counted(Counter::mirror_full), 1u);
+}
+
 TEST(Mirror, a_drain_waits_for_it_and_a_reload_does_not_touch_it) {
   auto options = with();
   Mesh mesh(options);
