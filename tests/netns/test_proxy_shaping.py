@@ -407,6 +407,40 @@ def test_a_copy_goes_to_another_backend_and_is_compared(lab, binaries):
     assert api.counter("epaulet_requests_total", route="twice") == 6, "copies are no requests"
 
 
+def test_a_copy_carries_the_same_credentials_and_the_host_that_the_route_writes(lab, binaries):
+    """As the documentation says: whoever gets copies is trusted like the backend."""
+    secret, key = "0123456789abcdef0123456789abcdef", "epk_own-0123456789abcdefghij"
+    credentials = """    credentials:
+      token: { key_file: signing.key, algorithm: HS256, issuer: "https://api.example", subject: api, audiences: [api2] }
+      key: { file: own.key }
+    routes:"""
+    route = MIRROR.replace("request_mirror", "url_rewrite: { hostname: legacy.internal }, request_mirror")
+    mesh = Mesh(lab, binaries)
+    api = mesh.member("api", caller(route % ("100%", 9)).replace("    routes:", credentials), start=False)
+    api.sidecar.add_config_file("signing.key", secret)
+    api.sidecar.add_config_file("own.key", key + "\n")
+    api.sidecar.start()
+    api.sidecar.wait_ready()
+    api2, api3 = (mesh.member(name, CALLEE, identity=mesh.issue("api2")) for name in ("api2", "api3"))
+    first, second = Recorder(api2), Recorder(api3)
+    cookie = "Cookie: session=1\r\n"
+    own = f"Authorization: Bearer own\r\nX-Api-Key: mine\r\n{cookie}"
+    get(api, "/twice/a", cookie)
+    compared(api, same=1)
+    get(api, "/twice/a", own)
+    compared(api, same=2)
+    for head, copy in zip(first.seen, second.seen, strict=True):
+        for name in ("authorization", "x-api-key", "cookie", "host"):
+            assert copy.lower().count(f"\r\n{name}:".encode()) == 1, copy
+            assert field(copy, name) == field(head, name), (name, head, copy)
+        assert field(copy, "host") == "legacy.internal" and field(copy, "cookie") == "session=1"
+    minted, given = second.seen
+    assert field(minted, "authorization").startswith("Bearer ey") and field(minted, "x-api-key") == key
+    assert field(given, "authorization") == "Bearer own" and field(given, "x-api-key") == "mine"
+    shown = json.dumps([api.sidecar.admin("/config"), api.sidecar.log_records()])
+    assert key not in shown and field(minted, "authorization") not in shown and secret not in shown
+
+
 def test_a_mirror_holds_up_nobody_and_has_its_bounds(lab, binaries):
     api, api2, api3 = three(lab, binaries, MIRROR % ("100%", 2))
     Recorder(api2)
@@ -432,9 +466,15 @@ def test_a_share_of_streams_is_mirrored(lab, binaries):
     server(api3)
     answers = ask(api, *({"path": "/headers/a"} for _ in range(100)), {"path": "/headers/b", "bytes": 9})
     assert [one["status"] for one in answers] == [200] * 101, answers
+
+    def have_all_ended() -> bool:
+        """Of every copy both sides have said so, and none is under way anymore."""
+        copies, results = api3.counter("epaulet_requests_total"), api.counter(MIRRORED)
+        return copies == results == len(api.logged(kind="exchange", mirrored=True))
+
+    api.process.wait_for(have_all_ended, "the ends of all copies")
     copies = api3.counter("epaulet_requests_total")
     assert 10 <= copies <= 55, copies
-    api.process.wait_for(lambda: api.counter(MIRRORED) == copies, "their ends")
     # The head that comes back tells the connection's sidecar apart by nothing: the same bytes.
     assert api.counter(MIRRORED, result="failed") == 0
 
