@@ -57,6 +57,7 @@ Attempt::Attempt(Exchange& exchange, const Plan& plan, upstream::Lease& upstream
       plan_(plan),
       upstream_(upstream),
       witness_(witness),
+      trust_(exchange.worker().trust_watch, parent, upstream.rests_on),
       scope_(parent),
       upload_scope_(scope_),
       is_second_(true),

@@ -71,6 +71,7 @@ class Attempt final {
   const Plan& plan_;
   upstream::Lease& upstream_;
   Witness& witness_;
+  upstream::TrustWatch::Use trust_;
   Scope scope_;  ///< Of this attempt: its deadline until the head.
   Scope upload_scope_;
   bool awaits_caller_ = false;  ///< The upload waits for more of the request's body.

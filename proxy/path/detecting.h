@@ -21,6 +21,7 @@ struct RawUpstream {
   balance::InFlight in_flight;  ///< To its endpoint, until the tunnel ends.
   std::uint64_t trust = 0;
   TimePoint not_after = TimePoint::max();
+  upstream::Trust rests_on;
 
   RawUpstream() = default;
   RawUpstream(RawUpstream&&) = default;
@@ -36,6 +37,7 @@ struct RawUpstream {
     in_flight = std::move(other.in_flight);
     trust = other.trust;
     not_after = other.not_after;
+    rests_on = other.rests_on;
     return *this;
   }
   ~RawUpstream() { reader.reset(); }

@@ -165,6 +165,7 @@ void park(Connection& connection, RawUpstream raw) {
                                              std::move(raw.permit), connection.worker.telemetry);
   parked->peer = raw.peer;
   parked->not_after = raw.not_after;
+  parked->rests_on = raw.rests_on;
   connection.worker.pool.put(std::move(parked));
 }
 

@@ -184,6 +184,7 @@ Task<Result<RawUpstream>> dial_raw(Connection& connection, View& view, Hop hop,
   raw.peer = dialled->peer;
   raw.trust = dialled->trust;
   raw.not_after = dialled->not_after;
+  raw.rests_on = dialled->rests_on;
   raw.permit = std::move(*permit);
   co_return raw;
 }
@@ -209,6 +210,7 @@ upstream::LeasePtr made_from(upstream::Dialled&& dialled, const upstream::PoolKe
       key, std::move(dialled.stream), snapshot.head_limits(), std::move(permit), worker.telemetry);
   made->peer = dialled.peer;
   made->not_after = dialled.not_after;
+  made->rests_on = dialled.rests_on;
   return made;
 }
 
@@ -290,6 +292,7 @@ upstream::LeasePtr share(upstream::Dialled&& dialled, const upstream::PoolKey& k
       worker.root, worker.telemetry);
   made->peer = dialled.peer;
   made->not_after = dialled.not_after;
+  made->rests_on = dialled.rests_on;
   upstream::LeasePtr lease;
   if (key.carries) {
     lease = made->carry(snapshot.head_limits(), worker.telemetry);

@@ -138,6 +138,7 @@ Worker::Worker(Loop& loop_, Dialer& dialer_, upstream::MeshTls& tls_,
       shared(shared_),
       root(loop_),
       inbound_idle(root),
+      trust_watch(loop_),
       view(new View(std::move(snapshot), loop_.random())),
       dial_gate(loop_, limits::kDialsAtOnceMax),
       shared_dial_gate(loop_, 1),
@@ -181,6 +182,8 @@ void Worker::trust_changed() {
   pool.close_if(is_old);
   shared_pool.retire_if(is_old);
   const auto end = loop.now() + view->snapshot().settings.drain.timeout;
+  trust_watch.bundle_changed([this](const Sha256& authority) { return tls.trusts(authority); },
+                             end);
   connections.for_each([&](Connection& connection) {
     if (connection.inbound() && connection.mesh_tls && !tls.trusts(connection.authority)) {
       connection.scope.set_deadline(end,

@@ -175,6 +175,7 @@ struct Worker {
   std::size_t inbound_connections = 0;
   std::size_t outbound_connections = 0;
   IntrusiveList<class Connection> connections;  ///< All that are served.
+  upstream::TrustWatch trust_watch;             ///< Over all that use a connection upstream.
   ViewPtr view;
   TokenCache tokens;
   upstream::DialGate dial_gate;

@@ -62,7 +62,10 @@ Task<Result<Dialled>> dial(Dialer& dialer, MeshTls& tls, telemetry::Telemetry& t
   dialled.peer = secured->peer_id;
   dialled.trust = tls.trust_generation();
   dialled.protocol = secured->protocol;
-  dialled.not_after = loop.now() + usable_for(secured->not_after - loop.wall_now());
+  const auto left = secured->not_after - loop.wall_now();
+  dialled.not_after = loop.now() + usable_for(left);
+  dialled.rests_on.ends = loop.now() + left;
+  dialled.rests_on.authority = secured->authority;
   co_return dialled;
 }
 

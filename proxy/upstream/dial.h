@@ -6,6 +6,7 @@
 #include "io/dialer.h"
 #include "telemetry/telemetry.h"
 #include "upstream/mesh_tls.h"
+#include "upstream/trust_watch.h"
 
 namespace epaulet::upstream {
 
@@ -23,7 +24,8 @@ struct Dialled {
   telemetry::StringId peer = 0;
   std::uint64_t trust = 0;
   detect::MeshProtocol protocol = detect::MeshProtocol::any;  ///< With mesh: what was agreed.
-  TimePoint not_after = TimePoint::max();
+  TimePoint not_after = TimePoint::max();                     ///< Nothing begins on it behind this.
+  Trust rests_on;
 };
 
 /// TCP, then mesh TLS where the plan says so, within the scope's deadline (`timeouts.connect`).

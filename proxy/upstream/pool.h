@@ -8,6 +8,7 @@
 #include "resilience/connection_limit.h"
 #include "runtime/timers.h"
 #include "telemetry/counted.h"
+#include "upstream/trust_watch.h"
 
 namespace epaulet::upstream {
 
@@ -50,7 +51,8 @@ class Lease {
   [[nodiscard]] const PoolKey& key() const { return key_; }
 
   telemetry::StringId peer = 0;  ///< Proven identity, 0 for plaintext.
-  bool reused = false;           ///< At least one exchange went before.
+  Trust rests_on;
+  bool reused = false;  ///< At least one exchange went before.
 
  private:
   PoolKey key_;

@@ -112,6 +112,7 @@ LeasePtr SharedConnection::lease() {
   if (counted_) counted_->go_over_to(telemetry::Gauge::upstream_active);
   auto lease = std::make_unique<StreamLease>(shared_from_this());
   lease->peer = peer;
+  lease->rests_on = rests_on;
   lease->reused = served_++ > 0;
   return lease;
 }
@@ -126,6 +127,7 @@ ConnectionPtr SharedConnection::carry(http::http1::HeadLimits limits,
       std::make_unique<Connection>(carried_key(), std::move(stream), limits, *this, telemetry);
   carried->peer = peer;
   carried->not_after = not_after;
+  carried->rests_on = rests_on;
   carried->reused = served_++ > 0;
   telemetry.count(telemetry::Counter::multiplexed_outbound);
   return carried;

@@ -51,6 +51,7 @@ class SharedConnection final : private http::http2::SessionEvents,
 
   telemetry::StringId peer = 0;            ///< Proven identity, 0 for plaintext.
   TimePoint not_after = TimePoint::max();  ///< No exchange begins past the peer's leaf.
+  Trust rests_on;
 
   static constexpr std::chrono::seconds kIdleMax{55};
 

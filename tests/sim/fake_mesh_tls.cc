@@ -129,6 +129,7 @@ Task<Result<upstream::Secured>> FakeMeshTls::connect(StreamPtr lower,
   secured.protocol = detect::mesh_protocol(said.substr(space + 1)).value_or(protocol);
   secured.server_name = server_name;
   secured.not_after = scope.loop().wall_now() + lifetime_;
+  secured.authority[0] = static_cast<std::uint8_t>(generation_);
   secured.stream = std::move(lower);
   co_return secured;
 }
