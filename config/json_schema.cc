@@ -117,10 +117,14 @@ class SchemaWriter {
                   {{"type", "number"}, {"minimum", 0}, {"maximum", 1}}}}};
       case ScalarKind::size:
         return {{"type", "string"}, {"pattern", kSizeRegex}};
-      case ScalarKind::status:
+      case ScalarKind::status: {
+        std::string digits;
+        for (auto digit = type.min / 100; digit <= type.max / 100; ++digit)
+          digits += std::to_string(digit);
         return {{"anyOf",
                  {{{"type", "integer"}, {"minimum", type.min}, {"maximum", type.max}},
-                  {{"type", "string"}, {"pattern", "^[45](xx|[0-9]{2})$"}}}}};
+                  {{"type", "string"}, {"pattern", "^[" + digits + "](xx|[0-9]{2})$"}}}}};
+      }
       case ScalarKind::choice: {
         json::array words;
         for (const Choice& choice : type.choices) words.push_back(as_json(type, choice.word));

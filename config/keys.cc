@@ -74,8 +74,7 @@ struct FutureKey {
 /// What the design promises for later versions.
 constexpr FutureKey kFutureKeys[] = {
     {"service", "fallback"},   {"service", "health"},     {"backend", "health"},
-    {"", "health_check"},      {"service", "background"}, {"service", "cluster_ip"},
-    {"identity", "bootstrap"},
+    {"service", "background"}, {"service", "cluster_ip"}, {"identity", "bootstrap"},
 };
 
 /// The shapes below one key, each with its path.

@@ -1,6 +1,7 @@
 #include "config/binding.h"
 #include "config/context.h"
 #include "config/keys.h"
+#include "config/keys_health_check.h"
 #include "config/keys_shaping.h"
 #include "config/scalar_types.h"
 
@@ -169,6 +170,7 @@ constexpr Key kBackendKeys[] = {
     key<&BackendSettings::limits>("limits", kBackendLimits, "", kBackendLimitsDoc),
     key<&BackendSettings::breaker>("breaker", kBreaker, "", kBackendBreakerDoc),
     key<&BackendSettings::outliers>("outliers", kOutliers, "", kOutliersDoc),
+    health_check_of_backend(),
 };
 constexpr Object kBackend{"backend", "What serves: endpoints and how they are dialled.",
                           kBackendKeys, origin_of<BackendSettings>, close_backend};
@@ -300,6 +302,15 @@ constexpr Key of_inline_backend(std::string_view name, Shape shape, std::string_
   return row;
 }
 
+constexpr Key health_check_of_service() {
+  Key row{"health_check", kHealthCheck, {}, kHealthCheckDoc};
+  row.open = [](void* service, Draft& draft) -> void* {
+    return open_health_check(inline_backend(service, draft));
+  };
+  row.peek = [](const void*) -> const void* { return nullptr; };
+  return row;
+}
+
 bool only_tcp(const ServiceSettings& service) {
   for (const auto& [port, protocol] : service.ports) {
     if (protocol != PortProtocol::tcp) return false;
@@ -308,7 +319,8 @@ bool only_tcp(const ServiceSettings& service) {
 }
 
 void check_backends_of(const ServiceSettings& service, Context& context) {
-  for (const auto* name : {"tls", "http", "balance", "limits", "breaker", "outliers"}) {
+  for (const auto* name :
+       {"tls", "http", "balance", "limits", "breaker", "outliers", "health_check"}) {
     if (!context.has(name) || context.has("endpoints")) continue;
     context.complain(name, std::string(name) + " belongs to endpoints, which this service lacks",
                      "add endpoints, or move " + std::string(name) + " to backends.NAME");
@@ -379,6 +391,7 @@ constexpr Key kServiceKeys[] = {
     of_inline_backend<&BackendSettings::limits>("limits", kBackendLimits, kBackendLimitsDoc),
     of_inline_backend<&BackendSettings::breaker>("breaker", kBreaker, kBackendBreakerDoc),
     of_inline_backend<&BackendSettings::outliers>("outliers", kOutliers, kOutliersDoc),
+    health_check_of_service(),
     key<&ServiceSettings::default_backend>("default_backend", kBackendMention, "",
                                            "What serves connections that are not HTTP and requests "
                                            "that no route matches; absent: the backend of the same "

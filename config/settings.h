@@ -501,6 +501,8 @@ struct BalanceSettings {
   std::optional<Duration> slow_start;
 };
 
+struct HealthCheckSettings;  // health_check_settings.h
+
 struct BackendSettings {
   Origin origin;
   std::string name;
@@ -511,6 +513,9 @@ struct BackendSettings {
   LimitSettings limits;
   std::optional<BreakerSettings> breaker;
   OutlierSettings outliers;
+  /// None: endpoints are not asked unless there are requests. Not changed once the loader has
+  /// filled it.
+  std::shared_ptr<HealthCheckSettings> health_check;
 };
 
 struct RouteTargetSettings {

@@ -43,7 +43,8 @@ json::value object_json(const Object& object, const void* fields) {
     auto value = shape_json(key.shape, key.binding, field);
     const bool is_empty =
         value.is_object() ? value.get_object().empty() : value.get_array().empty();
-    if (!is_empty) out[key.name] = std::move(value);
+    const bool says = key.shape.object != nullptr && key.shape.object->says_by_being_there;
+    if (!is_empty || says) out[key.name] = std::move(value);
   }
   return out;
 }

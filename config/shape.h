@@ -67,6 +67,7 @@ struct Object {
   Origin* (*origin)(void* object) = nullptr;  ///< Nothing: the struct keeps no place.
   /// Looks at an object of which all keys were read. Complaints go to the context.
   void (*close)(void* object, Context& context) = nullptr;
+  bool says_by_being_there = false;  ///< The dump has it, too, if nothing stands in it.
 };
 
 /// A mapping whose keys are the user's: names or ports.

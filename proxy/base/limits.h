@@ -150,6 +150,9 @@ inline constexpr std::size_t kRingPointsPerEndpoint = 128;  ///< Of the heaviest
 inline constexpr std::size_t kRingPointsMax = 32 * 1024;    ///< Half a MiB per worker and backend.
 inline constexpr std::size_t kMaglevSmallEndpoints = 128;   ///< Up to so many, 32 KiB do.
 
+// Health checks.
+inline constexpr std::size_t kHealthChecksAtOnceMax = 64;  ///< Of one process.
+
 // Pools, retries, configuration.
 inline constexpr std::size_t kIdleConnectionsPerEndpointMax = 256;
 inline constexpr std::size_t kIdleConnectionsMax = 4096;  ///< Per worker.

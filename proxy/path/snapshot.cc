@@ -4,6 +4,8 @@
 
 #include <limits>
 
+#include "config/health_check_settings.h"
+
 namespace epaulet::path {
 namespace {
 
@@ -68,6 +70,24 @@ std::shared_ptr<resilience::Outliers> outliers_of(const BackendSettings& backend
   });
 }
 
+/// Other times to check leave what is known; other questions or rules make it worthless.
+std::shared_ptr<resilience::HealthBoard> checks_of(const BackendSettings& backend,
+                                                   resilience::StateTable& states) {
+  if (backend.health_check == nullptr) return nullptr;
+  const auto& check = *backend.health_check;
+  const auto question = check.http
+                            ? fmt::format("http {} {} {}", check.http->path, check.http->host,
+                                          fmt::join(check.http->statuses, ","))
+                        : check.grpc ? "grpc " + check.grpc->service
+                                     : std::string("tcp");
+  const auto shape =
+      fmt::format("{} {} {} {} {}", check.healthy_after, check.unhealthy_after,
+                  static_cast<int>(check.initially), check.panic_threshold, question);
+  return states.get<resilience::HealthBoard>(backend.name, shape, [&] {
+    return std::make_shared<resilience::HealthBoard>(resilience::HealthBoard::Rules(check));
+  });
+}
+
 BackendState backend_state(const BackendSettings& backend, const LimitSettings& defaults,
                            resilience::StateTable& states) {
   constexpr std::uint32_t kConnections = 1024;
@@ -85,6 +105,8 @@ BackendState backend_state(const BackendSettings& backend, const LimitSettings& 
       backend.name, fmt::format("{}/{}", connections, pending),
       [&] { return std::make_shared<resilience::ConnectionLimit>(connections, pending); });
   state.outliers = outliers_of(backend, states);
+  state.checks = checks_of(backend, states);
+  state.outliers->heed(state.checks);
   const auto policy = backend.balance.policy;
   state.balancer = telemetry::intern(name_of(policy));
   state.balancer_without_key =

@@ -18,6 +18,7 @@
 #include "resilience/background_room.h"
 #include "resilience/breaker.h"
 #include "resilience/connection_limit.h"
+#include "resilience/health_board.h"
 #include "resilience/hedge_delay.h"
 #include "resilience/last_good.h"
 #include "resilience/outliers.h"
@@ -115,7 +116,8 @@ struct BackendState {
       0;  ///< Changes when pooled connections no longer fit: mode, identities, tunnel.
   std::shared_ptr<resilience::ConnectionLimit> limit;
   std::shared_ptr<resilience::Outliers> outliers;
-  BreakerState breaker;  ///< May be none.
+  std::shared_ptr<resilience::HealthBoard> checks;  ///< Of `health_check`; may be none.
+  BreakerState breaker;                             ///< May be none.
   telemetry::StringId balancer = 0;
   telemetry::StringId balancer_without_key = 0;  ///< Of requests that belong to no session.
 

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "path/connection.h"
+#include "path/health_checks.h"
 
 namespace epaulet::path {
 namespace {
@@ -145,12 +146,24 @@ Worker::Worker(Loop& loop_, Dialer& dialer_, upstream::MeshTls& tls_,
       shared_pool(shared_dial_gate, pool),
       pool(loop_, telemetry_) {}
 
+Worker::~Worker() = default;
+
+void Worker::check_health() {
+  health_checks = std::make_unique<HealthChecks>(*this);
+}
+
+void Worker::begin_drain() {
+  draining = true;
+  if (health_checks) health_checks->stop();
+}
+
 void Worker::set_snapshot(SnapshotPtr snapshot) {
   ViewPtr next(new View(std::move(snapshot), loop.random()));
   for (const auto& [name, backend] : next->snapshot().settings.backends) {
     if (auto set = view->find(name)) next->set_endpoints(name, std::move(set), loop.now(), *view);
   }
   view = std::move(next);
+  if (health_checks) health_checks->follow();
 }
 
 void Worker::set_endpoints(const std::string& backend, const EndpointSetPtr& set) {
@@ -170,6 +183,7 @@ void Worker::set_endpoints(const std::string& backend, const EndpointSetPtr& set
   };
   pool.close_if(has_left);
   shared_pool.retire_if(has_left);
+  if (health_checks) health_checks->follow(backend);
 }
 
 void Worker::trust_changed() {

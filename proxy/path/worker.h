@@ -62,6 +62,8 @@ class View {
   void set_endpoints(const std::string& backend, EndpointSetPtr set, TimePoint now,
                      const View& before);
   [[nodiscard]] EndpointSetPtr find(const std::string& backend) const;
+  /// Where it is among the snapshot's; nothing: it is unknown.
+  [[nodiscard]] std::optional<std::uint32_t> index_of(const std::string& backend) const;
   /// BackendState::shape; 0: it is unknown.
   [[nodiscard]] std::uint64_t shape_of(const std::string& backend) const;
 
@@ -69,7 +71,6 @@ class View {
   friend class ViewPtr;
   SnapshotPtr snapshot_;
   std::vector<EndpointSetPtr> endpoints_;  // By position of the backend.
-  [[nodiscard]] std::optional<std::uint32_t> index_of(const std::string& backend) const;
   /// The picker of a backend whose endpoints have these weights.
   void make_picker(std::uint32_t backend, const EndpointSet& set);
   void take_turns(std::uint32_t backend, std::vector<std::uint32_t> weights);
@@ -129,12 +130,17 @@ struct Shared {
   std::function<void(const struct Worker* asker, telemetry::StringId backend)> release_idle;
 };
 
+class HealthChecks;
+
 /// One thread's share of the data path: everything a connection needs, nothing that another worker
 /// touches.
 struct Worker {
   Worker(Loop& loop_, Dialer& dialer_, upstream::MeshTls& tls_, telemetry::Telemetry& telemetry_,
          Shared& shared_, SnapshotPtr snapshot);
+  ~Worker();
 
+  /// From now on this worker checks the health of endpoints, for all of them.
+  void check_health();
   /// New configuration: connections and requests that run keep the old one.
   void set_snapshot(SnapshotPtr snapshot);
   void set_endpoints(const std::string& backend, const EndpointSetPtr& set);
@@ -156,7 +162,7 @@ struct Worker {
   }
 
   /// Inbound responses say close from now on. Outbound goes on for as long as the app.
-  void begin_drain() { draining = true; }
+  void begin_drain();
   /// Inbound connections between requests end.
   void end_idle_inbound();
   /// Cuts what is left.
@@ -182,6 +188,7 @@ struct Worker {
   upstream::DialGate shared_dial_gate;  ///< One at a time: who waits will find its connection.
   upstream::SharedPool shared_pool;     ///< HTTP/2.
   upstream::Pool pool;                  ///< Goes first: some of its connections are streams.
+  std::unique_ptr<HealthChecks> health_checks;  ///< Of one worker.
 };
 
 }  // namespace epaulet::path

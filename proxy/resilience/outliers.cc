@@ -10,6 +10,7 @@ namespace {
 constexpr std::size_t kRemembered = 16;
 
 constexpr std::int64_t kIn = 0;
+constexpr TimePoint kLongAgo{std::chrono::nanoseconds(1)};
 
 std::int64_t count_of(TimePoint time) {
   return time.time_since_epoch().count();
@@ -22,6 +23,7 @@ struct Outliers::Place {
   std::atomic<std::uint32_t> generation{0};
   std::atomic<std::int64_t> until{kIn};  ///< Not kIn: out until then, then due.
   std::atomic<bool> is_tried{false};     ///< Somebody has claimed it and not settled it yet.
+  std::atomic<bool> unhealthy{false};    ///< Checks say so, and are heeded.
   std::atomic<std::int64_t> spared_until{INT64_MIN};
   std::atomic<std::uint32_t> consecutive{0};
   std::atomic<std::uint32_t> connect_failures{0};
@@ -66,6 +68,8 @@ std::string_view name_of(Outliers::Standing standing) {
       return "due";
     case Outliers::Standing::out:
       return "out";
+    case Outliers::Standing::unhealthy:
+      return "unhealthy";
   }
   return "in";
 }
@@ -113,7 +117,35 @@ std::vector<Outliers::Handle> Outliers::adopt(std::span<const SocketAddress> end
     handle.generation_ = place.generation.load(std::memory_order_relaxed);
     handles.push_back(handle);
   }
+  heed_checks();
   return handles;
+}
+
+void Outliers::heed(std::shared_ptr<const HealthBoard> checks) {
+  const std::lock_guard lock(mutex_);
+  checks_ = std::move(checks);
+  heed_checks();
+}
+
+void Outliers::heed_checks() {
+  for (const auto& place : places_)
+    leave_out(*place, place->is_member && checks_ && checks_->is_left_out(place->address));
+  // Nobody is left who is not out for one reason or the other: whoever was left out first is asked
+  // again.
+  const auto is_in = [](const auto& place) {
+    return place->is_member && place->until.load(std::memory_order_relaxed) == kIn &&
+           !place->unhealthy.load(std::memory_order_relaxed);
+  };
+  if (checks_ && std::none_of(places_.begin(), places_.end(), is_in)) recall(kLongAgo);
+}
+
+void Outliers::leave_out(Place& place, bool unhealthy) {
+  if (place.unhealthy.exchange(unhealthy, std::memory_order_relaxed) == unhealthy) return;
+  if (unhealthy) {
+    out_.fetch_add(1, std::memory_order_relaxed);
+  } else {
+    out_.fetch_sub(1, std::memory_order_relaxed);
+  }
 }
 
 Outliers::Place& Outliers::place_for(const SocketAddress& address) {
@@ -134,6 +166,7 @@ Outliers::Place& Outliers::place_for(const SocketAddress& address) {
     oldest->generation.fetch_add(1, std::memory_order_relaxed);
     if (oldest->until.exchange(kIn, std::memory_order_relaxed) != kIn)
       out_.fetch_sub(1, std::memory_order_relaxed);
+    leave_out(*oldest, false);
     oldest->is_tried.store(false, std::memory_order_relaxed);
     oldest->spared_until.store(INT64_MIN, std::memory_order_relaxed);
     oldest->consecutive.store(0, std::memory_order_relaxed);
@@ -155,6 +188,7 @@ Outliers::Place& Outliers::place_for(const SocketAddress& address) {
 Outliers::Standing Outliers::standing(Handle handle, TimePoint now) const {
   const Place& place = *handle.place_;
   if (place.generation.load(std::memory_order_relaxed) != handle.generation_) return Standing::in;
+  if (place.unhealthy.load(std::memory_order_relaxed)) return Standing::unhealthy;
   const auto until = place.until.load(std::memory_order_relaxed);
   if (until != kIn) return count_of(now) < until ? Standing::out : Standing::due;
   return count_of(now) < place.spared_until.load(std::memory_order_relaxed) ? Standing::spared
@@ -232,7 +266,9 @@ bool Outliers::may_eject() const {
   for (const auto& place : places_) {
     if (!place->is_member) continue;
     ++members;
-    if (place->until.load(std::memory_order_relaxed) != kIn) ++out;
+    if (place->until.load(std::memory_order_relaxed) != kIn ||
+        place->unhealthy.load(std::memory_order_relaxed))
+      ++out;
   }
   const auto share =
       static_cast<std::size_t>(std::floor(rules_.max_ejected * static_cast<double>(members)));
@@ -250,7 +286,8 @@ void Outliers::recall(TimePoint now) {
   };
   for (const auto& place : places_) {
     const auto until = place->until.load(std::memory_order_relaxed);
-    const bool is_tried = place->is_tried.load(std::memory_order_relaxed);
+    const bool is_tried = place->is_tried.load(std::memory_order_relaxed) ||
+                          place->unhealthy.load(std::memory_order_relaxed);
     if (!place->is_member || is_tried || until == kIn || until <= count_of(now)) continue;
     if (first == nullptr || comes_before(*place, *first)) first = place.get();
   }

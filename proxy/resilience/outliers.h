@@ -14,6 +14,7 @@
 #include "base/address.h"
 #include "resilience/breaker.h"
 #include "resilience/call_window.h"
+#include "resilience/health_board.h"
 #include "resilience/judge.h"
 
 namespace epaulet::resilience {
@@ -27,6 +28,9 @@ namespace epaulet::resilience {
 ///               one caller at a time may claim it and try
 ///   due -> in: that call succeeded
 ///   due -> out: it failed: for twice as long; if its own time was not up, until then
+///
+/// Beside that, whoever active checks take for unhealthy is left out as long as they say so
+/// (HealthBoard); it counts for the share as if it were out.
 ///
 /// A success of an endpoint that is in costs three relaxed loads; whatever changes a state takes a
 /// lock. Any thread.
@@ -80,12 +84,15 @@ class Outliers {
   [[nodiscard]] std::vector<Handle> adopt(std::span<const SocketAddress> endpoints,
                                           std::uint64_t version);
 
+  /// Heeds what checks say, or nobody's (null). Again whenever what they say has changed.
+  void heed(std::shared_ptr<const HealthBoard> checks);
+
   /// False: all are in and none asks to be spared.
   [[nodiscard]] bool any_to_avoid(TimePoint now) const {
     return out_.load(std::memory_order_relaxed) > 0 ||
            now.time_since_epoch().count() < spared_until_.load(std::memory_order_relaxed);
   }
-  enum class Standing : std::uint8_t { in, spared, due, out };
+  enum class Standing : std::uint8_t { in, spared, due, out, unhealthy };
   [[nodiscard]] Standing standing(Handle handle, TimePoint now) const;
   /// Of one that is out or due: true for one caller at a time, who is to settle it with
   /// `is_try`. One that never does blocks others for the time of an ejection.
@@ -132,6 +139,8 @@ class Outliers {
   Place& place_for(const SocketAddress& address);
   [[nodiscard]] bool may_eject() const;
   void recall(TimePoint now);
+  void heed_checks();
+  void leave_out(Place& place, bool unhealthy);
   std::optional<Change> eject(Place& place, TimePoint now, Change change, const Blame& blame);
   Change restore(Place& place, TimePoint now);
   std::optional<Change> settle_try(Handle handle, TimePoint now, Judgement judgement,
@@ -139,10 +148,11 @@ class Outliers {
   [[nodiscard]] std::optional<Change> reached(Place& place, TimePoint now, bool unsent) const;
 
   const Rules rules_;
-  std::atomic<std::uint32_t> out_{0};
+  std::atomic<std::uint32_t> out_{0};                  ///< Those that are unhealthy besides.
   std::atomic<std::int64_t> spared_until_{INT64_MIN};  ///< The latest of all.
 
   mutable std::mutex mutex_;  // Guards everything below, and every change of state.
+  std::shared_ptr<const HealthBoard> checks_;  ///< May be none.
   std::vector<std::unique_ptr<Place>> places_;
   std::map<SocketAddress, Place*> by_address_;
   std::uint64_t version_ = 0;

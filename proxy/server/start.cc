@@ -129,6 +129,8 @@ void Process::start_workers() {
     worker->post([most = unread_per_worker_](path::Worker& own, WorkerTls&) {
       own.unread.bytes_max = std::min(own.unread.bytes_max, most);
     });
+    // One asks the endpoints, for all.
+    if (i == 0) worker->post([](path::Worker& own, WorkerTls&) { own.check_health(); });
     const auto listen = [&](const char* name, path::Entry entry) {
       worker->listen(listeners_.descriptor(name, i), entry,
                      [this, name, i] { listeners_.close(name, i); });

@@ -50,6 +50,12 @@ void add_health(telemetry::ControlMetrics& metrics, const path::Snapshot& snapsh
     totals.changes[static_cast<std::size_t>(resilience::Outliers::Reason::try_succeeded)] = 0;
     metrics.outliers.push_back({telemetry::text_of(backend.name), totals.ejected, totals.withheld,
                                 reasons_of<resilience::Outliers::Reason>(totals.changes)});
+    if (!backend.checks) continue;
+    const auto checks = backend.checks->totals();
+    metrics.health_checks.push_back({telemetry::text_of(backend.name), checks.healthy,
+                                     checks.unhealthy, checks.unchecked, checks.panics,
+                                     checks.passed, checks.failed, checks.became_healthy,
+                                     checks.became_unhealthy});
   }
 }
 

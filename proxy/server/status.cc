@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "base/error_table.h"
+#include "config/health_check_settings.h"
 #include "config/settings_json.h"
 
 namespace epaulet::server {
@@ -139,7 +140,9 @@ json::array outliers_json(const resilience::Outliers& outliers, const Clocks& cl
     if (!entry.is_member) one["departed"] = true;
     add_number(one, "consecutive_failures", entry.consecutive);
     add_number(one, "ejections", entry.ejections);
-    if (entry.standing != Standing::in) one["until"] = at(clocks, entry.until);
+    // Whoever is unhealthy stays so until its checks pass, which they say themselves.
+    const bool has_end = entry.standing != Standing::in && entry.standing != Standing::unhealthy;
+    if (has_end) one["until"] = at(clocks, entry.until);
     const bool is_ejected = entry.standing == Standing::out || entry.standing == Standing::due;
     if (is_ejected) {
       one["since"] = at(clocks, entry.since);
@@ -149,6 +152,49 @@ json::array outliers_json(const resilience::Outliers& outliers, const Clocks& cl
     out.push_back(std::move(one));
   }
   return out;
+}
+
+json::object finding_json(const resilience::HealthBoard::Finding& finding) {
+  json::object out{{"what", finding.text}};
+  if (finding.code != ErrorCode::none) out["outcome"] = describe(finding.code).name;
+  add_number(out, "status", finding.status);
+  if (finding.grpc_status) out["grpc_status"] = *finding.grpc_status;
+  return out;
+}
+
+std::string question_of(const HealthCheckSettings& check, const std::string& backend) {
+  if (check.tcp) return "tcp";
+  if (check.grpc) return check.grpc->service.empty() ? "grpc" : "grpc " + check.grpc->service;
+  return "GET " + check.http->path + " of " +
+         (check.http->host.empty() ? backend : check.http->host);
+}
+
+/// What `health_check` has found, of every endpoint: who is left out, why, and when it is asked
+/// again.
+json::object checks_json(const path::BackendState& backend, const Clocks& clocks) {
+  using State = resilience::HealthBoard::State;
+  const auto totals = backend.checks->totals();
+  json::array endpoints;
+  for (const auto& entry : backend.checks->entries()) {
+    json::object one{{"address", entry.address.to_string()},
+                     {"state", name_of(entry.state)},
+                     {"left_out", entry.is_left_out}};
+    if (entry.state != State::unchecked) one["since"] = at(clocks, entry.since);
+    if (entry.checked) {
+      one["checked_at"] = at(clocks, *entry.checked);
+      one["next_at"] = at(clocks, entry.next);
+      one["last"] = finding_json(entry.last);
+      one[entry.last.passed ? "passed_in_a_row" : "failed_in_a_row"] = entry.in_row;
+    }
+    if (entry.last_failure) one["last_failure"] = finding_json(*entry.last_failure);
+    endpoints.push_back(std::move(one));
+  }
+  return {{"question", question_of(*backend.settings->health_check, backend.settings->name)},
+          {"healthy", totals.healthy},
+          {"unhealthy", totals.unhealthy},
+          {"unchecked", totals.unchecked},
+          {"panic", totals.panics},
+          {"endpoints", std::move(endpoints)}};
 }
 
 json::object renewal(const enroll::EnrollStatus& status) {
@@ -214,6 +260,7 @@ std::string endpoints_json(const path::Snapshot& snapshot, const Endpoints& endp
       entry["outliers"] = json::object{{"ejected", totals.ejected},
                                        {"withheld", totals.withheld},
                                        {"endpoints", outliers_json(*backend.outliers, clocks)}};
+      if (backend.checks) entry["health_checks"] = checks_json(backend, clocks);
     }
     list.push_back(std::move(entry));
   }

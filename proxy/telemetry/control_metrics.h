@@ -142,6 +142,20 @@ struct ControlMetrics {
     std::vector<Reason> ejections;
   };
   std::vector<Outliers> outliers;
+
+  /// `health_check` of a backend.
+  struct HealthChecks {
+    std::string_view backend;
+    std::size_t healthy = 0;  ///< Endpoints, now.
+    std::size_t unhealthy = 0;
+    std::size_t unchecked = 0;
+    bool panics = false;
+    std::uint64_t passed = 0;
+    std::uint64_t failed = 0;
+    std::uint64_t became_healthy = 0;
+    std::uint64_t became_unhealthy = 0;
+  };
+  std::vector<HealthChecks> health_checks;
 };
 
 }  // namespace epaulet::telemetry

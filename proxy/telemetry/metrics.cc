@@ -348,6 +348,36 @@ void add_outliers(MetricFamilies& out, const ControlMetrics& control) {
   }
 }
 
+void add_health_checks(MetricFamilies& out, const ControlMetrics& control) {
+  for (const auto& each : control.health_checks) {
+    const auto now = [&](std::string_view state, std::size_t count) {
+      out.gauge("epaulet_backend_endpoints_checked",
+                "Endpoints of backends with health_check, by what their checks say",
+                {{"backend", each.backend}, {"state", state}}, as_double(count));
+    };
+    now("healthy", each.healthy);
+    now("unhealthy", each.unhealthy);
+    now("unchecked", each.unchecked);
+    out.gauge("epaulet_backend_health_panic",
+              "1: so few endpoints pass their checks that these are not heeded "
+              "(health_check.panic_threshold)",
+              {{"backend", each.backend}}, each.panics ? 1 : 0);
+    const auto checks = [&](std::string_view result, std::uint64_t count) {
+      out.counter("epaulet_health_checks_total", "Health checks of endpoints, by their result",
+                  {{"backend", each.backend}, {"result", result}}, as_double(count));
+    };
+    checks("passed", each.passed);
+    checks("failed", each.failed);
+    const auto changes = [&](std::string_view to, std::uint64_t count) {
+      out.counter("epaulet_health_check_changes_total",
+                  "Endpoints that their checks made unhealthy, and healthy again",
+                  {{"backend", each.backend}, {"to", to}}, as_double(count));
+    };
+    changes("healthy", each.became_healthy);
+    changes("unhealthy", each.became_unhealthy);
+  }
+}
+
 void add_control(MetricFamilies& out, const ControlMetrics& control) {
   out.gauge("epaulet_ready", "What /ready says", {}, control.ready ? 1 : 0);
   out.gauge("epaulet_workers", "Threads that serve connections", {}, as_double(control.workers));
@@ -367,6 +397,7 @@ void add_control(MetricFamilies& out, const ControlMetrics& control) {
   add_rate_limits(out, control);
   add_concurrency(out, control);
   add_outliers(out, control);
+  add_health_checks(out, control);
   for (const auto& each : control.pages) {
     out.counter("epaulet_page_connections_refused_total",
                 "Connections reset because the port of our own pages had as many as it may",

@@ -1,7 +1,9 @@
 """Rows with Python's grpcio, whose HTTP/2 is its own (C-core): as client, as server, as both."""
 
+import signal
 from collections.abc import Callable
 
+from lab import wait_until
 from rows import (
     CANCELLED,
     DEADLINE_EXCEEDED,
@@ -11,7 +13,7 @@ from rows import (
     PERMISSION_DENIED,
     UNAVAILABLE,
 )
-from world import AGAIN, MIXED, ONE, PYTHON, PYTHON_AUTO, RETRIES, World
+from world import AGAIN, CHECKED, MIXED, ONE, PYTHON, PYTHON_AUTO, RETRIES, World
 
 CLIENT = {"script": "client.py"}
 # Client and target: Python calls both servers, and node calls Python's.
@@ -140,6 +142,36 @@ def retries(world: World) -> None:
     assert call(world, CLIENT, AGAIN, "Fail")["code"] == NOT_FOUND
     after = sum(len(world.seen(one, "call", "Fail")) for one in (world.api3, world.api4))
     assert after == before + 1, "a status that is not listed was tried again"
+
+
+@row
+def health(world: World) -> None:
+    """endpoints that grpcio's health service says do not serve, or that have none, get no calls"""
+
+    def found(endpoint: int) -> dict:
+        backends = world.api.sidecar.admin("/endpoints")["backends"]
+        (checked,) = [one for one in backends if one["backend"] == "checked.default"]
+        return checked["health_checks"]["endpoints"][endpoint]
+
+    def says(endpoint: int, words: str) -> None:
+        wait_until(lambda: words in found(endpoint).get("last", {}).get("what", ""), words, 10.0)
+
+    def servers() -> set[str]:
+        return {
+            call(world, CLIENT, CHECKED, "Unary", {"number": 1})["answer"]["by"] for _ in range(4)
+        }
+
+    says(0, "has no grpc.health.v1.Health (UNIMPLEMENTED)")
+    says(1, "says SERVING")
+    wait_until(lambda: found(0)["left_out"], "api2 left out", 10.0)
+    assert servers() == {"api4"}
+    world.apps["api4"].signal(signal.SIGUSR1)
+    says(1, "says NOT_SERVING")
+    wait_until(lambda: found(1)["state"] == "unhealthy", "api4 unhealthy", 10.0)
+    assert servers() == {"api2", "api4"}, "nobody is well: all are asked"
+    world.apps["api4"].signal(signal.SIGUSR2)
+    wait_until(lambda: found(1)["state"] == "healthy", "api4 healthy", 10.0)
+    assert servers() == {"api4"}
 
 
 @row

@@ -1,15 +1,18 @@
 """What server.js does, in Python (grpc.aio): `python server.py PORT NAME`.
 
 Prints the same JSON lines: {listening}, {call, deadline_ms, peer}, {cancelled}, {peak}, {listed}.
+It has the health service of grpcio besides; SIGUSR1 makes it unwell, SIGUSR2 well.
 """
 
 import asyncio
 import json
+import signal
 import sys
 from collections import Counter
 from contextlib import contextmanager
 
 import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 MESSAGES, SERVICES = grpc.protos_and_services("echo.proto")
 PORT, NAME = sys.argv[1:]
@@ -106,6 +109,16 @@ class Echo(SERVICES.EchoServicer):
 async def main() -> None:
     server = grpc.aio.server(options=UNLIMITED)
     SERVICES.add_EchoServicer_to_server(Echo(), server)
+    serving = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(serving, server)
+    States = health_pb2.HealthCheckResponse.ServingStatus
+    loop = asyncio.get_running_loop()
+    changes = {signal.SIGUSR1: States.Value("NOT_SERVING"), signal.SIGUSR2: States.Value("SERVING")}
+    for number, state in changes.items():
+        loop.add_signal_handler(
+            number, lambda state=state: loop.create_task(serving.set("echo", state))
+        )
+    await serving.set("echo", States.Value("SERVING"))
     server.add_insecure_port(f"[::]:{PORT}")
     await server.start()
     tell(listening=NAME)

@@ -24,6 +24,7 @@ SERVER = SHORT + CALLEE.replace(
     """
 access:
   - { name: nobody, paths: [/epaulet.test.Echo/Secret], deny: [mesh] }
+  - { name: checks, grpc: [grpc.health.v1.Health/Check], allow: [mesh] }
   - { name: callers, paths: [/epaulet.test.Echo/*], allow: [mesh] }
 """,
 )
@@ -68,6 +69,12 @@ services:
     endpoints: {{ addresses: ["10.88.0.12:8080"] }}
     {TLS}
     breaker: {{ consecutive: 3, open_for: 2s, grpc_statuses: [not_found, unavailable] }}
+  checked.default:
+    ports: {{ 80: http }}
+    endpoints: {{ addresses: ["10.88.0.12:8080", "10.88.0.14:8080"] }}
+    {TLS}
+    balance: {{ policy: round_robin }}
+    health_check: {{ grpc: {{ service: echo }}, interval: 300ms, timeout: 300ms, healthy_after: 1 }}
 backends:
   gone:
     endpoints: {{ dns: gone.default.svc.cluster.local, port: 8080 }}
@@ -76,6 +83,7 @@ backends:
 ONE, AUTO, TWO = "one.default:80", "one.default:81", "two.default:80"
 PYTHON, PYTHON_AUTO, MIXED = "python.default:80", "python.default:81", "mixed.default:80"
 GUARDED = "guarded.default:80"  # the server of ONE
+CHECKED = "checked.default:80"  # api2, which has no health service, and api4, which has grpcio's
 AGAIN = "again.default:80"  # the servers of MIXED
 
 

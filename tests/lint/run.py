@@ -109,7 +109,7 @@ def check_layers(files):
             path = next((c for c in candidates if (ROOT / c).is_file()), None)
             if path is None:
                 problems.append(f"{name}:{number}: includes {target}, which is not in the repository")
-            elif path in ("config/settings.h", "config/shaping_settings.h"):
+            elif path.startswith("config/") and path.endswith("settings.h"):
                 if "settings" not in reachable(library, set()) and library != "config":
                     problems.append(f"{name}:{number}: {library} does not link settings")
             elif folder_of(path) not in allowed:

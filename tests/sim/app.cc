@@ -47,6 +47,15 @@ Task<void> App::serve(StreamPtr stream) {
       break;
     }
     if (!co_await peer.read_message(true)) break;
+    if (peer.reader.message().field("user-agent") == "epaulet/health") {
+      ++checks_;
+      bool silent = health_status == 0;
+      while (silent) silent = co_await peer.read_more();
+      if (health_status == 0) break;
+      (void)co_await peer.write(
+          fmt::format("HTTP/1.1 {} Checked\r\nContent-Length: 0\r\n\r\n", health_status));
+      break;
+    }
     const int id = id_of(peer.reader.message());
     if (!ledger_.contains(id)) {
       ++strangers_;

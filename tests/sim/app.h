@@ -27,6 +27,9 @@ class App {
   unsigned threads = 0;
   /// Over what the script says of how long it thinks, in HTTP/1.1.
   std::chrono::nanoseconds slowness{0};
+  /// What it answers to checks of its health, which are counted; 0: nothing.
+  int health_status = 200;
+  [[nodiscard]] std::size_t checks() const { return checks_; }
   /// Where it is spoken to in HTTP/2.
   Http2Serving http2;
   /// Rules of HTTP/2 that were broken towards it.
@@ -50,6 +53,7 @@ class App {
   Ledger& ledger_;
   Scope scope_;
   std::size_t strangers_ = 0;
+  std::size_t checks_ = 0;
   std::size_t open_ = 0;
   std::vector<TimePoint> busy_until_;  ///< Of each thread.
   std::vector<std::string> violations_;

@@ -136,6 +136,8 @@ std::vector<std::string> Mesh::end() {
     if (count != 0) leaks.push_back(fmt::format("{} {} left", count, what));
   };
   if (!run()) leaks.emplace_back("a client waits for ever");
+  api.stop_checks();
+  api2.stop_checks();
   if (!drains_end_) leaks.emplace_back("a drain has not ended in time");
   // What a client has left behind ends by its own deadlines, what was retired as it is told.
   (void)simulation.run_until(

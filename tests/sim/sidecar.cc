@@ -6,6 +6,7 @@
 
 #include "config/loader.h"
 #include "mesh.h"
+#include "path/health_checks.h"
 
 namespace epaulet::sim {
 namespace {
@@ -72,6 +73,12 @@ Sidecar::Sidecar(test::Simulation& simulation, test::MemoryNetwork& network, IpA
   network.divert_outbound(pod, {pod, kOutboundPort});
   network.divert_inbound(pod, {pod, kInboundPort});
   publish_endpoints();
+  workers.front()->worker.check_health();
+}
+
+void Sidecar::stop_checks() {
+  path::Worker& worker = workers.front()->worker;
+  if (worker.health_checks) worker.health_checks->stop();
 }
 
 path::SnapshotPtr Sidecar::build(const std::string& yaml) {

@@ -62,6 +62,8 @@ class Sidecar final : private path::DrainedWorkers {
   /// Other roots. `root_leaves`: peers known by the old ones are no longer trusted.
   void change_trust(bool root_leaves);
   void stop_accepting() override;
+  /// Of the health of endpoints.
+  void stop_checks();
   /// What the process does after SIGTERM, from now on.
   Task<void> drain(Loop& control, std::chrono::nanoseconds grace, std::chrono::nanoseconds timeout);
   /// Nothing: it does not drain.

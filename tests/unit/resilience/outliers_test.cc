@@ -427,5 +427,86 @@ TEST(Outliers, keep_their_rules_in_random_sequences) {
   }
 }
 
+// Active checks.
+
+std::shared_ptr<HealthBoard> board_of(unsigned count, double panic_threshold = 0.5) {
+  HealthCheckSettings settings;
+  settings.unhealthy_after = 1;
+  settings.healthy_after = 1;
+  settings.panic_threshold = panic_threshold;
+  auto board = std::make_shared<HealthBoard>(HealthBoard::Rules(settings));
+  board->adopt(addresses(count));
+  return board;
+}
+void check(HealthBoard& board, std::size_t i, bool passed) {
+  HealthBoard::Finding finding;
+  finding.passed = passed;
+  (void)board.settle(address(static_cast<unsigned>(i) + 1), finding, kStart, kStart);
+}
+
+TEST(Outliers, who_fails_its_checks_is_left_out_as_long_as_they_fail) {
+  Fixture f(4);
+  const auto board = board_of(4);
+  f.outliers.heed(board);
+  EXPECT_FALSE(f.outliers.any_to_avoid(kStart));
+  check(*board, 1, false);
+  f.outliers.heed(board);
+  EXPECT_TRUE(f.outliers.any_to_avoid(kStart));
+  EXPECT_EQ(f.at(1), Standing::unhealthy);
+  EXPECT_EQ(f.at(1, kStart + 1h), Standing::unhealthy);  // No time ends it.
+  EXPECT_FALSE(f.outliers.claim(f.endpoints[1], kStart + 1h));
+  EXPECT_EQ(f.at(0), Standing::in);
+  check(*board, 1, true);
+  f.outliers.heed(board);
+  EXPECT_EQ(f.at(1), Standing::in);
+  EXPECT_FALSE(f.outliers.any_to_avoid(kStart));
+}
+
+TEST(Outliers, unhealthy_ones_count_for_the_share_and_the_last_one_is_not_ejected) {
+  Fixture f(4);
+  const auto board = board_of(4);
+  check(*board, 0, false);
+  check(*board, 1, false);
+  f.outliers.heed(board);
+  EXPECT_FALSE(f.eject(2));  // Half of them are out.
+  EXPECT_EQ(f.at(2), Standing::in);
+  check(*board, 1, true);
+  f.outliers.heed(board);
+  EXPECT_TRUE(f.eject(2));
+}
+
+TEST(Outliers, an_ejected_one_is_asked_again_where_checks_take_the_others) {
+  Fixture f(4);
+  const auto board = board_of(4, 0.1);
+  EXPECT_TRUE(f.eject(0));
+  for (std::size_t i = 1; i < 4; ++i) check(*board, i, false);
+  f.outliers.heed(board);
+  EXPECT_EQ(f.at(0), Standing::due);
+  EXPECT_EQ(f.at(1), Standing::unhealthy);
+}
+
+TEST(Outliers, other_rules_of_outliers_do_not_forget_what_checks_say) {
+  const auto board = board_of(3);
+  check(*board, 2, false);
+  Outliers outliers{Outliers::Rules(OutlierSettings())};
+  outliers.heed(board);
+  const auto endpoints = outliers.adopt(addresses(3), 1);
+  EXPECT_EQ(outliers.standing(endpoints[2], kStart), Standing::unhealthy);
+  EXPECT_EQ(outliers.standing(endpoints[0], kStart), Standing::in);
+  outliers.heed(nullptr);  // `health_check` was removed.
+  EXPECT_EQ(outliers.standing(endpoints[2], kStart), Standing::in);
+  EXPECT_FALSE(outliers.any_to_avoid(kStart));
+}
+
+TEST(Outliers, who_leaves_is_not_avoided) {
+  Fixture f(3);
+  const auto board = board_of(3);
+  check(*board, 2, false);
+  f.outliers.heed(board);
+  EXPECT_TRUE(f.outliers.any_to_avoid(kStart));
+  (void)f.outliers.adopt(addresses(2), 2);
+  EXPECT_FALSE(f.outliers.any_to_avoid(kStart));
+}
+
 }  // namespace
 }  // namespace epaulet::resilience
