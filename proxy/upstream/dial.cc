@@ -22,6 +22,8 @@ std::uint32_t microseconds(std::chrono::nanoseconds duration) {
       std::chrono::duration_cast<std::chrono::microseconds>(duration).count());
 }
 
+constexpr std::chrono::seconds kRefusalMax{1};
+
 /// The other end cuts the connection when a leaf ends, whatever is under way. The last exchange
 /// begins so long before that it can end in peace: a tenth of what was left, at most a minute.
 std::chrono::nanoseconds usable_for(std::chrono::nanoseconds left) {
@@ -64,7 +66,8 @@ Task<Result<Dialled>> dial(Dialer& dialer, MeshTls& tls, telemetry::Telemetry& t
   dialled.protocol = secured->protocol;
   const auto left = secured->not_after - loop.wall_now();
   dialled.not_after = loop.now() + usable_for(left);
-  dialled.rests_on.ends = loop.now() + left;
+  // If our own leaf has ended, the peer says so behind the handshake, and its word explains more.
+  dialled.rests_on.ends = loop.now() + std::max<std::chrono::nanoseconds>(left, kRefusalMax);
   dialled.rests_on.authority = secured->authority;
   co_return dialled;
 }
