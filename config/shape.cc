@@ -15,6 +15,7 @@ std::string example_of(const Shape& shape) {
   if (shape.map != nullptr) {
     return "{ " + std::string(shape.map->key->example) + ": " + example_of(shape.map->value) + " }";
   }
+  if (shape.object->keys.empty()) return "{}";
   // The required keys, or the first if none is.
   std::string out;
   for (const Key& key : shape.object->keys) {

@@ -89,8 +89,15 @@ MISTAKES(
             "", "stands at the top level"},
     Mistake{"colon_without_blank", "log: { @@level:info: x }\n", "log: unknown key \"level:info\"",
             "", "blank after the colon"},
-    Mistake{"of_a_later_version_health_check", "retries: { @@health_check: 1 }\n",
-            "retries: the key \"health_check\" is not in this version of epaulet", "", "remove it"},
+    Mistake{
+        "of_a_later_version",
+        "services:\n  a: { ports: { 80: http }, endpoints: { addresses: ['1.2.3.4:5'] }, tls: { "
+        "mode: none }, @@cluster_ip: 1 }\n",
+        "services.a: the key \"cluster_ip\" is not in this version of epaulet", "", "remove it"},
+    Mistake{"without_keys_of_its_own_is_null",
+            "backends:\n  a: { endpoints: { addresses: ['1.2.3.4:5'] }, tls: { mode: none }, "
+            "health_check: { @@tcp: } }\n",
+            "backends.a.health_check.tcp: has no value", "", "for example {}"},
     Mistake{
         "of_the_top_level_timeouts_in_a_service",
         "services:\n  a: { ports: { 80: http }, endpoints: { addresses: ['1.2.3.4:5'] }, tls: { "
