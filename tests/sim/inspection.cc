@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/error_table.h"
+#include "budget_inspection.h"
 
 namespace epaulet::sim {
 namespace {
@@ -77,7 +78,7 @@ void Inspection::inspect_all() {
   keeps_rules("the outsider", mesh_.http2_outsider.violations());
   for (const App* app : {&mesh_.app, &mesh_.second_app, &mesh_.bare_app})
     keeps_rules("the app", app->violations());
-  inspect_budget();
+  for (auto& broken : budget_problems(mesh_.api)) problems.push_back(std::move(broken));
   for (const Sidecar* sidecar : {&mesh_.api, &mesh_.api2}) {
     inspect_spans(*sidecar);
     for (const auto& record : sidecar->exchanges()) {
@@ -196,36 +197,6 @@ bool Inspection::was_hedged() const {
   return std::any_of(records.begin(), records.end(), [this](const auto& record) {
     return record.request_id.view() == id_text(id_) && record.hedged != telemetry::Hedged::no;
   });
-}
-
-/// Retries and second attempts of hedges within any 10 s, of each service, whose budget is the
-/// default one.
-void Inspection::inspect_budget() {
-  const auto records = mesh_.api.exchanges();
-  std::map<telemetry::StringId, std::vector<TimePoint>> spent;
-  for (const auto& record : records) {
-    std::size_t hedges = 0;
-    for (std::size_t i = 0; i < record.trace.size(); ++i) {
-      const auto& entry = record.trace[i];
-      hedges += entry.event == telemetry::Event::hedged ? 1 : 0;
-      if (entry.event == telemetry::Event::hedged || entry.event == telemetry::Event::retry_decided)
-        spent[record.service].push_back(record.start + std::chrono::microseconds(entry.at_us));
-    }
-    if (hedges > 1) problems.emplace_back("an exchange was hedged twice");
-  }
-  const auto dials = mesh_.api.counted(telemetry::Counter::speculative_dials);  // Count as firsts.
-  for (const auto& [service, times] : spent) {
-    for (const auto at : times) {
-      const auto is_within = [at](TimePoint time) { return time <= at && at - time < seconds(10); };
-      const auto firsts = std::count_if(records.begin(), records.end(), [&](const auto& record) {
-        return record.service == service && is_within(record.start);
-      });
-      const auto retries = std::count_if(times.begin(), times.end(), is_within);
-      const double most = 0.2 * static_cast<double>(static_cast<std::uint64_t>(firsts) + dials);
-      if (static_cast<double>(retries) > std::max(most, 3.0))
-        problems.push_back(fmt::format("{} retries of {} requests", retries, firsts));
-    }
-  }
 }
 
 /// Simulated time is exact: whatever has a deadline ends when it comes, or before.

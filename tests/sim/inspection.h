@@ -28,7 +28,6 @@ class Inspection {
     if (!holds) problem(otherwise);
   }
   void inspect_spans(const Sidecar& sidecar);
-  void inspect_budget();
   [[nodiscard]] bool was_hedged() const;
   void inspect_deliveries(const Exchanged& exchanged);
   void inspect_answer(const Exchanged& exchanged);

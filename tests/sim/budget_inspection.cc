@@ -1,0 +1,90 @@
+#include "budget_inspection.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+
+namespace epaulet::sim {
+namespace {
+
+using telemetry::Event;
+
+/// A trace counts whole microseconds since a start that is exact: what it says happened at a time
+/// happened within this of it, and what is begun meanwhile may have come first.
+constexpr std::chrono::microseconds kTruncated{1};
+
+/// Of one service.
+struct Spending {
+  std::vector<TimePoint> firsts;
+  std::vector<TimePoint> retries;
+};
+using ByService = std::map<telemetry::StringId, Spending>;
+
+/// Returns how many second attempts of hedges it had.
+std::size_t note(const telemetry::ExchangeRecord& record, Spending& spending) {
+  spending.firsts.push_back(record.start);
+  std::size_t hedges = 0;
+  for (std::size_t i = 0; i < record.trace.size(); ++i) {
+    const auto& entry = record.trace[i];
+    hedges += entry.event == Event::hedged ? 1 : 0;
+    if (entry.event == Event::hedged || entry.event == Event::retry_decided)
+      spending.retries.push_back(record.start + std::chrono::microseconds(entry.at_us));
+  }
+  return hedges;
+}
+
+/// Of an opaque connection each endpoint behind the first is a retry. One that was dialled for
+/// before it was known to be opaque is among the speculative dials.
+void note(const telemetry::ConnectionRecord& record, Spending& spending) {
+  bool was_detected = false;
+  bool was_dialled = false;
+  bool is_routed = false;  // By a service; who dials an endpoint itself has no budget.
+  for (std::size_t i = 0; i < record.trace.size(); ++i) {
+    const auto& entry = record.trace[i];
+    const auto at = record.trace.start() + std::chrono::microseconds(entry.at_us);
+    was_detected = was_detected || entry.event == Event::detected;
+    is_routed = is_routed || entry.event == Event::routed;
+    if (!is_routed || entry.event != Event::endpoint_picked) continue;
+    if (was_dialled) {
+      spending.retries.push_back(at);
+    } else if (was_detected) {
+      spending.firsts.push_back(at);
+    }
+    was_dialled = true;
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> budget_problems(const Sidecar& caller) {
+  std::vector<std::string> problems;
+  ByService by_service;
+  for (const auto& record : caller.exchanges()) {
+    if (note(record, by_service[record.service]) > 1)
+      problems.emplace_back("an exchange was hedged twice");
+  }
+  for (const auto& record : caller.connections()) {
+    if (record.direction == telemetry::Direction::outbound)
+      note(record, by_service[record.service]);
+  }
+  const auto dials = caller.counted(telemetry::Counter::speculative_dials);
+  for (const auto& [service, spending] : by_service) {
+    for (const auto at : spending.retries) {
+      const auto count = [at](const std::vector<TimePoint>& times, Duration later) {
+        return std::count_if(times.begin(), times.end(), [&](TimePoint time) {
+          return time <= at + later && at - time < std::chrono::seconds(10);
+        });
+      };
+      const auto firsts = count(spending.firsts, kTruncated);
+      const auto retries = count(spending.retries, Duration::zero());
+      const double most = 0.2 * static_cast<double>(static_cast<std::uint64_t>(firsts) + dials);
+      if (static_cast<double>(retries) > std::max(most, 3.0))
+        problems.push_back(fmt::format("{} retries of {} requests", retries, firsts));
+    }
+  }
+  return problems;
+}
+
+}  // namespace epaulet::sim

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sidecar.h"
+
+namespace epaulet::sim {
+
+/// What is wrong with the retries of a caller's sidecar, all of whose services have the default
+/// budget: retries and second attempts of hedges, in any 10 s of one service, are at most 20 % of
+/// what was begun there, or 3. Begun are requests, opaque connections (whose dials are tried again
+/// out of the same budget) and dials for callers that said nothing at first, whatever became of
+/// them.
+[[nodiscard]] std::vector<std::string> budget_problems(const Sidecar& caller);
+
+}  // namespace epaulet::sim
