@@ -211,6 +211,7 @@ class Injection {
       clean += fits ? c : c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : '-';
     }
     while (!clean.empty() && clean.back() == '-') clean.pop_back();
+    clean.erase(0, clean.find_first_not_of('-'));
     return (clean.empty() ? "default" : clean) + "." + review_.name_space;
   }
 

@@ -255,6 +255,8 @@ TEST(Inject, names_the_service_by_the_usual_labels) {
   };
   EXPECT_EQ(service(R"({"app":"a","app.kubernetes.io/name":"b"})"), "b.shop");
   EXPECT_EQ(service(R"({"app":"My_App"})"), "my-app.shop");
+  EXPECT_EQ(service(R"({"app":"}rders"})"), "rders.shop") << "found by fuzzing";
+  EXPECT_EQ(service(R"({"app":"__"})"), "default.shop");
   EXPECT_EQ(service("{}"), "orders.shop") << "the service account";
   EXPECT_EQ(service("{}", R"({"serviceAccountName":null})"), "default.shop");
 }
