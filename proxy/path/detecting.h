@@ -20,7 +20,6 @@ struct RawUpstream {
   resilience::ConnectionLimit::Permit permit;
   balance::InFlight in_flight;  ///< To its endpoint, until the tunnel ends.
   std::uint64_t trust = 0;
-  TimePoint not_after = TimePoint::max();
   upstream::Trust rests_on;
 
   RawUpstream() = default;
@@ -36,7 +35,6 @@ struct RawUpstream {
     permit = std::move(other.permit);
     in_flight = std::move(other.in_flight);
     trust = other.trust;
-    not_after = other.not_after;
     rests_on = other.rests_on;
     return *this;
   }

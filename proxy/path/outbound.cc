@@ -164,7 +164,6 @@ void park(Connection& connection, RawUpstream raw) {
       std::make_unique<upstream::Connection>(key, std::move(raw.stream), snapshot.head_limits(),
                                              std::move(raw.permit), connection.worker.telemetry);
   parked->peer = raw.peer;
-  parked->not_after = raw.not_after;
   parked->rests_on = raw.rests_on;
   connection.worker.pool.put(std::move(parked));
 }

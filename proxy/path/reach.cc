@@ -183,7 +183,6 @@ Task<Result<RawUpstream>> dial_raw(Connection& connection, View& view, Hop hop,
   raw.identity = hop.identity;
   raw.peer = dialled->peer;
   raw.trust = dialled->trust;
-  raw.not_after = dialled->not_after;
   raw.rests_on = dialled->rests_on;
   raw.permit = std::move(*permit);
   co_return raw;
@@ -209,7 +208,6 @@ upstream::LeasePtr made_from(upstream::Dialled&& dialled, const upstream::PoolKe
   auto made = std::make_unique<upstream::Connection>(
       key, std::move(dialled.stream), snapshot.head_limits(), std::move(permit), worker.telemetry);
   made->peer = dialled.peer;
-  made->not_after = dialled.not_after;
   made->rests_on = dialled.rests_on;
   return made;
 }
@@ -291,7 +289,6 @@ upstream::LeasePtr share(upstream::Dialled&& dialled, const upstream::PoolKey& k
       key, std::move(dialled.stream), worker.session_limits(snapshot), std::move(permit),
       worker.root, worker.telemetry);
   made->peer = dialled.peer;
-  made->not_after = dialled.not_after;
   made->rests_on = dialled.rests_on;
   upstream::LeasePtr lease;
   if (key.carries) {

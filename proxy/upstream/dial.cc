@@ -65,7 +65,7 @@ Task<Result<Dialled>> dial(Dialer& dialer, MeshTls& tls, telemetry::Telemetry& t
   dialled.trust = tls.trust_generation();
   dialled.protocol = secured->protocol;
   const auto left = secured->not_after - loop.wall_now();
-  dialled.not_after = loop.now() + usable_for(left);
+  dialled.rests_on.usable_until = loop.now() + usable_for(left);
   // If our own leaf has ended, the peer says so behind the handshake, and its word explains more.
   dialled.rests_on.ends = loop.now() + std::max<std::chrono::nanoseconds>(left, kRefusalMax);
   dialled.rests_on.authority = secured->authority;

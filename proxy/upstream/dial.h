@@ -24,7 +24,6 @@ struct Dialled {
   telemetry::StringId peer = 0;
   std::uint64_t trust = 0;
   detect::MeshProtocol protocol = detect::MeshProtocol::any;  ///< With mesh: what was agreed.
-  TimePoint not_after = TimePoint::max();                     ///< Nothing begins on it behind this.
   Trust rests_on;
 };
 

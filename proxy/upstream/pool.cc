@@ -58,7 +58,7 @@ ConnectionPtr Pool::take(const PoolKey& key, bool cautious) {
     const auto idle = now - connection->idle_since();
     const auto allowed = cautious ? bucket.keep / 2 : bucket.keep;
     // The youngest is too old already: so are all.
-    if (idle > allowed || now >= connection->not_after) continue;
+    if (idle > allowed || now >= connection->rests_on.usable_until) continue;
     if (!connection->http.reusable() ||
         (idle > kTrustedIdle && connection->http.stream().has_pending_input())) {
       telemetry_.count(telemetry::Counter::reuse_stale_dropped);
@@ -72,7 +72,7 @@ ConnectionPtr Pool::take(const PoolKey& key, bool cautious) {
 }
 
 void Pool::put(ConnectionPtr connection, bool awaited) {
-  if (!connection->http.reusable() || loop_.now() >= connection->not_after) return;
+  if (!connection->http.reusable() || loop_.now() >= connection->rests_on.usable_until) return;
   if (connection->is_carried() && connection->carrier_->is_retired()) return;
   if (idle_count_ >= idle_max_) return;
   if (!awaited && connection->is_contended()) return;
@@ -148,7 +148,7 @@ void Pool::on_timer() {
     Bucket& bucket = it->second;
     while (!bucket.idle.empty()) {
       Connection& oldest = bucket.idle.front();
-      if (now - oldest.idle_since() <= bucket.keep && now < oldest.not_after) break;
+      if (now - oldest.idle_since() <= bucket.keep && now < oldest.rests_on.usable_until) break;
       discard(oldest);
     }
     // Endpoints and trust come and go: of one without connections only what was learnt is kept.

@@ -83,7 +83,6 @@ class Connection final : public Lease, public ListNode, private StreamReader::Ob
   }
 
   http::http1::ClientConnection http;
-  TimePoint not_after = TimePoint::max();  ///< Not used past the peer's leaf.
 
   [[nodiscard]] http::ClientStream& stream() override { return http; }
   [[nodiscard]] Connection* connection() override { return this; }

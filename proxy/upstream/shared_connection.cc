@@ -126,7 +126,6 @@ ConnectionPtr SharedConnection::carry(http::http1::HeadLimits limits,
   auto carried =
       std::make_unique<Connection>(carried_key(), std::move(stream), limits, *this, telemetry);
   carried->peer = peer;
-  carried->not_after = not_after;
   carried->rests_on = rests_on;
   carried->reused = served_++ > 0;
   telemetry.count(telemetry::Counter::multiplexed_outbound);
@@ -192,7 +191,7 @@ SharedConnection* SharedPool::best(const PoolKey& key, TimePoint now, TimePoint 
   if (found == by_key_.end()) return nullptr;
   SharedConnection* chosen = nullptr;
   for (const auto& connection : found->second) {
-    if (now >= connection->not_after) connection->retire();
+    if (now >= connection->rests_on.usable_until) connection->retire();
     if (!connection->is_usable() || connection->made_at() < not_before) continue;
     if (chosen == nullptr || connection->streams() < chosen->streams()) chosen = connection.get();
   }

@@ -49,8 +49,7 @@ class SharedConnection final : private http::http2::SessionEvents,
   /// Takes no more exchanges; closes when the last has ended.
   void retire();
 
-  telemetry::StringId peer = 0;            ///< Proven identity, 0 for plaintext.
-  TimePoint not_after = TimePoint::max();  ///< No exchange begins past the peer's leaf.
+  telemetry::StringId peer = 0;  ///< Proven identity, 0 for plaintext.
   Trust rests_on;
 
   static constexpr std::chrono::seconds kIdleMax{55};

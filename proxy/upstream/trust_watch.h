@@ -9,6 +9,8 @@ namespace epaulet::upstream {
 
 /// What a connection's identity rests on. Without mesh TLS on nothing that ends.
 struct Trust {
+  /// Nothing begins on it behind this: a little before `ends`, so that what begins can end.
+  TimePoint usable_until = TimePoint::max();
   TimePoint ends = TimePoint::max();  ///< Of the peer's or our own leaf, whichever comes first.
   Sha256 authority{};                 ///< Of the root that the peer's chain led to.
 };

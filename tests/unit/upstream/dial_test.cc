@@ -103,7 +103,7 @@ TEST_F(DialTest, plaintext_is_a_connection_and_nothing_else) {
   EXPECT_EQ(dialled.stream->info().peer, kServer);
   EXPECT_EQ(dialled.peer, 0U);
   EXPECT_EQ(dialled.trust, 0U);
-  EXPECT_EQ(dialled.not_after, TimePoint::max());
+  EXPECT_EQ(dialled.rests_on.usable_until, TimePoint::max());
   EXPECT_EQ(tls_.connects, 0);
   EXPECT_EQ(telemetry_.counted(Counter::upstream_dials), 1U);
   EXPECT_EQ(telemetry_.counted(Counter::upstream_dials_failed), 0U);
@@ -142,7 +142,7 @@ TEST_F(DialTest, mesh_says_whom_it_expects_and_who_came) {
   EXPECT_EQ(dialled.peer, 77U);
   EXPECT_EQ(dialled.trust, 9U);
   // Wall time became monotonic time, and an exchange is left a minute to end.
-  EXPECT_EQ(dialled.not_after, loop_.now() + 59min);
+  EXPECT_EQ(dialled.rests_on.usable_until, loop_.now() + 59min);
   EXPECT_EQ(telemetry_.counted(Counter::handshakes_outbound), 1U);
   EXPECT_EQ(telemetry_.counted(Counter::handshakes_outbound_resumed), 0U);
   ASSERT_EQ(trace_.size(), 2U);

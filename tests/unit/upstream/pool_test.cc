@@ -183,7 +183,7 @@ TEST_F(PoolTest, is_cautious_for_a_request_that_cannot_be_sent_again) {
 
 TEST_F(PoolTest, a_connection_ends_with_the_certificate_it_was_made_under) {
   auto connection = connect(key_of(1));
-  connection->not_after = loop_.now() + 10s;
+  connection->rests_on.usable_until = loop_.now() + 10s;
   pool_->put(std::move(connection));
   loop_.advance(9s);
   connection = pool_->take(key_of(1), false);
@@ -194,13 +194,13 @@ TEST_F(PoolTest, a_connection_ends_with_the_certificate_it_was_made_under) {
   EXPECT_TRUE(closed(0));
 
   connection = connect(key_of(1));
-  connection->not_after = loop_.now() + 10s;
+  connection->rests_on.usable_until = loop_.now() + 10s;
   pool_->put(std::move(connection));
   loop_.advance(11s);
   EXPECT_EQ(pool_->idle(), 0U);  // Swept.
 
   connection = connect(key_of(1));
-  connection->not_after = loop_.now();
+  connection->rests_on.usable_until = loop_.now();
   pool_->put(std::move(connection));
   EXPECT_EQ(pool_->idle(), 0U);  // Not even taken.
 }
