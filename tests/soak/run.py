@@ -19,6 +19,7 @@ say: that is no failure, but one that ends for another reason is.
 
 import argparse
 import json
+import shutil
 import statistics
 import sys
 import time
@@ -31,6 +32,7 @@ from world import REPOSITORY, ServedWorld, World  # noqa: E402  (the path above 
 
 from lab import Lab, find_binaries, wait_until  # noqa: E402
 
+LOGS = REPOSITORY / "build" / "logs" / "soak"
 STEP_SECONDS = 1.0
 GROWTH_MAX = 1.05
 DESCRIPTORS_MORE_MAX = 3  # of about 50, the callers' connections among them, which come and go
@@ -134,7 +136,8 @@ def main() -> int:
     parser.add_argument("--service", action="store_true", help="certificates by the identity service")
     parser.add_argument("seconds", metavar="SECONDS", type=float, nargs="?", default=1800.0)
     arguments = parser.parse_args()
-    with Lab() as lab:
+    shutil.rmtree(LOGS, ignore_errors=True)
+    with Lab(logs=LOGS) as lab:
         kind = ServedWorld if arguments.service else World
         world = kind(lab, find_binaries(arguments.bin, REPOSITORY))
         before = Sample(world.members)
@@ -164,6 +167,10 @@ def main() -> int:
     print(f"        last {descriptors[1]}, at the end {after.descriptors}")
     for line in failures[:20]:
         print(f"    {line}")
+    if failures:
+        by_second = Counter(line.rpartition(" at ")[2].partition(".")[0] for line in failures)
+        print("    failed in the second: " + json.dumps(dict(sorted(by_second.items())[:60])))
+        print(f"    {LOGS} has what everybody said")
     print(f"long connections that ended with their leaf: {len(cut)}; sidecars told of {said}")
     claims = {
         "no request fails": not failures and all(done[kind] for kind in INSIDE),
