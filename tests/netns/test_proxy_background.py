@@ -3,8 +3,9 @@
 import threading
 import time
 
+from answering import KeepingApp
 from lab import wait_until
-from mesh import CALLEE, App, Member, Mesh, Wire, field
+from mesh import CALLEE, Member, Mesh, field
 
 CALLER = """
 identity: {{ dir: /var/run/epaulet/identity }}
@@ -25,26 +26,8 @@ DROPPED = "epaulet_background_dropped_total"
 DELIVERED = "epaulet_background_delivered_total"
 
 
-class Listener(App):
-    """Answers with `status`, and keeps what it was told."""
-
-    def __init__(self, member: Member, status: int = 200):
-        super().__init__(member.pod)
-        self.status = status
-        self.heard: list[tuple[bytes, bytes]] = []
-        self.serve(self._answer)
-
-    def _answer(self, wire: Wire) -> None:
-        wire.socket.settimeout(None)
-        self.wires.append(wire)
-        while True:
-            head = wire.head()
-            if field(head, "transfer-encoding"):
-                body = wire.chunked()[0]
-            else:
-                body = wire.take(int(field(head, "content-length") or 0))
-            self.heard.append((head, body))
-            wire.send(f"HTTP/1.1 {self.status} X\r\nContent-Length: 0\r\n\r\n")
+def listener(member: Member, status: int = 200) -> KeepingApp:
+    return KeepingApp(member.pod, status=status, body="")
 
 
 def pair(lab, binaries, keys: str = QUICK, timeout: str = "5s") -> tuple[Member, Member]:
@@ -70,10 +53,10 @@ def test_what_nobody_hears_is_accepted_and_delivered_once_somebody_does(lab, bin
     ids = {field(one[1], "x-request-id") for one in accepted}
     assert waiting(api) == 5
     time.sleep(0.5)
-    app = Listener(api2)
+    app = listener(api2)
     wait_until(lambda: waiting(api) == 0, "the deliveries", 5)
-    assert sorted(body for _, body in app.heard) == [b"note %d" % n for n in range(5)]
-    for head, _ in app.heard:
+    assert sorted(app.bodies) == [b"note %d" % n for n in range(5)]
+    for head in app.heads:
         assert field(head, "x-mine") == "yes" and field(head, "host") == "h", head
         assert field(head, "x-request-id") in ids, head
         assert field(head, "idempotency-key") == f'"{field(head, "x-request-id")}"', head
@@ -86,12 +69,12 @@ def test_what_nobody_hears_is_accepted_and_delivered_once_somebody_does(lab, bin
 
 def test_a_slow_or_failing_receiver_holds_up_nobody_and_hears_it_again(lab, binaries):
     api, api2 = pair(lab, binaries)
-    app = Listener(api2, status=503)
+    app = listener(api2, status=503)
     assert post(api, "again")[0] == 202
-    wait_until(lambda: len(app.heard) >= 3, "tries", 5)
+    wait_until(lambda: len(app.heads) >= 3, "tries", 5)
     app.status = 200
     wait_until(lambda: waiting(api) == 0, "the delivery", 5)
-    keys = {field(head, "idempotency-key") for head, _ in app.heard}
+    keys = {field(head, "idempotency-key") for head in app.heads}
     assert len(keys) == 1, "by which a receiver knows it again"
     # Other routes wait for their answer, as ever.
     assert post(api, path="/now")[0] == 200
@@ -100,14 +83,14 @@ def test_a_slow_or_failing_receiver_holds_up_nobody_and_hears_it_again(lab, bina
 def test_what_is_refused_or_tried_too_often_or_too_late_is_dropped_and_counted(lab, binaries):
     keys = "tries: 3, backoff: { initial: 1ms, max: 1ms }"
     api, api2 = pair(lab, binaries, keys)
-    app = Listener(api2, status=422)
+    app = listener(api2, status=422)
     assert post(api)[0] == 202
     wait_until(lambda: api.counter(DROPPED, reason="refused") == 1, "the refusal", 5)
-    assert len(app.heard) == 1
+    assert len(app.heads) == 1
     app.status = 500
     assert post(api)[0] == 202
     wait_until(lambda: api.counter(DROPPED, reason="tries") == 1, "the last try", 5)
-    assert len(app.heard) == 4
+    assert len(app.heads) == 4
     record = api.wait_logged(event="background_dropped", reason="tries")
     assert (record["service"], record["route"]) == ("api2.default", "later"), record
     late = "give_up_after: 1s, tries: 1000, backoff: { initial: 50ms, max: 50ms }"
@@ -134,15 +117,15 @@ def test_bodies_are_bounded_too_whatever_their_framing(lab, binaries):
         with api.call("api2.default") as client:
             client.send(f"POST /later/1 HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n")
             assert client.response("POST")[0] == status
-    app = Listener(api2)
+    app = listener(api2)
     assert post(api, "x" * 30_000)[0] == 202
-    wait_until(lambda: len(app.heard) == 1, "the delivery", 5)
-    assert app.heard[0][1] == b"x" * 30_000
+    wait_until(lambda: len(app.heads) == 1, "the delivery", 5)
+    assert app.bodies[0] == b"x" * 30_000
 
 
 def test_chunked_bodies_and_expectations_are_kept_whole(lab, binaries):
     api, api2 = pair(lab, binaries)
-    app = Listener(api2)
+    app = listener(api2)
     with api.call("api2.default") as client:
         client.send("POST /later/1 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n")
         client.send("Expect: 100-continue\r\n\r\n")
@@ -151,8 +134,8 @@ def test_chunked_bodies_and_expectations_are_kept_whole(lab, binaries):
         assert client.response("POST")[0] == 202
         client.send("POST /later/2 HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
         assert client.response("POST")[0] == 202, "the connection is kept"
-    wait_until(lambda: len(app.heard) == 2, "the deliveries", 5)
-    assert sorted(body for _, body in app.heard) == [b"", b"abcde"]
+    wait_until(lambda: len(app.heads) == 2, "the deliveries", 5)
+    assert sorted(app.bodies) == [b"", b"abcde"]
 
 
 def test_a_drain_waits_for_what_can_be_delivered_and_drops_the_rest(lab, binaries):
@@ -161,9 +144,9 @@ def test_a_drain_waits_for_what_can_be_delivered_and_drops_the_rest(lab, binarie
     ends = threading.Thread(target=api.process.stop)
     ends.start()
     time.sleep(0.5)
-    app = Listener(api2)
+    app = listener(api2)
     ends.join(10)
-    assert [body for _, body in app.heard] == [b"note"], "it was still delivered"
+    assert app.bodies == [b"note"], "it was still delivered"
 
     app.die()
     api.replace("config/api.yaml", CALLER.format(keys=QUICK, timeout="500ms"))

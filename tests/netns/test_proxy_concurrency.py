@@ -5,6 +5,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from answering import AnsweringApp
 from mesh import App, Member, Mesh, Wire, dial, field
 
 CALLEE = """
@@ -33,30 +34,26 @@ THREADS = 4
 THINK = 0.02  # seconds, so that the app answers 200 requests a second
 
 
-class Queueing(App):
+class Queueing(AnsweringApp):
     """Works on THREADS requests at once, THINK seconds each; the others wait."""
 
     def __init__(self, member: Member):
-        super().__init__(member.pod)
         self.room = threading.Semaphore(THREADS)
         self.lock = threading.Lock()
         self.under_way = self.most = 0
         self.heads: list[bytes] = []
-        self.serve(self._answer)
+        super().__init__(member.pod)
 
-    def _answer(self, wire: Wire) -> None:
-        wire.socket.settimeout(None)
-        while True:
-            head = wire.head()
-            with self.lock:
-                self.heads.append(head)
-                self.under_way += 1
-                self.most = max(self.most, self.under_way)
-            with self.room:
-                time.sleep(THINK)
-            with self.lock:
-                self.under_way -= 1
-            wire.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    def answer(self, head: bytes, _: bytes):
+        with self.lock:
+            self.heads.append(head)
+            self.under_way += 1
+            self.most = max(self.most, self.under_way)
+        with self.room:
+            time.sleep(THINK)
+        with self.lock:
+            self.under_way -= 1
+        return 200, "", ""
 
 
 def ask(api: Member, path: str = "/", header: str = "") -> tuple[int, bytes]:

@@ -7,6 +7,7 @@ import json
 import subprocess
 from pathlib import Path
 
+from answering import KeepingApp
 from lab import Issuer, Pod, npm, wait_until
 from mesh import APP_PORT, CALLER, App, Member, Mesh, Wire, dial, field
 
@@ -38,21 +39,6 @@ def ask(outside: Pod, member: Member, path: str, *fields: str) -> tuple[int, byt
     return status, head
 
 
-def app_heads(member: Member) -> list[bytes]:
-    """Serves 200 and keeps each request's head."""
-    heads: list[bytes] = []
-    app = member.app()
-
-    def answer(wire) -> None:
-        wire.socket.settimeout(None)
-        while True:
-            heads.append(wire.head())
-            wire.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-
-    app.serve(answer)
-    return heads
-
-
 KEYED = """
 workload: { service: api2.default, ports: { 8080: { tls: permissive } } }
 identity: { dir: /var/run/epaulet/identity }
@@ -73,7 +59,7 @@ def test_api_keys_change_without_a_restart_and_are_shown_nowhere(lab, binaries):
     env_key = "epk_env-0123456789abcdefghij"
     api2.sidecar.start(before=("/usr/bin/env", f"ORDER_KEYS={env_key}"))
     api2.sidecar.wait_ready()
-    heads = app_heads(api2)
+    heads = KeepingApp(api2.pod).heads
 
     def status(key: str, owner: str = "user-service") -> int:
         return ask(outside, api2, "/", f"X-API-Key: {key}", f"X-Service-Name: {owner}")[0]
@@ -122,7 +108,7 @@ def test_a_drawn_key_is_accepted_by_its_hash(lab, binaries):
     api2.sidecar.add_config_file("user.keys", hashed.stdout)
     api2.sidecar.start(before=("/usr/bin/env", "ORDER_KEYS=# none"))
     api2.sidecar.wait_ready()
-    app_heads(api2)
+    KeepingApp(api2.pod)
     fields = (f"X-API-Key: {drawn.strip()}", "X-Service-Name: user-service")
     assert ask(outside, api2, "/", *fields)[0] == 200
     refused = subprocess.run([program, "key", "hash"], input="short\n", capture_output=True, text=True)
@@ -159,7 +145,7 @@ def test_tokens_of_every_algorithm_that_a_library_signs(lab, binaries):
     for alg, keys in made["keys"].items():
         api2.sidecar.add_config_file(f"{alg}.json", json.dumps(keys))
     api2.start()
-    app_heads(api2)
+    KeepingApp(api2.pod)
 
     def status(token: str) -> int:
         return ask(outside, api2, "/", f"Authorization: Bearer {token}")[0]
@@ -224,7 +210,7 @@ access:
         one.sidecar.start()
     for one in (api, api2):
         one.sidecar.wait_ready()
-    heads = app_heads(api2)
+    heads = KeepingApp(api2.pod).heads
 
     def call(path: str, *fields: str, name: str = "api2.default") -> int:
         with api.call(name) as client:
@@ -281,7 +267,7 @@ log: { access: { sample: 0% } }
 def test_audit_lets_through_and_tells(lab, binaries):
     outside = lab.pod("outside")
     api2 = Mesh(lab, binaries).member("api2", AUDITED)
-    heads = app_heads(api2)
+    heads = KeepingApp(api2.pod).heads
     assert ask(outside, api2, "/admin")[0] == 200
     said = api2.wait_logged(kind="exchange")
     assert said["level"] == "info" and said["outcome"] == "ok", said
@@ -315,7 +301,7 @@ def test_a_token_in_the_query_is_taken_and_does_not_reach_the_app(lab, binaries)
     api2 = Mesh(lab, binaries).member("api2", BY_QUERY, start=False)
     api2.sidecar.add_config_file("portal.json", issuer.jwks())
     api2.start()
-    heads = app_heads(api2)
+    heads = KeepingApp(api2.pod).heads
     token = issuer.token("api2", "s")
 
     def status(query: str, *fields: str) -> int:
@@ -346,7 +332,7 @@ def test_a_key_set_in_a_file_is_replaced_while_we_run(lab, binaries):
     api2 = Mesh(lab, binaries).member("api2", BY_FILE, start=False)
     api2.sidecar.add_config_file("portal.json", old.jwks())
     api2.start()
-    app_heads(api2)
+    KeepingApp(api2.pod)
     pid = api2.process.pid
 
     def status(issuer: Issuer) -> int:

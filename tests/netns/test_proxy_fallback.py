@@ -2,7 +2,8 @@
 
 import time
 
-from mesh import CALLEE, App, Member, Mesh, Wire, field
+from answering import KeepingApp
+from mesh import CALLEE, Member, Mesh, field
 
 CALLER = """
 workers: 2
@@ -25,27 +26,8 @@ backends:
 COUNT = "epaulet_fallbacks_total"
 
 
-class Moody(App):
-    """Answers as it is told to."""
-
-    def __init__(self, member: Member, body: str = "fresh"):
-        super().__init__(member.pod)
-        self.status, self.lines, self.body, self.delay = 200, "", body, 0.0
-        self.asked = 0
-        self.serve(self._answer)
-
-    def _answer(self, wire: Wire) -> None:
-        wire.socket.settimeout(None)
-        self.wires.append(wire)
-        while True:
-            head = wire.head()
-            wire.take(int(field(head, "content-length") or 0))
-            self.asked += 1
-            time.sleep(self.delay)
-            length = len(self.body)
-            wire.send(f"HTTP/1.1 {self.status} X\r\n{self.lines}Content-Length: {length}\r\n\r\n")
-            if not head.startswith(b"HEAD"):
-                wire.send(self.body)
+def moody(member: Member, body: str = "fresh") -> KeepingApp:
+    return KeepingApp(member.pod, body=body)
 
 
 def pair(lab, binaries, keys: str) -> tuple[Member, Member]:
@@ -61,7 +43,7 @@ def ask(api: Member, path: str = "/kept/a", method: str = "GET", header: str = "
 
 def test_the_last_good_response_stands_in_whatever_fails(lab, binaries):
     api, api2 = pair(lab, binaries, "last_good: { keep: 1m }")
-    app = Moody(api2)
+    app = moody(api2)
     app.lines = "ETag: x\r\nContent-Type: text/plain\r\n"
     status, head, body = ask(api)
     assert (status, body, field(head, "cache-status")) == (200, b"fresh", None), head
@@ -94,7 +76,7 @@ def test_the_last_good_response_stands_in_whatever_fails(lab, binaries):
 
 def test_what_is_kept_is_what_http_lets_be_kept(lab, binaries):
     api, api2 = pair(lab, binaries, "last_good: {}")
-    app = Moody(api2)
+    app = moody(api2)
 
     def kept(lines: str, header: str = "") -> bool:
         app.status, app.lines = 200, lines
@@ -119,8 +101,8 @@ def test_another_backend_then_a_fixed_answer(lab, binaries):
     )
     mesh = Mesh(lab, binaries)
     api, api2 = mesh.pair(CALLER.format(keys=keys), CALLEE)
-    first = Moody(api2)
-    spare = Moody(mesh.member("api3", CALLEE, mesh.issue("api2")), "spare")
+    first = moody(api2)
+    spare = moody(mesh.member("api3", CALLEE, mesh.issue("api2")), "spare")
     assert ask(api)[2] == b"fresh"
     first.status = 500
     assert ask(api)[0] == 500, "not one of the statuses"
@@ -141,7 +123,7 @@ def test_another_backend_then_a_fixed_answer(lab, binaries):
 
 def test_the_callers_own_fault_is_its_own(lab, binaries):
     api, api2 = pair(lab, binaries, 'statuses: [4xx], answer: { body: "sorry" }')
-    app = Moody(api2)
+    app = moody(api2)
     app.status = 404
     assert ask(api)[2] == b"sorry", "the file says so"
     with api.call("api2.default") as client:

@@ -3,7 +3,8 @@
 import random
 import time
 
-from mesh import App, Member, Mesh, Wire
+from answering import AnsweringApp
+from mesh import Member, Mesh
 
 CALLEE = """
 workload: { service: api2.default, ports: { 8080: { tls: strict }, 8081: { tls: strict } } }
@@ -23,23 +24,19 @@ services:
 SLOW = 0.6  # seconds: far from what a busy machine adds
 
 
-class Sometimes(App):
+class Sometimes(AnsweringApp):
     """One of its answers in 33 is slow."""
 
     def __init__(self, member: Member, port: int, share: float):
-        super().__init__(member.pod, port)
         self.share = share
         self.requests = 0
         self.dice = random.Random(port)
-        self.serve(self._answer)
+        super().__init__(member.pod, port)
 
-    def _answer(self, wire: Wire) -> None:
-        wire.socket.settimeout(None)
-        while True:
-            wire.head()
-            self.requests += 1
-            time.sleep(SLOW if self.dice.random() < self.share else 0.003)
-            wire.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    def answer(self, *_):
+        self.requests += 1
+        time.sleep(SLOW if self.dice.random() < self.share else 0.003)
+        return 200, "", "ok"
 
 
 def latencies(api: Member, count: int) -> list[float]:

@@ -1,5 +1,6 @@
 """An ingress of the mesh tells of its clients, and a port goes from permissive to strict."""
 
+from answering import KeepingApp
 from lab import wait_until
 from mesh import APP_PORT, Mesh, Wire, dial
 
@@ -29,20 +30,6 @@ services:
 GATEWAY = CALLER + "ingress: { identity_headers: [x-hasura-role] }\n"
 
 
-def keep_heads(member) -> list[bytes]:
-    heads: list[bytes] = []
-    app = member.app()
-
-    def answer(wire) -> None:
-        wire.socket.settimeout(None)
-        while True:
-            heads.append(wire.head())
-            wire.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-
-    app.serve(answer)
-    return heads
-
-
 def ask(member, path: str, *fields: str) -> int:
     with member.call("api2.default") as wire:
         wire.send("\r\n".join([f"GET {path} HTTP/1.1", "Host: h", *fields]) + "\r\n\r\n")
@@ -54,7 +41,7 @@ def test_the_ingress_s_client_is_who_counts(lab, binaries):
     gateway = mesh.member("gateway", GATEWAY)
     api2 = mesh.member("api2", CALLEE)  # 10.88.0.12, as the second
     api = mesh.member("api", CALLER)
-    heads = keep_heads(api2)
+    heads = KeepingApp(api2.pod).heads
     told = ("X-Forwarded-For: 10.9.9.9, 192.0.2.7", "X-Forwarded-Proto: https", "X-Hasura-Role: u")
     assert ask(gateway, "/office/x", *told) == 200
     for line in told:
@@ -79,7 +66,7 @@ def test_metrics_say_when_a_port_can_be_strict(lab, binaries):
     rules = "access: [ { name: all, allow: [anyone] } ]\n"
     api = mesh.member("api", CALLER)
     api2 = mesh.member("api2", open_port + rules)
-    keep_heads(api2)
+    KeepingApp(api2.pod)
     outside = lab.pod("outside")
 
     def total(tls: str) -> float:

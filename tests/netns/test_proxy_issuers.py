@@ -3,6 +3,7 @@
 import json
 import time
 
+from answering import AnsweringApp
 from key_server import Authority, KeyServer
 from lab import Issuer, Nameserver, request, wait_until
 from mesh import APP_PORT, HEALTH, Member, Mesh, Wire, dial
@@ -51,15 +52,7 @@ class World:
         self.api2: Member = mesh.member("api2", config(url, **more), start=False)
         self.api2.sidecar.add_config_file("web-ca.pem", self.authority.roots.read_text())
         self.api2.sidecar.add_config_file("filed.jwks.json", self.filed.jwks())
-        app = self.api2.app()
-
-        def answer(wire) -> None:
-            wire.socket.settimeout(None)
-            while True:
-                wire.head()
-                wire.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-
-        app.serve(answer)
+        AnsweringApp(self.api2.pod)
 
     def configure(self, url: str) -> None:
         self.api2.replace(f"config/{CONFIG}", config(url, ca="web-ca.pem"))

@@ -4,7 +4,8 @@ import collections
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from mesh import App, Member, Mesh, Wire, dial, field
+from answering import KeepingApp
+from mesh import Member, Mesh, Wire, dial, field
 
 CALLEE = """
 workers: 2
@@ -29,21 +30,6 @@ services:
 """
 
 
-class Counting(App):
-    """Answers 200, or what the path says; knows what it was asked."""
-
-    def __init__(self, member: Member):
-        super().__init__(member.pod)
-        self.paths: list[str] = []
-        self.serve(self._answer)
-
-    def _answer(self, wire: Wire) -> None:
-        wire.socket.settimeout(None)
-        while True:
-            self.paths.append(wire.head().split()[1].decode())
-            wire.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-
-
 def ask(api: Member, path: str = "/", header: str = "") -> tuple[int, bytes, bytes]:
     with api.call("api2.default") as client:
         client.send(f"GET {path} HTTP/1.1\r\nHost: h\r\n{header}\r\n")
@@ -60,7 +46,7 @@ def test_an_apps_callers_have_a_bucket_each_and_their_sidecars_are_told(lab, bin
   - { name: tenants, paths: [/orders/**], requests: 3, per: 1m, by: { header: x-tenant } }
 """
     api, api2 = Mesh(lab, binaries).pair(CALLER.format(keys=""), CALLEE.format(limits=limits))
-    app = Counting(api2)
+    app = KeepingApp(api2.pod)
     for left in (2, 1, 0):
         status, head, _ = ask(api, "/orders/1", "X-Tenant: a\r\n")
         limit, remaining, reset = told(head)
@@ -72,7 +58,7 @@ def test_an_apps_callers_have_a_bucket_each_and_their_sidecars_are_told(lab, bin
         assert 1 <= int(field(head, "retry-after")) <= 20, head
         assert field(head, "proxy-status") is None, head
         assert b"Request id" in body, body
-    assert len(app.paths) == 3, "the app was spared, and nothing tried again"
+    assert len(app.heads) == 3, "the app was spared, and nothing tried again"
     assert ask(api, "/orders/1", "X-Tenant: b\r\n")[0] == 200
     assert field(ask(api, "/other", "X-Tenant: a\r\n")[1], "ratelimit-limit") is None
 
@@ -99,7 +85,7 @@ def test_principals_and_addresses_are_told_apart_and_a_refused_caller_uses_nothi
 """
     mesh = Mesh(lab, binaries)
     api, api2 = mesh.pair(CALLER.format(keys=""), CALLEE.format(limits=limits))
-    Counting(api2)
+    KeepingApp(api2.pod)
     outside = [lab.pod(name) for name in ("out1", "out2")]
 
     def plain(pod) -> int:
@@ -121,13 +107,13 @@ def test_an_app_is_held_to_what_its_own_sidecar_is_told(lab, binaries):
       - { name: bulk, paths: [/bulk], rate_limit: { requests: 1, per: 1m } }
 """
     api, api2 = Mesh(lab, binaries).pair(CALLER.format(keys=keys), CALLEE.format(limits="  []"))
-    app = Counting(api2)
+    app = KeepingApp(api2.pod)
     assert [ask(api)[0] for _ in range(3)] == [200, 200, 429]
     status, head, body = ask(api)
     assert status == 429 and b"that of api2.default" in body, body
     assert told(head)[:2] == (2, 0) and field(head, "retry-after") == "1", head
     assert [ask(api, "/bulk")[0] for _ in range(2)] == [200, 429], "a limit of its own"
-    assert len(app.paths) == 3
+    assert len(app.heads) == 3
     time.sleep(0.6)
     assert ask(api)[0] == 200, "half of it has come back"
     assert api.counter("epaulet_rate_limit_requests_total", service="api2.default") >= 6
@@ -138,7 +124,7 @@ def test_an_app_is_held_to_what_its_own_sidecar_is_told(lab, binaries):
 def test_workers_share_one_number_and_a_reload_keeps_it(lab, binaries):
     limits = "  - { name: all, requests: 40, per: 1h }"
     api, api2 = Mesh(lab, binaries).pair(CALLER.format(keys=""), CALLEE.format(limits=limits))
-    Counting(api2)
+    KeepingApp(api2.pod)
     with ThreadPoolExecutor(8) as pool:
         statuses = collections.Counter(pool.map(lambda _: ask(api)[0], range(60)))
     assert statuses == {200: 40, 429: 20}, statuses

@@ -4,7 +4,8 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from mesh import CALLEE, App, Member, Mesh, Wire, field
+from answering import AnsweringApp, KeepingApp
+from mesh import CALLEE, Member, Mesh, field
 from test_proxy_http2 import GRPC, ask, server
 
 CALLER = """
@@ -24,25 +25,16 @@ backends:
 """
 
 
-class Echo(App):
+class Echo(AnsweringApp):
     """Answers with the head that reached it."""
 
     def __init__(self, member: Member, name: str = "first", lines: str = ""):
+        self.lines, self.asked = f"X-App: {name}\r\n{lines}", 0
         super().__init__(member.pod)
-        self.name, self.lines, self.asked = name, lines, 0
-        self.serve(self._answer)
 
-    def _answer(self, wire: Wire) -> None:
-        wire.socket.settimeout(None)
-        self.wires.append(wire)
-        while True:
-            head = wire.head()
-            wire.take(int(field(head, "content-length") or 0))
-            self.asked += 1
-            length = f"Content-Length: {len(head)}\r\n\r\n"
-            wire.send(f"HTTP/1.1 200 OK\r\nX-App: {self.name}\r\n{self.lines}{length}")
-            if not head.startswith(b"HEAD"):
-                wire.send(head)
+    def answer(self, head: bytes, _: bytes):
+        self.asked += 1
+        return 200, self.lines, head
 
 
 def caller(*routes: str) -> str:
@@ -334,29 +326,8 @@ def three(lab, binaries, *routes: str) -> tuple[Member, Member, Member]:
     return api, *(mesh.member(name, CALLEE, identity=mesh.issue("api2")) for name in ("api2", "api3"))
 
 
-class Recorder(App):
-    """Keeps every request; answers as it is told, when it is told."""
-
-    def __init__(self, member: Member):
-        super().__init__(member.pod)
-        self.seen: list[bytes] = []
-        self.status, self.body, self.delay = 200, "same", 0.0
-        self.serve(self._answer)
-
-    def _answer(self, wire: Wire) -> None:
-        wire.socket.settimeout(None)
-        self.wires.append(wire)
-        while True:
-            head = wire.head()
-            if field(head, "transfer-encoding"):
-                body = wire.chunked()[0]
-            else:
-                body = wire.take(int(field(head, "content-length") or 0))
-            self.seen.append(head + body)
-            time.sleep(self.delay)
-            wire.send(f"HTTP/1.1 {self.status} X\r\nContent-Length: {len(self.body)}\r\n\r\n")
-            if not head.startswith(b"HEAD"):
-                wire.send(self.body)
+def recorder(member: Member) -> KeepingApp:
+    return KeepingApp(member.pod, body="same")
 
 
 def compared(api: Member, **results: int) -> None:
@@ -369,7 +340,7 @@ def compared(api: Member, **results: int) -> None:
 
 def test_a_copy_goes_to_another_backend_and_is_compared(lab, binaries):
     api, api2, api3 = three(lab, binaries, MIRROR % ("100%", 2))
-    first, second = Recorder(api2), Recorder(api3)
+    first, second = recorder(api2), recorder(api3)
     post = "POST /twice/a?b=%20 HTTP/1.1\r\nHost: shop\r\nX-Spelt:  As-It-Was\r\n"
     with api.call("api2.default") as client:
         client.send(post + "Content-Length: 4\r\n\r\nbody")
@@ -381,7 +352,7 @@ def test_a_copy_goes_to_another_backend_and_is_compared(lab, binaries):
         client.send("GET /twice/b HTTP/1.1\r\nHost: shop\r\n\r\n")
         client.response()
         compared(api, same=3)
-        for head, copy in zip(first.seen, second.seen):
+        for head, copy in zip(first.requests, second.requests):
             assert copy.split(b"\r\n")[0] == head.split(b"\r\n")[0], copy
             assert copy.endswith(head.rpartition(b"\r\n\r\n")[2][:4]) and field(copy, "x-a") == "b"
             for name in ("host", "x-request-id", "traceparent", "x-spelt"):
@@ -400,7 +371,7 @@ def test_a_copy_goes_to_another_backend_and_is_compared(lab, binaries):
         assert client.response()[0] == 200
         compared(api, status_differs=1)
         client.send("GET /else HTTP/1.1\r\nHost: shop\r\n\r\n")
-        assert client.response()[0] == 200 and len(second.seen) == 5
+        assert client.response()[0] == 200 and len(second.requests) == 5
         client.send(post + f"Content-Length: 200000\r\n\r\n{'x' * 200_000}")
         assert client.response()[0] == 200
         compared(api, too_large=1)
@@ -422,19 +393,19 @@ def test_a_copy_carries_the_same_credentials_and_the_host_that_the_route_writes(
     api.sidecar.start()
     api.sidecar.wait_ready()
     api2, api3 = (mesh.member(name, CALLEE, identity=mesh.issue("api2")) for name in ("api2", "api3"))
-    first, second = Recorder(api2), Recorder(api3)
+    first, second = recorder(api2), recorder(api3)
     cookie = "Cookie: session=1\r\n"
     own = f"Authorization: Bearer own\r\nX-Api-Key: mine\r\n{cookie}"
     get(api, "/twice/a", cookie)
     compared(api, same=1)
     get(api, "/twice/a", own)
     compared(api, same=2)
-    for head, copy in zip(first.seen, second.seen, strict=True):
+    for head, copy in zip(first.requests, second.requests, strict=True):
         for name in ("authorization", "x-api-key", "cookie", "host"):
             assert copy.lower().count(f"\r\n{name}:".encode()) == 1, copy
             assert field(copy, name) == field(head, name), (name, head, copy)
         assert field(copy, "host") == "legacy.internal" and field(copy, "cookie") == "session=1"
-    minted, given = second.seen
+    minted, given = second.requests
     assert field(minted, "authorization").startswith("Bearer ey") and field(minted, "x-api-key") == key
     assert field(given, "authorization") == "Bearer own" and field(given, "x-api-key") == "mine"
     shown = json.dumps([api.sidecar.admin("/config"), api.sidecar.log_records()])
@@ -443,8 +414,8 @@ def test_a_copy_carries_the_same_credentials_and_the_host_that_the_route_writes(
 
 def test_a_mirror_holds_up_nobody_and_has_its_bounds(lab, binaries):
     api, api2, api3 = three(lab, binaries, MIRROR % ("100%", 2))
-    Recorder(api2)
-    slow = Recorder(api3)
+    recorder(api2)
+    slow = recorder(api3)
     slow.delay = 1.0
     with api.call("api2.default") as client:
         began = time.monotonic()
@@ -490,24 +461,24 @@ def at_once(api: Member, count: int, lines: str = "", path: str = "/once/a") -> 
 
 def test_what_many_ask_at_once_is_asked_once(lab, binaries):
     api, api2 = pair(lab, binaries, ONCE)
-    app = Recorder(api2)
+    app = recorder(api2)
     app.delay, app.body = 1.0, "x" * 100_000
     answers = at_once(api, 30)
     assert {(status, body) for status, _, body in answers} == {(200, app.body.encode())}, answers
     # Each worker asks for itself.
-    assert 1 <= len(app.seen) <= 2, len(app.seen)
-    assert api.counter(FOLLOWERS, result="shared") == 30 - len(app.seen)
+    assert 1 <= len(app.heads) <= 2, len(app.heads)
+    assert api.counter(FOLLOWERS, result="shared") == 30 - len(app.heads)
     api.process.wait_for(
-        lambda: len(api.logged(kind="exchange", shared=True, status=200)) == 30 - len(app.seen), "the log"
+        lambda: len(api.logged(kind="exchange", shared=True, status=200)) == 30 - len(app.heads), "the log"
     )
-    app.seen.clear()
+    app.heads.clear()
     at_once(api, 6, "Authorization: Bearer a\r\n")
-    assert len(app.seen) == 6, "whoever says who it is asks itself"
-    app.seen.clear()
+    assert len(app.heads) == 6, "whoever says who it is asks itself"
+    app.heads.clear()
     app.delay = 0.0
     for _ in range(3):
         assert get(api, "/once/a")[0] == 200
-    assert len(app.seen) == 3, "nothing is kept"
+    assert len(app.heads) == 3, "nothing is kept"
 
 
 def test_streams_in_http2_are_asked_once(lab, binaries):

@@ -2,6 +2,7 @@
 
 import re
 
+from answering import AnsweringApp
 from lab import wait_until
 from mesh import CALLEE, App, Member, Mesh, Wire, field
 from test_proxy_http2 import ask, server
@@ -23,25 +24,27 @@ SESSIONS = 16
 ATTRIBUTES = "; Path=/; HttpOnly; SameSite=Lax; Max-Age=3600"
 
 
-class NamedApp(App):
-    """Says who it is: to a request in an answer, to a `talk` at once."""
+class NamedApp(AnsweringApp):
+    """Says who it is to every request."""
 
-    def __init__(self, member: Member, talks: bool = False):
-        super().__init__(member.pod)
+    def __init__(self, member: Member):
         self.name = member.pod.name
-        self.serve(self._talk if talks else self._answer)
+        super().__init__(member.pod)
 
-    def _answer(self, wire: Wire) -> None:
-        wire.socket.settimeout(None)
-        self.wires.append(wire)
-        while True:
-            head = wire.head()
-            wire.take(int(field(head, "content-length") or 0))
-            wire.send(f"HTTP/1.1 200 OK\r\nContent-Length: {len(self.name)}\r\n\r\n{self.name}")
+    def answer(self, *_):
+        return 200, "", self.name
 
-    def _talk(self, wire: Wire) -> None:
-        wire.send(self.name).fin()
+
+def talk_first(member: Member) -> App:
+    """Says who it is at once, to whoever connects."""
+
+    def talk(wire: Wire) -> None:
+        wire.send(member.pod.name).fin()
         wire.rest()
+
+    app = member.app()
+    app.serve(talk)
+    return app
 
 
 def world(lab, binaries, by: str) -> tuple[Member, Member, Member]:
@@ -134,7 +137,7 @@ def test_a_pod_is_the_source_of_all_that_it_sends(lab, binaries):
     others = [
         api.mesh.member(f"web{number}", CALLER.format(BOTH, by)) for number in range(3)
     ]
-    apps = [NamedApp(member, talks=True) for member in (api2, api3)]
+    apps = [talk_first(member) for member in (api2, api3)]
 
     def reached(member: Member) -> str:
         with member.call("shop.default", 82) as client:
