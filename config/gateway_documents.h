@@ -113,6 +113,17 @@ struct Mirror {
   std::optional<Fraction> fraction;
 };
 
+/// GEP-1767.
+struct Cors {
+  Origin origin;
+  std::vector<std::string> allow_origins;
+  bool allow_credentials = false;
+  std::vector<std::string> allow_methods;
+  std::vector<std::string> allow_headers;
+  std::vector<std::string> expose_headers;
+  std::uint32_t max_age = 5;  ///< Seconds.
+};
+
 struct Filter {
   Origin origin;
   std::string type;
@@ -121,6 +132,7 @@ struct Filter {
   std::optional<Redirect> redirect;
   std::optional<Rewrite> rewrite;
   std::optional<Mirror> mirror;
+  std::optional<Cors> cors;
 };
 
 struct BackendRef {

@@ -210,6 +210,18 @@ void close_mirror(void* object, Context& context) {
 }
 constexpr Object kMirror{"gateway_mirror", "", kMirrorKeys, origin_of<Mirror>, close_mirror};
 
+constexpr List kTexts = list_of<std::string>(kAny, 0, kItemsMax);
+constexpr Scalar kSeconds = types::integer("a number of seconds", "600", 1, INT32_MAX);
+constexpr Key kCorsKeys[] = {
+    key<&Cors::allow_origins>("allowOrigins", kTexts, "", ""),
+    key<&Cors::allow_credentials>("allowCredentials", types::kBoolean, "", ""),
+    key<&Cors::allow_methods>("allowMethods", kTexts, "", ""),
+    key<&Cors::allow_headers>("allowHeaders", kTexts, "", ""),
+    key<&Cors::expose_headers>("exposeHeaders", kTexts, "", ""),
+    key<&Cors::max_age>("maxAge", kSeconds, "", ""),
+};
+constexpr Object kCors{"gateway_cors", "", kCorsKeys, origin_of<Cors>};
+
 constexpr Scalar kFilterType = types::text("a filter's type", "RequestHeaderModifier");
 constexpr Key kHttpFilterKeys[] = {
     required(key<&Filter::type>("type", kFilterType, "", "")),
@@ -218,8 +230,8 @@ constexpr Key kHttpFilterKeys[] = {
     key<&Filter::redirect>("requestRedirect", kRedirect, "", ""),
     key<&Filter::rewrite>("urlRewrite", kRewrite, "", ""),
     key<&Filter::mirror>("requestMirror", kMirror, "", ""),
+    key<&Filter::cors>("cors", kCors, "", ""),
     ignored("extensionRef"),  // Refused by `type`, where it matters.
-    ignored("cors"),
     ignored("externalAuth"),
 };
 constexpr Object kHttpFilter{"gateway_filter", "", kHttpFilterKeys, origin_of<Filter>};

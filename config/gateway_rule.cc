@@ -43,10 +43,6 @@ class RuleReader {
     if (complaint) refuse(origin, std::move(complaint->message), std::move(complaint->remedy));
     return !complaint;
   }
-  void refuse_expression(const Origin& origin) {
-    refuse(origin, "type RegularExpression is not supported",
-           "write Exact or, of a path, PathPrefix");
-  }
 
   void read_filters(const std::vector<Filter>& filters);
   void read_filter(const Filter& filter);
@@ -54,6 +50,9 @@ class RuleReader {
   void read_redirect(const Redirect& from);
   void read_rewrite(const Rewrite& from);
   void read_mirror(const Mirror& from);
+  void read_cors(const Cors& from);
+  std::vector<std::string> read_texts(const std::vector<std::string>& from, Check check,
+                                      const Origin& origin);
   std::string resolve(const ServiceRef& to, std::string_view then);
   template <class Change>
   void read_path(const PathModifier& from, Change& to);
@@ -65,6 +64,7 @@ class RuleReader {
   bool read_match(const Match& match, Entry& entry);
   bool read_http_path(const PathMatch& path, Entry& entry);
   bool read_rpc(const Match& match, Entry& entry);
+  bool read_rpc_expression(const MethodMatch& rpc, Entry& entry);
   bool read_values(const std::vector<ValueMatch>& values, bool are_headers, Entry& entry);
 
   const Route& route_;
@@ -83,7 +83,8 @@ class RuleReader {
 
 void RuleReader::read_filters(const std::vector<Filter>& filters) {
   for (const auto& filter : filters) {
-    if (std::find(types_.begin(), types_.end(), filter.type) != types_.end()) {
+    const bool is_second = std::find(types_.begin(), types_.end(), filter.type) != types_.end();
+    if (is_second && filter.type != "RequestMirror") {
       refuse(filter.origin, "a second filter " + in_quotes(filter.type), "keep one of them");
       continue;
     }
@@ -116,11 +117,14 @@ void RuleReader::read_filter(const Filter& filter) {
   } else if (type == "RequestMirror" && is_http) {
     if (lacks(filter.mirror.has_value(), "requestMirror")) return;
     read_mirror(*filter.mirror);
+  } else if (type == "CORS" && is_http) {
+    if (lacks(filter.cors.has_value(), "cors")) return;
+    read_cors(*filter.cors);
   } else {
     refuse(
         filter.origin, "the filter " + in_quotes(type) + " is not supported",
-        "supported are RequestHeaderModifier, ResponseHeaderModifier, RequestRedirect, URLRewrite "
-        "and RequestMirror; of a GRPCRoute the first two");
+        "supported are RequestHeaderModifier, ResponseHeaderModifier, RequestRedirect, URLRewrite, "
+        "RequestMirror and CORS; of a GRPCRoute the first two");
   }
 }
 
@@ -235,10 +239,41 @@ void RuleReader::read_mirror(const Mirror& from) {
   if (from.fraction)
     share = static_cast<double>(from.fraction->numerator) / from.fraction->denominator;
   if (backend.empty() || share <= 0.0) return;
+  if (shaping_.mirror) {
+    auto& also = shaping_.mirror->also.emplace_back();
+    also.origin = from.origin;
+    also.backend = std::move(backend);
+    also.share = share;
+    return;
+  }
   auto& to = shaping_.mirror.emplace();
   to.origin = from.origin;
   to.backend = std::move(backend);
   to.share = share;
+}
+
+std::vector<std::string> RuleReader::read_texts(const std::vector<std::string>& from, Check check,
+                                                const Origin& origin) {
+  std::vector<std::string> to;
+  for (const auto& text : from) {
+    if (is_fine(origin, check, text)) to.push_back(text);
+  }
+  return to;
+}
+
+void RuleReader::read_cors(const Cors& from) {
+  auto& to = shaping_.cors.emplace();
+  to.origin = from.origin;
+  to.allow_origins = read_texts(from.allow_origins, check_cors_origin, from.origin);
+  to.allow_credentials = from.allow_credentials;
+  to.allow_methods = read_texts(from.allow_methods, check_cors_method, from.origin);
+  to.allow_headers = read_texts(from.allow_headers, check_cors_header, from.origin);
+  to.expose_headers = read_texts(from.expose_headers, check_cors_header, from.origin);
+  // Longer than any browser remembers it.
+  constexpr std::chrono::seconds kMost = std::chrono::hours(365 * 24);
+  to.max_age = std::min(std::chrono::seconds(from.max_age), kMost);
+  if (from.allow_origins.empty())
+    refuse(from.origin, "the filter CORS allows no origin", "write allowOrigins, or remove it");
 }
 
 /// Shares of backends that are not there are refused, as are all requests of a rule without any.
@@ -268,7 +303,7 @@ void RuleReader::read_backends() {
 
 void RuleReader::check_redirect() {
   for (const auto& type : types_) {
-    if (type == "RequestRedirect") continue;
+    if (type == "RequestRedirect" || type == "CORS") continue;
     refuse(rule_.origin, "the filter " + type + " beside RequestRedirect is not supported",
            "remove one of them");
   }
@@ -355,6 +390,7 @@ void RuleReader::read() {
   ShapingSettings left;
   left.share = shaping_.share;
   left.refuse = shaping_.refuse;
+  left.cors = shaping_.cors;  // Whose pages may read that it does.
   shaping_ = std::move(left);
   const auto origin = settings_.origin;
   settings_ = {};
@@ -376,10 +412,24 @@ std::string as_pattern(std::string_view path) {
   return out;
 }
 
+/// Of entry.rank[0].
+constexpr std::size_t kByExpression = 1;
+constexpr std::size_t kExactly = 2;
+
+RegexSettings& regex_of(Entry& entry) {
+  auto& shaping = entry.settings.shaping;
+  if (shaping == nullptr) shaping = std::make_shared<ShapingSettings>();
+  if (shaping->regex) return *shaping->regex;
+  shaping->regex.emplace().origin = entry.settings.origin;
+  return *shaping->regex;
+}
+
 bool RuleReader::read_http_path(const PathMatch& path, Entry& entry) {
   if (path.type == MatchType::regular_expression) {
-    refuse_expression(path.origin);
-    return false;
+    if (!is_fine(path.origin, check_regex, path.value)) return false;
+    entry.rank = {kByExpression, path.value.size(), entry.rank[2], entry.rank[3], entry.rank[4]};
+    regex_of(entry).path = path.value;
+    return true;
   }
   std::string value = path.value;
   if (!is_fine(path.origin, check_path_pattern, as_pattern(value))) return false;
@@ -388,7 +438,7 @@ bool RuleReader::read_http_path(const PathMatch& path, Entry& entry) {
     entry.rank[1] = value.size();
     entry.settings.paths = {as_pattern(value) + "/**"};
   } else {
-    entry.rank[0] = 1;
+    entry.rank[0] = kExactly;
     entry.settings.paths = {as_pattern(value)};
   }
   return true;
@@ -402,14 +452,11 @@ bool RuleReader::read_rpc(const Match& match, Entry& entry) {
     return true;
   }
   const auto& rpc = *match.rpc;
-  if (rpc.type == MatchType::regular_expression) {
-    refuse_expression(rpc.origin);
-    return false;
-  }
   if (rpc.service.empty() && rpc.method.empty()) {
     refuse(rpc.origin, "a method without service and method", "write at least one of them");
     return false;
   }
+  if (rpc.type == MatchType::regular_expression) return read_rpc_expression(rpc, entry);
   const auto part = [](const std::string& text) { return text.empty() ? "*" : as_pattern(text); };
   if ((rpc.service + rpc.method).find('/') != std::string::npos) {
     refuse(rpc.origin, "a slash in the name of a service or method",
@@ -418,9 +465,27 @@ bool RuleReader::read_rpc(const Match& match, Entry& entry) {
   }
   auto path = "/" + part(rpc.service) + "/" + part(rpc.method);
   if (!is_fine(rpc.origin, check_path_pattern, path)) return false;
-  entry.rank[0] = rpc.service.size();
-  entry.rank[1] = rpc.method.size();
+  entry.rank[0] = kExactly;
+  entry.rank[1] = rpc.service.size();
+  entry.rank[2] = rpc.method.size();
   entry.settings.paths = {std::move(path)};
+  return true;
+}
+
+/// Each for itself, so that neither can end the other's brackets.
+bool RuleReader::read_rpc_expression(const MethodMatch& rpc, Entry& entry) {
+  for (const auto& one : {rpc.service, rpc.method}) {
+    if (!one.empty() && !is_fine(rpc.origin, check_regex, one)) return false;
+  }
+  const auto part = [](const std::string& text) {
+    return text.empty() ? std::string("[^/]+") : "(?:" + text + ")";
+  };
+  auto path = "/" + part(rpc.service) + "/" + part(rpc.method);
+  if (!is_fine(rpc.origin, check_regex, path)) return false;
+  entry.rank[0] = kByExpression;
+  entry.rank[1] = rpc.service.size();
+  entry.rank[2] = rpc.method.size();
+  regex_of(entry).path = std::move(path);
   return true;
 }
 
@@ -429,28 +494,29 @@ bool RuleReader::read_values(const std::vector<ValueMatch>& values, bool are_hea
                              Entry& entry) {
   std::vector<std::string> names;
   for (const auto& value : values) {
-    if (value.type == MatchType::regular_expression) {
-      refuse_expression(value.origin);
-      return false;
-    }
     const auto name = are_headers ? lower(value.name) : value.name;
     if (std::find(names.begin(), names.end(), name) != names.end()) continue;
     names.push_back(name);
     if (!is_fine(value.origin, are_headers ? check_header_name : check_query_name, name))
       return false;
-    if (are_headers) {
+    if (value.type == MatchType::regular_expression) {
+      if (!is_fine(value.origin, check_regex, value.value)) return false;
+      auto& regex = regex_of(entry);
+      (are_headers ? regex.headers : regex.query).emplace(name, value.value);
+    } else if (are_headers) {
       entry.settings.headers.push_back({name, value.value});
     } else {
       if (!is_fine(value.origin, check_query_value, value.value)) return false;
       entry.settings.shaping->query.push_back({name, value.value, {}});
     }
   }
-  if (!are_headers && names.size() > limits::kQueryMatchesMax) {
-    refuse(values.front().origin,
-           "more than " + std::to_string(limits::kQueryMatchesMax) + " parameters");
+  const bool has_regex = entry.settings.shaping != nullptr && entry.settings.shaping->regex;
+  if ((!are_headers || has_regex) && names.size() > limits::kQueryMatchesMax) {
+    refuse(values.front().origin, "more than " + std::to_string(limits::kQueryMatchesMax) +
+                                      (are_headers ? " headers" : " parameters"));
     return false;
   }
-  entry.rank[are_headers ? (route_.kind == Kind::http_route ? 3 : 2) : 4] = names.size();
+  entry.rank[are_headers ? 3 : 4] = names.size();
   return true;
 }
 

@@ -10,8 +10,9 @@ namespace epaulet::config::gateway {
 
 /// A match of a rule, with all that holds for its requests.
 struct Entry {
-  /// Larger comes first, in this order. HTTPRoute: an exact path, characters of a prefix, a method,
-  /// headers, parameters; GRPCRoute: characters of service and method, headers.
+  /// Larger comes first, in this order. HTTPRoute: an exact path, or else an expression, characters
+  /// of either or of a prefix, a method, headers, parameters; GRPCRoute: exact names, or else an
+  /// expression, characters of service and method, headers.
   std::array<std::size_t, 5> rank{};
   const Route* route = nullptr;
   std::size_t rule = 0;

@@ -55,8 +55,8 @@ bool same_headers(const RouteSettings& a, const RouteSettings& b) {
                     });
 }
 
-bool has_query(const RouteSettings& route) {
-  return route.shaping != nullptr && !route.shaping->query.empty();
+bool has_more_than_paths(const RouteSettings& route) {
+  return route.shaping != nullptr && (!route.shaping->query.empty() || route.shaping->regex);
 }
 
 /// Neighbours of one rule that differ in their paths alone are one route: fewer names in metrics.
@@ -67,7 +67,8 @@ void join_neighbours(std::vector<Entry>& entries) {
                        joined.back().rule == entry.rule && joined.back().is_whole &&
                        entry.is_whole && joined.back().settings.methods == entry.settings.methods &&
                        same_headers(joined.back().settings, entry.settings) &&
-                       !has_query(joined.back().settings) && !has_query(entry.settings);
+                       !has_more_than_paths(joined.back().settings) &&
+                       !has_more_than_paths(entry.settings);
     if (joins) {
       auto& paths = joined.back().settings.paths;
       for (auto& path : entry.settings.paths) {

@@ -226,6 +226,13 @@ constexpr Key kRouteKeys[] = {
     of_shaping<&ShapingSettings::query>("query", kQueryMatches,
                                         "Parameters of its query that a request must have, all of "
                                         "them."),
+    of_shaping<&ShapingSettings::regex>("regex", kRegexMatch,
+                                        "Regular expressions that a request must fit, all of "
+                                        "them."),
+    of_shaping<&ShapingSettings::cors>("cors", kCors,
+                                       "What browsers let pages of other origins do; preflights "
+                                       "are answered here, instead of by the app. Absent: the app "
+                                       "says it."),
     key<&RouteSettings::timeouts>("timeouts", kServiceTimeouts, "",
                                   "How long things may take, key by key over the service's."),
     key<&RouteSettings::retries>("retries", kRetries, "",

@@ -208,11 +208,22 @@ constexpr Scalar make_mirror_size() {
   return type;
 }
 constexpr Scalar kMirrorSize = make_mirror_size();
+constexpr std::size_t kMirrorsMax = 16;
+constexpr Key kMirrorTargetKeys[] = {
+    required(key<&MirrorTargetSettings::backend>("backend", kBackendMention, "",
+                                                 "What gets these copies.")),
+    key<&MirrorTargetSettings::share>("share", types::kShare, "100%", kShareDoc),
+};
+constexpr Object kMirrorTarget{"mirror_target", "Another backend that gets copies.",
+                               kMirrorTargetKeys, origin_of<MirrorTargetSettings>};
+constexpr List kMirrorTargets = list_of<MirrorTargetSettings>(kMirrorTarget, 1, kMirrorsMax);
 constexpr Key kMirrorKeys[] = {
     required(key<&MirrorSettings::backend>("backend", kBackendMention, "",
                                            "What gets the copies, with all that the requests "
                                            "carry, credentials included.")),
     key<&MirrorSettings::share>("share", types::kShare, "100%", kShareDoc),
+    key<&MirrorSettings::also>("also", kMirrorTargets, "",
+                               "Further backends that get copies, each drawn for itself."),
     key<&MirrorSettings::at_once>("at_once", kAtOnce, "100",
                                   "Copies under way, over all workers; beyond that none is made."),
     key<&MirrorSettings::bytes>("bytes", kMirrorSize, "16MiB",

@@ -32,6 +32,9 @@ extern const Object kUrlRewrite;
 extern const Object kRequestRedirect;
 extern const Object kFault;
 extern const Object kRequestMirror;
+// keys_cors.cc
+extern const Object kCors;
+extern const Object kRegexMatch;
 // keys_single_flight.cc
 extern const Object kSingleFlight;
 extern const List kRoutePorts;

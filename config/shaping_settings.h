@@ -18,6 +18,15 @@ struct QueryMatchSettings {
   std::optional<std::string> pattern;  ///< `*` stands for any text.
 };
 
+/// Expressions (regex/regex.h) that a request must fit, all of them, beside the route's other
+/// conditions.
+struct RegexSettings {
+  Origin origin;
+  std::string path;                            ///< As it was sent; "": any.
+  std::map<std::string, std::string> headers;  ///< One of several fields of the name fits.
+  std::map<std::string, std::string> query;    ///< The first parameter of the name, decoded.
+};
+
 /// Names of fields in any case; none of framing, of one hop or of the mesh.
 struct HeaderModifierSettings {
   Origin origin;
@@ -47,6 +56,17 @@ struct RedirectSettings {
   std::uint16_t status = 302;
 };
 
+/// What pages of other origins may do (https://fetch.spec.whatwg.org/#http-cors-protocol).
+struct CorsSettings {
+  Origin origin;
+  std::vector<std::string> allow_origins;  ///< As browsers write them, `*.` before a host, or "*".
+  bool allow_credentials = false;
+  std::vector<std::string> allow_methods;  ///< Or "*".
+  std::vector<std::string> allow_headers;
+  std::vector<std::string> expose_headers;
+  Duration max_age = std::chrono::seconds(5);
+};
+
 struct FaultDelaySettings {
   Origin origin;
   Duration time{};
@@ -68,10 +88,17 @@ struct FaultSettings {
   std::optional<FaultAbortSettings> abort;
 };
 
+struct MirrorTargetSettings {
+  Origin origin;
+  std::string backend;
+  double share = 1.0;
+};
+
 struct MirrorSettings {
   Origin origin;
   std::string backend;
   double share = 1.0;
+  std::vector<MirrorTargetSettings> also;     ///< Get copies as well, each drawn for itself.
   std::uint32_t at_once = 100;                ///< Copies under way, over all workers.
   std::uint64_t bytes = 16ull * 1024 * 1024;  ///< Of all of them.
 };
@@ -97,6 +124,8 @@ struct ShapingSettings {
   std::vector<std::uint16_t> ports;  ///< Of the service, as dialled; empty: any.
   std::optional<double> share;       ///< Of what it matches otherwise, drawn for each request.
   std::vector<QueryMatchSettings> query;
+  std::optional<RegexSettings> regex;
+  std::optional<CorsSettings> cors;
   std::optional<HeaderModifierSettings> request_headers;
   std::optional<HeaderModifierSettings> response_headers;
   std::optional<UrlRewriteSettings> rewrite;

@@ -84,6 +84,17 @@ namespace epaulet::config {
 /// A token (RFC 6265 section 4.1.1), without a prefix that obliges to attributes we do not set.
 [[nodiscard]] std::optional<Complaint> check_cookie_name(std::string_view text);
 
+/// Of a page, as browsers write it (SCHEME://HOST[:PORT]); the host may be `*` or begin with `*.`.
+/// Or `*` alone: any.
+[[nodiscard]] std::optional<Complaint> check_cors_origin(std::string_view text);
+
+/// check_method() or check_header_name(), or `*`: any.
+[[nodiscard]] std::optional<Complaint> check_cors_method(std::string_view text);
+[[nodiscard]] std::optional<Complaint> check_cors_header(std::string_view text);
+
+/// A regular expression in RE2's syntax, within the limits of regex/regex.h.
+[[nodiscard]] std::optional<Complaint> check_regex(std::string_view text);
+
 /// https://HOST[:PORT] and nothing else.
 [[nodiscard]] std::optional<Complaint> check_https_origin(std::string_view text);
 

@@ -299,6 +299,7 @@ void Validation::check_edits_of(const ServiceSettings& service, const RouteSetti
     if (keeps && name == "cache-status") why = "fallback.last_good";
     if (shares && name == "cache-status") why = "single_flight";
     if (sets_cookie && name == "set-cookie") why = "balance.by.cookie";
+    if (route.shaping->cors && name.starts_with("access-control-")) why = "cors";
     if (why == nullptr) return;
     complain(edits.origin, "the header " + in_quotes(spelt) + " is written here because of " + why,
              "remove it from response_header_modifier, or " + std::string(why));

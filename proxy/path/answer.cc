@@ -112,9 +112,11 @@ Task<Result<void>> answer(Exchange& exchange, const Error& error, bool may_keep)
   std::string lines(challenge(status, error));
   lines += fmt::format("X-Request-Id: {}\r\n", id);
   lines += retry_after(error);
-  http::AddedFields rate;
-  add_rate_fields(exchange, rate);
-  lines += rate.lines();
+  http::AddedFields more;
+  add_rate_fields(exchange, more);
+  // A page that may read the answer may read a failure, too.
+  if (exchange.cors != nullptr) exchange.cors->add_lines(exchange.request, more);
+  lines += more.lines();
   if (reader_may_know(exchange)) {
     lines += fmt::format("Proxy-Status: {}\r\n",
                          proxy_status_text(error.code, telemetry::text_of(exchange.record.rule),

@@ -292,6 +292,7 @@ void Attempt::prepare_response() {
   strip_reasons();
   if (plan_.shaping != nullptr && plan_.shaping->rules.response_headers)
     plan_.shaping->rules.response_headers->apply(response);
+  if (exchange_.cors != nullptr && !switching) exchange_.cors->apply(exchange_.request, response);
   // The app that is asked may have limits of its own, and says more of them than we.
   if (exchange_.rate && response.find("ratelimit-limit") == nullptr)
     add_rate_fields(exchange_, response.added);
@@ -363,7 +364,7 @@ Task<Error> Attempt::copy_body() {
       exchange_.in_flight.unlist();
     copy_.add(chunk->bytes);
     if (exchange_.flight != nullptr) exchange_.flight->add(*chunk);
-    if (exchange_.mirror != nullptr) exchange_.mirror->original.body.add(chunk->bytes);
+    for (const auto& pair : exchange_.mirrors) pair->original.body.add(chunk->bytes);
     if (!chunk->trailers.empty() && exchange_.is_grpc())
       exchange_.record.grpc_status = http::grpc_status(chunk->trailers);
     // Before its caller, which may ask again at once: that one is alone.
@@ -376,9 +377,9 @@ Task<Error> Attempt::copy_body() {
   exchange_.in_flight.leave();  // There may have been no body.
   copy_.keep(exchange_, plan_);
   if (exchange_.flight != nullptr) exchange_.flight->land();
-  if (exchange_.mirror != nullptr) {
-    exchange_.mirror->original.status = exchange_.response.status;
-    exchange_.mirror->original.is_whole = true;
+  for (const auto& pair : exchange_.mirrors) {
+    pair->original.status = exchange_.response.status;
+    pair->original.is_whole = true;
   }
   exchange_.record.response_bytes = writer.bytes();
   exchange_.trace(Stage::relay, Event::body_done, static_cast<std::uint32_t>(writer.bytes()));

@@ -261,9 +261,11 @@ Task<Error> take_for_later(Exchange& exchange, const Plan& plan) {
   worker.telemetry.count(Counter::background_accepted);
   // Whatever becomes of its caller: it has been accepted.
   worker.loop.spawn(deliver(worker, std::move(kept)));
-  const auto lines = fmt::format("X-Request-Id: {}\r\n", exchange.record.request_id.view());
+  http::AddedFields lines;
+  lines.add("X-Request-Id", exchange.record.request_id.view());
+  if (exchange.cors != nullptr) exchange.cors->add_lines(request, lines);
   const auto answered = co_await exchange.server.send_answer(
-      request, 202, lines, "Accepted; to be delivered.\n", true, *exchange.scope);
+      request, 202, lines.lines(), "Accepted; to be delivered.\n", true, *exchange.scope);
   co_return answered ? Error() : answered.error();
 }
 

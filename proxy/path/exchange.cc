@@ -20,6 +20,7 @@ void Exchange::begin() {
   span.reset();
   in_flight.leave();
   flight = nullptr;
+  cors = nullptr;
   place.leave();
   rate.reset();
 }
@@ -28,7 +29,7 @@ void Exchange::end() {
   request.clear();
   response.clear();
   body.release();
-  mirror.reset();
+  mirrors.clear();
 }
 
 bool Exchange::is_grpc() const {

@@ -61,11 +61,12 @@ class Exchange final : private http::CallerWatcher {
   Duration delayed{};  ///< By an injected fault: of the time that an untimed call has.
   /// What is delivered in the background: nobody waits for the answer.
   const struct Delivery* delivery = nullptr;
-  telemetry::SpanPlace span;  ///< What becomes of it for tracing.
+  telemetry::SpanPlace span;   ///< What becomes of it for tracing.
+  const Cors* cors = nullptr;  ///< What its route says of other origins.
   /// Inbound: while the app works on it, so that what it asks meanwhile is joined to it.
   telemetry::InFlight::Entry in_flight;
-  std::shared_ptr<MirrorPair> mirror;  ///< With the copy that is sent elsewhere, if there is one.
-  LedFlight* flight = nullptr;         ///< Of requests that wait for its answer.
+  std::vector<std::shared_ptr<MirrorPair>> mirrors;  ///< With copies that are sent elsewhere.
+  LedFlight* flight = nullptr;                       ///< Of requests that wait for its answer.
   /// Inbound, with `concurrency`: from its admission to the head of the app's answer.
   resilience::AdaptiveConcurrency::Place place;
   /// Of the rate limit that leaves least, if any was met.
@@ -113,6 +114,7 @@ struct Plan {
   /// To be told, where this request may change what others ask for.
   resilience::ChangeCount* changes = nullptr;
   bool inbound = false;
+  bool is_preflight = false;  ///< Answered by the route's `cors`.
 };
 
 /// What the caller speaks, the next hop does too, unless the configuration says what its app wants.

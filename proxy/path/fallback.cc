@@ -76,7 +76,12 @@ Task<Result<void>> give(Exchange& exchange, std::uint16_t status, std::string_vi
   head.status = status;
   head.framing = {body.empty() ? http::Framing::Kind::none : http::Framing::Kind::length,
                   body.size()};
-  head.added.append(lines);
+  if (exchange.cors == nullptr) {
+    head.added.append(lines);
+  } else {  // What was kept may be from before the route had any.
+    head.added.append(Cors::without_app_words(lines));
+    exchange.cors->add_lines(exchange.request, head.added);
+  }
   // RFC 9110 section 8.6: not where there can be no body.
   if (status != 204 && status != 304) head.added.add("Content-Length", std::to_string(body.size()));
   head.added.add("X-Request-Id", exchange.record.request_id.view());
@@ -115,7 +120,7 @@ Task<Error> ask_another(Exchange& exchange, const Plan& plan) {
   exchange.response.clear();
   // A copy is compared with the answer of whom the route means, and there is none. Nor is it sent
   // by whoever stands in.
-  exchange.mirror.reset();
+  exchange.mirrors.clear();
   const Error ended = co_await fulfil(exchange, other);
   if (exchange.committed) worker.telemetry.count(Counter::fallback_backend);
   co_return ended;

@@ -103,12 +103,6 @@ Task<void> deliver(Worker& worker, std::unique_ptr<Copy> copy) {
   copy->pair->copy.is_whole = ended.code == ErrorCode::none;
 }
 
-/// Nothing is to be compared: nor is a digest of the answer made.
-void give_up(Exchange& exchange, Counter why) {
-  exchange.worker().telemetry.count(why);
-  exchange.mirror.reset();
-}
-
 /// The body, if all of it is there.
 std::optional<std::string> body_of(const Exchange& exchange) {
   if (exchange.request.framing.kind == http::Framing::Kind::none) return std::string();
@@ -134,10 +128,39 @@ Plan plan_of(const Exchange& exchange, const Plan& original, std::uint32_t index
   return plan;
 }
 
+/// Why not, if it is not sent.
+std::optional<Counter> send_one(Exchange& exchange, const Plan& plan,
+                                const std::shared_ptr<MirrorPair>& pair, const std::string& head,
+                                const std::string& body) {
+  // The body is held twice: a connection that turns out to be stale wants it again.
+  auto place = plan.shaping->mirror.room->enter(head.size() + 2 * body.size() + kOfEachCopyBytes);
+  if (!place) return Counter::mirror_full;
+  auto copy = std::make_unique<Copy>();
+  copy->request.head = head;
+  copy->request.body = body;
+  copy->request.place.emplace(std::move(*place));
+  copy->request.destination = exchange.connection.destination;
+  copy->request.caller = exchange.connection.peer_address;
+  copy->request.came_by_http2 = exchange.came_by_http2();
+  copy->view = exchange.view;
+  copy->plan = plan_of(exchange, plan, pair->to);
+  const auto request = plan.timeouts->request;
+  copy->time = request.count() == 0 ? EffectiveTimeouts().request : request;
+  copy->pair = pair;
+  pair->was_sent = true;
+  exchange.record.mirrored = true;
+  exchange.trace(Stage::send, telemetry::Event::mirrored, pair->backend);
+  Worker& worker = exchange.worker();
+  worker.loop.spawn(deliver(worker, std::move(copy)));
+  return std::nullopt;
+}
+
 }  // namespace
 
-MirrorPair::MirrorPair(Exchange& exchange)
-    : worker_(exchange.worker()),
+MirrorPair::MirrorPair(Exchange& exchange, std::uint32_t backend_index)
+    : to(backend_index),
+      backend(exchange.snapshot().backends[backend_index].name),
+      worker_(exchange.worker()),
       service_(exchange.record.service),
       route_(exchange.record.route),
       request_id_(exchange.record.request_id) {}
@@ -187,39 +210,24 @@ void draw_mirror(Exchange& exchange, const Plan& plan) {
   if (mirror.room == nullptr || exchange.delivery != nullptr || http::is_grpc(exchange.request) ||
       !exchange.request.upgrade.empty())
     return;
-  auto& worker = exchange.worker();
-  if (worker.loop.random().unit() < mirror.share)
-    exchange.mirror = std::make_shared<MirrorPair>(exchange);
+  auto& random = exchange.worker().loop.random();
+  for (const auto& target : mirror.targets) {
+    if (random.unit() < target.share)
+      exchange.mirrors.push_back(std::make_shared<MirrorPair>(exchange, target.backend));
+  }
 }
 
 void send_copy(Exchange& exchange, const Plan& plan) {
-  if (exchange.mirror == nullptr || exchange.mirror->was_sent) return;
-  auto body = body_of(exchange);
-  if (!body) return give_up(exchange, Counter::mirror_too_large);
-  auto head = head_of(exchange, body->size());
-  const auto& mirror = plan.shaping->mirror;
-  // The body is held twice: a connection that turns out to be stale wants it again.
-  auto place = mirror.room->enter(head.size() + 2 * body->size() + kOfEachCopyBytes);
-  if (!place) return give_up(exchange, Counter::mirror_full);
-  auto copy = std::make_unique<Copy>();
-  copy->request.head = std::move(head);
-  copy->request.body = std::move(*body);
-  copy->request.place.emplace(std::move(*place));
-  copy->request.destination = exchange.connection.destination;
-  copy->request.caller = exchange.connection.peer_address;
-  copy->request.came_by_http2 = exchange.came_by_http2();
-  copy->view = exchange.view;
-  copy->plan = plan_of(exchange, plan, mirror.backend);
-  const auto request = plan.timeouts->request;
-  copy->time = request.count() == 0 ? EffectiveTimeouts().request : request;
-  copy->pair = exchange.mirror;
-  const auto backend = exchange.snapshot().backends[mirror.backend].name;
-  exchange.mirror->was_sent = true;
-  exchange.mirror->backend = backend;
-  exchange.record.mirrored = true;
-  exchange.trace(Stage::send, telemetry::Event::mirrored, backend);
-  Worker& worker = exchange.worker();
-  worker.loop.spawn(deliver(worker, std::move(copy)));
+  if (exchange.mirrors.empty() || exchange.mirrors.front()->was_sent) return;
+  const auto body = body_of(exchange);
+  const auto head = body ? head_of(exchange, body->size()) : std::string();
+  // Of one that is not sent nothing is to be compared: nor is a digest of the answer made.
+  std::erase_if(exchange.mirrors, [&](const auto& pair) {
+    const auto why = body ? send_one(exchange, plan, pair, head, *body)
+                          : std::optional(Counter::mirror_too_large);
+    if (why) exchange.worker().telemetry.count(*why);
+    return why.has_value();
+  });
 }
 
 }  // namespace epaulet::path

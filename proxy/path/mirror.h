@@ -27,16 +27,17 @@ class MirrorPair {
     bool is_whole = false;
   };
 
-  explicit MirrorPair(Exchange& exchange);
+  MirrorPair(Exchange& exchange, std::uint32_t backend_index);
   MirrorPair(const MirrorPair&) = delete;
   MirrorPair& operator=(const MirrorPair&) = delete;
   ~MirrorPair();
 
   Answer original;
   Answer copy;
-  telemetry::StringId backend = 0;  ///< Of the copy.
-  bool was_sent = false;            ///< The copy is under way, or was.
-  bool is_too_large = false;        ///< Nobody would read its head, with all that was added.
+  const std::uint32_t to;             ///< The copy's backend, as the snapshot counts them.
+  const telemetry::StringId backend;  ///< Its name.
+  bool was_sent = false;              ///< The copy is under way, or was.
+  bool is_too_large = false;          ///< Nobody would read its head, with all that was added.
 
  private:
   [[nodiscard]] telemetry::Counter result() const;
@@ -48,11 +49,11 @@ class MirrorPair {
   const telemetry::RequestId request_id_;
 };
 
-/// Whether this request is copied is drawn here; then `exchange.mirror` is there, unless a copy
-/// turns out not to be sent.
+/// Whether this request is copied is drawn here, for each backend that gets copies; then it is in
+/// `exchange.mirrors`, unless a copy turns out not to be sent.
 void draw_mirror(Exchange& exchange, const Plan& plan);
-/// The request was sent, for the first time or again: so is its copy now, if it is to be, its body
-/// was kept (limits::kReplayBytesMax) and there is room. Never waits.
+/// The request was sent, for the first time or again: so are its copies now, if any are to be, its
+/// body was kept (limits::kReplayBytesMax) and there is room. Never waits.
 void send_copy(Exchange& exchange, const Plan& plan);
 
 }  // namespace epaulet::path

@@ -321,6 +321,8 @@ Result<Plan> admit_outbound(Exchange& exchange) {
   const RouteState& state = service.state_of(*route);
 
   exchange.record.route = state.name;
+  if (state.shaping != nullptr && state.shaping->rules.cors)
+    exchange.cors = &*state.shaping->rules.cors;
   if (exchange.delivery == nullptr) {  // Which met its limit when it was accepted.
     const auto within = within_limit(exchange, state.rate_limit);
     if (!within) return within.error();
@@ -329,7 +331,8 @@ Result<Plan> admit_outbound(Exchange& exchange) {
   Plan plan;
   plan.timeouts = &route->timeouts();
   plan.shaping = state.shaping.get();
-  if (route->redirects()) return plan;  // It goes nowhere from here.
+  plan.is_preflight = exchange.cors != nullptr && !preflight_method(exchange.request).empty();
+  if (route->redirects() || plan.is_preflight) return plan;  // It goes nowhere from here.
   const bool is_pinned = destination.kind == Destination::Kind::endpoint;
   if (const auto& refuse = route->refuse(); refuse && !is_pinned) {
     const bool is_meant =

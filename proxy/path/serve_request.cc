@@ -125,6 +125,7 @@ Task<Error> serve_exchange(Exchange& exchange) {
   settle_authority(exchange, authority);
   if (upgrading) settle_handshake(exchange);
   if (const auto started = start_time(exchange, *plan); !started) co_return started.error();
+  if (plan->is_preflight) co_return co_await answer_preflight(exchange, *plan);
   if (is_for_later(exchange, *plan)) co_return co_await take_for_later(exchange, *plan);
   Fault::Injected fault;
   if (plan->shaping != nullptr) {

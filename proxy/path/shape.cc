@@ -66,8 +66,10 @@ Task<Error> send_elsewhere(Exchange& exchange, const Plan& plan) {
   const auto& redirect = *plan.shaping->rules.redirect;
   auto& record = exchange.record;
   const auto url = redirect.location(exchange.request, exchange.connection.destination.port);
-  const auto lines =
-      fmt::format("Location: {}\r\nX-Request-Id: {}\r\n", url, record.request_id.view());
+  http::AddedFields lines;
+  lines.add("Location", url);
+  lines.add("X-Request-Id", record.request_id.view());
+  if (exchange.cors != nullptr) exchange.cors->add_lines(exchange.request, lines);
   const auto text = fmt::format("epaulet: moved to {}\n", url);
   record.status = redirect.status();
   record.status_is_ours = true;
@@ -76,8 +78,41 @@ Task<Error> send_elsewhere(Exchange& exchange, const Plan& plan) {
   exchange.worker().telemetry.count(Counter::redirects);
   exchange.trace(Stage::route, Event::redirected, record.status, plan.shaping->source);
   const bool keep = co_await exchange.server.skip_buffered_body(*exchange.scope);
-  const auto answered = co_await exchange.server.send_answer(exchange.request, record.status, lines,
-                                                             text, keep, *exchange.scope);
+  const auto answered = co_await exchange.server.send_answer(
+      exchange.request, record.status, lines.lines(), text, keep, *exchange.scope);
+  co_return answered ? Error() : answered.error();
+}
+
+Task<Error> answer_preflight(Exchange& exchange, const Plan& plan) {
+  const auto& cors = *exchange.cors;
+  auto& record = exchange.record;
+  const bool allowed = cors.lets(exchange.request);
+  record.status = allowed ? 204 : 403;
+  record.status_is_ours = true;
+  record.shaped = Shaped::preflight;
+  exchange.committed = true;
+  exchange.worker().telemetry.count(allowed ? Counter::preflights_allowed
+                                            : Counter::preflights_refused);
+  exchange.trace(Stage::route, Event::preflight, record.status, plan.shaping->source);
+  const bool keep = co_await exchange.server.skip_buffered_body(*exchange.scope);
+  http::AddedFields lines;
+  lines.add("X-Request-Id", record.request_id.view());
+  if (!allowed) {
+    cors.add_lines(exchange.request, lines);  // Which says by what this differs.
+    const auto text = fmt::format(
+        "epaulet: cors of route \"{}\" ({}) allows the origin of this preflight nothing.\n",
+        telemetry::text_of(record.route), telemetry::text_of(plan.shaping->source));
+    const auto told = co_await exchange.server.send_answer(
+        exchange.request, record.status, lines.lines(), text, keep, *exchange.scope);
+    co_return told ? Error() : told.error();
+  }
+  cors.add_preflight_lines(exchange.request, lines);
+  http::ResponseHead head;  // RFC 9110 section 8.6: a 204 has no Content-Length.
+  head.status = record.status;
+  head.added.append(lines.lines());
+  exchange.server.begin_response(exchange.request, head, keep);
+  const http::Chunk end({}, true);
+  const auto answered = co_await exchange.server.writer().push(end, *exchange.scope);
   co_return answered ? Error() : answered.error();
 }
 

@@ -14,6 +14,9 @@ namespace epaulet::path {
 
 /// Instead of asking anybody: answers with a redirect. Returns how the exchange ended.
 Task<Error> send_elsewhere(Exchange& exchange, const Plan& plan);
+/// The same for a preflight, by the route's `cors`: it carries no credential, so no access rule
+/// could judge it, and says nothing of what such rules guard.
+Task<Error> answer_preflight(Exchange& exchange, const Plan& plan);
 /// Before anybody is asked, so that no breaker and no endpoint has to answer for it. The time of a
 /// delay passes within the exchange's deadline. Code none: the request goes on. An injected failure
 /// is not retried; a fallback stands in for it as if the backend had answered so.

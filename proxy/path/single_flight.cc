@@ -183,6 +183,7 @@ http::ResponseHead head_of(const Exchange& exchange, const SharedAnswer& answer)
 Task<Error> give(Exchange& exchange, const Plan& plan, SharedAnswerPtr answer) {
   const bool keep = co_await exchange.server.skip_buffered_body(*exchange.scope);
   auto head = head_of(exchange, *answer);
+  if (exchange.cors != nullptr) exchange.cors->add_lines(exchange.request, head.added);
   auto& writer = exchange.server.writer();
   exchange.server.begin_response(exchange.request, head, keep);
   exchange.committed = true;

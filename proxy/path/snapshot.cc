@@ -214,9 +214,11 @@ std::unique_ptr<const ShapingState> shaping_state(const RouteSettings& route,
       Shaping(*route.shaping, route.paths), {}, {}, telemetry::intern(route.origin.to_string())};
   if (route.shaping->mirror) {
     const auto& mirror = *route.shaping->mirror;
-    state.mirror = {room_of(states, fmt::format("{} {} mirror", service, route.name),
-                            mirror.at_once, mirror.bytes),
-                    index_of(backends, mirror.backend), mirror.share};
+    state.mirror.room = room_of(states, fmt::format("{} {} mirror", service, route.name),
+                                mirror.at_once, mirror.bytes);
+    state.mirror.targets.push_back({index_of(backends, mirror.backend), mirror.share});
+    for (const auto& also : mirror.also)
+      state.mirror.targets.push_back({index_of(backends, also.backend), also.share});
   }
   if (route.shaping->single_flight) {
     state.single_flight =

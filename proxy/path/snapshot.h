@@ -68,9 +68,12 @@ struct FallbackState {
 
 /// `request_mirror` of a route. `room` may be none.
 struct MirrorState {
+  struct Target {
+    std::uint32_t backend = Destination::kNone;
+    double share = 1.0;
+  };
   std::shared_ptr<resilience::BackgroundRoom> room;
-  std::uint32_t backend = Destination::kNone;
-  double share = 1.0;
+  std::vector<Target> targets;
 };
 
 /// `single_flight` of a route.

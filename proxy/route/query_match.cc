@@ -60,16 +60,29 @@ QueryMatch::QueryMatch(const QueryMatchSettings& settings) : name_(settings.name
   }
 }
 
-bool QueryMatch::matches(std::string_view query) const {
+std::optional<std::string_view> find_parameter(std::string_view query, std::string_view name) {
   while (!query.empty()) {
     const auto pair = query.substr(0, query.find('&'));
     query.remove_prefix(pair.size() == query.size() ? pair.size() : pair.size() + 1);
-    const auto name = pair.substr(0, pair.find('='));
-    if (!same_text(name_, name)) continue;
-    return matches_value(name.size() == pair.size() ? std::string_view()
-                                                    : pair.substr(name.size() + 1));
+    const auto found = pair.substr(0, pair.find('='));
+    if (!same_text(name, found)) continue;
+    return found.size() == pair.size() ? std::string_view() : pair.substr(found.size() + 1);
   }
-  return false;
+  return std::nullopt;
+}
+
+std::optional<std::size_t> decode_parameter(std::string_view raw, std::span<char> to) {
+  std::size_t size = 0;
+  while (!raw.empty()) {
+    if (size == to.size()) return std::nullopt;
+    to[size++] = take_from_form(raw);
+  }
+  return size;
+}
+
+bool QueryMatch::matches(std::string_view query) const {
+  const auto raw = find_parameter(query, name_);
+  return raw && matches_value(*raw);
 }
 
 bool QueryMatch::matches_value(std::string_view raw) const {

@@ -1,11 +1,19 @@
 #pragma once
 
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "config/shaping_settings.h"
 
 namespace epaulet {
+
+/// The value, raw, of the first parameter of this name; nothing if there is none.
+[[nodiscard]] std::optional<std::string_view> find_parameter(std::string_view query,
+                                                             std::string_view name);
+/// How many bytes `raw` is decoded; nothing if `to` is too small for them.
+[[nodiscard]] std::optional<std::size_t> decode_parameter(std::string_view raw, std::span<char> to);
 
 /// One parameter of a query (`?name=value&...`), read as browsers write forms and nearly every
 /// framework reads them (URL Standard, application/x-www-form-urlencoded): `&` separates, `+` is a

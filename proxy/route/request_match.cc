@@ -15,15 +15,25 @@ RequestMatch::RequestMatch(const std::vector<std::string>& paths, std::vector<st
       hosts_(hosts.begin(), hosts.end()),
       headers_(std::move(headers)) {}
 
-void RequestMatch::set_query(const std::vector<QueryMatchSettings>& query) {
-  if (query.empty()) return;
-  query_ = std::make_shared<const std::vector<QueryMatch>>(query.begin(), query.end());
+void RequestMatch::set_rare(const ShapingSettings& shaping) {
+  const auto& query = shaping.query;
+  if (!query.empty())
+    query_ = std::make_shared<const std::vector<QueryMatch>>(query.begin(), query.end());
+  if (shaping.regex) regex_ = std::make_shared<const RegexMatch>(*shaping.regex);
 }
 
 bool RequestMatch::matches(const http::RequestHead& head, Reading reading) const {
-  return matches_path(head.path, reading) && matches_method(head.method_text, reading) &&
-         matches_host(head.authority) && matches_headers(head, reading) &&
-         (query_ == nullptr || matches_query(head.query));
+  return matches_method(head.method_text, reading) && matches_but_method(head, reading);
+}
+
+bool RequestMatch::matches_as(const http::RequestHead& head, std::string_view method) const {
+  return matches_method(method, Reading::exact) && matches_but_method(head, Reading::exact);
+}
+
+bool RequestMatch::matches_but_method(const http::RequestHead& head, Reading reading) const {
+  return matches_path(head.path, reading) && matches_host(head.authority) &&
+         matches_headers(head, reading) && (query_ == nullptr || matches_query(head.query)) &&
+         (regex_ == nullptr || regex_->matches(head));
 }
 
 bool RequestMatch::matches_server_name(std::string_view server_name) const {

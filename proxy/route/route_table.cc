@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "route/cors.h"
 
 namespace epaulet {
 namespace {
@@ -72,6 +73,8 @@ RouteTable::RouteTable(const ServiceSettings& service, const Settings& settings,
       route.ports_ = from.shaping->ports;
       route.share_ = from.shaping->share;
       has_shares_ = has_shares_ || route.share_;
+      route.has_cors_ = from.shaping->cors.has_value();
+      has_cors_ = has_cors_ || route.has_cors_;
     }
     for (const RouteTargetSettings& to : from.to) {
       if (to.weight > 0) route.targets_.push_back(target_of(to.backend, to.weight, backends));
@@ -93,8 +96,11 @@ RouteTable::RouteTable(const ServiceSettings& service, const Settings& settings,
 
 const Route* RouteTable::match(const http::RequestHead& head, std::uint16_t port,
                                double drawn) const {
+  const auto asked = has_cors_ ? preflight_method(head) : std::string_view();
   for (const Route& route : routes_) {
-    if (!route.is_for(port) || !route.match_.matches(head)) continue;
+    const bool is_meant = route.match_.matches(head) || (route.has_cors_ && !asked.empty() &&
+                                                         route.match_.matches_as(head, asked));
+    if (!route.is_for(port) || !is_meant) continue;
     if (route.share_ && !falls_within(*route.share_, drawn)) continue;
     return route.targets_.empty() && !route.redirects_ && !route.refuse_ ? nullptr : &route;
   }

@@ -62,6 +62,7 @@ class Route {
   std::optional<RefuseSettings> refuse_;
   std::vector<std::uint16_t> ports_;  ///< Empty: any.
   std::optional<double> share_;
+  bool has_cors_ = false;
 };
 
 /// The routes of one service in their order, the implicit route `default` last. Immutable; matching
@@ -81,7 +82,8 @@ class RouteTable {
 
   /// The first route that matches. Nothing if none does, which needs a service without default
   /// backend, or if the one that does sends nowhere: ErrorCode::no_route.
-  /// `drawn`: uniform in [0, 1), for routes that are for a share.
+  /// `drawn`: uniform in [0, 1), for routes that are for a share. A preflight is also for a route
+  /// with `cors` that is for the method it asks for: nobody writes OPTIONS beside each of them.
   [[nodiscard]] const Route* match(const http::RequestHead& head, std::uint16_t port = 0,
                                    double drawn = 0) const;
   /// Whether what was drawn can make a difference to match().
@@ -101,6 +103,7 @@ class RouteTable {
   std::string service_;
   std::vector<Route> routes_;
   bool has_shares_ = false;
+  bool has_cors_ = false;
 };
 
 }  // namespace epaulet

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "route/cors.h"
 #include "route/fault.h"
 #include "route/header_edits.h"
 #include "route/url_rewrite.h"
@@ -15,6 +16,7 @@ struct Shaping {
     if (settings.rewrite) rewrite.emplace(*settings.rewrite, paths);
     if (settings.redirect) redirect.emplace(*settings.redirect, paths);
     if (settings.fault) fault.emplace(*settings.fault);
+    if (settings.cors) cors.emplace(*settings.cors);
   }
 
   std::optional<HeaderEdits> request_headers;
@@ -22,6 +24,7 @@ struct Shaping {
   std::optional<UrlRewrite> rewrite;
   std::optional<Redirect> redirect;
   std::optional<Fault> fault;
+  std::optional<Cors> cors;
 };
 
 }  // namespace epaulet

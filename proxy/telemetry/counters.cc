@@ -83,6 +83,8 @@ constexpr std::array<CounterRow, kCounters> kCounterRows{{
   {Counter::joins_certain, {"epaulet_trace_joins_total", "Calls of the app without a trace of their own that were joined to what it was asked, by how", "how", "certain"}},
   {Counter::joins_guess, {"epaulet_trace_joins_total", "Calls of the app without a trace of their own that were joined to what it was asked, by how", "how", "guess"}},
   {Counter::redirects, {"epaulet_redirects_total", "Requests that a route's request_redirect answered", "", ""}},
+  {Counter::preflights_allowed, {"epaulet_preflights_total", "CORS preflights that a route's cors answered, by whether it allows the origin", "result", "allowed"}},
+  {Counter::preflights_refused, {"epaulet_preflights_total", "CORS preflights that a route's cors answered, by whether it allows the origin", "result", "refused"}},
   {Counter::faults_delayed, {"epaulet_faults_injected_total", "Requests that a route's fault delayed or answered in the backend's place", "kind", "delay"}},
   {Counter::faults_aborted, {"epaulet_faults_injected_total", "Requests that a route's fault delayed or answered in the backend's place", "kind", "abort"}},
   {Counter::mirror_same, {"epaulet_mirrored_requests_total", "Requests to be copied by a route's request_mirror, by what came of it: both answers the same, another status, another body, the original's answer not whole; the copy failed, was not sent since too many are under way, or since its body is more than is kept", "result", "same"}},

@@ -73,6 +73,7 @@ constexpr std::array<EventRow, kEvents> kRows{{
     {Event::hedged, "hedged", "endpoint", Means::text, "after_us", Means::number},
     {Event::hedge_won, "hedge_won", "endpoint", Means::text, "by_hedge", Means::flag},
     {Event::hedge_refused, "hedge_refused", "reason", Means::text},
+    {Event::preflight, "preflight", "status", Means::number, "source", Means::text},
 }};
 
 constexpr bool rows_are_in_order() {

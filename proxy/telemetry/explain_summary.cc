@@ -222,8 +222,21 @@ std::string audit_sentence(std::string_view at, std::string_view what, ErrorCode
                      describe(would_be).summary);
 }
 
-/// What a route's request_redirect or fault.delay did.
+/// What a route's cors answered.
+std::string preflight_sentence(const ExchangeRecord& record) {
+  const auto* event = last(record.trace, Event::preflight);
+  const std::string by = event == nullptr ? "" : fmt::format(" ({})", text_of(event->b));
+  const bool allowed = record.status < 300;
+  return fmt::format(
+      "{} answered a CORS preflight with {}: the origin is {}allowed by cors of "
+      "route \"{}\"{}",
+      hop(record.direction, record.service), record.status, allowed ? "" : "not ",
+      text_of(record.route), by);
+}
+
+/// What a route's cors, request_redirect or fault.delay did.
 std::string shaped_sentence(const ExchangeRecord& record, std::string_view what) {
+  if (record.shaped == Shaped::preflight) return preflight_sentence(record);
   const bool redirected = record.shaped == Shaped::redirected;
   const auto* event = last(record.trace, redirected ? Event::redirected : Event::fault_delayed);
   const std::string by = event == nullptr ? "" : fmt::format(" ({})", text_of(event->b));

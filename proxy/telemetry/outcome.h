@@ -19,7 +19,8 @@ namespace epaulet::telemetry {
 }
 
 [[nodiscard]] inline std::string_view name_of(Shaped shaped) {
-  static constexpr std::array<std::string_view, 4> kNames{"", "redirected", "delayed", "aborted"};
+  static constexpr std::array<std::string_view, 5> kNames{"", "redirected", "delayed", "aborted",
+                                                          "preflight"};
   return kNames[static_cast<std::size_t>(shaped)];
 }
 

@@ -30,7 +30,7 @@ class RequestId {
 };
 
 /// What a route did with a request for no need of its own.
-enum class Shaped : std::uint8_t { no, redirected, delayed, aborted };
+enum class Shaped : std::uint8_t { no, redirected, delayed, aborted, preflight };
 
 /// Whether a second attempt was made beside the first, and whose answer came first.
 enum class Hedged : std::uint8_t { no, lost, won };

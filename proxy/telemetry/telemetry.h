@@ -76,6 +76,8 @@ enum class Counter : std::uint8_t {
   joins_certain,
   joins_guess,
   redirects,
+  preflights_allowed,
+  preflights_refused,
   faults_delayed,
   faults_aborted,
   mirror_same,

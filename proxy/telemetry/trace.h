@@ -60,6 +60,7 @@ enum class Event : std::uint8_t {
                   ///< after which
   hedge_won,      ///< a: endpoint (string id) whose answer counts; b: 1 if the second attempt's
   hedge_refused,  ///< a: reason (string id)
+  preflight,      ///< a: status; b: where the route says so (string id)
   count_,
 };
 

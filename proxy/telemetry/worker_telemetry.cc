@@ -25,9 +25,12 @@ bool WorkerTelemetry::is_sampled() {
   return access_sample_ >= 1.0 || (access_sample_ > 0 && random_.unit() < access_sample_);
 }
 
-/// Faults are injected to be looked at. Redirects may be many, and must not push out what failed.
+/// Faults are injected to be looked at. Redirects and preflights may be many, and must not push out
+/// what failed; of a preflight that is allowed there is nothing to ask.
 bool WorkerTelemetry::is_shaped(const ExchangeRecord& record) {
-  if (record.shaped != Shaped::redirected) return record.shaped != Shaped::no;
+  if (record.shaped == Shaped::preflight && record.status < 300) return false;
+  if (record.shaped != Shaped::redirected && record.shaped != Shaped::preflight)
+    return record.shaped != Shaped::no;
   if (record.end < next_redirect_) return false;
   next_redirect_ = record.end + std::chrono::seconds(1);
   return true;

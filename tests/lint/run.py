@@ -22,6 +22,7 @@ THIRD_PARTY = {
     r"openssl/": {"proxy/crypto", "proxy/tls"},
     r"prometheus/": {"proxy/telemetry"},
     r"ares\.h|ares_": {"proxy/dns"},
+    r"re2/": {"proxy/regex"},
     r"nghttp2/": {"proxy/http/http2", "tests/sim"},  # There the other end, which must not share our code.
 }
 # Which folders may call something; the reason is in the message.

@@ -123,6 +123,8 @@ SHAPED = CALLER.replace(
       - name: shaped
         paths: [/cost/**]
         query: [ { name: v, pattern: "2.*" } ]
+        regex: { path: "/cost/[a-z]+", query: { v: "[0-9.]+" } }
+        cors: { allow_origins: ["https://shop.example"], expose_headers: [x-app] }
         request_header_modifier: { set: { x-tenant: blue }, remove: [x-debug] }
         response_header_modifier: { add: { vary: x-tenant } }
         url_rewrite: { hostname: legacy.internal, replace_prefix_match: /a/longer/path/than/before }

@@ -1,5 +1,7 @@
 """Routes written as Gateway API documents, between real sidecars."""
 
+import json
+
 from lab import wait_until
 from mesh import CALLEE, Mesh, field
 from test_proxy_http2 import GRPC, ask, server
@@ -76,6 +78,62 @@ spec:
     backendRefs: [ { name: next, port: 80 } ]
   - matches: [ { method: { method: Lost } } ]
     backendRefs: [ { name: gone, port: 80 } ]
+"""
+
+
+PAGES = """---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: pages }
+spec:
+  parentRefs: [ { group: "", kind: Service, name: api2, port: 80 } ]
+  rules:
+  - name: lost
+    matches: [ { path: { value: /cors/lost } } ]
+    filters: [ { type: CORS, cors: { allowOrigins: [ "https://shop.example" ] } } ]
+    backendRefs: [ { name: gone, port: 80 } ]
+  - name: pages
+    matches: [ { path: { value: /cors }, method: PUT }, { path: { value: /cors }, method: GET } ]
+    filters:
+    - type: CORS
+      cors:
+        allowOrigins: [ "https://shop.example", "https://*.shop.example" ]
+        allowCredentials: true
+        allowMethods: [ PUT ]
+        allowHeaders: [ x-tenant, authorization ]
+        exposeHeaders: [ x-app ]
+        maxAge: 600
+    backendRefs: [ { name: api2, port: 80 } ]
+  - name: numbers
+    matches:
+    - path: { type: RegularExpression, value: "/orders/[0-9]+(/.*)?" }
+      headers: [ { type: RegularExpression, name: x-tenant, value: "blue|green" } ]
+      queryParams: [ { type: RegularExpression, name: page, value: "[1-9][0-9]*" } ]
+    backendRefs: [ { name: next, port: 80 } ]
+  - name: copied
+    matches: [ { path: { value: /copied } } ]
+    filters:
+    - { type: RequestMirror, requestMirror: { backendRef: { name: next, port: 80 } } }
+    - { type: RequestMirror, requestMirror: { backendRef: { name: third, port: 80 } } }
+    backendRefs: [ { name: api2, port: 80 } ]
+  - backendRefs: [ { name: api2, port: 80 } ]
+"""
+THIRD = """  third.default:
+    endpoints: { addresses: ["10.88.0.14:8080"] }
+    tls: { mode: mesh, identities: [spiffe://cluster.local/ns/default/sa/api2] }
+"""
+
+EXPRESSIONS = """---
+apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: { name: calls, namespace: default }
+spec:
+  parentRefs: [ { kind: Service, name: api2 } ]
+  rules:
+  - matches: [ { method: { type: RegularExpression, service: "grpc[.].*", method: "C.*" } } ]
+    backendRefs: [ { name: next, port: 80 } ]
+  - matches: [ { method: { type: RegularExpression, service: "grpc[.].*" } } ]
+    backendRefs: [ { name: api2, port: 80 } ]
 """
 
 
@@ -164,12 +222,123 @@ def test_documents_are_reloaded_and_bad_ones_leave_what_holds(lab, binaries):
     assert app_of(get(api, "/exact")) == "api2"
     applied(api, CALLER + HTTP)
     assert app_of(get(api, "/exact")) == "api3"
-    bad = HTTP.replace("type: Exact", "type: RegularExpression")
+    bad = HTTP.replace("type: Exact, value: /exact", 'type: RegularExpression, value: "/(exact"')
     api.replace(f"config/{api.pod.name}.yaml", CALLER + bad)
     record = api.wait_logged(event="config_rejected")
-    assert "type RegularExpression is not supported" in record["errors"], record
+    assert "this regular expression cannot be used: missing ): /(exact" in record["errors"], record
     assert app_of(get(api, "/exact")) == "api3"
     applied(api, CALLER)
     assert app_of(get(api, "/exact")) == "api2"
     shown = api.sidecar.admin("/config")["settings"]["services"]["api2.default"]
     assert "routes" not in shown, shown
+
+
+def curl(member, path, *options):
+    """Status, fields in lower case (several of a name joined), body."""
+    url = f"http://api2.default{path}"
+    told = member.pod.run(["curl", "-sS", "-i", "--max-time", "10", *options, url]).stdout
+    head, _, body = told.replace("\r\n", "\n").partition("\n\n")
+    first, *lines = head.split("\n")
+    fields = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        fields[name.lower()] = ", ".join(filter(None, [fields.get(name.lower()), value.strip()]))
+    return int(first.split()[1]), fields, body
+
+
+def preflight(member, path, origin, method="PUT", *more):
+    asks = ("-H", f"Access-Control-Request-Method: {method}", "-H", "Access-Control-Request-Headers: x-tenant")
+    return curl(member, path, "-X", "OPTIONS", "-H", f"Origin: {origin}", *asks, *more)
+
+
+ALLOW = "access-control-allow-"
+
+
+def test_preflights_are_answered_where_the_route_says_so(lab, binaries):
+    api, (api2, _) = mesh_of(lab, binaries, CALLER + PAGES)
+    app = Echo(api2, lines="Access-Control-Allow-Origin: *\r\nAccess-Control-Max-Age: 9\r\n")
+    for more in ((), ("--http2-prior-knowledge",)):
+        status, told, body = preflight(api, "/cors/a", "https://a.shop.example", "PUT", *more)
+        assert (status, body) == (204, ""), (told, body)
+        assert told[ALLOW + "origin"] == "https://a.shop.example", told
+        assert told[ALLOW + "credentials"] == "true", told
+        assert told[ALLOW + "methods"] == "PUT" and told[ALLOW + "headers"] == "x-tenant, authorization", told
+        assert told["access-control-max-age"] == "600" and told["vary"] == "Origin", told
+        assert "content-length" not in told, told
+        status, told, body = preflight(api, "/cors/a", "https://evil.example", "PUT", *more)
+        assert status == 403 and 'route "pages:pages' in body and told["vary"] == "Origin", (told, body)
+        assert not [name for name in told if name.startswith(ALLOW)], told
+    assert app.asked == 0
+    record = api.wait_logged(kind="exchange", shaped="preflight", status=403)
+    assert record["outcome"] == "ok" and record["route"].startswith("pages:pages"), record
+    assert api.counter("epaulet_preflights_total", result="allowed") == 2
+    assert api.counter("epaulet_preflights_total", result="refused") == 2
+    told = json.dumps(api.sidecar.explain())
+    assert "answered a CORS preflight with 403: the origin is not allowed by cors of route" in told, told
+    assert "preflight with 204" not in told, told
+
+    # Of a route without, and of a method that the route is not for, the app is asked as ever.
+    status, told, _ = preflight(api, "/other", "https://shop.example")
+    assert status == 200 and told[ALLOW + "origin"] == "*", told
+    assert preflight(api, "/cors/a", "https://shop.example", "DELETE")[0] == 200
+    assert app.asked == 2
+
+
+def test_answers_say_what_pages_of_other_origins_may_do(lab, binaries):
+    api, (api2, _) = mesh_of(lab, binaries, CALLER + PAGES)
+    Echo(api2, lines="Access-Control-Allow-Origin: *\r\nAccess-Control-Max-Age: 9\r\nVary: Accept\r\n")
+    shop = ("-H", "Origin: https://shop.example")
+    for more in ((), ("-H", "Cookie: a=b"), ("-X", "PUT", "-d", "x")):
+        status, told, _ = curl(api, "/cors/a", *shop, *more)
+        assert status == 200 and told[ALLOW + "origin"] == "https://shop.example", told
+        assert told[ALLOW + "credentials"] == "true" and told["vary"] == "Accept, Origin", told
+        assert told["access-control-expose-headers"] == "x-app", told
+        assert "access-control-max-age" not in told, "the app's own"
+    for more in ((), ("-H", "Origin: https://evil.example")):
+        status, told, _ = curl(api, "/cors/a", *more)
+        assert status == 200 and told["vary"] == "Accept, Origin" and ALLOW + "origin" not in told, told
+    # A failure can be read, too, where the answer could be.
+    status, told, body = curl(api, "/cors/lost", *shop)
+    assert status == 500 and told[ALLOW + "origin"] == "https://shop.example", (told, body)
+    assert ALLOW + "origin" not in curl(api, "/cors/lost", "-H", "Origin: https://evil.example")[1]
+    assert preflight(api, "/cors/lost", "https://shop.example")[0] == 204
+
+
+def test_expressions_choose_the_backend(lab, binaries):
+    api, members = mesh_of(lab, binaries, CALLER + PAGES)
+    for one in members:
+        Echo(one, one.pod.name)
+    blue = "X-Tenant: blue\r\n"
+    for path, lines, name in (
+        ("/orders/17?page=2", blue, "api3"),
+        ("/orders/17/a/b?x&p%61ge=%32", "X-Tenant: red\r\n" + blue, "api3"),
+        ("/orders/17?page=0", blue, "api2"),
+        ("/orders/17?page=0&page=2", blue, "api2"),
+        ("/orders/17?page=2", "X-Tenant: blues\r\n", "api2"),
+        ("/orders/a?page=2", blue, "api2"),
+        ("/orders/17" + "/a" * 2100 + "?page=2", blue, "api2"),
+    ):
+        assert app_of(get(api, path, lines)) == name, (path[:80], lines)
+    assert api.counter("epaulet_requests_total", route="pages:numbers") == 2
+
+
+def test_a_grpc_route_chooses_by_expressions(lab, binaries):
+    api, members = mesh_of(lab, binaries, CALLER + EXPRESSIONS)
+    for one in members:
+        server(one)
+    call = {"method": "POST", "headers": GRPC}
+    answers = ask(api, *({"path": path, **call} for path in ("/grpc.Test/Call", "/grpc.Test/Other", "/other.Test/Call")))
+    assert answers[2]["headers"].get("grpc-status") == "12", answers
+    told = [one.counter("epaulet_requests_total") for one in reversed(members)]
+    assert told == [1, 1], (told, answers)
+
+
+def test_a_request_may_have_several_copies(lab, binaries):
+    mesh = Mesh(lab, binaries)
+    api = mesh.member("api", CALLER + THIRD + PAGES)
+    members = [mesh.member(name, CALLEE, identity=mesh.issue("api2")) for name in ("api2", "api3", "api4")]
+    apps = [Echo(one, one.pod.name) for one in members]
+    for _ in range(3):
+        assert app_of(get(api, "/copied")) == "api2"
+    wait_until(lambda: [one.asked for one in apps] == [3, 3, 3], "the copies", 5)
+    wait_until(lambda: api.counter("epaulet_mirrored_requests_total", result="body_differs") == 6, "results", 5)

@@ -42,7 +42,7 @@ TEST(Examples, gateway_api_loads_and_leaves_nothing_out) {
   const auto result = load_settings_file(kConfig + "examples/gateway-api.yaml");
   ASSERT_TRUE(result.ok()) << result.format();
   EXPECT_EQ(format(result.notices), "");
-  EXPECT_EQ(result.settings->services.at("orders.shop").routes.size(), 5u);
+  EXPECT_EQ(result.settings->services.at("orders.shop").routes.size(), 6u);
   EXPECT_EQ(result.settings->services.at("stock.shop").routes.size(), 2u);
 }
 

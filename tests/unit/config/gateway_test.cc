@@ -423,6 +423,125 @@ TEST(Gateway, a_mirror_gets_its_share_if_it_is_there) {
   EXPECT_NE(shares("gone, port: 80 }").find("gone.web: nothing is mirrored"), std::string::npos);
 }
 
+TEST(Gateway, several_mirrors_are_one_key) {
+  const auto result = load(http("r", R"(
+  - filters:
+    - { type: RequestMirror, requestMirror: { backendRef: { name: api-v2, port: 80 } } }
+    - { type: RequestMirror, requestMirror: { backendRef: { name: gone, port: 80 } } }
+    - { type: RequestMirror, requestMirror: { backendRef: { name: api, port: 80 }, percent: 5 } }
+    backendRefs: [ { name: api, port: 80 } ]
+)"));
+  ASSERT_TRUE(result.ok()) << result.format();
+  const auto& mirror = *route(result, 0).shaping->mirror;
+  EXPECT_EQ(mirror.backend, "api-v2.web");
+  ASSERT_EQ(mirror.also.size(), 1u);
+  EXPECT_EQ(mirror.also[0].backend, "api.web");
+  EXPECT_EQ(mirror.also[0].share, 0.05);
+  const auto dump = settings_to_json(*result.settings);
+  EXPECT_EQ(settings_to_json(*load_settings("d.json", dump, "").settings), dump);
+}
+
+TEST(Gateway, expressions_rank_between_exact_paths_and_prefixes) {
+  const auto result = load(http("r", R"(
+  - { name: prefix, matches: [ { path: { value: /a/very/long/prefix } } ], backendRefs: [ { name: api, port: 80 } ] }
+  - name: regex
+    matches:
+    - { path: { type: RegularExpression, value: "/a/[0-9]+" }, headers: [ { name: X-A, value: "1|2", type: RegularExpression }, { name: x-b, value: c } ] }
+    - { path: { type: RegularExpression, value: "/a/.*" }, method: PUT, queryParams: [ { name: Q, type: RegularExpression, value: "[a-z]+" }, { name: r, value: s } ] }
+    backendRefs: [ { name: api-v2, port: 80 } ]
+  - { name: exact, matches: [ { path: { type: Exact, value: /a } } ], backendRefs: [ { name: api, port: 80 } ] }
+)"));
+  ASSERT_EQ(names(result), (Names{"r:exact", "r:regex", "r:regex:2", "r:prefix", "unmatched"}));
+  const auto& first = route(result, 1);
+  EXPECT_TRUE(first.paths.empty());
+  EXPECT_EQ(first.shaping->regex->path, "/a/[0-9]+");
+  EXPECT_EQ(first.shaping->regex->headers.at("x-a"), "1|2");
+  EXPECT_EQ(first.headers.at(0).name, "x-b");
+  const auto& second = route(result, 2);
+  EXPECT_EQ(second.shaping->regex->query.at("Q"), "[a-z]+");
+  EXPECT_EQ(second.shaping->query.at(0).name, "r");
+  EXPECT_EQ(second.methods, Names{"PUT"});
+  const auto dump = settings_to_json(*result.settings);
+  const auto again = load_settings("d.json", dump, "");
+  ASSERT_TRUE(again.ok()) << again.format();
+  EXPECT_EQ(settings_to_json(*again.settings), dump);
+}
+
+TEST(Gateway, calls_are_matched_by_expressions) {
+  const auto calls = [](const std::string& matches) {
+    return load(R"(---
+apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: { name: calls, namespace: web }
+spec:
+  parentRefs: [ { kind: Service, name: calls } ]
+  rules:
+  - matches: [ )" +
+                matches + " ]\n    backendRefs: [ { name: calls, port: 90 } ]\n");
+  };
+  const auto result = calls(
+      "{ method: { type: RegularExpression, service: \"shop[.].*\" } }, { method: { type: "
+      "RegularExpression, service: \"a|b\", method: \"Get.*\" } }, { method: { method: Get } }, "
+      "{}");
+  ASSERT_EQ(names(result, "calls.web"),
+            (Names{"calls:0", "calls:0:2", "calls:0:3", "calls:0:4", "unmatched"}));
+  EXPECT_EQ(route(result, 0, "calls.web").paths, Names{"/*/Get"});
+  EXPECT_EQ(route(result, 1, "calls.web").shaping->regex->path, "/(?:shop[.].*)/[^/]+");
+  EXPECT_EQ(route(result, 2, "calls.web").shaping->regex->path, "/(?:a|b)/(?:Get.*)");
+  EXPECT_EQ(route(result, 2, "calls.web").methods, Names{"POST"});
+  EXPECT_FALSE(calls("{ method: { type: RegularExpression, service: \"a)|(b\" } }").ok());
+}
+
+TEST(Gateway, cors_is_a_filter_beside_others_and_beside_a_redirect) {
+  const auto result = load(http("r", R"(
+  - name: full
+    matches: [ { path: { value: /a } } ]
+    filters:
+    - type: CORS
+      cors: { allowOrigins: ["https://*.shop.example", "*"], allowCredentials: true, allowMethods: ["*", PUT],
+              allowHeaders: [Authorization], exposeHeaders: [X-Total], maxAge: 2147483647 }
+    - { type: RequestHeaderModifier, requestHeaderModifier: { set: [ { name: x-a, value: b } ] } }
+    backendRefs: [ { name: api, port: 80 } ]
+  - name: away
+    matches: [ { path: { value: /b } } ]
+    filters:
+    - { type: CORS, cors: { allowOrigins: ["http://localhost:3000"] } }
+    - { type: RequestRedirect, requestRedirect: { hostname: new.example } }
+  - name: lost
+    matches: [ { path: { value: /c } } ]
+    filters: [ { type: CORS, cors: { allowOrigins: ["capacitor://localhost"] } } ]
+    backendRefs: [ { name: nobody, port: 80 } ]
+)"));
+  ASSERT_EQ(names(result), (Names{"r:full", "r:away", "r:lost", "unmatched"}));
+  const auto& cors = *route(result, 0).shaping->cors;
+  EXPECT_EQ(cors.allow_origins, (Names{"https://*.shop.example", "*"}));
+  EXPECT_TRUE(cors.allow_credentials);
+  EXPECT_EQ(cors.allow_methods, (Names{"*", "PUT"}));
+  EXPECT_EQ(cors.allow_headers, Names{"Authorization"});
+  EXPECT_EQ(cors.expose_headers, Names{"X-Total"});
+  EXPECT_EQ(cors.max_age, std::chrono::hours(365 * 24));
+  EXPECT_EQ(route(result, 1).shaping->cors->max_age, std::chrono::seconds(5));
+  EXPECT_TRUE(route(result, 1).shaping->redirect.has_value());
+  EXPECT_EQ(route(result, 2).shaping->cors->allow_origins, Names{"capacitor://localhost"});
+  EXPECT_EQ(route(result, 2).shaping->refuse->status, 500);
+  const auto dump = settings_to_json(*result.settings);
+  const auto again = load_settings("d.json", dump, "");
+  ASSERT_TRUE(again.ok()) << again.format();
+  EXPECT_EQ(settings_to_json(*again.settings), dump);
+  for (const auto* bad : {"{}", "{ allowOrigins: [] }", "{ allowOrigins: [shop.example] }",
+                          "{ allowOrigins: [\"https://*shop.example\"] }",
+                          "{ allowOrigins: [\"https://shop.example/\"] }",
+                          "{ allowOrigins: [\"https://a.*.example\"] }",
+                          "{ allowOrigins: [\"https://a.example:0\"] }",
+                          "{ allowOrigins: [\"*\"], allowMethods: [\"P U T\"] }",
+                          "{ allowOrigins: [\"*\"], maxAge: 0 }"}) {
+    const auto refused =
+        load(http("r", std::string("  - filters: [ { type: CORS, cors: ") + bad +
+                           " } ]\n    backendRefs: [ { name: api, port: 80 } ]\n"));
+    EXPECT_FALSE(refused.ok()) << bad;
+  }
+}
+
 TEST(Gateway, fields_that_are_added_have_a_limit_together) {
   std::string set;
   for (const char name : std::string_view("abcde"))

@@ -56,6 +56,23 @@ TEST_F(RouteTableTest, the_implicit_last_route_takes_what_no_other_does) {
   EXPECT_EQ(matched("/Items/7"), "default");
 }
 
+TEST_F(RouteTableTest, a_preflight_is_for_the_route_with_cors_that_it_asks_for) {
+  auto write = route("write", {"/items/**"}, {"PUT"});
+  write.shaping = std::make_shared<ShapingSettings>();
+  write.shaping->cors.emplace().allow_origins = {"*"};
+  service_.routes = {route("plain", {"/items/**"}, {"DELETE"}), write};
+  const auto asking = [&](const std::string& method, std::string_view path = "/items/1") {
+    return matched(path, "OPTIONS", "shop",
+                   {{"Origin", "https://a"}, {"Access-Control-Request-Method", method}});
+  };
+  EXPECT_EQ(asking("PUT"), "write");
+  EXPECT_EQ(asking("DELETE"), "default") << "that route says nothing of other origins";
+  EXPECT_EQ(asking("put"), "default");
+  EXPECT_EQ(asking("PUT", "/other"), "default");
+  EXPECT_EQ(matched("/items/1", "OPTIONS"), "default") << "no preflight";
+  EXPECT_EQ(matched("/items/1", "PUT"), "write");
+}
+
 TEST_F(RouteTableTest, a_route_may_be_for_one_port_and_may_lead_nowhere) {
   auto admin = route("admin", {"/**"});
   admin.shaping = std::make_shared<ShapingSettings>();
