@@ -94,7 +94,8 @@ void HealthChecks::follow(const std::string& name) {
   // Other rules, or another question: all begins anew.
   const bool begins_anew = backend == nullptr || boards_[name].lock() != backend->checks;
   std::vector<Id> gone;
-  for (auto it = ids_.lower_bound({name, SocketAddress()});
+  const SocketAddress lowest{IpAddress::v6({}), 0};  // IPv6 comes before IPv4.
+  for (auto it = ids_.lower_bound({name, lowest});
        it != ids_.end() && it->first.first == name; ++it) {
     if (begins_anew || !std::binary_search(endpoints.begin(), endpoints.end(), it->first.second))
       gone.push_back(it->second);
@@ -103,6 +104,9 @@ void HealthChecks::follow(const std::string& name) {
   if (backend == nullptr) {
     boards_.erase(name);
     panics_.erase(name);
+    // A check that ended while the new snapshot was on its way may have spoken last.
+    if (const auto index = worker_.view->index_of(name))
+      worker_.view->snapshot().backends[*index].outliers->heed(nullptr);
     return;
   }
   boards_[name] = backend->checks;
@@ -191,9 +195,10 @@ void HealthChecks::note(Id id, const std::optional<HealthBoard::Finding>& findin
   const auto found = targets_.find(id);
   const BackendState* const backend =
       found == targets_.end() ? nullptr : checked_backend(found->second.backend);
-  if (backend == nullptr) {
-    schedule_.ended(id, now);  // It has left.
-    return go_on();
+  if (backend == nullptr) {  // It has left.
+    if (found != targets_.end()) remove(id);
+    schedule_.ended(id, now);
+    return arm();
   }
   const auto& check = *backend->settings->health_check;
   const auto interval =
@@ -214,7 +219,8 @@ void HealthChecks::note(Id id, const std::optional<HealthBoard::Finding>& findin
       heed(*backend);
     }
   }
-  go_on();
+  // The next one is begun by the timer: a check that ends at once would begin it on its own stack.
+  arm();
 }
 
 void HealthChecks::heed(const BackendState& backend) {

@@ -135,6 +135,30 @@ TEST(HealthChecks, who_leaves_is_not_checked_any_more_and_who_stays_keeps_its_st
   EXPECT_EQ(count_with(mesh, ids, 200), 20u);
 }
 
+// IPv6 comes first in the order of addresses.
+TEST(HealthChecks, who_leaves_by_ipv6_is_not_checked_any_more) {
+  const auto six = *SocketAddress::parse("[fd00::77]:8080");
+  for (const bool by_reload : {false, true}) {
+    Mesh mesh(with(kOften));
+    mesh.api.publish("api2.default", {six, Mesh::kApp});
+    std::size_t entries = 0;
+    mesh.after(seconds(5), [&] { entries = board(mesh).entries().size(); });
+    mesh.after(seconds(10), [&] {
+      if (!by_reload) return mesh.api.post_endpoints("api2.default", {Mesh::kApp});
+      auto next = mesh.options;
+      next.service = "    retries: { max: 0 }\n";
+      mesh.api.reload(Mesh::calling_yaml(next));
+    });
+    std::size_t dials = 0;
+    mesh.after(seconds(12), [&] { dials = mesh.network.dials(six); });
+    mesh.call({mesh.add(request())}, false, seconds(30));
+    mesh.wind_down();
+    EXPECT_EQ(entries, 2u);
+    EXPECT_GE(dials, 5u);
+    EXPECT_EQ(mesh.network.dials(six), dials) << by_reload;
+  }
+}
+
 TEST(HealthChecks, a_newcomer_that_waits_gets_its_first_request_after_its_first_pass) {
   Mesh mesh(with("http: {}, interval: 1s, initially: unhealthy"));
   mesh.second_app.health_status = 503;

@@ -337,6 +337,7 @@ class MemoryDialer final : public Dialer {
       : network_(network), loop_(loop), from_(from), exempt_(exempt) {}
 
   Task<Result<StreamPtr>> dial(SocketAddress to, Scope& scope) override {
+    ++network_.dials_[to];
     // A dial takes a turn, as the real one does.
     auto at = loop_.now();
     const auto delay = network_.conditions.delay_max.count();

@@ -80,6 +80,11 @@ class MemoryNetwork {
   void set_silent(SocketAddress address, bool silent) { silent_[address] = silent; }
 
   [[nodiscard]] std::size_t connections_made() const { return connections_made_; }
+  /// How often this address was dialled, whether or not somebody is there.
+  [[nodiscard]] std::size_t dials(const SocketAddress& to) const {
+    const auto found = dials_.find(to);
+    return found == dials_.end() ? 0 : found->second;
+  }
 
  private:
   friend class MemoryDialer;
@@ -91,6 +96,7 @@ class MemoryNetwork {
   std::map<IpAddress, SocketAddress> outbound_;
   std::map<IpAddress, SocketAddress> inbound_;
   std::map<SocketAddress, bool> silent_;
+  std::map<SocketAddress, std::size_t> dials_;
   std::size_t connections_made_ = 0;
   std::uint16_t next_port_ = 40000;
   std::size_t next_listener_ = 0;
