@@ -73,16 +73,16 @@ void View::make_picker(std::uint32_t backend, const EndpointSet& set) {
 }
 
 std::uint32_t View::backend_of(const SocketAddress& endpoint) const {
-  const auto found = by_endpoint_.find(endpoint);
-  return found == by_endpoint_.end() ? Destination::kNone : found->second.backend;
+  const auto* known = owners_.find(endpoint);
+  return known == nullptr ? Destination::kNone : known->backend;
 }
 
 telemetry::StringId View::id_of(const SocketAddress& endpoint) {
-  const auto found = by_endpoint_.find(endpoint);
-  if (found == by_endpoint_.end()) return 0;
+  auto* known = owners_.find(endpoint);
+  if (known == nullptr) return 0;
   // DNS servers choose addresses.
-  if (found->second.id == 0) found->second.id = telemetry::intern_foreign(endpoint.to_string());
-  return found->second.id;
+  if (known->id == 0) known->id = telemetry::intern_foreign(endpoint.to_string());
+  return known->id;
 }
 
 std::optional<std::uint32_t> View::index_of(const std::string& backend) const {
@@ -104,13 +104,13 @@ void View::set_endpoints(const std::string& backend, EndpointSetPtr set, TimePoi
       known.emplace(endpoints[i].address, before.pickers_[*was].loads[i]);
   }
   if (endpoints_[index]) {
-    for (const auto& endpoint : endpoints_[index]->endpoints) by_endpoint_.erase(endpoint.address);
+    for (const auto& endpoint : endpoints_[index]->endpoints) owners_.remove(endpoint.address, index);
   }
   Picking& picking = pickers_[index];
   picking.loads.clear();
   std::vector<SocketAddress> addresses;
   for (const auto& endpoint : set->endpoints) {
-    by_endpoint_[endpoint.address] = {index, 0};
+    owners_.add(endpoint.address, index);
     addresses.push_back(endpoint.address);
     auto& load = known[endpoint.address];
     picking.loads.push_back(load ? load : balance::LoadPtr(new balance::Load(now)));

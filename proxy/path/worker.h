@@ -4,13 +4,13 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "accept/loop_guard.h"
 #include "balance/picker.h"
 #include "discovery/endpoint_set.h"
 #include "io/dialer.h"
+#include "path/endpoint_owners.h"
 #include "path/snapshot.h"
 #include "policy/token_cache.h"
 #include "runtime/scope.h"
@@ -84,11 +84,7 @@ class View {
   };
   std::vector<Picking> pickers_;
   Random& random_;
-  struct Known {
-    std::uint32_t backend = 0;
-    telemetry::StringId id = 0;  ///< 0: not interned yet.
-  };
-  std::unordered_map<SocketAddress, Known, SocketAddressHash> by_endpoint_;
+  EndpointOwners owners_;
   std::vector<std::size_t> scratch_;
   resilience::SingleFlight flights_;
   std::vector<MintedToken> minted_;  ///< By position of the service, once one was asked for.

@@ -78,6 +78,50 @@ TEST_F(ViewTest, a_load_is_known_through_new_sets_and_new_views) {
   for (int i = 0; i < 50; ++i) EXPECT_EQ(next.picker(0).pick(2, {}), 0U);  // The other is idle.
 }
 
+TEST(EndpointOwners, the_first_by_name_has_it_whatever_the_order) {
+  const SocketAddress pod{*IpAddress::parse("10.0.0.1"), 80};
+  for (const bool other_first : {false, true}) {
+    EndpointOwners owners;
+    owners.add(pod, other_first ? 7 : 3);
+    owners.add(pod, other_first ? 3 : 7);
+    owners.add(pod, 5);
+    owners.add(pod, 3);
+    ASSERT_NE(owners.find(pod), nullptr);
+    EXPECT_EQ(owners.find(pod)->backend, 3u);
+    owners.remove(pod, 3);
+    EXPECT_EQ(owners.find(pod)->backend, 5u);
+    owners.remove(pod, 7);
+    owners.remove(pod, 7);
+    EXPECT_EQ(owners.find(pod)->backend, 5u);
+    owners.remove(pod, 5);
+    EXPECT_EQ(owners.find(pod), nullptr);
+    owners.remove(pod, 5);
+  }
+}
+
+TEST_F(ViewTest, an_endpoint_of_two_backends_stays_known_when_one_loses_it) {
+  settings_.backends["stock"].name = "stock";
+  view_ = std::make_unique<View>(Snapshot::build(settings_, 2, {}, {}, states_), random_);
+  const SocketAddress pod{*IpAddress::parse("fd00::1"), 8080};
+  const auto publish = [&](const char* backend, bool has_it) {
+    auto set = std::make_shared<EndpointSet>();
+    set->backend = backend;
+    if (has_it) set->endpoints.push_back({pod, 1});
+    view_->set_endpoints(backend, set, {}, *view_);
+  };
+  publish("stock", true);
+  publish("shop", true);
+  EXPECT_EQ(view_->backend_of(pod), *view_->index_of("shop"));
+  publish("shop", false);
+  EXPECT_EQ(view_->backend_of(pod), *view_->index_of("stock"));
+  publish("shop", true);
+  publish("stock", true);
+  EXPECT_EQ(view_->backend_of(pod), *view_->index_of("shop"));
+  publish("shop", false);
+  publish("stock", false);
+  EXPECT_EQ(view_->backend_of(pod), Destination::kNone);
+}
+
 TEST_F(ViewTest, each_policy_picks_and_says_so) {
   const std::pair<BalancePolicy, std::string_view> policies[] = {
       {BalancePolicy::p2c_ewma, "p2c_ewma"},   {BalancePolicy::least_request, "least_request"},
