@@ -213,6 +213,8 @@ std::optional<Outliers::Change> Outliers::settle(Handle handle, bool is_try, Tim
   if (handle.place_ == nullptr || !rules_.enabled) return std::nullopt;
   if (is_try) return settle_try(handle, now, judgement, blame);
   Place& place = *handle.place_;
+  // Somebody else has its place now.
+  if (place.generation.load(std::memory_order_relaxed) != handle.generation_) return std::nullopt;
   // Begun before it was left out, and settled since.
   if (judgement == Judgement::no_evidence || place.until.load(std::memory_order_relaxed) != kIn)
     return std::nullopt;
@@ -368,6 +370,7 @@ std::optional<Outliers::Change> Outliers::settle_try(Handle handle, TimePoint no
 
 void Outliers::spare(Handle handle, TimePoint until) {
   if (handle.place_ == nullptr) return;
+  if (handle.place_->generation.load(std::memory_order_relaxed) != handle.generation_) return;
   handle.place_->spared_until.store(count_of(until), std::memory_order_relaxed);
   auto latest = spared_until_.load(std::memory_order_relaxed);
   while (latest < count_of(until) &&

@@ -314,6 +314,27 @@ TEST(Outliers, memory_is_bounded_and_a_new_tenant_begins_anew) {
     EXPECT_FALSE(f.outliers.settle(old, false, kStart, Judgement::failure, true, {}));
 }
 
+TEST(Outliers, what_is_said_of_a_former_tenant_counts_for_nobody) {
+  Fixture f(1);
+  const auto former = f.endpoints[0];
+  // Sets without it, until its place is somebody else's.
+  std::uint64_t version = 2;
+  std::vector<Outliers::Handle> others;
+  for (unsigned from = 100; from < 400; from += 10)
+    others = f.outliers.adopt(addresses(10, from), version++);
+  const auto fail = [&](Outliers::Handle handle) {
+    return f.outliers.settle(handle, false, kStart, Judgement::failure, true, {});
+  };
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_FALSE(fail(former));
+    f.outliers.spare(former, kStart + 1min);
+  }
+  for (const auto& one : others) EXPECT_EQ(f.outliers.standing(one, kStart), Standing::in);
+  // Nor is anybody nearer to an ejection: it takes three connections, as ever.
+  EXPECT_FALSE(fail(others[0]));
+  EXPECT_FALSE(fail(others[0]));
+}
+
 TEST(Outliers, who_asks_to_be_spared_is_for_that_time) {
   Fixture f(2);
   f.outliers.spare(f.endpoints[0], kStart + 3s);
