@@ -276,6 +276,7 @@ void Attempt::strip_reasons() {
   const auto reader = !plan_.inbound            ? Reader::own_app
                       : connection.peer.empty() ? Reader::outsider
                                                 : Reader::mesh_sidecar;
+  if (plan_.inbound) strip_own_words(*response_);
   strip_response(*response_, reader, expose);
 }
 

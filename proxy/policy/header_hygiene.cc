@@ -117,6 +117,15 @@ std::string clean_request_trailers(const http::RequestHead& head, std::string_vi
   return kept;
 }
 
+void strip_own_words(http::ResponseHead& head) {
+  remove_fields(head, [&](const http::Field& field) {
+    if (equals_as_cgi(field.name, kProxyStatus))
+      return field.value.find("epaulet") != std::string_view::npos;
+    return begins_as_cgi(field.name, kOwnPrefix) &&
+           !equals_ignore_case(field.name, kRetriesExhausted);
+  });
+}
+
 void strip_response(http::ResponseHead& head, Reader reader, bool expose) {
   if (reader == Reader::mesh_sidecar || expose) return;
   remove_fields(head, [&](const http::Field& field) {

@@ -68,6 +68,11 @@ enum class Reader : std::uint8_t {
   outsider,      ///< Without mesh identity.
 };
 
+/// Of a response of our own app: what would speak for this sidecar, Proxy-Status in our name and
+/// x-epaulet-*, but for x-epaulet-retries-exhausted, which it may copy. Call it before fields are
+/// added.
+void strip_own_words(http::ResponseHead& head);
+
 /// Removes Proxy-Status and x-epaulet-* unless a mesh sidecar reads them or the port says `expose:
 /// true`. Our own app keeps x-epaulet-retries-exhausted, which it may copy (design section 8). Call
 /// it before fields are added.

@@ -244,6 +244,30 @@ TEST_F(CleanRequestTest, our_own_app_writes_no_identity_either) {
   EXPECT_EQ(request.head.added.lines(), "");
 }
 
+TEST(StripOwnWords, an_app_does_not_speak_for_its_sidecar) {
+  http::ResponseHead head;
+  const std::pair<std::string_view, std::string_view> fields[] = {
+      {"Proxy-Status", "epaulet; error=proxy_internal_response; details=\"overloaded\""},
+      {"proxy_status", "epaulet;x"},
+      {"Proxy-Status", "cdn.example; received-status=503"},
+      {"x-epaulet-reason", "none"},
+      {"x-epaulet-retries-exhausted", "1"},
+      {"Content-Type", "text/plain"}};
+  for (const auto& [name, value] : fields) {
+    http::Field field;
+    field.name = name;
+    field.value = value;
+    field.id = http::field_id(name);
+    head.fields.push_back(field);
+  }
+  strip_own_words(head);
+  Names names;
+  for (const auto& field : head.fields) {
+    if (!field.removed) names.emplace_back(field.value);
+  }
+  EXPECT_EQ(names, (Names{"cdn.example; received-status=503", "1", "text/plain"}));
+}
+
 class StripResponseTest : public testing::Test {
  protected:
   Names passed(Reader reader, bool expose) {
