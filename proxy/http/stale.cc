@@ -38,6 +38,9 @@ std::optional<std::chrono::nanoseconds> stale_for(const RequestHead& request,
                                                   std::optional<std::chrono::nanoseconds> declared,
                                                   bool is_personal) {
   if (request.method != Method::get || response.status != 200) return std::nullopt;
+  // Nobody can tell half of it from the whole, but in HTTP/2, where the stream says that it ends.
+  if (response.framing.kind == Framing::Kind::until_close && !response.keep_alive)
+    return std::nullopt;
   if (has_ever_had(response, "set-cookie") || varies_otherwise(response)) return std::nullopt;
   if (cache_control_of(request).forbids) return std::nullopt;
   const auto control = cache_control_of(response);

@@ -15,7 +15,7 @@ namespace epaulet::http {
 /// private, must-revalidate, Set-Cookie and Vary: * stand against it all the same, and so does what
 /// says in the request whose it is, unless the response is public: Authorization, Cookie, and the
 /// usual headers of keys and tokens; `is_personal`: another one that the configuration names. Only
-/// of 200 to a GET.
+/// of 200 to a GET, and not of HTTP/1 that ends with its connection.
 [[nodiscard]] std::optional<std::chrono::nanoseconds> stale_for(
     const RequestHead& request, const ResponseHead& response,
     std::optional<std::chrono::nanoseconds> declared, bool is_personal = false);

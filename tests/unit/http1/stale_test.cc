@@ -47,6 +47,20 @@ TEST(Stale, stale_if_error_counts_from_the_end_of_freshness) {
   EXPECT_EQ(stale("", "Cache-Control: stale-if-error=99999999999999999999\r\n"), seconds(86400));
 }
 
+// An app that dies leaves as one that has said all.
+TEST(Stale, what_ends_with_its_connection_may_be_half_of_an_answer) {
+  for (const bool has_length : {false, true}) {
+    RequestHead request;
+    ASSERT_TRUE(
+        http1::parse_request_head(as_bytes("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), {}, request));
+    ResponseHead response;
+    const std::string told = std::string("HTTP/1.1 200 OK\r\n") +
+                             (has_length ? "Content-Length: 1\r\nConnection: close\r\n" : "") + "\r\n";
+    ASSERT_TRUE(http1::parse_response_head(as_bytes(told), {}, request.method, response));
+    EXPECT_EQ(stale_for(request, response, minutes(5)).has_value(), has_length);
+  }
+}
+
 TEST(Stale, what_is_malformed_is_as_if_it_were_not_there) {
   for (const char* bad : {"stale-if-error", "stale-if-error=", "stale-if-error=-1",
                           "stale-if-error=1x", "stale-if-errors=5", "=5", ",,"})
