@@ -21,6 +21,7 @@ struct RawUpstream {
   balance::InFlight in_flight;  ///< To its endpoint, until the tunnel ends.
   std::uint64_t trust = 0;
   upstream::Trust rests_on;
+  resilience::RetryBudget* budget = nullptr;  ///< Whose first attempt it is, once it is used.
 
   RawUpstream() = default;
   RawUpstream(RawUpstream&&) = default;
@@ -36,6 +37,7 @@ struct RawUpstream {
     in_flight = std::move(other.in_flight);
     trust = other.trust;
     rests_on = other.rests_on;
+    budget = other.budget;
     return *this;
   }
   ~RawUpstream() { reader.reset(); }

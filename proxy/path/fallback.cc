@@ -30,9 +30,11 @@ std::string key_of(const http::RequestHead& request) {
                      value_of(request, "accept-language"));
 }
 
-LastGood::ResponsePtr last_good(const Exchange& exchange, const FallbackState& fallback) {
+/// Not for who dials an endpoint: another one's answer is none of that one's.
+LastGood::ResponsePtr last_good(const Exchange& exchange, const Plan& plan) {
+  const auto& fallback = *plan.fallback;
   const auto method = exchange.request.method;
-  if (fallback.last_good == nullptr) return nullptr;
+  if (fallback.last_good == nullptr || plan.pinned) return nullptr;
   if (method != http::Method::get && method != http::Method::head) return nullptr;
   return fallback.last_good->find(key_of(exchange.request), exchange.now());
 }
@@ -107,6 +109,8 @@ Task<Error> ask_another(Exchange& exchange, const Plan& plan) {
   const auto& backend = snapshot.backends[index];
   Plan other = plan;
   other.fallback = nullptr;
+  other.is_counted = true;
+  other.hedge = nullptr;  // Which knows how fast the route's own backend is.
   other.backend = index;
   other.pinned.reset();
   other.breaker = snapshot.breaker_of(nullptr, index);
@@ -143,14 +147,14 @@ bool is_to_be_replaced(const Exchange& exchange, const Plan& plan, std::uint16_t
   if (!suits(exchange, plan) || !plan.fallback->failures.is_failure(status)) return false;
   const auto& fallback = *plan.fallback;
   return fallback.settings->answer || may_ask_another(exchange, fallback) ||
-         last_good(exchange, fallback) != nullptr;
+         last_good(exchange, plan) != nullptr;
 }
 
 Task<Error> fall_back(Exchange& exchange, const Plan& plan, Error ended) {
   if (!suits(exchange, plan) || !is_ours_to_mend(exchange, ended)) co_return ended;
   if (is_left_alone(plan, ended)) co_return ended;
   const auto& fallback = *plan.fallback;
-  if (auto kept = last_good(exchange, fallback)) {
+  if (auto kept = last_good(exchange, plan)) {
     (void)co_await give_last_good(exchange, std::move(kept));
     co_return ended;
   }
@@ -169,7 +173,7 @@ Task<Error> fall_back(Exchange& exchange, const Plan& plan, Error ended) {
 
 void KeptCopy::begin(const Exchange& exchange, const Plan& plan) {
   active_ = false;
-  if (!suits(exchange, plan) || plan.fallback->last_good == nullptr) return;
+  if (!suits(exchange, plan) || plan.fallback->last_good == nullptr || plan.pinned) return;
   const auto& response = exchange.response;
   if (exchange.request.method != http::Method::get || response.status >= 300) return;
   const auto declared = plan.fallback->settings->last_good->keep;

@@ -169,7 +169,7 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
   Witness first_witness(exchange, plan);
   Witness* witness = &first_witness;  // Or that of a second attempt that has won.
   if (const auto entered = witness->enter(); !entered) co_return entered.error();
-  if (plan.budget != nullptr) plan.budget->first_attempt(exchange.now());
+  if (plan.budget != nullptr && !plan.is_counted) plan.budget->first_attempt(exchange.now());
   for (;;) {
     ++exchange.record.attempts;
     Failure failure;
@@ -220,6 +220,9 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
       // While the other attempt was told to stop, say: the answer would be half of one.
       if (failure.error.code == ErrorCode::none && exchange.scope->cancelled())
         failure.error = *exchange.scope->cancelled();
+      // The one that lost has left half an informational head: no answer can stand behind it.
+      if (hedge && failure.error.code == ErrorCode::none && exchange.server.writer().broken())
+        failure.error = Error(ErrorCode::cancelled, Side::self, Stage::send);
       if (upstream->connection() == nullptr || upstream->is_carried())
         failure.reused = is_race(failure, races, upstream->is_carried());
       answered = failure.error.code == ErrorCode::none;

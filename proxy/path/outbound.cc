@@ -96,12 +96,12 @@ bool may_try_another(Connection& connection, const OpaqueWay& way, const TriedEn
   return true;
 }
 
+/// For bytes that nobody understands. The budget's first attempt is counted by the tunnel: if a
+/// request of HTTP comes instead, that is one of its own.
 Task<Result<RawUpstream>> dial_opaque(Connection& connection, Destination destination,
                                       detect::MeshProtocol protocol, std::string server_name) {
   const auto way = opaque_way(connection, destination, server_name);
   if (!way) co_return way.error();
-  if (way->route != nullptr && way->route->budget != nullptr)
-    way->route->budget->first_attempt(connection.now());
   const BackendState& state = connection.snapshot().backends[way->backend];
   TunnelWitness witness(connection, state,
                         connection.snapshot().breaker_of(way->route, way->backend));
@@ -121,7 +121,10 @@ Task<Result<RawUpstream>> dial_opaque(Connection& connection, Destination destin
     balance::InFlight in_flight(hop->load, balance::Flight::tunnel, connection.now());
     auto raw = co_await dial_raw(connection, *connection.view, *hop, protocol, way->connect);
     witness.dialled(*hop, raw ? Error() : raw.error());
-    if (raw) raw->in_flight = std::move(in_flight);
+    if (raw) {
+      raw->in_flight = std::move(in_flight);
+      if (way->route != nullptr) raw->budget = way->route->budget.get();
+    }
     if (raw || connection.scope.cancelled()) co_return raw;
     connection.trace(raw.error().stage, Event::attempt_failed,
                      static_cast<std::uint32_t>(raw.error().code),

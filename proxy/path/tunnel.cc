@@ -70,6 +70,7 @@ Task<void> tunnel(Connection& connection, RawUpstream upstream) {
     connection.peer_id = upstream.peer;
     connection.mesh_tls = true;
   }
+  if (upstream.budget != nullptr) upstream.budget->first_attempt(connection.now());
   const upstream::TrustWatch::Use trust(connection.worker.trust_watch, connection.scope,
                                         upstream.rests_on);
   const auto relayed = co_await relay(connection.stream(), connection.reader(), *upstream.stream,

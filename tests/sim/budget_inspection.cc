@@ -6,9 +6,12 @@
 #include <chrono>
 #include <map>
 
+#include "path/detecting.h"
+
 namespace epaulet::sim {
 namespace {
 
+using path::Spoken;
 using telemetry::Event;
 
 /// A trace counts whole microseconds since a start that is exact: what it says happened at a time
@@ -36,7 +39,7 @@ std::size_t note(const telemetry::ExchangeRecord& record, Spending& spending) {
 }
 
 /// Of an opaque connection each endpoint behind the first is a retry. One that was dialled for
-/// before it was known to be opaque is among the speculative dials.
+/// before it was known to be opaque is a first attempt from when that was known.
 void note(const telemetry::ConnectionRecord& record, Spending& spending) {
   bool was_detected = false;
   bool was_dialled = false;
@@ -44,7 +47,12 @@ void note(const telemetry::ConnectionRecord& record, Spending& spending) {
   for (std::size_t i = 0; i < record.trace.size(); ++i) {
     const auto& entry = record.trace[i];
     const auto at = record.trace.start() + std::chrono::microseconds(entry.at_us);
-    was_detected = was_detected || entry.event == Event::detected;
+    if (entry.event == Event::detected) {
+      was_detected = true;
+      const auto spoken = static_cast<Spoken>(entry.a);
+      if (was_dialled && spoken != Spoken::http1 && spoken != Spoken::http2)
+        spending.firsts.push_back(at);
+    }
     is_routed = is_routed || entry.event == Event::routed;
     if (!is_routed || entry.event != Event::endpoint_picked) continue;
     if (was_dialled) {
@@ -69,7 +77,6 @@ std::vector<std::string> budget_problems(const Sidecar& caller) {
     if (record.direction == telemetry::Direction::outbound)
       note(record, by_service[record.service]);
   }
-  const auto dials = caller.counted(telemetry::Counter::speculative_dials);
   for (const auto& [service, spending] : by_service) {
     for (const auto at : spending.retries) {
       const auto count = [at](const std::vector<TimePoint>& times, Duration later) {
@@ -79,8 +86,7 @@ std::vector<std::string> budget_problems(const Sidecar& caller) {
       };
       const auto firsts = count(spending.firsts, kTruncated);
       const auto retries = count(spending.retries, Duration::zero());
-      const double most = 0.2 * static_cast<double>(static_cast<std::uint64_t>(firsts) + dials);
-      if (static_cast<double>(retries) > std::max(most, 3.0))
+      if (static_cast<double>(retries) > std::max(0.2 * static_cast<double>(firsts), 3.0))
         problems.push_back(fmt::format("{} retries of {} requests", retries, firsts));
     }
   }

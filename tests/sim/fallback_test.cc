@@ -7,10 +7,12 @@ namespace {
 
 const SocketAddress kDead = *SocketAddress::parse("10.0.0.77:1");
 
-MeshOptions with(const std::string& fallback) {
+MeshOptions with(const std::string& fallback, const std::string& retries = "max: 0") {
   MeshOptions options;
   options.service =
-      "    outliers: { enabled: false }\n    retries: { max: 0 }\n"
+      "    outliers: { enabled: false }\n    retries: { " +
+      retries +
+      " }\n"
       "    routes:\n      - { name: kept, fallback: { " +
       fallback + " } }\n";
   options.calling =
@@ -29,6 +31,17 @@ TEST(Fallback, where_the_other_backend_fails_too_the_app_gets_the_status_that_ca
   EXPECT_EQ(mesh[id].response.body.find("stood in"), std::string::npos) << mesh[id].response.body;
   EXPECT_EQ(outcome(mesh.api, id), ErrorCode::answer_replaced);
   EXPECT_EQ(mesh.api.counted(Counter::fallback_backend), 0u);
+}
+
+TEST(Fallback, the_other_backend_adds_no_first_attempt_to_the_retry_budget) {
+  Mesh mesh(with("backend: spare", "max: 3, backoff: { initial: 1ms }"));
+  mesh.api.publish("api2.default", {kDead});
+  for (int i = 0; i < 100; ++i)
+    mesh.call({mesh.add(request(), answer())}, false, milliseconds(10 * i));
+  mesh.wind_down();
+  EXPECT_EQ(mesh.api.counted(Counter::fallback_backend), 100u);
+  EXPECT_LE(mesh.api.counted(Counter::retries), 20u);
+  EXPECT_GE(mesh.api.counted(Counter::retries), 3u);
 }
 
 TEST(Fallback, the_other_backend_is_counted_once_it_has_answered) {
