@@ -114,7 +114,7 @@ struct Plan {
   /// To be told, where this request may change what others ask for.
   resilience::ChangeCount* changes = nullptr;
   bool inbound = false;
-  bool is_counted = false;  ///< The budget knows of its first attempt already.
+  bool is_counted = false;    ///< The budget knows of its first attempt already.
   bool is_preflight = false;  ///< Answered by the route's `cors`.
 };
 

@@ -95,8 +95,8 @@ void HealthChecks::follow(const std::string& name) {
   const bool begins_anew = backend == nullptr || boards_[name].lock() != backend->checks;
   std::vector<Id> gone;
   const SocketAddress lowest{IpAddress::v6({}), 0};  // IPv6 comes before IPv4.
-  for (auto it = ids_.lower_bound({name, lowest});
-       it != ids_.end() && it->first.first == name; ++it) {
+  for (auto it = ids_.lower_bound({name, lowest}); it != ids_.end() && it->first.first == name;
+       ++it) {
     if (begins_anew || !std::binary_search(endpoints.begin(), endpoints.end(), it->first.second))
       gone.push_back(it->second);
   }

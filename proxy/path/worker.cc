@@ -104,7 +104,8 @@ void View::set_endpoints(const std::string& backend, EndpointSetPtr set, TimePoi
       known.emplace(endpoints[i].address, before.pickers_[*was].loads[i]);
   }
   if (endpoints_[index]) {
-    for (const auto& endpoint : endpoints_[index]->endpoints) owners_.remove(endpoint.address, index);
+    for (const auto& endpoint : endpoints_[index]->endpoints)
+      owners_.remove(endpoint.address, index);
   }
   Picking& picking = pickers_[index];
   picking.loads.clear();

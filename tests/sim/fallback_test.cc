@@ -9,12 +9,10 @@ const SocketAddress kDead = *SocketAddress::parse("10.0.0.77:1");
 
 MeshOptions with(const std::string& fallback, const std::string& retries = "max: 0") {
   MeshOptions options;
-  options.service =
-      "    outliers: { enabled: false }\n    retries: { " +
-      retries +
-      " }\n"
-      "    routes:\n      - { name: kept, fallback: { " +
-      fallback + " } }\n";
+  options.service = "    outliers: { enabled: false }\n    retries: { " + retries +
+                    " }\n"
+                    "    routes:\n      - { name: kept, fallback: { " +
+                    fallback + " } }\n";
   options.calling =
       "backends:\n  spare:\n    endpoints: { addresses: [10.0.0.2:8080] }\n"
       "    tls: { identities: [spiffe://cluster.local/ns/default/sa/api2] }\n";

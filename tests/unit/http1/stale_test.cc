@@ -55,7 +55,8 @@ TEST(Stale, what_ends_with_its_connection_may_be_half_of_an_answer) {
         http1::parse_request_head(as_bytes("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), {}, request));
     ResponseHead response;
     const std::string told = std::string("HTTP/1.1 200 OK\r\n") +
-                             (has_length ? "Content-Length: 1\r\nConnection: close\r\n" : "") + "\r\n";
+                             (has_length ? "Content-Length: 1\r\nConnection: close\r\n" : "") +
+                             "\r\n";
     ASSERT_TRUE(http1::parse_response_head(as_bytes(told), {}, request.method, response));
     EXPECT_EQ(stale_for(request, response, minutes(5)).has_value(), has_length);
   }
