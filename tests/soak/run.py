@@ -11,7 +11,7 @@ fails, no reload is refused, leaves, issuers and roots rotated so often as the l
 sidecars have seen it, resident memory and descriptors stay flat (medians of the second and the last
 quarter), and all is given back when the load ends. Exit status 1 if one does not hold.
 
-With --service the certificates are the identity service's: leaves that live for eight seconds, a new
+With --service the certificates are the identity service's: leaves that live for twelve seconds, a new
 issuer every four, a new root as often as its rotation allows, and a service that is away at times.
 A tunnel or upgrade that lives longer than its leaf ends with it, as the sidecar that ends it must
 say: that is no failure, but one that ends for another reason is.

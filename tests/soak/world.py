@@ -47,7 +47,7 @@ ROOT_PARTS = (30, 40, 50)  # both roots are trusted; new leaves; the old root le
 
 
 FILES = "identity: { dir: /var/run/epaulet/identity }\n"
-LEAF_SECONDS = 8  # of the identity service: who renews does so every four to six
+LEAF_SECONDS = 12  # of the identity service: who renews does so after six to eight of them
 ISSUER_SECONDS = 4
 ROOT_SECONDS = 60  # at most, for a root to come and the one before it to go
 
