@@ -1,5 +1,7 @@
 #include "http/grpc_health.h"
 
+#include <fmt/format.h>
+
 namespace epaulet::http {
 namespace {
 
@@ -95,6 +97,28 @@ std::optional<ServingStatus> grpc_health_answer(std::string_view body) {
     status = status_of(*value);
   }
   return status;
+}
+
+HealthWord judge_grpc_health(std::uint16_t http_status, std::optional<std::uint8_t> grpc_status,
+                             std::string_view body, std::string_view service) {
+  constexpr std::uint8_t kNotFound = 5;
+  constexpr std::uint8_t kUnimplemented = 12;
+  HealthWord word;
+  if (http_status != 200 || !grpc_status) {
+    word.text = fmt::format("answered {}, which is no answer of gRPC", http_status);
+  } else if (*grpc_status == kUnimplemented) {
+    word.text = "has no grpc.health.v1.Health (UNIMPLEMENTED)";
+  } else if (*grpc_status == kNotFound) {
+    word.text = fmt::format("knows nothing of the service {} (NOT_FOUND)", service);
+  } else if (*grpc_status != 0) {
+    word.text = fmt::format("answered with gRPC status {}", *grpc_status);
+  } else if (const auto answer = grpc_health_answer(body); !answer) {
+    word.text = "answered with something else than a HealthCheckResponse";
+  } else {
+    word.serving = *answer == ServingStatus::serving;
+    word.text = fmt::format("says {}", name_of(*answer));
+  }
+  return word;
 }
 
 std::string_view name_of(ServingStatus status) {

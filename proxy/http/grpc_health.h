@@ -23,4 +23,15 @@ enum class ServingStatus : std::uint8_t { unknown, serving, not_serving, service
 
 [[nodiscard]] std::string_view name_of(ServingStatus status);
 
+/// What an answer means, and a word about it for people.
+struct HealthWord {
+  bool serving = false;
+  std::string text;
+};
+
+/// `http_status` and `grpc_status` of the response, and its body. `service`: that was asked for.
+[[nodiscard]] HealthWord judge_grpc_health(std::uint16_t http_status,
+                                           std::optional<std::uint8_t> grpc_status,
+                                           std::string_view body, std::string_view service);
+
 }  // namespace epaulet::http

@@ -10,10 +10,9 @@
 #include "http/grpc.h"
 #include "http/grpc_health.h"
 #include "http/http1/client_connection.h"
-#include "http/http2/opened_stream.h"
+#include "http/http2/lone_request.h"
 #include "io/ops.h"
 #include "path/proxy_status.h"
-#include "runtime/fork.h"
 
 namespace epaulet::path {
 namespace {
@@ -48,41 +47,6 @@ bool passes(const HttpCheckSettings& check, std::uint16_t status) {
 std::string_view text_of_bytes(ConstBytes bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
-
-/// A connection of HTTP/2 for one request.
-class Carrier final : private http::http2::SessionEvents {
- public:
-  Carrier(StreamPtr stream, const http::http2::SessionLimits& limits, Scope& parent)
-      : stream_(std::move(stream)),
-        reader_(*stream_),
-        scope_(parent),
-        mux_(http::http2::Role::client, limits, *this, *stream_, reader_, scope_) {
-    running_.start(run(*this));
-  }
-  [[nodiscard]] http::http2::Connection& mux() { return mux_; }
-  /// Before it is destroyed.
-  Task<void> end() {
-    scope_.set_deadline(scope_.loop().now() + kGoodbye, kDone);
-    mux_.session().shut_down(true);
-    mux_.kick();
-    (void)co_await running_.join();
-  }
-
- private:
-  static Task<Error> run(Carrier& self) {
-    const Error why = co_await self.mux_.run(nullptr);
-    self.mux_.session().abandon_streams();
-    co_return why;
-  }
-  http::http2::StreamEvents* on_request(http::http2::StreamId) override { return nullptr; }
-  void on_goaway() override {}
-
-  StreamPtr stream_;
-  StreamReader reader_;
-  Scope scope_;
-  http::http2::Connection mux_;
-  Fork<Error> running_;
-};
 
 /// Reads on, so that who answers is not cut off in the middle, but not for ever.
 Task<void> hear_rest(http::ClientStream& stream, Scope& scope) {
@@ -174,12 +138,10 @@ Task<Finding> Probe::over_http1(Scope& scope) {
 }
 
 Task<Finding> Probe::over_http2(Scope& scope) {
-  const auto carrier = std::make_unique<Carrier>(std::move(dialled_.stream),
-                                                 worker_.session_limits(view_->snapshot()), scope);
-  auto stream = std::make_unique<http::http2::OpenedStream>(carrier->mux(), "http");
-  auto finding = co_await ask(*stream, scope);
-  stream.reset();
-  co_await carrier->end();
+  const auto request = std::make_unique<http::http2::LoneRequest>(
+      std::move(dialled_.stream), worker_.session_limits(view_->snapshot()), scope);
+  auto finding = co_await ask(request->begin(), scope);
+  co_await request->end();
   co_return finding;
 }
 
@@ -251,26 +213,12 @@ Finding Probe::judge_http() const {
 }
 
 Finding Probe::judge_grpc(std::optional<std::uint8_t> status, std::string_view body) const {
-  constexpr std::uint8_t kNotFound = 5;
-  constexpr std::uint8_t kUnimplemented = 12;
   Finding finding;
   finding.status = response_.status;
   finding.grpc_status = status;
-  const auto answer = http::grpc_health_answer(body);
-  if (response_.status != 200 || !status) {
-    finding.text = fmt::format("answered {}, which is no answer of gRPC", response_.status);
-  } else if (*status == kUnimplemented) {
-    finding.text = "has no grpc.health.v1.Health (UNIMPLEMENTED)";
-  } else if (*status == kNotFound) {
-    finding.text = fmt::format("knows nothing of the service {} (NOT_FOUND)", check_.grpc->service);
-  } else if (*status != 0) {
-    finding.text = fmt::format("answered with gRPC status {}", *status);
-  } else if (!answer) {
-    finding.text = "answered with something else than a HealthCheckResponse";
-  } else {
-    finding.passed = *answer == http::ServingStatus::serving;
-    finding.text = fmt::format("says {}", name_of(*answer));
-  }
+  auto word = http::judge_grpc_health(response_.status, status, body, check_.grpc->service);
+  finding.passed = word.serving;
+  finding.text = std::move(word.text);
   if (!finding.passed) add_what_its_sidecar_says(finding);
   return finding;
 }
