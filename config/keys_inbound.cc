@@ -2,6 +2,7 @@
 #include "config/binding.h"
 #include "config/context.h"
 #include "config/keys.h"
+#include "config/keys_probe.h"
 #include "config/scalar_types.h"
 
 /// What enters the pod: the workload's ports, its identity, and who may do what.
@@ -38,16 +39,6 @@ constexpr Object kWorkloadPort{"workload_port", "A port that the app listens on.
 constexpr Map kWorkloadPorts =
     map_of<std::uint16_t, WorkloadPortSettings>("PORT", types::kPort, kWorkloadPort);
 
-constexpr Scalar kProbePath = types::text("a request path", "/healthz", check_request_path, "^/");
-constexpr Key kProbeKeys[] = {
-    key<&ProbeSettings::path>("path", kProbePath, "",
-                              "The path that the app answers; absent: it is enough that it takes a "
-                              "connection."),
-    required(
-        key<&ProbeSettings::port>("port", types::kPort, "", "The port that the app answers on.")),
-};
-constexpr Object kProbe{"probe", "A health probe of the app.", kProbeKeys,
-                        origin_of<ProbeSettings>};
 constexpr List kProbes = list_of<ProbeSettings>(kProbe, 0, types::kListMax);
 
 constexpr Key kWorkloadKeys[] = {
@@ -59,6 +50,9 @@ constexpr Key kWorkloadKeys[] = {
     key<&WorkloadSettings::probes>("probes", kProbes, "",
                                    "Probes of the app, answered on the health port under "
                                    "/app-health/0, /app-health/1 and so on."),
+    key<&WorkloadSettings::metrics>("metrics", kAppMetrics, "",
+                                    "Metrics of the app, served on the metrics port beside the "
+                                    "sidecar's own; absent: only those."),
 };
 
 constexpr Scalar kTrustDomain =

@@ -49,10 +49,34 @@ struct WorkloadPortSettings {
   bool expose = false;
 };
 
+/// `workload.probes[n].grpc`: grpc.health.v1.Health/Check.
+struct GrpcProbeSettings {
+  Origin origin;
+  std::string service;  ///< "": the server as a whole.
+};
+
+struct ProbeHeaderSettings {
+  std::string name;
+  std::string value;
+};
+
+/// What the app is asked: at most one of `path` and `grpc`; neither: a connection is enough.
 struct ProbeSettings {
   Origin origin;
   std::string path;
   std::uint16_t port = 0;
+  std::optional<GrpcProbeSettings> grpc;
+  bool tls = false;                          ///< Whatever its certificate; with `path` alone.
+  std::vector<ProbeHeaderSettings> headers;  ///< With `path` alone; a name may come twice.
+  Duration timeout = std::chrono::seconds(10);
+};
+
+/// `workload.metrics`: the app's own, which are served beside ours.
+struct AppMetricsSettings {
+  Origin origin;
+  std::uint16_t port = 0;
+  std::string path = "/metrics";
+  bool tls = false;  ///< Whatever its certificate.
 };
 
 struct WorkloadSettings {
@@ -60,6 +84,7 @@ struct WorkloadSettings {
   std::string service;  ///< Own name, "" if the workload serves nothing.
   std::map<std::uint16_t, WorkloadPortSettings> ports;
   std::vector<ProbeSettings> probes;
+  std::optional<AppMetricsSettings> metrics;
 };
 
 struct IdentitySettings {

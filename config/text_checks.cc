@@ -420,6 +420,17 @@ std::optional<Complaint> check_credential_header(std::string_view text) {
                   "for example x-api-key");
 }
 
+std::optional<Complaint> check_probe_header(std::string_view text) {
+  if (auto complaint = check_header_name(text)) return complaint;
+  const std::string low = lower(text);
+  for (const auto& header : kTakenHeaders) {
+    const bool is_of_hop = header.reason == kOfFraming || header.reason == kOfOneHop;
+    if (low == header.name && is_of_hop) return taken(text, header);
+  }
+  if (low == "expect") return taken(text, {"expect", kOfOneHop});
+  return std::nullopt;
+}
+
 std::optional<Complaint> check_variable_name(std::string_view text) {
   const bool is_fine = all(text, [](char c) {
     return is_lower(c) || is_digit(c) || (c >= 'A' && c <= 'Z') || c == '_';

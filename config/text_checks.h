@@ -57,6 +57,9 @@ namespace epaulet::config {
 /// The same of one that is given a value, which stands in the open: no credential's.
 [[nodiscard]] std::optional<Complaint> check_given_request_header(std::string_view text);
 
+/// The name of a field that a probe may bring: none of framing and of one connection.
+[[nodiscard]] std::optional<Complaint> check_probe_header(std::string_view text);
+
 /// RFC 9110 section 5.5, in one line and without white space at its ends.
 [[nodiscard]] std::optional<Complaint> check_field_value(std::string_view text);
 

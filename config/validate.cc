@@ -394,6 +394,14 @@ void Validation::check_own_ports() {
                "write the port of the app");
     }
   }
+  if (const auto& metrics = settings_.workload.metrics) {
+    if (const auto name = own_port(metrics->port)) {
+      complain(
+          metrics->origin,
+          "the sidecar would ask itself for the app's metrics (listen." + std::string(*name) + ")",
+          "write the port of the app");
+    }
+  }
   for (const auto& server : settings_.dns.upstream) {
     if (!server.ip.is_loopback() || server.port != settings_.listen.dns) continue;
     complain(settings_.dns.origin, "the upstream " + server.to_string() + " is the sidecar itself",

@@ -3,11 +3,9 @@
 #include <string_view>
 #include <vector>
 
+#include "admin/app_exchange.h"
 #include "admin/page.h"
 #include "config/settings.h"
-#include "io/dialer.h"
-#include "runtime/scope.h"
-#include "runtime/task.h"
 
 namespace epaulet::admin {
 
@@ -17,7 +15,7 @@ namespace epaulet::admin {
 class AppProbes {
  public:
   /// `dialer`: of the control thread's loop; outlives this.
-  explicit AppProbes(Dialer& dialer) : dialer_(dialer) {}
+  explicit AppProbes(Dialer& dialer) : app_(dialer) {}
 
   /// From a new snapshot; running ones end as they began.
   void set(std::vector<ProbeSettings> probes) { probes_ = std::move(probes); }
@@ -25,12 +23,18 @@ class AppProbes {
   static constexpr std::string_view kPrefix = "/app-health/";
 
   /// Asks the app on `pod`, the address that the probe itself was sent to, and answers with the
-  /// app's status, but not with its body. 404: there is no such probe; 503: the app cannot be
-  /// reached; 504: it is too slow. `path`: begins with kPrefix and need not live on.
+  /// app's status, but not with its body; one by gRPC with 200 if the app says SERVING. 404: there
+  /// is no such probe; 503: the app cannot be reached; 504: it is too slow. `path`: begins with
+  /// kPrefix and need not live on.
   Task<Response> probe(std::string_view path, IpAddress pod, Scope& scope);
 
  private:
-  Dialer& dialer_;
+  using Answer = Task<Result<Response>>;
+  Answer connect(ProbeSettings probe, SocketAddress to, Scope& scope);
+  Answer over_http(ProbeSettings probe, SocketAddress to, Scope& scope);
+  Answer over_grpc(ProbeSettings probe, SocketAddress to, Scope& scope);
+
+  AppClient app_;
   std::vector<ProbeSettings> probes_;
 };
 

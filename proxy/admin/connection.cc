@@ -23,10 +23,10 @@ Error timed_out(ErrorCode code) {
 
 }  // namespace
 
-AdminConnection::AdminConnection(StreamPtr stream, const Surface& surface, AppProbes* probes,
+AdminConnection::AdminConnection(StreamPtr stream, const Surface& surface, AppPages app,
                                  Scope& parent)
     : surface_(surface),
-      probes_(probes),
+      app_(app),
       scope_(parent),
       stream_(std::move(stream)),
       reader_(*stream_),
@@ -85,12 +85,15 @@ Task<Result<bool>> AdminConnection::read_request() {
 }
 
 Task<Response> AdminConnection::respond() {
-  if (probes_ != nullptr && request_.path.starts_with(AppProbes::kPrefix)) {
+  if (app_.probes != nullptr && request_.path.starts_with(AppProbes::kPrefix)) {
     Response refusal = surface_.refuse(request_);
     if (refusal.status != 0) co_return refusal;
-    co_return co_await probes_->probe(request_.path, stream_->info().local.ip, scope_);
+    co_return co_await app_.probes->probe(request_.path, stream_->info().local.ip, scope_);
   }
-  co_return surface_.answer(request_);
+  Response page = surface_.answer(request_);
+  if (app_.metrics != nullptr && page.status == 200 && app_.metrics->serves(request_))
+    co_await app_.metrics->append_to(page.body, stream_->info().local.ip, request_, scope_);
+  co_return std::move(page);
 }
 
 Task<Result<void>> AdminConnection::send(Response page) {

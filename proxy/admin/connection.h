@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 
+#include "admin/app_metrics.h"
 #include "admin/app_probes.h"
 #include "admin/surface.h"
 #include "base/intrusive_list.h"
@@ -12,11 +13,17 @@
 
 namespace epaulet::admin {
 
+/// What of the app is served beside a surface; may be nullptr, each.
+struct AppPages {
+  AppProbes* probes = nullptr;
+  AppMetrics* metrics = nullptr;
+};
+
 /// One connection to a surface. Everything it waits for has a deadline.
 class AdminConnection final : public ListNode {
  public:
-  /// `surface`, `probes` (may be nullptr) and `parent` outlive this.
-  AdminConnection(StreamPtr stream, const Surface& surface, AppProbes* probes, Scope& parent);
+  /// `surface`, what is of the app and `parent` outlive this.
+  AdminConnection(StreamPtr stream, const Surface& surface, AppPages app, Scope& parent);
   AdminConnection(const AdminConnection&) = delete;
   AdminConnection& operator=(const AdminConnection&) = delete;
 
@@ -40,7 +47,7 @@ class AdminConnection final : public ListNode {
   Task<void> close_lingering();
 
   const Surface& surface_;
-  AppProbes* probes_;
+  const AppPages app_;
   Scope scope_;
   StreamPtr stream_;
   StreamReader reader_;

@@ -13,8 +13,8 @@ constexpr unsigned kAcceptsPerTurn = 16;
 }  // namespace
 
 struct AdminServer::State {
-  State(Loop& loop_, Surface surface_, AppProbes* probes_)
-      : loop(loop_), surface(std::move(surface_)), probes(probes_), scope(loop_) {}
+  State(Loop& loop_, Surface surface_, AppPages app_)
+      : loop(loop_), surface(std::move(surface_)), app(app_), scope(loop_) {}
 
   /// Whether another connection may be served.
   bool make_room() {
@@ -51,7 +51,7 @@ struct AdminServer::State {
 
   Loop& loop;
   Surface surface;
-  AppProbes* probes;
+  const AppPages app;
   Scope scope;
   IntrusiveList<AdminConnection> connections;  // In the order in which they began to wait.
   std::size_t count = 0;
@@ -65,7 +65,7 @@ struct AdminServer::State {
 };
 
 Task<void> AdminServer::State::serve(std::shared_ptr<State> state, StreamPtr stream) {
-  AdminConnection connection(std::move(stream), state->surface, state->probes, state->scope);
+  AdminConnection connection(std::move(stream), state->surface, state->app, state->scope);
   connection.set_on_refusal([&all = *state](std::uint16_t status) { all.note_refusal(status); });
   do {
     state->enter(connection);
@@ -92,8 +92,8 @@ Task<void> AdminServer::State::accept(std::shared_ptr<State> state, Listener& li
   }
 }
 
-AdminServer::AdminServer(Loop& loop, Surface surface, AppProbes* probes)
-    : state_(std::make_shared<State>(loop, std::move(surface), probes)) {}
+AdminServer::AdminServer(Loop& loop, Surface surface, AppProbes* probes, AppMetrics* metrics)
+    : state_(std::make_shared<State>(loop, std::move(surface), AppPages{probes, metrics})) {}
 
 AdminServer::~AdminServer() {
   state_->on_refused = nullptr;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 
+#include "admin/app_metrics.h"
 #include "admin/app_probes.h"
 #include "admin/surface.h"
 #include "io/listener.h"
@@ -17,8 +18,10 @@ namespace epaulet::admin {
 /// out.
 class AdminServer {
  public:
-  /// `probes`: serves AppProbes::kPrefix; may be nullptr; outlives this.
-  AdminServer(Loop& loop, Surface surface, AppProbes* probes = nullptr);
+  /// `probes`: serves AppProbes::kPrefix; `metrics`: what stands behind AppMetrics::kPath. Both may
+  /// be nullptr, and outlive this.
+  AdminServer(Loop& loop, Surface surface, AppProbes* probes = nullptr,
+              AppMetrics* metrics = nullptr);
   AdminServer(const AdminServer&) = delete;
   AdminServer& operator=(const AdminServer&) = delete;
   /// Ends accepting and all connections; no handler is called any more.

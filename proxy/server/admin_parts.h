@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "admin/app_metrics.h"
 #include "admin/app_probes.h"
 #include "admin/server.h"
 #include "io/dialer.h"
@@ -17,6 +18,7 @@ namespace epaulet::server {
 struct Process::AdminParts {
   std::unique_ptr<Dialer> dialer;
   std::unique_ptr<admin::AppProbes> probes;
+  std::unique_ptr<admin::AppMetrics> app_metrics;
   std::unique_ptr<telemetry::Metrics> metrics;
   std::vector<std::unique_ptr<Listener>> listeners;
   std::unique_ptr<admin::AdminServer> admin;

@@ -43,7 +43,10 @@ bool Process::apply(Settings settings, std::string text) {
   if (identity_) identity_->refresh(now.identity, wall_now());
   if (enroll_ || (identity_ && resolver_)) start_enrolling();
   if (dialer_ && resolver_) start_directory();
-  if (admin_) admin_->probes->set(now.workload.probes);
+  if (admin_) {
+    admin_->probes->set(now.workload.probes);
+    admin_->app_metrics->set(now.workload.metrics);
+  }
   states_.collect();
   return true;
 }

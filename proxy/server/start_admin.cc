@@ -173,6 +173,15 @@ void Process::start_admin() {
   parts.dialer = make_tcp_dialer(loop_);
   parts.probes = std::make_unique<admin::AppProbes>(*parts.dialer);
   parts.probes->set(snapshot_->settings.workload.probes);
+  parts.app_metrics = std::make_unique<admin::AppMetrics>(*parts.dialer);
+  parts.app_metrics->set(snapshot_->settings.workload.metrics);
+  parts.app_metrics->set_on_change([this](std::string_view why) {
+    auto& log = shards_.front()->log();
+    if (why.empty())
+      return log.info(wall_now(), "app_metrics_back", "the app's metrics are served again");
+    log.warning(wall_now(), "app_metrics_failing",
+                "the app's metrics (workload.metrics) are left out of /metrics", {{"reason", why}});
+  });
 
   const auto readiness = [this] {
     auto reasons = unready_reasons();
@@ -205,8 +214,10 @@ void Process::start_admin() {
   parts.admin =
       std::make_unique<admin::AdminServer>(loop_, admin::admin_surface(std::move(sources)));
   parts.metrics_server = std::make_unique<admin::AdminServer>(
-      loop_, admin::metrics_surface([&parts] { return parts.metrics->text(); },
-                                    telemetry::Metrics::kContentType));
+      loop_,
+      admin::metrics_surface([&parts] { return parts.metrics->text(); },
+                             telemetry::Metrics::kContentType),
+      nullptr, parts.app_metrics.get());
   parts.health = std::make_unique<admin::AdminServer>(loop_, admin::health_surface(readiness),
                                                       parts.probes.get());
 

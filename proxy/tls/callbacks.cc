@@ -119,6 +119,11 @@ int TlsCallbacks::on_verify_web(x509_store_ctx_st* chain, void*) {
   return judge(chain, engine, verify_web_server(chain, engine.policy()));
 }
 
+int TlsCallbacks::on_verify_nobody(x509_store_ctx_st* chain, void*) {
+  X509_STORE_CTX_set_error(chain, X509_V_OK);
+  return 1;
+}
+
 int TlsCallbacks::on_client_hello(ssl_st* ssl, int* alert, void*) {
   const unsigned char* extension = nullptr;
   std::size_t size = 0;
@@ -274,6 +279,11 @@ void TlsCallbacks::install_on_web_server(ssl_ctx_st* context) {
 void TlsCallbacks::install_on_web_client(ssl_ctx_st* context) {
   SSL_CTX_set_info_callback(context, on_info);
   SSL_CTX_set_cert_verify_callback(context, on_verify_web, nullptr);
+}
+
+void TlsCallbacks::install_on_unverified_client(ssl_ctx_st* context) {
+  SSL_CTX_set_info_callback(context, on_info);
+  SSL_CTX_set_cert_verify_callback(context, on_verify_nobody, nullptr);
 }
 
 }  // namespace epaulet

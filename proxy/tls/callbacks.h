@@ -22,6 +22,8 @@ struct TlsCallbacks {
   /// Plain HTTPS: nobody's identity is looked at; the server is judged by verify_web_server().
   static void install_on_web_server(ssl_ctx_st* context);
   static void install_on_web_client(ssl_ctx_st* context);
+  /// Nobody is judged.
+  static void install_on_unverified_client(ssl_ctx_st* context);
 
   /// A BIO that buffers nothing: reads from the engine's input, appends to its output.
   [[nodiscard]] static bio_st* make_bio(TlsEngine& engine);
@@ -31,6 +33,7 @@ struct TlsCallbacks {
 
   static int on_verify(x509_store_ctx_st* chain, void*);
   static int on_verify_web(x509_store_ctx_st* chain, void*);
+  static int on_verify_nobody(x509_store_ctx_st* chain, void*);
   static int judge(x509_store_ctx_st* chain, TlsEngine& engine, PeerVerdict verdict);
   static int on_client_hello(ssl_st* ssl, int* alert, void*);
   static int on_server_name(ssl_st* ssl, int* alert, void*);

@@ -193,6 +193,30 @@ Checked<std::shared_ptr<const TlsContext>> TlsContext::for_web_server(
   return std::shared_ptr<const TlsContext>(std::move(made));
 }
 
+namespace {
+
+/// What is the same whoever answers.
+void allow_web_servers(ssl_ctx_st* context) {
+  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  EPAULET_ASSERT(SSL_CTX_set_cipher_list(context, kWebCiphers) == 1);
+  EPAULET_ASSERT(SSL_CTX_set1_sigalgs_list(context, kWebSignatures) == 1);
+  // Middleboxes do stand on the way to others.
+  SSL_CTX_set_options(context, SSL_OP_ENABLE_MIDDLEBOX_COMPAT);
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+}
+
+}  // namespace
+
+std::shared_ptr<const TlsContext> TlsContext::for_unverified_client() {
+  auto made = std::shared_ptr<TlsContext>(new TlsContext(Purpose::web_client, Trust(), nullptr));
+  made->client_ = make_context(made->trust_, TLS_client_method());
+  auto* context = made->client_.get();
+  allow_web_servers(context);
+  SSL_CTX_set_security_level(context, 1);  // An app's own certificate may be an old one.
+  TlsCallbacks::install_on_unverified_client(context);
+  return made;
+}
+
 Checked<std::shared_ptr<const TlsContext>> TlsContext::for_web_client(
     std::optional<std::vector<Certificate>> roots, const std::string& host) {
   const bool uses_system = !roots;
@@ -203,11 +227,7 @@ Checked<std::shared_ptr<const TlsContext>> TlsContext::for_web_client(
       std::shared_ptr<TlsContext>(new TlsContext(Purpose::web_client, std::move(trust), nullptr));
   made->client_ = make_context(made->trust_, TLS_client_method());
   auto* context = made->client_.get();
-  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-  EPAULET_ASSERT(SSL_CTX_set_cipher_list(context, kWebCiphers) == 1);
-  EPAULET_ASSERT(SSL_CTX_set1_sigalgs_list(context, kWebSignatures) == 1);
-  // Middleboxes do stand on the way to others.
-  SSL_CTX_set_options(context, SSL_OP_ENABLE_MIDDLEBOX_COMPAT);
+  allow_web_servers(context);
   if (uses_system && SSL_CTX_set_default_verify_paths(context) != 1) {
     return Reason("the system's root certificates cannot be read: " + drain_openssl_errors(),
                   "install them (ca-certificates), or name a file of roots");
@@ -223,7 +243,6 @@ Checked<std::shared_ptr<const TlsContext>> TlsContext::for_web_client(
     (void)drain_openssl_errors();
     return Reason(host + " is neither a name nor an address", "give the server's name");
   }
-  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   TlsCallbacks::install_on_web_client(context);
   return std::shared_ptr<const TlsContext>(std::move(made));
 }

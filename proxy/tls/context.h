@@ -57,6 +57,9 @@ class TlsContext {
   /// choose; AEAD ciphers with forward secrecy alone.
   [[nodiscard]] static Checked<std::shared_ptr<const TlsContext>> for_web_client(
       std::optional<std::vector<Certificate>> roots, const std::string& host);
+  /// HTTPS to whoever answers: no certificate is looked at. To the app of this pod alone, which is
+  /// asked as the kubelet would ask it.
+  [[nodiscard]] static std::shared_ptr<const TlsContext> for_unverified_client();
 
   [[nodiscard]] Purpose purpose() const { return purpose_; }
   [[nodiscard]] bool has_identity() const { return identity_ != nullptr; }

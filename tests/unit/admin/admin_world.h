@@ -75,9 +75,9 @@ class RawClient {
 
 /// One surface on 10.0.0.9:15021, and clients at 10.0.0.7.
 struct AdminWorld : testing::Test {
-  void serve(Surface surface, AppProbes* probes = nullptr) {
+  void serve(Surface surface, AppProbes* probes = nullptr, AppMetrics* metrics = nullptr) {
     listener = network.listen(loop, address);
-    server = std::make_unique<AdminServer>(loop, std::move(surface), probes);
+    server = std::make_unique<AdminServer>(loop, std::move(surface), probes, metrics);
     server->listen(*listener);
     loop.run_until_quiet();
   }

@@ -2,54 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include "admin_world.h"
+#include "small_app.h"
 
 namespace epaulet::admin {
 namespace {
 
 using std::chrono::milliseconds;
-
-/// An app at the pod's address that answers each connection with the same bytes.
-class App {
- public:
-  App(test::SimLoop& loop, test::MemoryNetwork& network, SocketAddress where, std::string answer)
-      : scope_(loop), listener_(network.listen(loop, where)), answer_(std::move(answer)) {
-    loop.spawn(run(loop));
-  }
-  ~App() { scope_.cancel({ErrorCode::cancelled, Side::self, Stage::none}); }
-  std::string asked;
-
- private:
-  class OneAccept final : public AcceptOp {
-   public:
-    explicit OneAccept(Listener& listener) : listener_(listener) {}
-    bool await_ready() { return listener_.start_accept(*this); }
-    void await_suspend(std::coroutine_handle<> waiter) { waiter_ = waiter; }
-    Result<StreamPtr> await_resume() { return std::move(result); }
-    void run() override { waiter_.resume(); }
-
-   private:
-    Listener& listener_;
-    std::coroutine_handle<> waiter_;
-  };
-  Task<void> run(test::SimLoop& loop) {
-    auto stream = co_await OneAccept(*listener_);
-    if (!stream) co_return;
-    std::array<std::byte, 1024> buffer;
-    while (asked.find("\r\n\r\n") == std::string::npos) {
-      const auto got = co_await read_some(**stream, buffer, scope_);
-      if (!got || *got == 0) co_return;
-      asked += as_text(ConstBytes(buffer).first(*got));
-    }
-    const std::array<ConstBytes, 1> bytes{as_bytes(answer_)};
-    (void)co_await write_all(**stream, bytes, scope_, !answer_.empty());
-    // An app that says nothing keeps the connection.
-    if (answer_.empty()) (void)co_await sleep_until(scope_, loop.now() + std::chrono::hours(1));
-  }
-  Scope scope_;
-  std::unique_ptr<Listener> listener_;
-  std::string answer_;
-};
 
 struct AppProbesTest : AdminWorld {
   AppProbesTest() {
@@ -61,7 +19,17 @@ struct AppProbesTest : AdminWorld {
     second.port = 9090;
     ProbeSettings third;  // A connection is enough.
     third.port = 5432;
-    probes.set({first, second, third});
+    ProbeSettings fourth;
+    fourth.port = 50051;
+    fourth.grpc.emplace();
+    fourth.timeout = std::chrono::seconds(3);
+    ProbeSettings fifth;
+    fifth.path = "/asked";
+    fifth.port = 8081;
+    fifth.headers = {{"Host", "shop.example"}, {"X-Say", "a"}, {"X-Say", "b"}};
+    ProbeSettings sixth = fifth;
+    sixth.headers = {{"user-agent", "mine"}};
+    probes.set({first, second, third, fourth, fifth, sixth});
     serve(health_surface([] { return Readiness{true, {}}; }), &probes);
   }
   std::unique_ptr<Dialer> own = network.exempt_dialer(loop, *IpAddress::parse("10.0.0.9"));
@@ -129,9 +97,69 @@ TEST_F(AppProbesTest, without_a_path_are_content_with_a_connection) {
   EXPECT_EQ(app.asked, "") << "not a byte is sent";
 }
 
+TEST_F(AppProbesTest, bring_the_headers_that_they_have) {
+  {
+    App app(loop, network, at("10.0.0.9:8081"), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    EXPECT_EQ(get("/app-health/4").substr(9, 3), "200");
+    EXPECT_EQ(app.asked,
+              "GET /asked HTTP/1.1\r\nHost: shop.example\r\nX-Say: a\r\nX-Say: b\r\n"
+              "User-Agent: epaulet\r\nConnection: close\r\n\r\n");
+  }
+  loop.run_until_quiet();
+  App app(loop, network, at("10.0.0.9:8081"), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_EQ(get("/app-health/5").substr(9, 3), "200");
+  EXPECT_EQ(app.asked,
+            "GET /asked HTTP/1.1\r\nHost: 10.0.0.9:8081\r\nuser-agent: mine\r\n"
+            "Connection: close\r\n\r\n");
+}
+
+/// What a server of gRPC says: settings, a head, a HealthCheckResponse, trailers.
+std::string grpc_answer(char serving, char status) {
+  const auto frame = [](char type, char flags, char stream, const std::string& payload) {
+    std::string out{0, 0, static_cast<char>(payload.size()), type, flags, 0, 0, 0, stream};
+    return out + payload;
+  };
+  const std::string message{0, 0, 0, 0, 2, 8, serving};
+  return frame(4, 0, 0, "") + frame(1, 4, 1, "\x88") + frame(0, 0, 1, message) +
+         frame(1, 5, 1, std::string("\0\x0bgrpc-status\x01", 14) + status);
+}
+/// The request's DATA frame: no service.
+const std::string kGrpcAsked("\0\0\5\0\1\0\0\0\1\0\0\0\0\0", 14);
+
+TEST_F(AppProbesTest, by_grpc_ask_whether_the_app_serves) {
+  const std::tuple<char, char, const char*, const char*> rows[] = {
+      {1, '0', "200", "the app says SERVING\n"},
+      {2, '0', "503", "the app says NOT_SERVING\n"},
+      {1, '5', "503", "the app knows nothing of the service  (NOT_FOUND)\n"},
+  };
+  for (const auto& [serving, status, code, text] : rows) {
+    App app(loop, network, at("10.0.0.9:50051"), grpc_answer(serving, status), kGrpcAsked);
+    const auto answer = get("/app-health/3");
+    EXPECT_EQ(answer.substr(9, 3), code);
+    EXPECT_EQ(body(answer), text);
+    loop.run_until_quiet();
+  }
+  {
+    App app(loop, network, at("10.0.0.9:50051"), "HTTP/1.1 400 Bad Request\r\n\r\n");
+    EXPECT_EQ(get("/app-health/3").substr(9, 3), "503") << "no HTTP/2";
+    loop.run_until_quiet();
+  }
+  EXPECT_EQ(get("/app-health/3").substr(9, 3), "503") << "nobody listens";
+}
+
+TEST_F(AppProbesTest, take_no_longer_than_they_may) {
+  App app(loop, network, at("10.0.0.9:50051"), "", kGrpcAsked);
+  const auto client = connect();
+  client->write("GET /app-health/3 HTTP/1.1\r\nHost: x\r\n\r\n");
+  loop.advance(std::chrono::seconds(3) - milliseconds(1));
+  EXPECT_EQ(client->take(), "");
+  loop.advance(milliseconds(200));  // A word of farewell to the app.
+  EXPECT_EQ(client->take().substr(9, 3), "504");
+}
+
 TEST_F(AppProbesTest, reach_nothing_that_is_not_listed) {
   App app(loop, network, at("10.0.0.9:8080"), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-  for (const char* path : {"/app-health/3", "/app-health/", "/app-health/x", "/app-health/-1",
+  for (const char* path : {"/app-health/6", "/app-health/", "/app-health/x", "/app-health/-1",
                            "/app-health/0x", "/app-health/00000000000000000000000001",
                            "/app-health/0/", "/app-health/99999999999999999999"}) {
     EXPECT_EQ(get(path).substr(9, 3), std::string_view(path).ends_with("01") ? "503" : "404")

@@ -694,6 +694,20 @@ MISTAKES(
             "workload.ports.9000: the sidecar itself listens on this port (listen.admin)"},
     Mistake{"probe_of_the_sidecar", "workload:\n  probes: [ @@{ path: /, port: 15021 } ]\n",
             "workload.probes[0]: the probe would ask the sidecar itself (listen.health)"},
+    Mistake{
+        "metrics_of_the_sidecar", "workload:\n  metrics: @@{ port: 15020 }\n",
+        "workload.metrics: the sidecar would ask itself for the app's metrics (listen.metrics)"},
+    Mistake{"probe_by_two_protocols",
+            "workload:\n  probes: [ { path: /, port: 80, @@grpc: { service: a } } ]\n",
+            "workload.probes[0].grpc: the probe asks by HTTP and by gRPC at once"},
+    Mistake{"probe_with_headers_for_nothing",
+            "workload:\n  probes: [ { port: 80, @@headers: [ { name: a } ] } ]\n",
+            "workload.probes[0].headers: headers has no effect without a path"},
+    Mistake{"probe_with_a_header_of_framing",
+            "workload:\n  probes: [ { path: /, port: 80, headers: [ { name: @@Content-Length, "
+            "value: \"1\" } ] } ]\n",
+            "workload.probes[0].headers[0].name: the header \"Content-Length\" says where the "
+            "message ends"},
     Mistake{"listen_ports_that_collide", "listen: { admin: 9000, metrics: @@9000 }\n",
             "listen: metrics and admin share port 9000"},
     Mistake{"listen_port_that_collides_with_a_default", "listen: { admin: @@15020 }\n",

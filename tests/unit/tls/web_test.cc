@@ -74,6 +74,13 @@ TEST_F(WebTls, a_server_is_known_by_name_or_address) {
   EXPECT_EQ(shake("10.96.0.1", web.certificate), "");
 }
 
+TEST_F(WebTls, who_asks_its_own_pod_looks_at_no_certificate) {
+  const TlsClientOptions options;
+  EnginePair pair(TlsContext::for_unverified_client(), server(), options);
+  pair.client_now = kNow + std::chrono::hours(48);
+  EXPECT_TRUE(pair.shake());
+}
+
 TEST_F(WebTls, a_server_of_another_name_is_refused) {
   EXPECT_NE(shake("other.example", web.certificate), "");
   EXPECT_NE(shake("10.96.0.2", web.certificate), "");
