@@ -134,6 +134,13 @@ std::optional<Reason> read_log_level(std::string_view name, std::string_view tex
   return std::nullopt;
 }
 
+std::optional<Reason> read_merge(std::string_view name, std::string_view text,
+                                 PodOptions& options) {
+  if (text != "true" && text != "false") return refuse(name, text, "true or false");
+  options.merge_metrics = text == "true";
+  return std::nullopt;
+}
+
 template <std::string SidecarResources::*kQuantity>
 std::optional<Reason> read_quantity(std::string_view name, std::string_view text,
                                     PodOptions& options) {
@@ -156,6 +163,7 @@ constexpr Annotation kAnnotations[] = {
     {"skip-inbound-ports", read_ports<&PodOptions::skip_inbound_ports>},
     {"skip-outbound-ports", read_ports<&PodOptions::skip_outbound_ports>},
     {"skip-outbound-networks", read_networks},
+    {"merge-metrics", read_merge},
     {"log-level", read_log_level},
     {"cpu-request", read_quantity<&SidecarResources::cpu_request>},
     {"cpu-limit", read_quantity<&SidecarResources::cpu_limit>},
@@ -163,8 +171,9 @@ constexpr Annotation kAnnotations[] = {
     {"memory-limit", read_quantity<&SidecarResources::memory_limit>},
 };
 
-constexpr std::string_view kOthers[] = {"epaulet.io/inject", written::kStatus, written::kConfig,
-                                        written::kRoots, written::kProbes};
+constexpr std::string_view kOthers[] = {"epaulet.io/inject", written::kStatus,
+                                        written::kConfig,    written::kRoots,
+                                        written::kProbes,    written::kAppMetrics};
 
 Reason unknown(std::string_view name) {
   std::string known = "epaulet.io/inject";

@@ -22,6 +22,7 @@ inline constexpr std::string_view kStatus = "epaulet.io/status";
 inline constexpr std::string_view kConfig = "epaulet.io/sidecar-config";
 inline constexpr std::string_view kRoots = "epaulet.io/trust-roots";
 inline constexpr std::string_view kProbes = "epaulet.io/app-probes";
+inline constexpr std::string_view kAppMetrics = "epaulet.io/app-metrics";
 inline constexpr std::string_view kMeshed = "epaulet.io/meshed";  ///< A label.
 }  // namespace written
 
@@ -38,6 +39,7 @@ struct PodOptions {
   Ports skip_inbound_ports;
   Ports skip_outbound_ports;
   std::vector<std::string> skip_outbound_networks;
+  bool merge_metrics = true;  ///< The app's are served beside the sidecar's.
   std::string log_level;
   SidecarResources resources;
 };

@@ -5,13 +5,12 @@
 #include <algorithm>
 
 #include "config/loader.h"
+#include "k8s/injector/app_metrics.h"
 #include "k8s/injector/json_patch.h"
 #include "k8s/injector/sidecar.h"
 
 namespace epaulet::injector {
 namespace {
-
-constexpr std::uint16_t kOwnPorts[] = {15000, 15001, 15006, 15008, 15020, 15021, 15053};
 
 bool is_ours(const json::value& entry) {
   const auto* object = entry.if_object();
@@ -68,11 +67,19 @@ class Injection {
     for (const std::string_view list : {"initContainers", "containers"}) {
       if (array_in(spec_, list) == nullptr) continue;
       auto& containers = spec_.at(list).get_array();
-      if (auto why = rewrite_probes(containers, options->skip_inbound_ports, rewritten))
+      const auto grace = number_in(spec_, "terminationGracePeriodSeconds").value_or(30);
+      if (auto why = rewrite_probes(containers, options->skip_inbound_ports, grace, rewritten))
         return refused(review_, *why);
     }
-    const SidecarPlan plan{settings_, *options,   service_of(*options),
-                           ports_,    udp_ports_, std::move(rewritten.probes)};
+    auto metrics = lead_scrapers(object_at(metadata(), "annotations"), declared_,
+                                 options->merge_metrics, verdict_.warnings);
+    const SidecarPlan plan{settings_,
+                           *options,
+                           service_of(*options),
+                           ports_,
+                           udp_ports_,
+                           std::move(rewritten.probes),
+                           std::move(metrics)};
     put_in(plan, rewritten.originals);
     if (const auto promise = check(plan); !promise.empty()) {
       auto refusal =
@@ -118,6 +125,7 @@ class Injection {
         restore_probes(spec_.at(list).get_array(), originals.get_object());
     }
     erase_from(spec_, "volumes", is_our_volume);
+    restore_scrapers(object_at(metadata(), "annotations"));
     return std::nullopt;
   }
 
@@ -188,6 +196,7 @@ class Injection {
         udp_ports_.insert(static_cast<std::uint16_t>(number));
       } else if (protocol.empty() || protocol == "TCP") {
         ports_.insert(static_cast<std::uint16_t>(number));
+        declared_.insert(static_cast<std::uint16_t>(number));
       } else {
         verdict_.warnings.push_back(
             fmt::format("epaulet: port {} is {}, which the mesh does not carry", number, protocol));
@@ -251,16 +260,6 @@ class Injection {
       annotations["kubectl.kubernetes.io/default-container"] =
           text_in(containers->front().get_object(), "name");
     }
-    if (!annotations.contains("prometheus.io/scrape")) {
-      annotations["prometheus.io/scrape"] = "true";
-      annotations["prometheus.io/port"] = "15020";
-      annotations["prometheus.io/path"] = "/metrics";
-    } else if (text_in(annotations, "prometheus.io/scrape") == "true" &&
-               text_in(annotations, "prometheus.io/port") != "15020") {
-      verdict_.warnings.emplace_back(
-          "epaulet: prometheus.io/port is the app's: a scraper without a mesh identity is refused "
-          "there unless access rules let it in; the sidecar's own metrics are on 15020");
-    }
     object_at(metadata(), "labels")[written::kMeshed] = "true";
   }
 
@@ -280,7 +279,8 @@ class Injection {
   json::object pod_;
   json::object& spec_;
   Verdict verdict_;
-  Ports ports_;
+  Ports ports_;     ///< TCP, that the sidecar serves.
+  Ports declared_;  ///< TCP, of containers.
   Ports udp_ports_;
 };
 

@@ -107,6 +107,12 @@ int main(int argc, char** argv) {
       ->add_option("--status", options.status,
                    "/metrics, /ready and /live, without TLS; \"\": none")
       ->capture_default_str();
+  command
+      ->add_option("--linger", options.linger,
+                   "Seconds for which reviews are answered after SIGTERM, while API servers are "
+                   "still led here")
+      ->check(CLI::Range(0, 60))
+      ->capture_default_str();
   const auto complete = [&] {
     auto& all = options.settings.own_namespaces;
     all.insert(all.end(), own.begin(), own.end());

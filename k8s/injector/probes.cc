@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "config/text_checks.h"
 
 namespace epaulet::injector {
@@ -29,6 +31,10 @@ std::uint16_t port_of(const json::object& container, const json::object& action)
   return 0;
 }
 
+int bounded(std::int64_t seconds) {
+  return static_cast<int>(std::clamp<std::int64_t>(seconds, 1, kProbeSecondsMax));
+}
+
 class Rewriter {
  public:
   Rewriter(const Ports& skipped, RewrittenProbes& rewritten)
@@ -36,93 +42,123 @@ class Rewriter {
 
   /// `action`: what holds httpGet, tcpSocket, grpc or exec. `place`: its path in the container.
   std::optional<Reason> rewrite(const json::object& container, json::object& action,
-                                const std::string& place) {
+                                std::string place, int seconds) {
+    container_ = &container;
+    place_ = std::move(place);
     const json::object original = action;
-    std::optional<Reason> refusal;
-    bool changed = false;
+    Checked<std::optional<AppProbe>> asked = std::optional<AppProbe>();
     if (const auto* http = object_in(action, "httpGet")) {
-      refusal = rewrite_http(container, *http, action, changed, place);
+      asked = of_http(*http);
     } else if (const auto* tcp = object_in(action, "tcpSocket")) {
-      refusal = rewrite_tcp(container, *tcp, action, changed, place);
+      asked = of_tcp(*tcp);
     } else if (const auto* grpc = object_in(action, "grpc")) {
-      const auto port = port_of(container, *grpc);
-      if (!skipped_.contains(port)) refusal = cannot(container, place, port, "speaks gRPC");
+      asked = of_grpc(*grpc);
     }
-    if (refusal) return refusal;
-    if (changed) object_at(rewritten_.originals, text_in(container, "name"))[place] = original;
+    if (!asked) return asked.error();
+    if (!*asked) return std::nullopt;
+    (*asked)->seconds = seconds;
+    lead_to_sidecar(std::move(**asked), action);
+    object_at(rewritten_.originals, text_in(container, "name"))[place_] = original;
     return std::nullopt;
   }
 
  private:
-  static Reason cannot(const json::object& container, const std::string& place, std::uint16_t port,
-                       std::string_view why) {
+  /// Nothing: it stays as it is.
+  using Asked = Checked<std::optional<AppProbe>>;
+
+  [[nodiscard]] Reason cannot(std::uint16_t port, std::string_view why) const {
     return Reason(
-        fmt::format("{} of container {} {}, which the sidecar cannot ask in this version; asked "
-                    "directly, a strict port would refuse it and the pod would never be ready",
-                    place, text_in(container, "name"), why),
-        fmt::format("use an exec probe, plain HTTP or TCP, or, if everybody may reach port {} past "
-                    "the sidecar, epaulet.io/skip-inbound-ports: \"{}\"",
+        fmt::format("{} of container {} {}, which the sidecar cannot ask; asked directly, a strict "
+                    "port would refuse it and the pod would never be ready",
+                    place_, text_in(*container_, "name"), why),
+        fmt::format("mend it, use an exec probe, or, if everybody may reach port {} past the "
+                    "sidecar, epaulet.io/skip-inbound-ports: \"{}\"",
                     port, port));
   }
-  static Reason no_port(const json::object& container, const std::string& place) {
+  [[nodiscard]] Reason no_port() const {
     return Reason(fmt::format("{} of container {} names a port that the container does not declare",
-                              place, text_in(container, "name")),
+                              place_, text_in(*container_, "name")),
                   "declare it under ports, or write its number");
   }
 
-  std::optional<Reason> rewrite_http(const json::object& container, const json::object& http,
-                                     json::object& action, bool& changed,
-                                     const std::string& place) {
-    const auto port = port_of(container, http);
-    if (port == 0) return no_port(container, place);
-    if (skipped_.contains(port) || port == kHealthPort) return std::nullopt;
-    if (text_in(http, "scheme") == "HTTPS") return cannot(container, place, port, "uses HTTPS");
-    const auto* host = http.if_contains("host");
-    if (host != nullptr && host->is_string() && !host->get_string().empty())
-      return std::nullopt;  // It is not this pod that is asked.
-    const auto* headers = array_in(http, "httpHeaders");
-    if (headers != nullptr && !headers->empty())
-      return cannot(container, place, port, "sends headers of its own");
-    std::string path(text_in(http, "path"));
-    if (path.empty()) path = "/";
-    if (path.front() != '/') path.insert(path.begin(), '/');
-    if (config::check_request_path(path))
-      return cannot(container, place, port, "asks for what is no request path");
-    lead_to_sidecar(std::move(path), port, action, changed);
+  Asked of_http(const json::object& http) const {
+    AppProbe probe;
+    probe.port = port_of(*container_, http);
+    if (probe.port == 0) return no_port();
+    if (skipped_.contains(probe.port) || probe.port == kHealthPort)
+      return std::optional<AppProbe>();
+    if (!text_in(http, "host").empty())
+      return std::optional<AppProbe>();  // It is not this pod that is asked.
+    probe.tls = text_in(http, "scheme") == "HTTPS";
+    probe.path = text_in(http, "path");
+    if (!probe.path.starts_with('/')) probe.path.insert(probe.path.begin(), '/');
+    if (config::check_request_path(probe.path))
+      return cannot(probe.port, "asks for what is no request path");
+    if (const auto* headers = array_in(http, "httpHeaders")) {
+      if (auto why = take_headers(*headers, probe)) return *why;
+    }
+    return std::optional<AppProbe>(std::move(probe));
+  }
+
+  std::optional<Reason> take_headers(const json::array& headers, AppProbe& probe) const {
+    constexpr std::size_t kHeadersMax = 64;
+    if (headers.size() > kHeadersMax)
+      return cannot(probe.port, fmt::format("sends more than {} headers", kHeadersMax));
+    for (const auto& each : headers) {
+      const auto* header = each.if_object();
+      if (header == nullptr) continue;
+      std::string name(text_in(*header, "name"));
+      std::string value(text_in(*header, "value"));
+      if (config::check_probe_header(name) || config::check_field_value(value))
+        return cannot(probe.port, "sends the header " + name);
+      probe.headers.emplace_back(std::move(name), std::move(value));
+    }
     return std::nullopt;
   }
 
-  std::optional<Reason> rewrite_tcp(const json::object& container, const json::object& tcp,
-                                    json::object& action, bool& changed, const std::string& place) {
-    const auto port = port_of(container, tcp);
-    if (port == 0) return no_port(container, place);
-    if (skipped_.contains(port) || !text_in(tcp, "host").empty()) return std::nullopt;
-    lead_to_sidecar("", port, action, changed);
-    return std::nullopt;
+  Asked of_tcp(const json::object& tcp) const {
+    AppProbe probe;
+    probe.port = port_of(*container_, tcp);
+    if (probe.port == 0) return no_port();
+    if (skipped_.contains(probe.port) || !text_in(tcp, "host").empty())
+      return std::optional<AppProbe>();
+    return std::optional<AppProbe>(std::move(probe));
   }
 
-  void lead_to_sidecar(std::string path, std::uint16_t port, json::object& action, bool& changed) {
+  Asked of_grpc(const json::object& grpc) const {
+    AppProbe probe;
+    probe.port = port_of(*container_, grpc);
+    if (probe.port == 0) return no_port();
+    if (skipped_.contains(probe.port)) return std::optional<AppProbe>();
+    probe.grpc = text_in(grpc, "service");
+    if (config::check_field_value(*probe.grpc))
+      return cannot(probe.port, "asks for what is no name of a service");
+    return std::optional<AppProbe>(std::move(probe));
+  }
+
+  void lead_to_sidecar(AppProbe probe, json::object& action) {
     json::object ours;
-    ours["path"] = fmt::format("/app-health/{}", index_of(std::move(path), port));
+    ours["path"] = fmt::format("/app-health/{}", index_of(std::move(probe)));
     ours["port"] = std::int64_t{kHealthPort};
     ours["scheme"] = "HTTP";
     action.erase("tcpSocket");
+    action.erase("grpc");
     action["httpGet"] = std::move(ours);
-    changed = true;
   }
 
   /// Readiness and liveness often ask the same.
-  std::size_t index_of(std::string path, std::uint16_t port) {
+  std::size_t index_of(AppProbe probe) {
     auto& probes = rewritten_.probes;
-    for (std::size_t i = 0; i < probes.size(); ++i) {
-      if (probes[i].path == path && probes[i].port == port) return i;
-    }
-    probes.push_back({std::move(path), port});
+    const auto same = std::find(probes.begin(), probes.end(), probe);
+    if (same != probes.end()) return static_cast<std::size_t>(same - probes.begin());
+    probes.push_back(std::move(probe));
     return probes.size() - 1;
   }
 
   const Ports& skipped_;
   RewrittenProbes& rewritten_;
+  const json::object* container_ = nullptr;
+  std::string place_;
 };
 
 /// Whether we have led it to the sidecar.
@@ -141,7 +177,7 @@ void restore(json::object& holder, std::string_view name, const json::object& pl
   if (original == nullptr || object_in(holder, name) == nullptr) return;
   auto& action = holder.at(name).get_object();
   if (!is_led_to_sidecar(action)) return;
-  for (const std::string_view kind : {"httpGet", "tcpSocket"}) {
+  for (const std::string_view kind : {"httpGet", "tcpSocket", "grpc"}) {
     const auto* asked = object_in(*original, kind);
     if (asked == nullptr) continue;
     action.erase("httpGet");
@@ -153,7 +189,7 @@ void restore(json::object& holder, std::string_view name, const json::object& pl
 }  // namespace
 
 std::optional<Reason> rewrite_probes(json::array& containers, const Ports& skipped,
-                                     RewrittenProbes& rewritten) {
+                                     std::int64_t grace_seconds, RewrittenProbes& rewritten) {
   Rewriter rewriter(skipped, rewritten);
   for (auto& each : containers) {
     auto* container = each.if_object();
@@ -161,15 +197,18 @@ std::optional<Reason> rewrite_probes(json::array& containers, const Ports& skipp
     for (const auto name : kProbes) {
       if (object_in(*container, name) == nullptr) continue;
       auto& probe = container->at(name).get_object();
-      if (auto refusal = rewriter.rewrite(*container, probe, std::string(name))) return refusal;
+      const int seconds = bounded(number_in(probe, "timeoutSeconds").value_or(1));
+      if (auto refusal = rewriter.rewrite(*container, probe, std::string(name), seconds))
+        return refusal;
     }
     if (object_in(*container, "lifecycle") == nullptr) continue;
     auto& lifecycle = container->at("lifecycle").get_object();
     for (const auto name : kHooks) {
       if (object_in(lifecycle, name) == nullptr) continue;
       auto& hook = lifecycle.at(name).get_object();
-      if (auto refusal = rewriter.rewrite(*container, hook, "lifecycle." + std::string(name)))
-        return refusal;
+      auto refusal = rewriter.rewrite(*container, hook, "lifecycle." + std::string(name),
+                                      bounded(grace_seconds));
+      if (refusal) return refusal;
     }
   }
   return std::nullopt;

@@ -30,6 +30,7 @@ class InjectorService final : public https::Service {
     return {};
   }
   https::Server& server() override { return server_.https(); }
+  std::chrono::seconds lingers() const override { return std::chrono::seconds(options_.linger); }
 
   void started(WallTime now) override {
     log().info(now, "started", "the injector is up",

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,7 @@ namespace epaulet::injector {
 /// Who is what in a pod that has a sidecar. The sidecar's user is exempt from the redirect, so no
 /// container of an app may have it.
 inline constexpr int kProxyUid = 1337;
+inline constexpr std::uint16_t kOwnPorts[] = {15000, 15001, 15006, 15008, 15020, 15021, 15053};
 inline constexpr const char* kSidecarName = "epaulet";
 inline constexpr const char* kInitName = "epaulet-init";
 inline constexpr const char* kVolumePrefix = "epaulet-";

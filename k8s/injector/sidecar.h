@@ -3,6 +3,7 @@
 #include <string>
 
 #include "k8s/injector/annotations.h"
+#include "k8s/injector/app_metrics.h"
 #include "k8s/injector/probes.h"
 
 namespace epaulet::injector {
@@ -15,6 +16,7 @@ struct SidecarPlan {
   Ports ports;          ///< TCP ports of the app that the sidecar serves.
   Ports udp_ports;      ///< Of the app.
   std::vector<AppProbe> probes;
+  std::optional<AppMetricsPlace> metrics;  ///< Of the app, to be served beside ours.
 };
 
 /// `workload`, `identity` and `state`, which only the pod tells, as YAML; everything else stands in

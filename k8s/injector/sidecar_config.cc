@@ -24,14 +24,35 @@ std::string ports_of(const SidecarPlan& plan) {
   return out;
 }
 
+std::string probe_of(const AppProbe& probe) {
+  std::string out = "    - { ";
+  if (!probe.path.empty()) out += fmt::format("path: {}, ", text(probe.path));
+  out += fmt::format("port: {}", probe.port);
+  if (probe.grpc) {
+    out += probe.grpc->empty() ? ", grpc: {}"
+                               : fmt::format(", grpc: {{ service: {} }}", text(*probe.grpc));
+  }
+  if (probe.tls) out += ", tls: true";
+  if (!probe.headers.empty()) {
+    out += ", headers: [";
+    for (const auto& [name, value] : probe.headers) {
+      out += fmt::format("{}{{ name: {}, value: {} }}", out.ends_with('[') ? "" : ", ", text(name),
+                         text(value));
+    }
+    out += "]";
+  }
+  return out + fmt::format(", timeout: {}s }}\n", probe.seconds);
+}
+
 std::string probes_of(const SidecarPlan& plan) {
   std::string out;
-  for (const auto& probe : plan.probes) {
-    out += probe.path.empty()
-               ? fmt::format("    - {{ port: {} }}\n", probe.port)
-               : fmt::format("    - {{ path: {}, port: {} }}\n", text(probe.path), probe.port);
-  }
+  for (const auto& probe : plan.probes) out += probe_of(probe);
   return out;
+}
+
+std::string metrics_of(const AppMetricsPlace& metrics) {
+  return fmt::format("{{ port: {}, path: {}{} }}", metrics.port, text(metrics.path),
+                     metrics.tls ? ", tls: true" : "");
 }
 
 /// Threads for a request of more than one core; 0: the sidecar looks at its limit.
@@ -55,6 +76,7 @@ std::string sidecar_config(const SidecarPlan& plan) {
   out += fmt::format("workload:\n  service: {}\n", plan.service);
   if (!plan.ports.empty()) out += "  ports:\n" + ports_of(plan);
   if (!plan.probes.empty()) out += "  probes:\n" + probes_of(plan);
+  if (plan.metrics) out += "  metrics: " + metrics_of(*plan.metrics) + "\n";
   out += fmt::format(
       "identity:\n  trust_domain: {}\n  service: {}\n  ca: ca.pem\n  token_file: token\n",
       text(settings.trust_domain), text(settings.identity_service));

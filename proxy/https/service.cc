@@ -105,13 +105,19 @@ void Service::on_signal(int signal) {
   if (signal == SIGHUP) return look();
   if (draining_) return loop_.stop();  // Asked twice: at once.
   draining_ = true;
-  log_.info(loop_.wall_now(), "draining", "nobody is accepted any more; who is here may end");
-  server().stop_accepting();
-  draining();
   loop_.spawn(drain());
 }
 
 Task<void> Service::drain() {
+  if (const auto linger = lingers(); linger.count() > 0) {
+    log_.info(loop_.wall_now(), "leaving", "callers are served until they are led elsewhere",
+              {{"seconds", std::int64_t{linger.count()}}});
+    const auto waited = co_await sleep_until(scope_, loop_.now() + linger);
+    if (!waited) co_return;
+  }
+  log_.info(loop_.wall_now(), "draining", "nobody is accepted any more; who is here may end");
+  server().stop_accepting();
+  draining();
   const auto end = loop_.now() + kDrainTime;
   while (server().connections() > 0 && loop_.now() < end) {
     const auto waited = co_await sleep_until(scope_, loop_.now() + kDrainLook);

@@ -51,6 +51,9 @@ class Service {
   [[nodiscard]] virtual std::string metrics() const = 0;
   /// Each second.
   virtual void look() = 0;
+  /// How long it goes on as ever after it was told to end, and says that it is not ready: whoever
+  /// leads callers here hears of it a moment later.
+  [[nodiscard]] virtual std::chrono::seconds lingers() const { return {}; }
   /// Nobody is accepted any more; what would never end by itself is to end now.
   virtual void draining() {}
 

@@ -101,7 +101,7 @@ def test_a_review_is_answered_with_a_patch(place, binaries):
         (roots,) = [one["value"] for one in patch if one["path"].endswith("trust-roots")]
         assert roots.strip() == injector.roots.read_text().strip()
         refused = json.loads(injector.ask(review("refused"))[1])["response"]
-        assert not refused["allowed"] and "speaks gRPC" in refused["status"]["message"], refused
+        assert not refused["allowed"] and "sends the header Connection" in refused["status"]["message"], refused
         metrics = injector.page("/metrics")[1]
         assert 'epaulet_injector_reviews_total{result="injected"} 1' in metrics, metrics
         assert 'epaulet_injector_reviews_total{result="refused"} 1' in metrics, metrics
@@ -169,9 +169,24 @@ def test_a_new_certificate_is_in_force_and_a_broken_one_is_not(place, binaries):
 
 def test_it_ends_when_it_is_told_to(place, binaries):
     injector = Injector(place, binaries)
+    injector.argv += ["--linger", "2"]
     with injector.running() as process:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=5) == 0
+        injector.wait_logged("leaving")
+        # Whom API servers are still led to answers, and says that they should be led elsewhere.
+        end, answered = time.monotonic() + 1.2, 0
+        while time.monotonic() < end:
+            assert injector.ask(review("job"))[0] == 200
+            assert injector.page("/ready")[0] == 503 and injector.page("/live")[0] == 200
+            answered += 1
+        assert answered > 2, answered
+        assert process.wait(timeout=10) == 0
+        assert '"event":"draining"' in injector.log.read_text()
+    with injector.running() as process:
+        for _ in range(2):  # Asked twice: at once.
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.2)
+        assert process.wait(timeout=1) == 0
 
 
 def test_it_says_what_it_lacks(place, binaries):

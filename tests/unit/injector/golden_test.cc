@@ -64,7 +64,7 @@ TEST_P(Golden, is_answered_as_ever) {
   EXPECT_EQ(answer, read(path));
 }
 
-INSTANTIATE_TEST_SUITE_P(Recorded, Golden, testing::Values("deployment", "job", "refused"),
+INSTANTIATE_TEST_SUITE_P(Recorded, Golden, testing::Values("deployment", "grpc", "job", "refused"),
                          [](const auto& each) { return std::string(each.param); });
 
 }  // namespace

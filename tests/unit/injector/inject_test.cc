@@ -238,14 +238,6 @@ TEST(Inject, warns_of_a_pod_that_nobody_reaches) {
   EXPECT_PRED2(has, verdict.warnings[0], "no container declares a TCP port");
 }
 
-TEST(Inject, tells_scrapers_where_the_sidecars_metrics_are) {
-  EXPECT_EQ(annotation_of(injected(pod_with("{}")), "prometheus.io/port"), "15020");
-  const auto own =
-      pod_with(R"({"annotations":{"prometheus.io/scrape":"true","prometheus.io/port":"8080"}})");
-  EXPECT_EQ(annotation_of(injected(own), "prometheus.io/port"), "8080");
-  EXPECT_EQ(inject(own, test_settings()).warnings.size(), 1u);
-}
-
 TEST(Inject, names_the_service_by_the_usual_labels) {
   const auto service = [](const char* labels, const char* spec = "{}") {
     const auto pod = injected(pod_with(std::string(R"({"labels":)") + labels + "}", spec));
