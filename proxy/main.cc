@@ -1,5 +1,9 @@
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 
 #include "config/config_files.h"
 #include "config/json_schema.h"
@@ -41,9 +45,24 @@ int check(const std::vector<std::string>& files, bool prints) {
   return 0;
 }
 
+/// The doctor is a program of its own, which knows Kubernetes; a sidecar does not. It stands beside
+/// this one.
+int run_doctor(char** argv) {
+  std::string path(4096, '\0');
+  const auto size = ::readlink("/proc/self/exe", path.data(), path.size());
+  path.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+  path.resize(path.rfind('/') + 1);
+  path += "epaulet-doctor";
+  ::execv(path.c_str(), argv + 1);
+  std::fprintf(stderr, "epaulet: %s cannot be run: %s\n  remedy: install it beside epaulet\n",
+               path.c_str(), std::strerror(errno));
+  return 2;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "doctor") return run_doctor(argv);
   CLI::App app{"epaulet: a sidecar service-mesh proxy"};
   app.set_version_flag("--version", std::string("epaulet ") + kVersion);
   app.require_subcommand(1);
@@ -94,6 +113,10 @@ int main(int argc, char** argv) {
   epaulet::redirect::add_redirect_command(app, exit_code, [] {
     return std::chrono::floor<std::chrono::seconds>(epaulet::AsioLoop::read_wall_clock());
   });
+
+  app.add_subcommand("doctor",
+                     "say what is wrong with a mesh in Kubernetes (before, check) or in this pod "
+                     "(pod), and what to do");
 
   app.add_subcommand("version", "print the version")->callback([] {
     std::printf("epaulet %s\n", kVersion);

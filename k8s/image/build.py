@@ -22,7 +22,7 @@ import tarfile
 import tempfile
 
 PROGRAMS = ("proxy/epaulet", "certs-tool/epaulet-certs", "k8s/injector/epaulet-injector",
-            "k8s/directory/epaulet-directory")
+            "k8s/directory/epaulet-directory", "k8s/doctor/epaulet-doctor")
 TOOLS = ["/usr/sbin/nft", "/usr/sbin/xtables-nft-multi", "/usr/sbin/xtables-legacy-multi"]
 LINKS = {"iptables": "xtables-nft-multi", "ip6tables": "xtables-nft-multi"}
 for _command in ("iptables", "ip6tables"):

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "k8s/doctor/facts.h"
+#include "k8s/doctor/report.h"
+
+namespace epaulet::kube {
+
+/// What can be said before anything is installed, and of an installation with all that it serves.
+/// Pure: facts in, findings out.
+void diagnose_before(const Facts& facts, const Question& question, DoctorReport& report);
+void diagnose(const Facts& facts, const Question& question, DoctorReport& report);
+
+// Its parts.
+void check_cluster(const Facts& facts, DoctorReport& report);
+void check_namespaces(const Facts& facts, const Question& question, DoctorReport& report);
+void check_other_meshes(const Facts& facts, DoctorReport& report);
+void check_programs(const Facts& facts, const Question& question, DoctorReport& report);
+void check_webhook(const Facts& facts, const Question& question, DoctorReport& report);
+void check_pods(const Facts& facts, const Question& question, DoctorReport& report);
+
+/// The value of `epaulet.io/inject`, or nothing. A value that is neither counts as nothing.
+[[nodiscard]] std::optional<bool> inject_label(const json::object* labels);
+/// ConfigMaps that the pod's `epaulet.io/config` names.
+[[nodiscard]] std::vector<std::string> config_maps_of(const json::object& pod);
+/// Whether a LabelSelector takes these labels; null labels: none.
+[[nodiscard]] bool selects(const json::object& selector, const json::object* labels);
+/// An argument `--name=value` of the injector's Deployment; nothing if it has none.
+[[nodiscard]] std::optional<std::string> injector_argument(const Facts& facts,
+                                                           const Question& question,
+                                                           std::string_view name);
+
+}  // namespace epaulet::kube

@@ -1,0 +1,178 @@
+#include "k8s/doctor/facts.h"
+
+#include <fmt/format.h>
+
+#include <set>
+
+#include "admin/client.h"
+#include "k8s/doctor/certificates.h"
+#include "k8s/doctor/checks.h"
+
+namespace epaulet::kube {
+namespace {
+
+/// One namespace's, or all.
+std::string listed(std::string_view api, std::string_view what, const std::string& name_space) {
+  return name_space.empty() ? fmt::format("{}/{}", api, what)
+                            : fmt::format("{}/namespaces/{}/{}", api, name_space, what);
+}
+
+class Gathering {
+ public:
+  Gathering(FactSource& source, const Question& question, WallTime now)
+      : source_(source), question_(question), facts_(now) {}
+
+  void one(const std::string& path) { facts_.put(path, source_.get(path)); }
+
+  /// A whole list, page by page, under the path of its first.
+  void list(const std::string& path) {
+    Fact all = source_.get(path + "?limit=250");
+    auto* whole = all.is_there() ? all.document.if_object() : nullptr;
+    for (std::size_t page = 1; whole != nullptr && page < kPagesMax; ++page) {
+      const std::string next(text_at(*whole, {"metadata", "continue"}));
+      if (next.empty()) break;
+      Fact more = source_.get(path + "?limit=250&continue=" + admin::percent_encoded(next));
+      auto* rest = more.is_there() ? more.document.if_object() : nullptr;
+      if (rest == nullptr) {  // A list that changed too much is begun anew, by whoever asks again.
+        all.status = 0;
+        all.why = more.why;
+        break;
+      }
+      auto& items = kube::array_at(*whole, "items");
+      for (auto& item : kube::array_at(*rest, "items")) items.push_back(std::move(item));
+      (*whole)["metadata"] = (*rest)["metadata"];
+    }
+    facts_.put(path, std::move(all));
+  }
+
+  /// What pods say that they read.
+  void config_maps() {
+    constexpr std::size_t kMax = 500;
+    std::set<std::string> wanted;
+    for (const auto& each : facts_.items(paths::pods(question_))) {
+      const auto* pod = each.if_object();
+      if (pod == nullptr) continue;
+      for (const auto& name : config_maps_of(*pod))
+        wanted.insert(paths::config_map(text_at(*pod, {"metadata", "namespace"}), name));
+    }
+    std::size_t asked = 0;
+    for (const auto& path : wanted) {
+      if (asked++ < kMax) one(path);
+    }
+  }
+
+  void installation() {
+    for (const auto& path : {std::string(paths::kNamespaces), std::string(paths::kWebhooks),
+                             paths::deployments(question_), paths::services(question_),
+                             paths::endpoint_slices(question_), paths::pods(question_),
+                             paths::replica_sets(question_), std::string(paths::kLeases)}) {
+      list(path);
+    }
+    one(paths::secret(question_, question_.ca_secret));
+    one(paths::secret(question_, serving_secret(facts_, question_)));
+    for (const auto* name : {"epaulet-identity", "epaulet-directory"})
+      one(paths::role_binding(name));
+    config_maps();
+  }
+
+  Facts take() { return std::move(facts_); }
+
+ private:
+  FactSource& source_;
+  const Question& question_;
+  Facts facts_;
+};
+
+}  // namespace
+
+const Fact& Facts::at(std::string_view path) const {
+  static const Fact kNobodyAsked;
+  const auto found = facts_.find(path);
+  return found == facts_.end() ? kNobodyAsked : found->second;
+}
+
+const json::object* Facts::object(std::string_view path) const {
+  const auto& fact = at(path);
+  return fact.is_there() ? fact.document.if_object() : nullptr;
+}
+
+const json::array& Facts::items(std::string_view path) const {
+  static const json::array kNone;
+  const auto* whole = object(path);
+  const auto* items = whole == nullptr ? nullptr : array_in(*whole, "items");
+  return items == nullptr ? kNone : *items;
+}
+
+namespace paths {
+
+std::string pods(const Question& question) {
+  return listed("/api/v1", "pods", question.name_space);
+}
+std::string replica_sets(const Question& question) {
+  return listed("/apis/apps/v1", "replicasets", question.name_space);
+}
+std::string deployments(const Question& question) {
+  return listed("/apis/apps/v1", "deployments", question.system_namespace);
+}
+std::string services(const Question& question) {
+  return listed("/api/v1", "services", question.system_namespace);
+}
+std::string endpoint_slices(const Question& question) {
+  return listed("/apis/discovery.k8s.io/v1", "endpointslices", question.system_namespace);
+}
+std::string secret(const Question& question, std::string_view name) {
+  return fmt::format("/api/v1/namespaces/{}/secrets/{}", question.system_namespace, name);
+}
+std::string config_map(std::string_view name_space, std::string_view name) {
+  return fmt::format("/api/v1/namespaces/{}/configmaps/{}", name_space, name);
+}
+std::string role_binding(std::string_view name) {
+  return fmt::format("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/{}", name);
+}
+
+}  // namespace paths
+
+Facts gather_before(FactSource& source, const Question& question, WallTime now) {
+  Gathering gathering(source, question, now);
+  gathering.one(std::string(paths::kVersion));
+  gathering.list(std::string(paths::kNamespaces));
+  gathering.list(std::string(paths::kWebhooks));
+  gathering.list(std::string(paths::kLeases));
+  gathering.one(paths::secret(question, question.ca_secret));
+  return gathering.take();
+}
+
+Facts gather(FactSource& source, const Question& question, WallTime now) {
+  Gathering gathering(source, question, now);
+  gathering.one(std::string(paths::kVersion));
+  gathering.installation();
+  return gathering.take();
+}
+
+std::string_view text_at(const json::object& in, std::initializer_list<std::string_view> path) {
+  const json::object* at = &in;
+  std::size_t left = path.size();
+  for (const auto key : path) {
+    if (--left == 0) return text_in(*at, key);
+    at = object_in(*at, key);
+    if (at == nullptr) return {};
+  }
+  return {};
+}
+
+const json::object* find_object(const json::object& in,
+                                std::initializer_list<std::string_view> path) {
+  const json::object* at = &in;
+  for (const auto key : path) {
+    at = object_in(*at, key);
+    if (at == nullptr) return nullptr;
+  }
+  return at;
+}
+
+std::string full_name(const json::object& object) {
+  return fmt::format("{}/{}", text_at(object, {"metadata", "namespace"}),
+                     text_at(object, {"metadata", "name"}));
+}
+
+}  // namespace epaulet::kube

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "crypto/wall_time.h"
+#include "k8s/doctor/report.h"
+
+namespace epaulet::kube {
+
+/// What can be seen from inside a pod.
+struct InsideFacts {
+  WallTime now{};
+  std::optional<std::string> redirect_report;  ///< What `epaulet redirect install` left.
+  /// What `epaulet redirect verify` said, and whether all was well; only root can ask.
+  std::optional<std::pair<bool, std::string>> rules;
+  std::optional<std::string> ready;  ///< The page /ready of the admin port; nothing: no answer.
+  std::optional<std::string> certs;  ///< /certs.
+};
+
+struct InsideQuestion {
+  std::string admin = "127.0.0.1:15000";
+  std::string redirect_result = "/var/run/epaulet/redirect.json";
+  bool redirects = true;  ///< False: a CNI plugin installs the rules.
+};
+
+/// Blocks.
+[[nodiscard]] InsideFacts gather_inside(const InsideQuestion& question, WallTime now);
+
+/// Pure.
+void diagnose_inside(const InsideFacts& facts, const InsideQuestion& question,
+                     DoctorReport& report);
+
+}  // namespace epaulet::kube
