@@ -103,7 +103,9 @@ def _targets():
 def _ask_prometheus(query):
     url = "http://127.0.0.1:9190/api/v1/query?" + urllib.parse.urlencode({"query": query})
     said = cluster.run(["curl", "-s", "--max-time", "5", url], check=False).stdout
-    return {one["metric"].get("pod"): float(one["value"][1]) for one in json.loads(said)["data"]["result"]} if said else {}
+    if not said.startswith("{"):
+        return {}  # It is not ready.
+    return {one["metric"].get("pod"): float(one["value"][1]) for one in json.loads(said)["data"]["result"]}
 
 
 def a_prometheus_scrapes_apps_and_sidecars_at_once(world):
@@ -117,7 +119,7 @@ def a_prometheus_scrapes_apps_and_sidecars_at_once(world):
     targets = _targets()
     (folder / "targets.json").write_text(json.dumps(targets))
     (folder / "prometheus.yml").write_text(
-        "global: { scrape_interval: 1s, scrape_timeout: 1s }\n"
+        "global: { scrape_interval: 2s, scrape_timeout: 2s }\n"
         f"scrape_configs: [ {{ job_name: pods, file_sd_configs: [ {{ files: [{folder / 'targets.json'}] }} ] }} ]\n")
     with open(folder / "log", "w") as log:
         server = subprocess.Popen(
