@@ -28,10 +28,17 @@ constexpr Object kGrpcProbe{
     kGrpcProbeKeys, origin_of<GrpcProbeSettings>,
     nullptr,        true};
 
+/// Read, and not shown again: what a header says may be a secret, and /config has none.
+constexpr Key unshown(Key row) {
+  row.binding.get = [](const void*, ScalarValue&) { return false; };
+  return row;
+}
+
 constexpr Key kHeaderKeys[] = {
     required(
         key<&ProbeHeaderSettings::name>("name", kProbeHeaderName, "", "The header; Host too.")),
-    key<&ProbeHeaderSettings::value>("value", kProbeHeaderValue, "", "Its value."),
+    unshown(key<&ProbeHeaderSettings::value>("value", kProbeHeaderValue, "",
+                                             "Its value, which /config does not show.")),
 };
 constexpr Object kProbeHeader{"probe_header", "A header that the app is asked with.", kHeaderKeys};
 constexpr List kProbeHeaders = list_of<ProbeHeaderSettings>(kProbeHeader, 1, 64);

@@ -36,8 +36,9 @@ std::string probe_of(const AppProbe& probe) {
   if (!probe.headers.empty()) {
     out += ", headers: [";
     for (const auto& [name, value] : probe.headers) {
-      out += fmt::format("{}{{ name: {}, value: {} }}", out.ends_with('[') ? "" : ", ", text(name),
-                         text(value));
+      out += fmt::format("{}{{ name: {}", out.ends_with('[') ? "" : ", ", text(name));
+      if (!value.empty()) out += fmt::format(", value: {}", text(value));
+      out += " }";
     }
     out += "]";
   }

@@ -43,6 +43,18 @@ TEST(SettingsJson, shows_values_with_units_and_services_apart_from_backends) {
   EXPECT_EQ(dump.at("services").at("payments.shop").as_object().if_contains("endpoints"), nullptr);
 }
 
+TEST(SettingsJson, shows_no_value_of_a_probes_header) {
+  const auto loaded = load_settings("f.yaml",
+                                    "workload: { probes: [ { path: /, port: 80, headers: [ { name: "
+                                    "Authorization, value: Bearer x } ] } ] }",
+                                    "");
+  ASSERT_TRUE(loaded.ok()) << loaded.format();
+  EXPECT_EQ(loaded.settings->workload.probes[0].headers[0].value, "Bearer x");
+  const auto dump = settings_to_json(*loaded.settings);
+  EXPECT_NE(dump.find("Authorization"), std::string::npos);
+  EXPECT_EQ(dump.find("Bearer"), std::string::npos);
+}
+
 TEST(SettingsJson, leaves_out_what_is_inherited) {
   const auto loaded = load_settings("f.yaml", "{}", "");
   ASSERT_TRUE(loaded.ok());

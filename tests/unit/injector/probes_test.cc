@@ -80,6 +80,13 @@ TEST(Probes, by_https_and_with_headers_are_asked_so) {
             "\"shop.example\" }, { name: \"X-Say\", value: \"\\\"hi\\\": #1\" }], timeout: 1s }");
 }
 
+TEST(Probes, may_have_empty_headers) {
+  EXPECT_EQ(asked_for(R"({"httpGet":{"path":"/","port":8080,
+      "httpHeaders":[{"name":"Accept","value":""},{"name":"X"}]}})"),
+            "    - { path: \"/\", port: 8080, headers: [{ name: \"Accept\" }, { name: \"X\" }], "
+            "timeout: 1s }");
+}
+
 TEST(Probes, take_as_long_as_they_may_within_a_bound) {
   EXPECT_PRED2(has, asked_for(R"({"httpGet":{"path":"/h","port":8080},"timeoutSeconds":60})"),
                "timeout: 60s");
