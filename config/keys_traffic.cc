@@ -184,6 +184,11 @@ constexpr Key kLimitKeys[] = {
     key<&Settings::limits, &LimitSettings::pending>("pending", kPending, "1024", kPendingDoc),
     key<&Settings::head_bytes>("head", kHeadSize, "64KiB",
                                "The largest request or response head, 4KiB to 64KiB."),
+    key<&Settings::envoy_overloaded>(
+        "envoy_overloaded", types::kBoolean, "false",
+        "Whether our own refusals because of load (overloaded, limit_pending, breaker_open, "
+        "background_full) say "
+        "x-envoy-overloaded: true, so that an Envoy that asked does not try again."),
     key<&Settings::connections>(
         "downstream", kConnections, "20000",
         "Connections served at once, over all workers; limits of memory and open files lower it."),

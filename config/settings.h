@@ -693,6 +693,7 @@ struct Settings {
   std::uint32_t connections =
       20000;  ///< `limits.downstream`: connections served at once, over all workers.
   std::uint32_t head_bytes = 64 * 1024;  ///< `limits.head`: the largest request or response head.
+  bool envoy_overloaded = false;  ///< `limits.envoy_overloaded`: our refusals for load say so.
   LogSettings log;
   ExplainSettings explain;
   TracingSettings tracing;

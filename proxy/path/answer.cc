@@ -53,6 +53,14 @@ std::string retry_after(const Error& error) {
   return fmt::format("Retry-After: {}\r\n", (error.detail + 999) / 1000);
 }
 
+/// As Envoy marks what it drops because of load, so that whoever routes to us by one sends no retry
+/// after it.
+bool says_overloaded(const Exchange& exchange, const Error& error) {
+  if (!exchange.snapshot().settings.envoy_overloaded) return false;
+  return error.code == ErrorCode::overloaded || error.code == ErrorCode::limit_pending ||
+         error.code == ErrorCode::breaker_open || error.code == ErrorCode::background_full;
+}
+
 /// Which breaker or limit, why, and until when, for whoever runs the app beside us.
 std::string more_about(const Error& error) {
   if (has_own_status(error)) return fmt::format(" ({})", telemetry::text_of(error.note));
@@ -112,6 +120,7 @@ Task<Result<void>> answer(Exchange& exchange, const Error& error, bool may_keep)
   std::string lines(challenge(status, error));
   lines += fmt::format("X-Request-Id: {}\r\n", id);
   lines += retry_after(error);
+  if (says_overloaded(exchange, error)) lines += "x-envoy-overloaded: true\r\n";
   http::AddedFields more;
   add_rate_fields(exchange, more);
   // A page that may read the answer may read a failure, too.

@@ -22,6 +22,7 @@ using telemetry::Event;
 
 const Error kNoError;
 constexpr std::string_view kRetriesExhausted = "x-epaulet-retries-exhausted";
+constexpr std::string_view kEnvoyOverloaded = "x-envoy-overloaded";
 constexpr std::size_t kReasonBytesMax = 256;
 /// The next hop is to give up after us, not before: we may ask another endpoint then.
 constexpr std::chrono::milliseconds kNextHopSlack{5};
@@ -86,6 +87,10 @@ void Attempt::start_calls_time() {
 
 bool Attempt::retries_exhausted_upstream() const {
   return response_->find(kRetriesExhausted) != nullptr;
+}
+
+bool Attempt::overloaded_upstream() const {
+  return response_->find(kEnvoyOverloaded) != nullptr;
 }
 
 /// What ended the work is the scope's reason where there is one: the operation only tells that it

@@ -49,6 +49,8 @@ class Attempt final {
   [[nodiscard]] std::optional<Error> told_failure() const;
   /// The next hop has said that it spent its retries on this request.
   [[nodiscard]] bool retries_exhausted_upstream() const;
+  /// Some Envoy on the way dropped it because of load.
+  [[nodiscard]] bool overloaded_upstream() const;
 
  private:
   Task<Error> send();

@@ -28,6 +28,7 @@ struct Failure {
   bool request_written = false;
   bool reused = false;
   bool exhausted_upstream = false;
+  bool overloaded_upstream = false;
 };
 
 /// 0 is no failure.
@@ -52,6 +53,7 @@ resilience::AttemptFacts facts_of(const Exchange& exchange, const Failure& failu
   facts.request_written = failure.request_written;
   facts.on_reused_connection = failure.reused;
   facts.exhausted_upstream = failure.exhausted_upstream;
+  facts.overloaded_upstream = failure.overloaded_upstream;
   return facts;
 }
 
@@ -237,6 +239,8 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
         if (told) {
           failure.error = *told;
           failure.reused = false;
+        } else {
+          failure.overloaded_upstream = attempt->overloaded_upstream();
         }
       }
     }

@@ -24,6 +24,8 @@ std::string_view name_of(RetryVerdict verdict) {
       return "retries.max is reached";
     case RetryVerdict::no_exhausted_upstream:
       return "the next hop has spent its retries on this request";
+    case RetryVerdict::no_overloaded_upstream:
+      return "the answer says x-envoy-overloaded: more of it would make it worse";
   }
   return "";
 }
@@ -64,6 +66,7 @@ RetryVerdict decide_retry(const RetryRules& rules, const AttemptFacts& facts, bo
   }
   if (inbound) return RetryVerdict::no_never;
   if (facts.exhausted_upstream) return RetryVerdict::no_exhausted_upstream;
+  if (facts.overloaded_upstream) return RetryVerdict::no_overloaded_upstream;
   if (facts.attempts > rules.max) return RetryVerdict::no_max;
   return RetryVerdict::retry;
 }

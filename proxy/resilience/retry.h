@@ -37,6 +37,8 @@ struct AttemptFacts {
   bool on_reused_connection = false;
   bool exhausted_upstream =
       false;  ///< The next hop says that it has spent its retries on this request.
+  /// An Envoy on the way says that it has more than it can do (`x-envoy-overloaded`).
+  bool overloaded_upstream = false;
 };
 
 enum class RetryVerdict : std::uint8_t {
@@ -49,6 +51,7 @@ enum class RetryVerdict : std::uint8_t {
   no_body_gone,
   no_max,
   no_exhausted_upstream,
+  no_overloaded_upstream,
 };
 [[nodiscard]] std::string_view name_of(RetryVerdict verdict);
 

@@ -95,6 +95,27 @@ TEST(DecideRetry, retries_do_not_multiply_over_hops) {
   EXPECT_EQ(decide_retry({}, facts, false), RetryVerdict::no_exhausted_upstream);
 }
 
+TEST(DecideRetry, what_an_envoy_dropped_because_of_load_is_not_asked_for_again) {
+  RetryRules rules;
+  rules.statuses = {503};
+  rules.non_idempotent = true;
+  AttemptFacts facts;
+  facts.status = 503;
+  facts.overloaded_upstream = true;
+  for (const auto method : {Method::get, Method::post}) {
+    facts.method = method;
+    EXPECT_EQ(decide_retry(rules, facts, false), RetryVerdict::no_overloaded_upstream);
+  }
+  facts.grpc_status = GrpcStatus::unavailable;
+  rules.grpc_statuses = {GrpcStatus::unavailable};
+  EXPECT_EQ(decide_retry(rules, facts, false), RetryVerdict::no_overloaded_upstream);
+  facts.status = 200;
+  facts.grpc_status.reset();
+  EXPECT_EQ(decide_retry(rules, facts, false), RetryVerdict::no_success);
+  EXPECT_NE(name_of(RetryVerdict::no_overloaded_upstream).find("x-envoy-overloaded"),
+            std::string_view::npos);
+}
+
 TEST(DecideRetry, a_response_is_delivered_unless_its_status_is_listed) {
   RetryRules rules;
   AttemptFacts facts;
