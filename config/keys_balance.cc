@@ -53,6 +53,28 @@ void close_session_key(void* object, Context& context) {
 constexpr Object kSessionKey{"session_key", "What the requests of one session have in common.",
                              kSessionKeyKeys, origin_of<SessionKeySettings>, close_session_key};
 
+constexpr Scalar make_overprovisioning() {
+  Scalar type{ScalarKind::number, "a number", "1.4"};
+  type.min = 1;
+  type.max = 10;
+  return type;
+}
+constexpr Scalar kOverprovisioning = make_overprovisioning();
+constexpr Key kLocalityKeys[] = {
+    key<&LocalitySettings::overprovisioning_factor>(
+        "overprovisioning_factor", kOverprovisioning, "1.4",
+        "The own zone gets all requests as long as this times the share of its endpoints that are "
+        "well is 1 or more (1.4: five of seven), below that so much of them; other zones get the "
+        "rest. 1 to 10."),
+};
+constexpr Object kLocality{"locality",
+                           "Endpoints of the own zone first, as long as enough of them are well; "
+                           "sessions are not divided.",
+                           kLocalityKeys,
+                           origin_of<LocalitySettings>,
+                           nullptr,
+                           true};
+
 constexpr Key kBalanceKeys[] = {
     key<&BalanceSettings::policy>(
         "policy", kBalancePolicy, "p2c_ewma",
@@ -65,6 +87,10 @@ constexpr Key kBalanceKeys[] = {
         "slow_start", kSlowStart, "",
         "A new endpoint's share grows to the full one in this time, with p2c_ewma and "
         "least_request; absent: it has it at once."),
+    key<&BalanceSettings::locality>(
+        "locality", kLocality, "",
+        "Endpoints of workload.zone first, where zones are known; {} will do; absent: zones do not "
+        "matter."),
 };
 
 void close_balance(void* object, Context& context) {

@@ -41,10 +41,14 @@ constexpr Map kWorkloadPorts =
 
 constexpr List kProbes = list_of<ProbeSettings>(kProbe, 0, types::kListMax);
 
+constexpr Scalar kZone = types::text("a zone", "eu-1a", check_label, types::kLabelRegex);
 constexpr Key kWorkloadKeys[] = {
     key<&WorkloadSettings::service>("service", types::kHostName, "",
                                     "The name under which others dial this workload; absent: it "
                                     "serves nothing."),
+    key<&WorkloadSettings::zone>("zone", kZone, "",
+                                 "The zone that this workload runs in, for balance.locality; "
+                                 "absent: that which the directory tells of its own address."),
     key<&WorkloadSettings::ports>("ports", kWorkloadPorts, "",
                                   "The ports that the app listens on; nothing else is delivered."),
     key<&WorkloadSettings::probes>("probes", kProbes, "",

@@ -1,3 +1,5 @@
+#include <set>
+
 #include "config/binding.h"
 #include "config/context.h"
 #include "config/keys.h"
@@ -25,11 +27,20 @@ constexpr Scalar make_endpoint_address() {
 constexpr Scalar kEndpointAddress = make_endpoint_address();
 constexpr List kEndpointAddresses =
     list_of<SocketAddress>(kEndpointAddress, 1, types::kLongListMax);
+constexpr Key kZoneKeys[] = {
+    required(key<&ZoneSettings::addresses>("addresses", kEndpointAddresses, "",
+                                           "Fixed endpoints in this zone.")),
+};
+constexpr Object kZone{"zone", "Endpoints of one zone.", kZoneKeys, origin_of<ZoneSettings>};
+constexpr Map kZones = map_of<std::string, ZoneSettings>("ZONE", types::kLabel, kZone);
 constexpr Choice kTunnelChoices[] = {{"0", 0}, {"15008", 15008}};
 constexpr Scalar kTunnel = types::choice("0 or 15008", "15008", kTunnelChoices, true);
 constexpr Key kEndpointsKeys[] = {
     key<&EndpointsSettings::addresses>("addresses", kEndpointAddresses, "",
                                        "Fixed endpoints; instead of dns."),
+    key<&EndpointsSettings::zones>("zones", kZones, "",
+                                   "Fixed endpoints by zone, for balance.locality; beside "
+                                   "addresses, whose zone is not known, or instead of them."),
     key<&EndpointsSettings::dns>("dns", types::kHostName, "",
                                  "A name whose A and AAAA records are the endpoints, with port; or "
                                  "_PORT-NAME._tcp.NAME without port: SRV records say targets, "
@@ -56,16 +67,33 @@ bool is_srv_name(std::string_view name) {
          name.substr(dot + 1).starts_with("_tcp.");
 }
 
+/// Each fixed endpoint stands once: it is in one zone.
+void check_zones(const EndpointsSettings& endpoints, Context& context) {
+  if (endpoints.zones.empty() && context.has("zones")) {
+    context.complain("zones", "zones names no endpoint", "zones: { ZONE: { addresses: [...] } }");
+  }
+  std::set<SocketAddress> seen(endpoints.addresses.begin(), endpoints.addresses.end());
+  for (const auto& [name, zone] : endpoints.zones) {
+    std::set<SocketAddress> own;
+    for (const auto& address : zone.addresses) {
+      if (!own.insert(address).second || seen.insert(address).second) continue;
+      context.complain("zones", address.to_string() + " stands in zone " + name + " and elsewhere",
+                       "leave it in the zone that it is in");
+    }
+  }
+}
+
 void close_endpoints(void* object, Context& context) {
   const auto& endpoints = *static_cast<const EndpointsSettings*>(object);
-  if (context.has("directory") && !context.has("addresses")) {
+  const bool is_fixed = context.has("addresses") || context.has("zones");
+  if (context.has("directory") && !is_fixed) {
     if (!context.has("port"))
       context.complain("directory", "directory needs port", "add the Service's port: port: 80");
     if (endpoints.directory.find('.') == std::string::npos)
       context.complain("directory", "this names no namespace", "write NAME.NAMESPACE");
     return;
   }
-  if (context.has("addresses") == (context.has("dns") || context.has("directory"))) {
+  if (is_fixed == (context.has("dns") || context.has("directory"))) {
     context.complain(
         "", "expected exactly one of addresses and dns",
         "addresses: [ 10.0.0.7:8080 ] or dns: api.default.svc.cluster.local with port");
@@ -76,9 +104,10 @@ void close_endpoints(void* object, Context& context) {
                      "add port, for example port: 8080; only SRV records (dns: "
                      "_http._tcp.NAME) have their own");
   }
-  if (context.has("addresses") && context.has("port")) {
+  if (is_fixed && context.has("port")) {
     context.complain("port", "port belongs to dns; each address has its own", "remove port");
   }
+  check_zones(endpoints, context);
 }
 constexpr Object kEndpoints{"endpoints", "Where a backend is.", kEndpointsKeys,
                             origin_of<EndpointsSettings>, close_endpoints};

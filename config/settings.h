@@ -82,6 +82,7 @@ struct AppMetricsSettings {
 struct WorkloadSettings {
   Origin origin;
   std::string service;  ///< Own name, "" if the workload serves nothing.
+  std::string zone;     ///< Where it runs; "": the directory may know.
   std::map<std::uint16_t, WorkloadPortSettings> ports;
   std::vector<ProbeSettings> probes;
   std::optional<AppMetricsSettings> metrics;
@@ -482,10 +483,18 @@ struct UpstreamTlsSettings {
   bool multiplex = false;
 };
 
-/// Exactly one of `addresses` and `dns`.
+/// Endpoints of one zone.
+struct ZoneSettings {
+  Origin origin;
+  std::string name;
+  std::vector<SocketAddress> addresses;
+};
+
+/// Exactly one of `addresses` (or `zones`, or both) and `dns`.
 struct EndpointsSettings {
   Origin origin;
-  std::vector<SocketAddress> addresses;
+  std::vector<SocketAddress> addresses;       ///< Whose zone is not known.
+  std::map<std::string, ZoneSettings> zones;  ///< Those whose zone is.
   std::string dns;        ///< Name for A and AAAA, or for SRV if there is no port.
   std::string directory;  ///< NAME.NAMESPACE, as the directory knows it; `dns` is the way out then.
   std::uint16_t port = 0;  ///< With `dns`; 0: SRV records say it. With `directory`: the Service's.
@@ -518,12 +527,20 @@ struct SessionKeySettings {
   std::optional<bool> source;   ///< The calling pod.
 };
 
+/// The own zone's endpoints first.
+struct LocalitySettings {
+  Origin origin;
+  /// The own zone gets min(1, this x the share of its endpoints that are well) of the requests.
+  double overprovisioning_factor = 1.4;
+};
+
 struct BalanceSettings {
   Origin origin;
   BalancePolicy policy = BalancePolicy::p2c_ewma;
   std::optional<SessionKeySettings> by;  ///< With a policy that keeps sessions.
   /// A new endpoint gets its full share after this; with policies that look at loads.
   std::optional<Duration> slow_start;
+  std::optional<LocalitySettings> locality;  ///< Nothing: zones do not matter.
 };
 
 struct HealthCheckSettings;  // health_check_settings.h

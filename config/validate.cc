@@ -35,6 +35,7 @@ class Validation {
   void check_own_ports();
   void check_identity();
   void check_directory();
+  void check_localities();
 
  private:
   void complain(const Origin& origin, std::string message, std::string remedy = {}) {
@@ -468,6 +469,27 @@ void Validation::check_directory() {
            "add identity: { dir: FOLDER } with cert.pem, key.pem and ca.pem, or identity.service");
 }
 
+/// Who is to prefer a zone must know of both which it is: its own, and the endpoints'.
+void Validation::check_localities() {
+  const bool directory_knows_us =
+      !settings_.directory.url.empty() && !settings_.workload.service.empty();
+  const bool is_placed = !settings_.workload.zone.empty() || directory_knows_us;
+  for (const auto& [name, backend] : settings_.backends) {
+    if (backend.origin.line == 0 || !backend.balance.locality) continue;
+    if (complaints_.are_about(backend.origin.object)) continue;
+    const auto& endpoints = backend.endpoints;
+    const auto& origin = backend.balance.locality->origin;
+    if (endpoints.zones.empty() && endpoints.directory.empty()) {
+      complain(origin, "nobody says in which zones the endpoints are",
+               "write endpoints: { zones: { ZONE: { addresses: [...] } } } or endpoints: { "
+               "directory: ... }, or remove locality");
+    } else if (!is_placed && !complaints_.are_about("workload")) {
+      complain(origin, "nobody says in which zone this workload runs",
+               "add workload: { zone: ZONE }, or directory and workload.service");
+    }
+  }
+}
+
 }  // namespace
 
 void complete_and_validate(Draft& draft, Complaints& complaints) {
@@ -484,6 +506,7 @@ void complete_and_validate(Draft& draft, Complaints& complaints) {
   validation.check_own_ports();
   validation.check_identity();
   validation.check_directory();
+  validation.check_localities();
 }
 
 }  // namespace epaulet::config

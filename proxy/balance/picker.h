@@ -2,10 +2,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "balance/load.h"
 #include "runtime/clock.h"
@@ -85,5 +87,22 @@ struct SlowStart {
 
 /// As make_sticky(), in O(1), with even shares; a few keys more move when endpoints come or leave.
 [[nodiscard]] std::unique_ptr<Picker> make_maglev(Members members, std::unique_ptr<Picker> others);
+
+using MakePicker = std::function<std::unique_ptr<Picker>(Members)>;
+
+/// The own zone's endpoints, by a picker of their own, as long as enough of them may be asked; the
+/// rest goes to the others, by another picker: own_zone_share() of each pick's `avoided`, in turns.
+/// A session's key means nothing to it: who keeps sessions asks it for requests that have none.
+/// `is_own`: beside the members, some of them and not all. `start`: in [0, 1), where turns begin.
+[[nodiscard]] std::unique_ptr<Picker> make_own_zone_first(Members members,
+                                                          const std::vector<bool>& is_own,
+                                                          double factor,
+                                                          const MakePicker& make_picker,
+                                                          double start);
+
+/// What the own zone gets of the requests if these shares of its endpoints, and of all others, are
+/// well: as Envoy fills priorities, `factor` times what is well, up to all; then the others, up to
+/// the rest; and if both together are too few, in proportion to what each could take.
+[[nodiscard]] double own_zone_share(double own_well, double others_well, double factor);
 
 }  // namespace epaulet::balance

@@ -21,17 +21,27 @@ std::string asked_of(const EndpointsSettings& endpoints) {
   return endpoints.directory.empty() ? endpoints.dns : "directory:" + endpoints.directory;
 }
 
-bool read_identities(const json::object& from, EndpointMemory::Entry& entry) {
-  const auto* identities = from.if_contains("identities");
-  if (identities == nullptr) return true;
-  if (!identities->is_object()) return false;
-  for (const auto& member : identities->get_object()) {
+using Told = std::map<SocketAddress, std::string>;
+
+/// What was told of single endpoints. False: that is not ours.
+bool read_told(const json::object& from, std::string_view what, Told& told) {
+  const auto* by_address = from.if_contains(json::string_view(what.data(), what.size()));
+  if (by_address == nullptr) return true;
+  if (!by_address->is_object()) return false;
+  for (const auto& member : by_address->get_object()) {
     const auto address = SocketAddress::parse(std::string_view(member.key()));
     if (!address || !member.value().is_string() || member.value().get_string().empty())
       return false;
-    entry.identities.emplace(*address, std::string_view(member.value().get_string()));
+    told.emplace(*address, std::string_view(member.value().get_string()));
   }
   return true;
+}
+
+void write_told(json::object& to, std::string_view what, const Told& told) {
+  if (told.empty()) return;
+  json::object by_address;
+  for (const auto& [address, text] : told) by_address[address.to_string()] = text;
+  to[json::string_view(what.data(), what.size())] = std::move(by_address);
 }
 
 std::optional<EndpointMemory::Entry> entry_from(const json::value& value) {
@@ -60,7 +70,8 @@ std::optional<EndpointMemory::Entry> entry_from(const json::value& value) {
     entry.endpoints.push_back(*address);
   }
   std::sort(entry.endpoints.begin(), entry.endpoints.end());
-  if (!read_identities(*object, entry)) return std::nullopt;
+  if (!read_told(*object, "identities", entry.identities)) return std::nullopt;
+  if (!read_told(*object, "zones", entry.zones)) return std::nullopt;
   return entry;
 }
 
@@ -115,6 +126,8 @@ EndpointSetPtr EndpointMemory::recall(const BackendSettings& backend, WallTime n
     auto& endpoint = set->endpoints.emplace_back(address);
     if (is_told && backend.tls.mode == UpstreamTls::mesh)
       endpoint.identity = std::make_shared<const EndpointIdentity>(identity->second);
+    if (const auto zone = entry.zones.find(address); zone != entry.zones.end())
+      endpoint.zone = zone->second;
   }
   set->ever_had_endpoint = true;
   set->updated_at = now;
@@ -130,6 +143,7 @@ void EndpointMemory::remember(const BackendSettings& backend, const EndpointSet&
     entry.endpoints.push_back(endpoint.address);
     if (endpoint.identity)
       entry.identities.emplace(endpoint.address, endpoint.identity->ids.front());
+    if (!endpoint.zone.empty()) entry.zones.emplace(endpoint.address, endpoint.zone);
   }
   auto [known, is_new] = entries_.try_emplace(backend.name);
   if (!is_new && known->second == entry) return;
@@ -168,12 +182,8 @@ std::string EndpointMemory::to_json(const Entries& entries) {
     object["port"] = entry.port;
     object["endpoints"] = std::move(endpoints);
     object["gone_since"] = entry.gone_since;
-    if (!entry.identities.empty()) {
-      json::object identities;
-      for (const auto& [address, identity] : entry.identities)
-        identities[address.to_string()] = identity;
-      object["identities"] = std::move(identities);
-    }
+    write_told(object, "identities", entry.identities);
+    write_told(object, "zones", entry.zones);
     backends[name] = std::move(object);
   }
   return state_document("backends", std::move(backends));

@@ -27,6 +27,7 @@ class EndpointMemory {
     std::int64_t gone_since = 0;
     /// Of those endpoints whose identity the directory has told.
     std::map<SocketAddress, std::string> identities = {};
+    std::map<SocketAddress, std::string> zones = {};  ///< The same of zones.
 
     friend bool operator==(const Entry&, const Entry&) = default;
   };

@@ -29,19 +29,24 @@ using EndpointIdentityPtr = std::shared_ptr<const EndpointIdentity>;
 /// One address that serves a backend.
 struct Endpoint {
   Endpoint(SocketAddress address_ = {}, std::uint32_t weight_ = 1,  // NOLINT: reads as an address.
-           EndpointIdentityPtr identity_ = nullptr)
-      : address(address_), weight(weight_), identity(std::move(identity_)) {}
+           EndpointIdentityPtr identity_ = nullptr, std::string zone_ = {})
+      : address(address_),
+        weight(weight_),
+        identity(std::move(identity_)),
+        zone(std::move(zone_)) {}
 
   SocketAddress address;
   /// Its share of the requests, in proportion to the others'; at least 1.
   std::uint32_t weight = 1;
   /// Null: whoever the backend's `tls.identities` name.
   EndpointIdentityPtr identity;
+  std::string zone;  ///< "": nobody has told.
 
   [[nodiscard]] std::uint64_t identity_key() const { return identity ? identity->key : 0; }
 
   friend bool operator==(const Endpoint& a, const Endpoint& b) {
-    return a.address == b.address && a.weight == b.weight && a.identity_key() == b.identity_key();
+    return a.address == b.address && a.weight == b.weight && a.identity_key() == b.identity_key() &&
+           a.zone == b.zone;
   }
   friend bool operator<(const Endpoint& a, const Endpoint& b) {
     return std::make_pair(a.address, a.weight) < std::make_pair(b.address, b.weight);

@@ -1,5 +1,7 @@
 #include "discovery/endpoints.h"
 
+#include <algorithm>
+
 #include "discovery/directory_source.h"
 #include "discovery/static_source.h"
 
@@ -28,9 +30,17 @@ Endpoints::MakeSource all_kinds(Loop& loop, Resolver& resolver, DirectoryFeed& f
   };
 }
 
+bool same_zones(const EndpointsSettings& a, const EndpointsSettings& b) {
+  return std::equal(a.zones.begin(), a.zones.end(), b.zones.begin(), b.zones.end(),
+                    [](const auto& one, const auto& other) {
+                      return one.first == other.first &&
+                             one.second.addresses == other.second.addresses;
+                    });
+}
+
 bool same_endpoints(const EndpointsSettings& a, const EndpointsSettings& b) {
-  return a.addresses == b.addresses && a.dns == b.dns && a.directory == b.directory &&
-         a.port == b.port;
+  return a.addresses == b.addresses && same_zones(a, b) && a.dns == b.dns &&
+         a.directory == b.directory && a.port == b.port;
 }
 
 /// What of a backend its source goes by.

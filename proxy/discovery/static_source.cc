@@ -9,6 +9,9 @@ StaticSource::StaticSource(const BackendSettings& backend, WallTime now) {
   set->backend = backend.name;
   set->version = 1;
   for (const auto& address : backend.endpoints.addresses) set->endpoints.push_back({address});
+  for (const auto& [name, zone] : backend.endpoints.zones)
+    for (const auto& address : zone.addresses)
+      set->endpoints.push_back({address, 1, nullptr, name});
   auto& endpoints = set->endpoints;
   std::sort(endpoints.begin(), endpoints.end());
   endpoints.erase(std::unique(endpoints.begin(), endpoints.end()), endpoints.end());

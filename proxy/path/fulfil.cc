@@ -187,6 +187,7 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
         exchange.trace(Stage::connect, Event::endpoint_picked, hop->endpoint_id,
                        telemetry::picked_by(exchange.record.attempts, hop->balancer));
       }
+      note_zone(worker, *hop, exchange.record.trace);
       auto obtained = co_await obtain_for(exchange, plan, *hop, fresh_since, exchange.record.trace,
                                           *exchange.scope);
       if (obtained) {

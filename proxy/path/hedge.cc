@@ -82,6 +82,7 @@ HedgePtr begin(Exchange& exchange, const Plan& plan, const Witness& witness, Tri
   exchange.record.hedged = telemetry::Hedged::lost;
   exchange.worker().telemetry.count(Counter::hedges);
   exchange.trace(Stage::send, Event::hedged, hop->endpoint_id, in_us(after));
+  note_zone(exchange.worker(), *hop, exchange.record.trace);
   if (exchange.body.replayable()) exchange.body.rewind();
   return std::make_unique<Hedge>(exchange, plan, *hop);
 }

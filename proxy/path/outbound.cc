@@ -118,6 +118,7 @@ Task<Result<RawUpstream>> dial_opaque(Connection& connection, Destination destin
           Stage::connect, Event::endpoint_picked, hop->endpoint_id,
           telemetry::picked_by(static_cast<std::uint32_t>(tried.all().size()), hop->balancer));
     }
+    note_zone(connection.worker, *hop, connection.record.trace);
     balance::InFlight in_flight(hop->load, balance::Flight::tunnel, connection.now());
     auto raw = co_await dial_raw(connection, *connection.view, *hop, protocol, way->connect);
     witness.dialled(*hop, raw ? Error() : raw.error());

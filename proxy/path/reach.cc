@@ -27,11 +27,14 @@ std::size_t pick_healthy(View& view, std::uint32_t backend, const TriedEndpoints
                          balance::SessionKey key, TimePoint now) {
   const auto health = view.health(backend);
   const Outliers& outliers = *view.snapshot().backends[backend].outliers;
+  const Zones* const zones = key ? nullptr : view.zones(backend);
   auto& avoided = view.scratch();
   avoided.clear();
   for (std::size_t i = 0; i < health.size(); ++i) {
     const auto standing = outliers.standing(health[i], now);
     const bool may_try = standing == Outliers::Standing::due && tried.all().empty();
+    // Nothing else may lead to another zone, and who is there shall be known to be well by then.
+    if (may_try && zones != nullptr && !zones->is_own[i]) return i;
     if (standing != Outliers::Standing::in && !may_try) avoided.push_back(i);
   }
   const auto left_out = avoided.size();
@@ -47,6 +50,43 @@ std::size_t pick_healthy(View& view, std::uint32_t backend, const TriedEndpoints
   const auto again = *picker.pick(health.size(), out, key, now);
   if (!contains(out, again)) return again;
   return *picker.pick(health.size(), tried.all(), key, now);
+}
+
+/// Zones fail as a whole: a retry whose attempts were all in our own goes to another one, if
+/// somebody is well there.
+std::optional<std::size_t> pick_elsewhere(View& view, std::uint32_t backend, const Zones& zones,
+                                          const TriedEndpoints& tried, TimePoint now) {
+  const auto was_ours = [&zones](std::size_t index) { return zones.is_own[index]; };
+  const auto all_tried = tried.all();
+  if (all_tried.empty() || !std::all_of(all_tried.begin(), all_tried.end(), was_ours))
+    return std::nullopt;
+  const auto health = view.health(backend);
+  const Outliers& outliers = *view.snapshot().backends[backend].outliers;
+  auto& avoided = view.scratch();
+  avoided.clear();
+  for (std::size_t i = 0; i < health.size(); ++i) {
+    const bool is_in = outliers.standing(health[i], now) == Outliers::Standing::in;
+    if (zones.is_own[i] || !is_in) avoided.push_back(i);
+  }
+  if (avoided.size() == health.size()) return std::nullopt;
+  return view.picker(backend).pick(health.size(), avoided, {}, now);
+}
+
+/// Where the endpoint is, and if it is not in our zone, how that one does.
+void place(Hop& hop, const View& view, const Zones& zones, std::size_t index, TimePoint now) {
+  hop.zone = zones.is_own[index] ? Hop::Zone::own : Hop::Zone::other;
+  if (hop.zone == Hop::Zone::own) return;
+  const auto health = view.health(hop.backend);
+  const Outliers& outliers = *view.snapshot().backends[hop.backend].outliers;
+  std::size_t well = 0;
+  std::size_t all = 0;
+  for (std::size_t i = 0; i < health.size(); ++i) {
+    if (!zones.is_own[i]) continue;
+    ++all;
+    well += outliers.standing(health[i], now) == Outliers::Standing::in ? 1 : 0;
+  }
+  hop.zone_name = zones.names[index];
+  hop.own_zone = telemetry::in_zone(well, all);
 }
 
 EndpointIdentityPtr identity_at(const EndpointSet* set, const SocketAddress& address) {
@@ -77,9 +117,14 @@ Result<Hop> next_hop(View& view, std::uint32_t backend, const std::optional<Sock
                  Stage::resolve, Retry::safe);
   }
   auto& outliers = *view.snapshot().backends[backend].outliers;
+  const Zones* const zones = key ? nullptr : view.zones(backend);
+  const auto elsewhere =
+      zones != nullptr ? pick_elsewhere(view, backend, *zones, tried, now) : std::nullopt;
   Hop hop;
   std::size_t index = 0;
-  if (!outliers.any_to_avoid(now)) {
+  if (elsewhere) {
+    index = *elsewhere;
+  } else if (!outliers.any_to_avoid(now)) {
     index = *view.picker(backend).pick(set->endpoints.size(), tried.all(), key, now);
   } else {
     index = pick_healthy(view, backend, tried, key, now);
@@ -97,7 +142,17 @@ Result<Hop> next_hop(View& view, std::uint32_t backend, const std::optional<Sock
   hop.health = view.health(backend)[index];
   hop.load = view.loads(backend)[index];
   hop.balancer = view.snapshot().backends[backend].balancer_for(key);
+  if (zones != nullptr) place(hop, view, *zones, index, now);
   return hop;
+}
+
+void note_zone(Worker& worker, const Hop& hop, telemetry::Trace& trace) {
+  if (hop.zone == Hop::Zone::none) return;
+  const bool is_own = hop.zone == Hop::Zone::own;
+  worker.telemetry.count(is_own ? telemetry::Counter::zone_picks_own
+                                : telemetry::Counter::zone_picks_other);
+  if (!is_own)
+    trace.add(worker.loop.now(), Stage::connect, Event::left_zone, hop.zone_name, hop.own_zone);
 }
 
 bool has_untried(const View& view, std::uint32_t backend, const TriedEndpoints& tried,

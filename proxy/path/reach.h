@@ -21,6 +21,10 @@ struct Hop {
   balance::LoadPtr load;                ///< Of a backend's endpoint that was picked.
   telemetry::StringId balancer = 0;     ///< Who picked it; 0: nobody, it was dialled.
   EndpointIdentityPtr identity;         ///< Null: the backend's identities.
+  /// With `balance.locality`, where zones are known; not of sessions, which are not divided.
+  enum class Zone : std::uint8_t { none, own, other } zone = Zone::none;
+  telemetry::StringId zone_name = 0;  ///< Of another zone than our own.
+  std::uint32_t own_zone = 0;         ///< Then: telemetry::in_zone().
 };
 
 /// The endpoints of a backend that one exchange has tried, by index. On the exchange's frame: the
@@ -50,6 +54,9 @@ class TriedEndpoints {
 /// Whether the backend has an endpoint that next_hop() would take and that was not tried.
 [[nodiscard]] bool has_untried(const View& view, std::uint32_t backend, const TriedEndpoints& tried,
                                TimePoint now);
+
+/// Counts in which zone the endpoint is, and notes why it is not ours, where that matters.
+void note_zone(Worker& worker, const Hop& hop, telemetry::Trace& trace);
 
 /// Whether the budget (if there is one) has another retry; spent, or counted as refused.
 [[nodiscard]] bool spend_retry(Worker& worker, resilience::RetryBudget* budget);

@@ -13,14 +13,16 @@ const Error kDraining{ErrorCode::draining, Side::self, Stage::shutdown};
 
 }  // namespace
 
-View::View(SnapshotPtr snapshot, Random& random) : snapshot_(std::move(snapshot)), random_(random) {
+View::View(SnapshotPtr snapshot, Random& random, std::string told_zone)
+    : snapshot_(std::move(snapshot)), own_zone_(std::move(told_zone)), random_(random) {
   const std::size_t count = snapshot_->backends.size();
   endpoints_.resize(count);
   pickers_.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
     const std::uint64_t start = random.next();
-    pickers_.push_back({balance::make_round_robin(start), start, {}, {}, {}});
+    pickers_.push_back({balance::make_round_robin(start), start, {}, {}, {}, {}});
   }
+  if (const auto& zone = snapshot_->settings.workload.zone; !zone.empty()) own_zone_ = zone;
 }
 
 /// One after the other, by weight. As long as the weights stay the same it keeps its place.
@@ -34,41 +36,92 @@ void View::take_turns(std::uint32_t backend, std::vector<std::uint32_t> weights)
   picking.weights = std::move(weights);
 }
 
-void View::make_picker(std::uint32_t backend, const EndpointSet& set) {
-  Picking& picking = pickers_[backend];
-  std::vector<std::uint32_t> weights;
-  for (const auto& endpoint : set.endpoints) weights.push_back(endpoint.weight);
-  const auto& settings = snapshot_->backends[backend].settings->balance;
-  std::vector<std::uint64_t> names;
-  if (keeps_sessions(settings.policy)) {
-    picking.picker.reset();  // The turns of requests without a session begin anew.
-    take_turns(backend, weights);
-    for (const auto& endpoint : set.endpoints)
-      names.push_back(balance::session_hash(endpoint.address.to_string()));
+Zones View::zones_of(std::uint32_t backend, const EndpointSet& set) const {
+  Zones zones;
+  if (!snapshot_->backends[backend].settings->balance.locality || own_zone_.empty()) return zones;
+  const auto is_own = [this](const Endpoint& endpoint) { return endpoint.zone == own_zone_; };
+  const auto& all = set.endpoints;
+  if (std::none_of(all.begin(), all.end(), is_own) || std::all_of(all.begin(), all.end(), is_own))
+    return zones;
+  for (const auto& endpoint : all) {
+    zones.is_own.push_back(is_own(endpoint));
+    zones.names.push_back(telemetry::intern_foreign(endpoint.zone));
   }
-  const balance::Members members{names, weights, picking.loads};
+  return zones;
+}
+
+/// Of the endpoints of some zones, for requests without a session.
+std::unique_ptr<balance::Picker> View::part_picker(const BalanceSettings& settings,
+                                                   balance::Members members) {
   const balance::SlowStart slow_start{settings.slow_start.value_or(Duration(0))};
   switch (settings.policy) {
-    case BalancePolicy::round_robin:
-      return take_turns(backend, std::move(weights));
     case BalancePolicy::p2c_ewma:
-      picking.picker = balance::make_p2c_ewma(members, slow_start, random_);
-      return;
+      return balance::make_p2c_ewma(members, slow_start, random_);
     case BalancePolicy::least_request:
-      picking.picker = balance::make_least_request(members, slow_start, random_);
-      return;
+      return balance::make_least_request(members, slow_start, random_);
     case BalancePolicy::random:
-      picking.picker = balance::make_random(weights, random_);
-      return;
+      return balance::make_random(members.weights, random_);
+    case BalancePolicy::round_robin:
     case BalancePolicy::sticky:
-      picking.picker = balance::make_sticky(names, weights, std::move(picking.picker));
-      return;
     case BalancePolicy::ring_hash:
-      picking.picker = balance::make_ring_hash(members, std::move(picking.picker));
-      return;
     case BalancePolicy::maglev:
-      picking.picker = balance::make_maglev(members, std::move(picking.picker));
-      return;
+      break;
+  }
+  const auto weights = members.weights;
+  const auto start = random_.next();
+  const bool are_the_same =
+      std::adjacent_find(weights.begin(), weights.end(), std::not_equal_to<>()) == weights.end();
+  return are_the_same ? balance::make_round_robin(start) : balance::make_weighted(weights, start);
+}
+
+namespace {
+
+/// Sessions by the policy, everything else by `others`.
+std::unique_ptr<balance::Picker> with_sessions(BalancePolicy policy, balance::Members members,
+                                               std::unique_ptr<balance::Picker> others) {
+  if (policy == BalancePolicy::ring_hash)
+    return balance::make_ring_hash(members, std::move(others));
+  if (policy == BalancePolicy::maglev) return balance::make_maglev(members, std::move(others));
+  return balance::make_sticky(members.names, members.weights, std::move(others));
+}
+
+}  // namespace
+
+void View::make_picker(std::uint32_t backend, const EndpointSet& set) {
+  Picking& picking = pickers_[backend];
+  const auto& settings = snapshot_->backends[backend].settings->balance;
+  const bool has_sessions = keeps_sessions(settings.policy);
+  std::vector<std::uint32_t> weights;
+  std::vector<std::uint64_t> names;
+  for (const auto& endpoint : set.endpoints) {
+    weights.push_back(endpoint.weight);
+    if (has_sessions) names.push_back(balance::session_hash(endpoint.address.to_string()));
+  }
+  const balance::Members members{names, weights, picking.loads};
+  const bool was_divided = !picking.zones.is_own.empty();
+  picking.zones = zones_of(backend, set);
+  // The turns of requests without a session begin anew.
+  if (has_sessions || was_divided) picking.picker.reset();
+  if (!picking.zones.is_own.empty()) {
+    const auto make = [&](balance::Members part) { return part_picker(settings, part); };
+    picking.picker = balance::make_own_zone_first(members, picking.zones.is_own,
+                                                  settings.locality->overprovisioning_factor, make,
+                                                  random_.unit());
+  } else if (has_sessions || settings.policy == BalancePolicy::round_robin) {
+    take_turns(backend, weights);
+  } else {
+    picking.picker = part_picker(settings, members);
+  }
+  if (has_sessions)
+    picking.picker = with_sessions(settings.policy, members, std::move(picking.picker));
+}
+
+void View::set_zone(const std::string& told) {
+  if (!snapshot_->settings.workload.zone.empty() || told == own_zone_) return;
+  own_zone_ = told;
+  for (std::uint32_t i = 0; i < endpoints_.size(); ++i) {
+    if (endpoints_[i] && snapshot_->backends[i].settings->balance.locality)
+      make_picker(i, *endpoints_[i]);
   }
 }
 
@@ -159,7 +212,7 @@ void Worker::begin_drain() {
 }
 
 void Worker::set_snapshot(SnapshotPtr snapshot) {
-  ViewPtr next(new View(std::move(snapshot), loop.random()));
+  ViewPtr next(new View(std::move(snapshot), loop.random(), told_zone));
   for (const auto& [name, backend] : next->snapshot().settings.backends) {
     if (auto set = view->find(name)) next->set_endpoints(name, std::move(set), loop.now(), *view);
   }
@@ -185,6 +238,11 @@ void Worker::set_endpoints(const std::string& backend, const EndpointSetPtr& set
   pool.close_if(has_left);
   shared_pool.retire_if(has_left);
   if (health_checks) health_checks->follow(backend);
+}
+
+void Worker::set_zone(std::string zone) {
+  told_zone = std::move(zone);
+  view->set_zone(told_zone);
 }
 
 void Worker::trust_changed() {

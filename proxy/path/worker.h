@@ -23,11 +23,18 @@
 
 namespace epaulet::path {
 
+/// The zones of a backend's endpoints, in their order.
+struct Zones {
+  std::vector<bool> is_own;
+  std::vector<telemetry::StringId> names;
+};
+
 /// A snapshot as one worker sees it: with the endpoints of each backend and this worker's pickers.
 /// Counted by the worker's own thread, without atomics: a request pins it for nothing.
 class View {
  public:
-  View(SnapshotPtr snapshot, Random& random);
+  /// `told_zone`: where we are, unless the settings say it; "": nobody knows.
+  View(SnapshotPtr snapshot, Random& random, std::string told_zone = {});
 
   [[nodiscard]] const Snapshot& snapshot() const { return *snapshot_; }
   [[nodiscard]] const EndpointSet* endpoints(std::uint32_t backend) const {
@@ -41,6 +48,12 @@ class View {
   /// The load of each of endpoints(backend), in its order.
   [[nodiscard]] std::span<const balance::LoadPtr> loads(std::uint32_t backend) const {
     return pickers_[backend].loads;
+  }
+  /// In which zones endpoints(backend) are. Nothing: it does not matter, since the backend has no
+  /// `balance.locality`, or all are in our zone, or none of them.
+  [[nodiscard]] const Zones* zones(std::uint32_t backend) const {
+    const Zones& zones = pickers_[backend].zones;
+    return zones.is_own.empty() ? nullptr : &zones;
   }
   /// Requests that ask the same at the same time, under this configuration.
   [[nodiscard]] resilience::SingleFlight& flights() { return flights_; }
@@ -61,6 +74,8 @@ class View {
   /// endpoints stays known; this view itself, or the one that it follows.
   void set_endpoints(const std::string& backend, EndpointSetPtr set, TimePoint now,
                      const View& before);
+  /// Somebody has told in which zone we are.
+  void set_zone(const std::string& told);
   [[nodiscard]] EndpointSetPtr find(const std::string& backend) const;
   /// Where it is among the snapshot's; nothing: it is unknown.
   [[nodiscard]] std::optional<std::uint32_t> index_of(const std::string& backend) const;
@@ -74,6 +89,9 @@ class View {
   /// The picker of a backend whose endpoints have these weights.
   void make_picker(std::uint32_t backend, const EndpointSet& set);
   void take_turns(std::uint32_t backend, std::vector<std::uint32_t> weights);
+  [[nodiscard]] Zones zones_of(std::uint32_t backend, const EndpointSet& set) const;
+  [[nodiscard]] std::unique_ptr<balance::Picker> part_picker(const BalanceSettings& settings,
+                                                             balance::Members members);
 
   struct Picking {
     std::unique_ptr<balance::Picker> picker;
@@ -81,8 +99,10 @@ class View {
     std::vector<std::uint32_t> weights;  ///< Empty: all the same.
     std::vector<resilience::Outliers::Handle> health;
     std::vector<balance::LoadPtr> loads;
+    Zones zones;  ///< Empty: they do not matter.
   };
   std::vector<Picking> pickers_;
+  std::string own_zone_;
   Random& random_;
   EndpointOwners owners_;
   std::vector<std::size_t> scratch_;
@@ -140,6 +160,8 @@ struct Worker {
   /// New configuration: connections and requests that run keep the old one.
   void set_snapshot(SnapshotPtr snapshot);
   void set_endpoints(const std::string& backend, const EndpointSetPtr& set);
+  /// We run in this zone, unless the settings say another.
+  void set_zone(std::string zone);
   /// The trust has changed: idle connections to upstreams made under the old one are closed, those
   /// that came in serve one more exchange; under a root that has left, until `drain.timeout` at
   /// most.
@@ -173,6 +195,7 @@ struct Worker {
   Scope root;                       ///< Of all connections.
   Scope inbound_idle;               ///< Of inbound connections between requests.
   bool draining = false;
+  std::string told_zone;         ///< "": nobody has told.
   TimePoint next_mirror_line{};  ///< When the log may tell of another one that differs.
   std::size_t inbound_connections = 0;
   std::size_t outbound_connections = 0;

@@ -55,6 +55,9 @@ void Destinations::add_endpoints(const Settings& settings) {
     // The first backend in order of name keeps an address that several have.
     for (const SocketAddress& address : backend.endpoints.addresses)
       exact_.emplace(address, destination);
+    for (const auto& [zone_name, zone] : backend.endpoints.zones) {
+      for (const SocketAddress& address : zone.addresses) exact_.emplace(address, destination);
+    }
   }
 }
 

@@ -44,6 +44,7 @@ int Process::run() {
   remote_keys_->start({*resolver_, *dialer_});
   exporter_->start({*resolver_, *dialer_});
   start_enrolling();
+  follow_zone();
   start_directory();
   for (auto& worker : workers_) worker->accept();
   start_admin();

@@ -12,6 +12,7 @@
 #include "config/config_files.h"
 #include "directory/client.h"
 #include "discovery/endpoints.h"
+#include "discovery/own_zone.h"
 #include "dns/cares_upstream.h"
 #include "dns/resolv_conf.h"
 #include "dns/resolver.h"
@@ -66,6 +67,9 @@ class Process {
   void note_refused_endpoint(const std::string& backend, const IpAddress& address);
   void start_enrolling();
   void start_directory();
+  void follow_zone();
+  [[nodiscard]] const std::string& own_zone() const;
+  void add_localities(telemetry::ControlMetrics& metrics) const;
   void start_admin();
 
   // reload.cc
@@ -167,6 +171,8 @@ class Process {
   std::unique_ptr<CaresUpstream> dns_upstream_;
   std::unique_ptr<UpstreamResolver> resolver_;
   DirectoryFeed feed_;
+  std::unique_ptr<OwnZone>
+      own_zone_;  ///< While some backend wants to know, and the file is silent.
   std::unique_ptr<Endpoints> endpoints_;
   std::unique_ptr<Dialer> dialer_;  ///< Of the control thread.
   std::unique_ptr<enroll::Client> enroll_;

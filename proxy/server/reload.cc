@@ -42,6 +42,7 @@ bool Process::apply(Settings settings, std::string text) {
   if (dns_server_) dns_server_->apply(make_dns_view(now, addresses_, resolv_conf_.search));
   if (identity_) identity_->refresh(now.identity, wall_now());
   if (enroll_ || (identity_ && resolver_)) start_enrolling();
+  if (endpoints_) follow_zone();
   if (dialer_ && resolver_) start_directory();
   if (admin_) {
     admin_->probes->set(now.workload.probes);

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "accept/loop_guard.h"
 #include "accept/pod_address.h"
 #include "base/error_table.h"
 #include "dns/answers.h"
@@ -259,6 +260,35 @@ void Process::start_enrolling() {
             {{"reason", std::string_view(why)}});
       });
   enroll_->start();
+}
+
+/// Asks the directory where we are, if that matters and the settings do not say it.
+void Process::follow_zone() {
+  const auto& settings = snapshot_->settings;
+  const bool matters =
+      std::any_of(settings.backends.begin(), settings.backends.end(),
+                  [](const auto& named) { return named.second.balance.locality.has_value(); });
+  const auto& service = settings.workload.service;
+  if (!matters || !settings.workload.zone.empty() || settings.directory.url.empty() ||
+      service.empty()) {
+    own_zone_.reset();
+    return;
+  }
+  if (own_zone_ && own_zone_->service() == service) return;
+  own_zone_.reset();
+  own_zone_ =
+      std::make_unique<OwnZone>(feed_, service, is_local_address, [this](const std::string& zone) {
+        shards_.front()->log().info(wall_now(), "zone_known",
+                                    "the directory tells in which zone this workload runs",
+                                    {{"zone", std::string_view(zone)}});
+        on_every_worker([zone](path::Worker& worker, WorkerTls&) { worker.set_zone(zone); });
+      });
+}
+
+const std::string& Process::own_zone() const {
+  static const std::string kUnknown;
+  if (const auto& zone = snapshot_->settings.workload.zone; !zone.empty()) return zone;
+  return own_zone_ ? own_zone_->zone() : kUnknown;
 }
 
 /// With the directory that the settings name, if they name one. Again after a reload that names

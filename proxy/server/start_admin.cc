@@ -3,6 +3,7 @@
 #include "io/tcp.h"
 #include "redirect/report.h"
 #include "server/admin_parts.h"
+#include "server/locality.h"
 #include "server/status.h"
 
 namespace epaulet::server {
@@ -154,7 +155,18 @@ telemetry::ControlMetrics Process::control_metrics() const {
     metrics.endpoints.push_back({status.set->backend, status.set->endpoints.size()});
   }
   add_health(metrics, *snapshot_);
+  add_localities(metrics);
   return metrics;
+}
+
+void Process::add_localities(telemetry::ControlMetrics& metrics) const {
+  for (const auto& backend : snapshot_->backends) {
+    if (!backend.settings->balance.locality) continue;
+    const auto set = endpoints_->find(backend.settings->name);
+    const auto locality =
+        set == nullptr ? std::nullopt : locality_of(backend, *set, own_zone(), loop_.now());
+    if (locality) metrics.localities.push_back({backend.settings->name, locality->own_share});
+  }
 }
 
 void Process::note_refused_page(std::string_view page) {
@@ -191,7 +203,7 @@ void Process::start_admin() {
   sources.config = [this] { return config_json(*snapshot_, configured_at_, rejection_); };
   sources.services = [this] { return services_json(*snapshot_, *addresses_); };
   sources.endpoints = [this] {
-    return endpoints_json(*snapshot_, *endpoints_, {loop_.now(), wall_now()});
+    return endpoints_json(*snapshot_, *endpoints_, own_zone(), {loop_.now(), wall_now()});
   };
   sources.certs = [this] { return certs_json(*identity_, enroll_ ? &enroll_->status() : nullptr); };
   sources.issuers = [this] { return issuers_json(remote_keys_->status()); };

@@ -5,6 +5,7 @@
 #include "base/error_table.h"
 #include "config/health_check_settings.h"
 #include "config/settings_json.h"
+#include "server/locality.h"
 
 namespace epaulet::server {
 namespace {
@@ -197,6 +198,25 @@ json::object checks_json(const path::BackendState& backend, const Clocks& clocks
           {"endpoints", std::move(endpoints)}};
 }
 
+/// Of those endpoints whose zone is known.
+json::object zones_json(const EndpointSet& set) {
+  json::object zones;
+  for (const auto& endpoint : set.endpoints) {
+    if (endpoint.zone.empty()) continue;
+    auto& zone = zones[endpoint.zone];
+    if (!zone.is_array()) zone.emplace_array();
+    zone.get_array().emplace_back(endpoint.address.to_string());
+  }
+  return zones;
+}
+
+json::object locality_json(std::string_view own_zone, const Locality& locality) {
+  return {{"own_zone", own_zone},
+          {"own_share", locality.own_share},
+          {"own", json::object{{"well", locality.own_well}, {"endpoints", locality.own}}},
+          {"others", json::object{{"well", locality.others_well}, {"endpoints", locality.others}}}};
+}
+
 json::object renewal(const enroll::EnrollStatus& status) {
   json::object answer{{"renewed", status.renewed}};
   if (status.renewed_at) answer["renewed_at"] = rfc3339(*status.renewed_at);
@@ -240,7 +260,7 @@ std::string services_json(const path::Snapshot& snapshot, const VirtualAddressTa
 }
 
 std::string endpoints_json(const path::Snapshot& snapshot, const Endpoints& endpoints,
-                           const Clocks& clocks) {
+                           std::string_view own_zone, const Clocks& clocks) {
   json::array list;
   for (const auto& status : endpoints.snapshot()) {
     json::array addresses;
@@ -250,6 +270,8 @@ std::string endpoints_json(const path::Snapshot& snapshot, const Endpoints& endp
         {"backend", status.set->backend},    {"source", status.kind},
         {"endpoints", std::move(addresses)}, {"ever_had_endpoint", status.set->ever_had_endpoint},
         {"version", status.set->version},    {"updated_at", rfc3339(status.set->updated_at)}};
+    auto zones = zones_json(*status.set);
+    if (!zones.empty()) entry["zones"] = std::move(zones);
     if (status.set->last_error) entry["last_error"] = describe(status.set->last_error->code).name;
     for (const auto& backend : snapshot.backends) {
       if (backend.settings->name != status.set->backend) continue;
@@ -261,6 +283,8 @@ std::string endpoints_json(const path::Snapshot& snapshot, const Endpoints& endp
                                        {"withheld", totals.withheld},
                                        {"endpoints", outliers_json(*backend.outliers, clocks)}};
       if (backend.checks) entry["health_checks"] = checks_json(backend, clocks);
+      if (const auto locality = locality_of(backend, *status.set, own_zone, clocks.now))
+        entry["locality"] = locality_json(own_zone, *locality);
     }
     list.push_back(std::move(entry));
   }

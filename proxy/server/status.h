@@ -26,8 +26,9 @@ struct Clocks {
 };
 /// GET /endpoints: each backend's endpoints, where they come from, the last error, connections in
 /// use; who is left out or was, and all breakers: why, on which evidence, until when.
+/// `own_zone`: where we run; "": nobody knows.
 [[nodiscard]] std::string endpoints_json(const path::Snapshot& snapshot, const Endpoints& endpoints,
-                                         const Clocks& clocks);
+                                         std::string_view own_zone, const Clocks& clocks);
 /// GET /certs: our identity, the chain and the bundle with their validity; why newer files were
 /// refused.
 [[nodiscard]] std::string certs_json(const IdentityKeeper& keeper,

@@ -98,6 +98,13 @@ struct ControlMetrics {
   };
   std::vector<Endpoints> endpoints;
 
+  /// Of backends with `balance.locality`, where our zone is known.
+  struct Locality {
+    std::string backend;
+    double own_share = 0;  ///< Of the requests that belong to no session.
+  };
+  std::vector<Locality> localities;
+
   struct Reason {
     std::string_view name;  ///< snake_case.
     std::uint64_t count = 0;

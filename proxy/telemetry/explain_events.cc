@@ -11,7 +11,7 @@
 namespace epaulet::telemetry {
 namespace {
 
-enum class Means : std::uint8_t { nothing, text, number, flag, error, protocol, pick };
+enum class Means : std::uint8_t { nothing, text, number, flag, error, protocol, pick, zone };
 
 struct EventRow {
   Event event;
@@ -74,6 +74,7 @@ constexpr std::array<EventRow, kEvents> kRows{{
     {Event::hedge_won, "hedge_won", "endpoint", Means::text, "by_hedge", Means::flag},
     {Event::hedge_refused, "hedge_refused", "reason", Means::text},
     {Event::preflight, "preflight", "status", Means::number, "source", Means::text},
+    {Event::left_zone, "left_zone", "for_zone", Means::text, "own_zone_well", Means::zone},
 }};
 
 constexpr bool rows_are_in_order() {
@@ -107,6 +108,10 @@ void add(boost::json::object& out, std::string_view name, Means means, std::uint
     case Means::pick:
       out[name] = value & 0xff;
       if (value >> 8 != 0) out["balancer"] = text_of(value >> 8);
+      break;
+    case Means::zone:
+      out[name] = value >> 16;
+      out["own_zone_endpoints"] = value & 0xffff;
       break;
     case Means::flag:
       out[name] = value != 0;

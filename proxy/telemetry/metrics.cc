@@ -266,6 +266,12 @@ void add_discovery(MetricFamilies& out, const ControlMetrics& control) {
     out.gauge("epaulet_backend_endpoints", "Endpoints known now", {{"backend", each.backend}},
               as_double(each.count));
   }
+  for (const auto& each : control.localities) {
+    out.gauge("epaulet_backend_own_zone_share",
+              "The share of its requests that endpoints in this workload's own zone get now, with "
+              "balance.locality: 1 as long as enough of them are well",
+              {{"backend", each.backend}}, each.own_share);
+  }
 }
 
 void add_breakers(MetricFamilies& out, const ControlMetrics& control) {

@@ -98,6 +98,8 @@ enum class Counter : std::uint8_t {
   hedges,  ///< Second attempts beside a first one that takes long.
   hedges_won,
   hedges_over_budget,
+  zone_picks_own,  ///< Attempts with balance.locality, by zone.
+  zone_picks_other,
   count_,
 };
 

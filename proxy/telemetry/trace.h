@@ -61,12 +61,18 @@ enum class Event : std::uint8_t {
   hedge_won,      ///< a: endpoint (string id) whose answer counts; b: 1 if the second attempt's
   hedge_refused,  ///< a: reason (string id)
   preflight,      ///< a: status; b: where the route says so (string id)
+  left_zone,      ///< For an endpoint in a: zone (string id); b: in_zone() of its own
   count_,
 };
 
 /// Of endpoint_picked: the attempt, from 1, and the balancer (string id) that chose, 0 if none did.
 [[nodiscard]] constexpr std::uint32_t picked_by(std::uint32_t attempt, std::uint32_t balancer) {
   return (balancer << 8) | (attempt & 0xff);
+}
+
+/// Of left_zone: how many endpoints the own zone has, and how many of them may be asked.
+[[nodiscard]] constexpr std::uint32_t in_zone(std::size_t well, std::size_t all) {
+  return static_cast<std::uint32_t>((well & 0xffff) << 16 | (all & 0xffff));
 }
 
 /// The decisions of one exchange or connection: fixed size, no strings, kept only if it fails or is

@@ -107,6 +107,16 @@ TEST_F(EndpointsInTest, addresses_that_can_be_no_endpoint_are_refused_and_counte
   EXPECT_EQ(looks.addresses_refused, 2u);
 }
 
+TEST_F(EndpointsInTest, zones_are_kept_and_another_zone_is_another_endpoint) {
+  auto there = endpoint("10.0.0.1");
+  there.zone = "eu-1a";
+  const auto in_a = endpoints_in(*view_of({there}), directory_backend(), looks);
+  ASSERT_EQ(in_a.size(), 1u);
+  EXPECT_EQ(in_a[0].zone, "eu-1a");
+  there.zone = "eu-1b";
+  EXPECT_NE(endpoints_in(*view_of({there}), directory_backend(), looks), in_a);
+}
+
 TEST(EndpointIdentity, another_identity_at_an_address_is_another_endpoint) {
   const auto with = [](const char* id) {
     return Endpoint(*SocketAddress::parse("10.0.0.1:80"), 1,

@@ -38,6 +38,24 @@ TEST(EndpointMemory, another_process_recalls_the_last_good_endpoints) {
   EXPECT_TRUE(recalled->ever_had_endpoint);
 }
 
+TEST(EndpointMemory, zones_are_recalled_with_their_endpoints) {
+  const TemporaryFolder folder;
+  const auto backend = dns_backend("b", "b.example");
+  auto set = set_of({"10.0.0.1:8080", "10.0.0.2:8080"});
+  set.endpoints[1].zone = "eu-1a";
+  EndpointMemory first(folder.path());
+  first.remember(backend, set);
+  ASSERT_TRUE(first.save());
+  EndpointMemory second(folder.path());
+  ASSERT_TRUE(second.load());
+  const auto recalled = second.recall(backend, kNow);
+  ASSERT_NE(recalled, nullptr);
+  EXPECT_EQ(recalled->endpoints, set.endpoints);
+  EXPECT_FALSE(EndpointMemory::from_json(
+      R"({"version":1,"backends":{"b":{"dns":"b.example","port":8080,"endpoints":["10.0.0.1:1"],)"
+      R"("gone_since":0,"zones":{"10.0.0.1:1":7}}}})"));
+}
+
 TEST(EndpointMemory, remembers_that_there_were_endpoints_when_there_are_none) {
   EndpointMemory memory("");
   memory.remember(dns_backend("b", "b.example"), set_of({}));

@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "path/reach.h"
 #include "path/worker.h"
 
 namespace epaulet::path {
@@ -163,6 +164,167 @@ TEST_F(ViewTest, a_session_keeps_its_endpoint_while_that_is_there) {
   set_weights({1, 1, 1});
   for (const auto& [key, port] : before) EXPECT_EQ(where(key), port);
   EXPECT_EQ(picks(3, 9), (std::map<std::size_t, int>{{0, 3}, {1, 3}, {2, 3}}));
+}
+
+/// Endpoints 0 to 2 are in zone a, 3 to 5 in b.
+class ZonesTest : public ViewTest {
+ protected:
+  void view_with(BalancePolicy policy, const std::string& zone, const std::string& told = "") {
+    settings_.backends["shop"].balance.policy = policy;
+    settings_.backends["shop"].balance.locality.emplace();
+    settings_.workload.zone = zone;
+    view_ = std::make_unique<View>(Snapshot::build(settings_, ++version_, {}, {}, states_), random_,
+                                   told);
+    set_zones("aaabbb");
+  }
+  void set_zones(std::string_view zones) {
+    auto set = std::make_shared<EndpointSet>();
+    set->backend = "shop";
+    set->version = ++version_;
+    std::uint16_t port = 8080;
+    for (const char zone : zones)
+      set->endpoints.push_back({{*IpAddress::parse("10.0.0.1"), port++}, 1, nullptr, {zone}});
+    view_->set_endpoints("shop", set, {}, *view_);
+  }
+  /// Of so many first attempts, those at each endpoint.
+  std::map<std::size_t, int> hops(int times, balance::SessionKey key = {}) {
+    std::map<std::size_t, int> counts;
+    for (int i = 0; i < times; ++i) {
+      TriedEndpoints tried;
+      last_ = *next_hop(*view_, 0, {}, tried, key, kNow);
+      ++counts[tried.all().front()];
+    }
+    return counts;
+  }
+  int in_zone_a(const std::map<std::size_t, int>& counts) {
+    int sum = 0;
+    for (const auto& [index, count] : counts) sum += index < 3 ? count : 0;
+    return sum;
+  }
+  void fail(std::size_t index) {
+    auto& outliers = *view_->snapshot().backends[0].outliers;
+    for (int i = 0; i < 5; ++i)
+      (void)outliers.settle(view_->health(0)[index], false, kNow, resilience::Judgement::failure,
+                            false, {});
+  }
+
+  static constexpr TimePoint kNow{std::chrono::hours(1000)};
+  std::uint64_t version_ = 100;
+  Hop last_;
+};
+
+constexpr BalancePolicy kAllPolicies[] = {BalancePolicy::p2c_ewma,  BalancePolicy::least_request,
+                                          BalancePolicy::random,    BalancePolicy::round_robin,
+                                          BalancePolicy::ring_hash, BalancePolicy::maglev,
+                                          BalancePolicy::sticky};
+
+TEST_F(ZonesTest, with_every_balancer_the_own_zone_has_what_it_can_take) {
+  for (const auto policy : kAllPolicies) {
+    SCOPED_TRACE(static_cast<int>(policy));
+    // Of another shape, so that nothing is known of the endpoints.
+    settings_.backends["shop"].outliers.eject_for += std::chrono::seconds(1);
+    view_with(policy, "a");
+    EXPECT_EQ(in_zone_a(hops(600)), 600);
+    EXPECT_EQ(last_.zone, Hop::Zone::own);
+    fail(0);
+    EXPECT_NEAR(in_zone_a(hops(600)), 560, 1);  // 1.4 x 2/3
+    fail(1);
+    EXPECT_NEAR(in_zone_a(hops(600)), 280, 1);  // 1.4 x 1/3
+    fail(2);
+    const auto counts = hops(600);
+    EXPECT_EQ(in_zone_a(counts), 0);
+    EXPECT_EQ(counts.size(), 3u);
+    EXPECT_EQ(last_.zone, Hop::Zone::other);
+    EXPECT_EQ(telemetry::text_of(last_.zone_name), "b");
+    EXPECT_EQ(last_.own_zone, telemetry::in_zone(0, 3));
+  }
+}
+
+TEST_F(ZonesTest, a_session_goes_where_it_belongs_whatever_the_zone) {
+  for (const auto policy :
+       {BalancePolicy::sticky, BalancePolicy::ring_hash, BalancePolicy::maglev}) {
+    view_with(policy, "a");
+    int elsewhere = 0;
+    for (std::uint64_t key = 0; key < 100; ++key) {
+      const auto at = hops(3, key);
+      ASSERT_EQ(at.size(), 1u);
+      elsewhere += at.begin()->first >= 3 ? 1 : 0;
+      EXPECT_EQ(last_.zone, Hop::Zone::none);
+    }
+    EXPECT_GT(elsewhere, 25);
+    EXPECT_LT(elsewhere, 75);
+    EXPECT_EQ(in_zone_a(hops(60)), 60) << "without a session";
+  }
+}
+
+TEST_F(ZonesTest, zones_do_not_matter_unless_both_are_known_and_it_is_asked_for) {
+  view_with(BalancePolicy::round_robin, "");
+  EXPECT_EQ(view_->zones(0), nullptr);
+  EXPECT_EQ(in_zone_a(hops(60)), 30);
+  view_with(BalancePolicy::round_robin, "c");  // None of them is there.
+  EXPECT_EQ(view_->zones(0), nullptr);
+  EXPECT_EQ(in_zone_a(hops(60)), 30);
+  view_with(BalancePolicy::round_robin, "a");
+  set_zones("aaaaaa");
+  EXPECT_EQ(view_->zones(0), nullptr);
+  settings_.backends["shop"].balance.locality.reset();
+  view_ = std::make_unique<View>(Snapshot::build(settings_, ++version_, {}, {}, states_), random_);
+  set_zones("aaabbb");
+  EXPECT_EQ(view_->zones(0), nullptr);
+  EXPECT_EQ(in_zone_a(hops(60)), 30);
+  EXPECT_EQ(last_.zone, Hop::Zone::none);
+}
+
+TEST_F(ZonesTest, our_zone_may_be_told_later_and_the_file_knows_better) {
+  view_with(BalancePolicy::round_robin, "");
+  view_->set_zone("b");
+  EXPECT_EQ(in_zone_a(hops(60)), 0);
+  view_->set_zone("a");
+  EXPECT_EQ(in_zone_a(hops(60)), 60);
+  view_with(BalancePolicy::round_robin, "", "b");  // A reload.
+  EXPECT_EQ(in_zone_a(hops(60)), 0);
+  view_with(BalancePolicy::round_robin, "a", "b");
+  EXPECT_EQ(in_zone_a(hops(60)), 60);
+  view_->set_zone("b");
+  EXPECT_EQ(in_zone_a(hops(60)), 60);
+}
+
+TEST_F(ZonesTest, endpoints_that_change_zones_count_at_once) {
+  view_with(BalancePolicy::round_robin, "a");
+  set_zones("bbbaaa");
+  EXPECT_EQ(in_zone_a(hops(60)), 0);
+  set_zones("bbbbbb");
+  EXPECT_EQ(in_zone_a(hops(60)), 30);
+}
+
+TEST_F(ZonesTest, a_retry_leaves_the_zone_that_has_just_failed) {
+  view_with(BalancePolicy::p2c_ewma, "a");
+  for (int i = 0; i < 30; ++i) {
+    TriedEndpoints tried;
+    ASSERT_EQ(next_hop(*view_, 0, {}, tried, {}, kNow)->zone, Hop::Zone::own);
+    ASSERT_EQ(next_hop(*view_, 0, {}, tried, {}, kNow)->zone, Hop::Zone::other);
+    const auto third = next_hop(*view_, 0, {}, tried, {}, kNow);
+    EXPECT_NE(tried.all()[2], tried.all()[0]);
+    EXPECT_NE(tried.all()[2], tried.all()[1]);
+  }
+  // If nobody is well there, it stays.
+  for (const std::size_t index : {3, 4, 5}) fail(index);
+  TriedEndpoints tried;
+  (void)next_hop(*view_, 0, {}, tried, {}, kNow);
+  EXPECT_EQ(next_hop(*view_, 0, {}, tried, {}, kNow)->zone, Hop::Zone::own);
+}
+
+TEST_F(ZonesTest, whoever_was_left_out_elsewhere_is_tried_though_nothing_spills_over) {
+  view_with(BalancePolicy::p2c_ewma, "a");
+  fail(4);
+  EXPECT_EQ(in_zone_a(hops(60)), 60);
+  const auto later = kNow + std::chrono::minutes(1);
+  TriedEndpoints tried;
+  const auto hop = next_hop(*view_, 0, {}, tried, {}, later);
+  EXPECT_EQ(tried.all().front(), 4u);
+  EXPECT_TRUE(hop->is_try);
+  TriedEndpoints others;  // One finds out for all.
+  EXPECT_EQ(next_hop(*view_, 0, {}, others, {}, later)->zone, Hop::Zone::own);
 }
 
 }  // namespace
