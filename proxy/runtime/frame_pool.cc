@@ -9,8 +9,11 @@
 namespace epaulet {
 namespace {
 
-constexpr std::size_t kGranule = 64;
-constexpr std::size_t kClasses = limits::kFrameBytesMax / kGranule;
+// malloc's own blocks have these sizes: eight bytes more than a multiple of sixteen. So nothing is
+// lost between its rounding and ours.
+constexpr std::size_t kGranule = 16;
+constexpr std::size_t kHeader = 8;
+constexpr std::size_t kClasses = limits::kFrameBytesMax / kGranule + 1;
 
 struct FreeBlock {
   FreeBlock* next;
@@ -40,8 +43,13 @@ struct ThreadPools {
 thread_local ThreadPools pools;
 
 constexpr std::size_t class_of(std::size_t bytes) {
-  return (bytes + kGranule - 1) / kGranule - 1;
+  return (bytes + kGranule - kHeader - 1) / kGranule;
 }
+constexpr std::size_t size_of(std::size_t index) {
+  return index * kGranule + kHeader;
+}
+static_assert(size_of(class_of(1)) == 8 && size_of(class_of(8)) == 8 && size_of(class_of(9)) == 24);
+static_assert(class_of(limits::kFrameBytesMax) < kClasses);
 
 }  // namespace
 
@@ -62,7 +70,7 @@ void* FramePool::allocate(std::size_t bytes) {
   ++pools.in_use;
   if (bytes == 0 || bytes > limits::kFrameBytesMax) return ::operator new(bytes);
   FreeList& list = pools.lists[class_of(bytes)];
-  if (list.head == nullptr) return ::operator new((class_of(bytes) + 1) * kGranule);
+  if (list.head == nullptr) return ::operator new(size_of(class_of(bytes)));
   FreeBlock* block = list.head;
   list.head = block->next;
   --list.count;

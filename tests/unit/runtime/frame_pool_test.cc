@@ -85,20 +85,20 @@ TEST_F(FramePoolTest, gives_a_freed_block_again) {
   FramePool::deallocate(second, 200);
 }
 
-TEST_F(FramePoolTest, one_class_is_64_bytes_wide) {
-  void* smallest = FramePool::allocate(1);
-  std::memset(smallest, 0xaa, 64);  // The block is as large as its class: ASan would tell.
-  FramePool::deallocate(smallest, 1);
-  void* largest = FramePool::allocate(64);
+TEST_F(FramePoolTest, one_class_is_16_bytes_wide_as_mallocs_are) {
+  void* smallest = FramePool::allocate(57);
+  std::memset(smallest, 0xaa, 72);  // The block is as large as its class: ASan would tell.
+  FramePool::deallocate(smallest, 57);
+  void* largest = FramePool::allocate(72);
   EXPECT_EQ(largest, smallest);
-  void* next_class = FramePool::allocate(65);
-  FramePool::deallocate(largest, 64);
+  void* next_class = FramePool::allocate(73);
+  FramePool::deallocate(largest, 72);
   EXPECT_EQ(taken(), 2U);
-  void* another = FramePool::allocate(65);  // Not the one of 64 bytes that is free.
+  void* another = FramePool::allocate(73);  // Not the one of 72 bytes that is free.
   EXPECT_NE(another, largest);
   EXPECT_EQ(taken(), 3U);
-  FramePool::deallocate(another, 65);
-  FramePool::deallocate(next_class, 65);
+  FramePool::deallocate(another, 73);
+  FramePool::deallocate(next_class, 73);
 }
 
 TEST_F(FramePoolTest, keeps_blocks_up_to_the_limit_of_size_and_none_above) {
