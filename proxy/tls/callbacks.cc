@@ -48,12 +48,6 @@ std::string printable(std::string_view text) {
   return out;
 }
 
-/// What we keep inside a ticket, sealed with it.
-struct TicketFacts {
-  std::int64_t usable_until;  // Seconds since 1970.
-  Sha256 authority;
-};
-
 SSL_TICKET_RETURN on_ticket(ssl_st* ssl, ssl_session_st* session, const unsigned char*, std::size_t,
                             SSL_TICKET_STATUS status, void*) {
   // Anything but a ticket of ours that is still good leads to a full handshake.
@@ -61,6 +55,13 @@ SSL_TICKET_RETURN on_ticket(ssl_st* ssl, ssl_session_st* session, const unsigned
     return SSL_TICKET_RETURN_IGNORE_RENEW;
   return TlsCallbacks::accepts_ticket(ssl, session) ? SSL_TICKET_RETURN_USE_RENEW
                                                     : SSL_TICKET_RETURN_IGNORE_RENEW;
+}
+
+/// What a client sent along with its leaf was proven: OpenSSL only keeps it, parsed, to be asked
+/// for it.
+void let_go_of_chain(const ssl_st* ssl) {
+  STACK_OF(X509)* const chain = SSL_get_peer_cert_chain(ssl);
+  while (chain != nullptr && sk_X509_num(chain) > 0) X509_free(sk_X509_pop(chain));
 }
 
 }  // namespace
@@ -102,10 +103,12 @@ int TlsCallbacks::judge(x509_store_ctx_st* chain, TlsEngine& engine, PeerVerdict
   if (verdict.code == ErrorCode::none) {
     engine.adopt(verdict);
     X509_STORE_CTX_set_error(chain, X509_V_OK);
+    // OpenSSL would keep it, parsed, for as long as the connection.
+    X509_STORE_CTX_set0_verified_chain(chain, nullptr);
     return 1;
   }
   X509_STORE_CTX_set_error(chain, verdict.x509_error);
-  engine.refusal_ = std::move(verdict);
+  engine.refusal_ = std::make_unique<PeerVerdict>(std::move(verdict));
   return 0;
 }
 
@@ -136,7 +139,7 @@ int TlsCallbacks::on_client_hello(ssl_st* ssl, int* alert, void*) {
   verdict.diagnosis =
       "the client offered no ALPN token; expected: epaulet/1-h1, epaulet/1-h2, "
       "epaulet/1-tcp or epaulet/1-any";
-  engine_of(ssl).refusal_ = std::move(verdict);
+  engine_of(ssl).refusal_ = std::make_unique<PeerVerdict>(std::move(verdict));
   *alert = SSL_AD_NO_APPLICATION_PROTOCOL;
   return SSL_CLIENT_HELLO_ERROR;
 }
@@ -168,7 +171,7 @@ int TlsCallbacks::on_alpn(ssl_st* ssl, const unsigned char** chosen, unsigned ch
       "the client offered only ALPN tokens that we do not speak; presented: {}; expected: "
       "epaulet/1-h1, epaulet/1-h2, epaulet/1-tcp or epaulet/1-any",
       shown);
-  engine_of(ssl).refusal_ = std::move(verdict);
+  engine_of(ssl).refusal_ = std::make_unique<PeerVerdict>(std::move(verdict));
   return SSL_TLSEXT_ERR_ALERT_FATAL;  // no_application_protocol
 }
 
@@ -188,36 +191,46 @@ int TlsCallbacks::on_http_alpn(ssl_st*, const unsigned char** chosen, unsigned c
   return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+/// What is known of the peer before the handshake's end; nothing if it has shown nothing.
+std::optional<TicketFacts> TlsCallbacks::facts_of_peer(ssl_st* ssl) {
+  auto& engine = engine_of(ssl);
+  if (SSL_session_reused(ssl) == 1) {
+    if (engine.ticket_ == nullptr) return std::nullopt;
+    return *engine.ticket_;
+  }
+  x509_st* peer = SSL_get0_peer_certificate(ssl);
+  if (peer == nullptr) return std::nullopt;
+  const auto leaf = Certificate::of(peer);
+  const auto& report = engine.report_;
+  return TicketFacts{{},
+                     leaf.not_before(),
+                     leaf.not_after(),
+                     report.fingerprint,
+                     report.authority,
+                     report.spiffe_id};
+}
+
 int TlsCallbacks::on_make_ticket(ssl_st* ssl, void*) {
   auto& engine = engine_of(ssl);
-  const auto& own = engine.context_->identity();
-  x509_st* peer = SSL_get0_peer_certificate(ssl);
-  if (peer == nullptr) return 0;
-  const auto until = std::min(own.not_after(), Certificate::of(peer).not_after());
-  const auto left = std::chrono::floor<std::chrono::seconds>(until - engine.now_).count();
-  const auto lifetime = std::clamp<std::int64_t>(
-      left, 1,
-      std::chrono::duration_cast<std::chrono::seconds>(limits::kTlsTicketLifetimeMax).count());
+  auto facts = facts_of_peer(ssl);
+  if (!facts) return 0;
+  const auto until = std::min(engine.context_->identity().not_after(), facts->not_after);
+  const auto left = std::chrono::floor<std::chrono::seconds>(until - engine.now_);
+  const auto lifetime = std::clamp<std::chrono::seconds>(left, std::chrono::seconds(1),
+                                                         limits::kTlsTicketLifetimeMax);
   ssl_session_st* session = SSL_get_session(ssl);
-  SSL_SESSION_set_timeout(session, static_cast<long>(lifetime));
-  TicketFacts facts{};
-  facts.usable_until =
-      std::chrono::floor<std::chrono::seconds>(engine.now_).time_since_epoch().count() + lifetime;
-  facts.authority =
-      SSL_session_reused(ssl) == 1 ? engine.resumed_authority_ : engine.report_.authority;
-  return SSL_SESSION_set1_ticket_appdata(session, &facts, sizeof facts);
+  SSL_SESSION_set_timeout(session, static_cast<long>(lifetime.count()));
+  facts->usable_until = std::chrono::floor<std::chrono::seconds>(engine.now_) + lifetime;
+  if (!seal_facts(session, *facts)) return 0;
+  let_go_of_chain(ssl);
+  return 1;
 }
 
 bool TlsCallbacks::accepts_ticket(ssl_st* ssl, ssl_session_st* session) {
   auto& engine = engine_of(ssl);
-  void* data = nullptr;
-  std::size_t size = 0;
-  TicketFacts facts{};
-  if (SSL_SESSION_get0_ticket_appdata(session, &data, &size) != 1 || size != sizeof facts)
-    return false;
-  std::memcpy(&facts, data, sizeof facts);
-  if (WallTime(std::chrono::seconds(facts.usable_until)) <= engine.now_) return false;
-  engine.resumed_authority_ = facts.authority;
+  auto facts = facts_of(session);
+  if (!facts || !facts->is_usable_at(engine.now_)) return false;
+  engine.ticket_ = std::make_unique<TicketFacts>(std::move(*facts));
   return true;
 }
 

@@ -4,6 +4,7 @@
 
 #include "crypto/owned.h"
 #include "tls/peer_verifier.h"
+#include "tls/ticket_facts.h"
 
 namespace epaulet {
 
@@ -41,6 +42,7 @@ struct TlsCallbacks {
                      const unsigned char* offered, unsigned int offered_size, void*);
   static int on_http_alpn(ssl_st* ssl, const unsigned char** chosen, unsigned char* chosen_size,
                           const unsigned char* offered, unsigned int offered_size, void*);
+  static std::optional<TicketFacts> facts_of_peer(ssl_st* ssl);
   static int on_make_ticket(ssl_st* ssl, void*);
   /// Whether a ticket that decrypts may be used.
   static bool accepts_ticket(ssl_st* ssl, ssl_session_st* session);

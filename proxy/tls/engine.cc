@@ -152,11 +152,7 @@ TlsEngine::Step TlsEngine::finish_handshake() {
         "the peer did not choose the ALPN token that we offered, so it is no sidecar of this mesh");
   }
   if (report_.resumed) {
-    x509_st* leaf = SSL_get0_peer_certificate(ssl_.get());
-    auto verdict =
-        leaf != nullptr ? verify_resumed_peer(Certificate::of(leaf), policy()) : PeerVerdict();
-    verdict.authority = resumed_authority_;
-    verdict.not_after = std::min(verdict.not_after, resumed_not_after_);
+    auto verdict = judge_resumed();
     if (verdict.code != ErrorCode::none) {
       if (sessions_ != nullptr) sessions_->remove(session_key_);
       output_.size = 0;
@@ -183,7 +179,34 @@ TlsEngine::Step TlsEngine::finish_handshake() {
   }
   open_ = true;
   expected_ = {};
+  ticket_.reset();
   return Step::done;
+}
+
+/// The chain was proven when the session began, under the same bundle: who resumes has not shown
+/// it again.
+PeerVerdict TlsEngine::judge_resumed() const {
+  PeerVerdict verdict;
+  if (is_server_) {
+    if (!ticket_) return verdict;
+    verdict.spiffe_id = ticket_->spiffe_id;
+    verdict.fingerprint = ticket_->fingerprint;
+    verdict.authority = ticket_->authority;
+    verdict.not_after = ticket_->not_after;
+    if (ticket_->is_usable_at(now_)) return verdict;
+    verdict.code = ErrorCode::tls_peer_expired;
+    verdict.diagnosis = fmt::format(
+        "the certificate of {} with which the session began is valid from {} until {}; our clock: "
+        "{}",
+        ticket_->spiffe_id, rfc3339(ticket_->not_before), rfc3339(ticket_->not_after),
+        rfc3339(now_));
+    return verdict;
+  }
+  if (x509_st* leaf = SSL_get0_peer_certificate(ssl_.get()))
+    verdict = verify_resumed_peer(Certificate::of(leaf), policy());
+  verdict.authority = resumed_authority_;
+  verdict.not_after = std::min(verdict.not_after, resumed_not_after_);
+  return verdict;
 }
 
 TlsEngine::Step TlsEngine::peek() {

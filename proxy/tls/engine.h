@@ -13,6 +13,7 @@
 #include "tls/handshake_report.h"
 #include "tls/peer_verifier.h"
 #include "tls/session_cache.h"
+#include "tls/ticket_facts.h"
 
 namespace epaulet {
 
@@ -118,6 +119,7 @@ class TlsEngine {
   Step fail(ErrorCode code, std::string diagnosis, std::int32_t detail = 0);
   Step finish_handshake();
   void adopt(const PeerVerdict& verdict);
+  [[nodiscard]] PeerVerdict judge_resumed() const;
   [[nodiscard]] PeerPolicy policy() const;
   [[nodiscard]] std::string own_text() const;
 
@@ -135,10 +137,11 @@ class TlsEngine {
   std::span<const std::string> expected_;
   TlsSessionCache* sessions_ = nullptr;
   std::string session_key_;
-  Sha256 resumed_authority_{};
+  Sha256 resumed_authority_{};  ///< Client: with the time below, of the session that is offered.
   WallTime resumed_not_after_ = WallTime::max();
+  std::unique_ptr<TicketFacts> ticket_;  ///< Server, while shaking hands: of the client's ticket.
   /// What a callback found out while OpenSSL was running: more precise than OpenSSL's error.
-  std::optional<PeerVerdict> refusal_;
+  std::unique_ptr<PeerVerdict> refusal_;
   NoteFunction note_ = nullptr;
   Error error_;
   HandshakeReport report_;

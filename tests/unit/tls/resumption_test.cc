@@ -219,6 +219,49 @@ TEST_F(ResumptionTest, a_connection_cut_without_close_notify_can_be_resumed_all_
   EXPECT_EQ(connect(api, api2, caching()), "resumed");
 }
 
+TEST_F(ResumptionTest, a_server_knows_who_resumes_without_keeping_a_certificate) {
+  Sha256 fingerprint{};
+  for (const bool is_resumed : {false, true, true}) {
+    EnginePair pair(api, api2, caching());
+    ASSERT_TRUE(pair.shake());
+    const auto& report = pair.server.report();
+    ASSERT_EQ(report.resumed, is_resumed);
+    if (!is_resumed) fingerprint = report.fingerprint;
+    EXPECT_EQ(report.fingerprint, fingerprint);
+    EXPECT_EQ(report.fingerprint, api->identity().leaf().fingerprint());
+    EXPECT_EQ(report.not_after, api->identity().leaf().not_after());
+    EXPECT_EQ(SSL_get0_peer_certificate(pair.server.native()), nullptr);
+    EXPECT_EQ(SSL_get0_verified_chain(pair.server.native()), nullptr);
+    EXPECT_EQ(carry(pair.client, pair.server, "ping"), "ping");
+    EXPECT_EQ(carry(pair.server, pair.client, "pong"), "pong");
+    EXPECT_EQ(SSL_key_update(pair.server.native(), SSL_KEY_UPDATE_REQUESTED), 1);
+    EXPECT_EQ(carry(pair.server, pair.client, "pong"), "pong");
+    EXPECT_EQ(carry(pair.client, pair.server, "ping"), "ping") << "with the client's new key";
+  }
+}
+
+TEST_F(ResumptionTest, a_ticket_has_no_certificate_in_it) {
+  EnginePair pair(api, api2, caching());
+  ASSERT_TRUE(pair.shake());
+  EXPECT_EQ(carry(pair.client, pair.server, "ping"), "ping");
+  const ssl_session_st* session = SSL_get_session(pair.client.native());
+  const unsigned char* ticket = nullptr;
+  std::size_t size = 0;
+  SSL_SESSION_get0_ticket(session, &ticket, &size);
+  EXPECT_GT(size, 100U);
+  EXPECT_LT(size, 400U) << "a certificate alone takes more";
+}
+
+TEST_F(ResumptionTest, a_ticket_is_not_taken_before_the_clients_leaf_is_valid) {
+  EXPECT_EQ(connect(api, api2, caching()), "full");
+  // The server's clock is set back beyond that: whatever it says to the leaf, it says it anew.
+  EnginePair pair(api, api2, caching());
+  pair.server_now = api->identity().leaf().not_before() - 1s;
+  EXPECT_FALSE(pair.shake());
+  EXPECT_FALSE(pair.server.report().resumed);
+  EXPECT_EQ(pair.server.error().code, ErrorCode::tls_peer_expired);
+}
+
 TEST_F(ResumptionTest, a_handshake_that_fails_leaves_no_session) {
   const std::vector<std::string> nobody{"spiffe://cluster.local/ns/default/sa/nobody"};
   auto with = caching();
