@@ -86,7 +86,17 @@ Task<Checked<std::string>> ApiStream::rest(std::size_t bytes_max, Scope& scope) 
 
 Task<Checked<ApiAnswer>> ApiClient::post(std::string_view path, std::string_view json,
                                          Scope& scope) {
-  const auto stream = co_await ask(path, &json, scope);
+  return send(Verb::post, path, json, scope);
+}
+
+Task<Checked<ApiAnswer>> ApiClient::patch(std::string_view path, std::string_view json,
+                                          Scope& scope) {
+  return send(Verb::patch, path, json, scope);
+}
+
+Task<Checked<ApiAnswer>> ApiClient::send(Verb verb, std::string_view path, std::string_view json,
+                                         Scope& scope) {
+  const auto stream = co_await ask(verb, path, json, scope);
   if (!stream) co_return stream.error();
   auto body = co_await (*stream)->rest(kAnswerBytesMax, scope);
   if (!body) co_return body.error();
@@ -98,7 +108,7 @@ Task<Checked<ApiAnswer>> ApiClient::post(std::string_view path, std::string_view
 
 Task<Checked<ApiAnswer>> ApiClient::get(std::string_view path, std::size_t bytes_max,
                                         Scope& scope) {
-  const auto stream = co_await ask(path, nullptr, scope);
+  const auto stream = co_await ask(Verb::get, path, {}, scope);
   if (!stream) co_return stream.error();
   auto body = co_await (*stream)->rest(bytes_max, scope);
   if (!body) co_return body.error();
@@ -109,10 +119,10 @@ Task<Checked<ApiAnswer>> ApiClient::get(std::string_view path, std::size_t bytes
 }
 
 Task<Checked<ApiStreamPtr>> ApiClient::open(std::string_view path, Scope& scope) {
-  return ask(path, nullptr, scope);
+  return ask(Verb::get, path, {}, scope);
 }
 
-Task<Checked<ApiStreamPtr>> ApiClient::ask(std::string_view path, const std::string_view* json,
+Task<Checked<ApiStreamPtr>> ApiClient::ask(Verb verb, std::string_view path, std::string_view json,
                                            Scope& scope) {
   const auto token = read_token(access_.token_file);
   if (!token) co_return token.error();
@@ -139,20 +149,21 @@ Task<Checked<ApiStreamPtr>> ApiClient::ask(std::string_view path, const std::str
   auto connection = std::make_unique<http::http1::ClientConnection>(std::move(stream), head_limits);
   const std::string authority = access_.address.to_string();
   http::RequestHead request;
-  request.method = json == nullptr ? http::Method::get : http::Method::post;
-  request.method_text = json == nullptr ? "GET" : "POST";
+  request.method_text = verb == Verb::get ? "GET" : verb == Verb::post ? "POST" : "PATCH";
+  request.method = http::method_of(request.method_text);
   request.target = path;
   request.path = path;
   request.authority = authority;
-  if (json != nullptr) {
-    request.framing = {http::Framing::Kind::length, json->size()};
-    request.added.add("Content-Type", "application/json");
-    request.added.add("Content-Length", std::to_string(json->size()));
+  if (verb != Verb::get) {
+    request.framing = {http::Framing::Kind::length, json.size()};
+    request.added.add("Content-Type",
+                      verb == Verb::post ? "application/json" : "application/merge-patch+json");
+    request.added.add("Content-Length", std::to_string(json.size()));
   }
   request.added.add("Accept", "application/json");
   request.added.add("Authorization", "Bearer " + *token);
   connection->begin_request(request, "User-Agent: epaulet\r\nConnection: close\r\n");
-  const http::Chunk all(json == nullptr ? ConstBytes() : as_bytes(*json), true);
+  const http::Chunk all(verb == Verb::get ? ConstBytes() : as_bytes(json), true);
   const auto sent = co_await connection->writer().push(all, scope);
   if (!sent) co_return unreachable(access_.address, sent.error());
   http::ResponseHead response;

@@ -63,13 +63,18 @@ class ApiClient {
   /// A reason: there is no answer; it holds no secret. `path` and `json` live until it has ended;
   /// `scope` has the deadline.
   Task<Checked<ApiAnswer>> post(std::string_view path, std::string_view json, Scope& scope);
+  /// The same with a merge patch (RFC 7386).
+  Task<Checked<ApiAnswer>> patch(std::string_view path, std::string_view json, Scope& scope);
   /// `bytes_max`: of the answer.
   Task<Checked<ApiAnswer>> get(std::string_view path, std::size_t bytes_max, Scope& scope);
   /// As soon as its head is there.
   Task<Checked<ApiStreamPtr>> open(std::string_view path, Scope& scope);
 
  private:
-  Task<Checked<ApiStreamPtr>> ask(std::string_view path, const std::string_view* json,
+  enum class Verb : std::uint8_t { get, post, patch };
+  Task<Checked<ApiAnswer>> send(Verb verb, std::string_view path, std::string_view json,
+                                Scope& scope);
+  Task<Checked<ApiStreamPtr>> ask(Verb verb, std::string_view path, std::string_view json,
                                   Scope& scope);
 
   Dialer& dialer_;

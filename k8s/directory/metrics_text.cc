@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "https/service.h"
 
 namespace epaulet::kube {
@@ -73,6 +75,19 @@ std::string metrics_text(const DirectoryFacts& facts) {
   single("epaulet_directory_connections_replaced_total", "counter",
          "Connections ended because their peer came again while it had as many as one may",
          counts.replaced);
+  const auto refused = std::count_if(model.routes().all().begin(), model.routes().all().end(),
+                                     [](const auto& item) { return !item.second.refused.empty(); });
+  single("epaulet_directory_routes_refused", "gauge",
+         "Routes whose newest version is refused; their status and an Event say why", refused);
+  single("epaulet_directory_statuses_written_total", "counter", "Statuses of routes written back",
+         facts.statuses.written);
+  single("epaulet_directory_status_conflicts_total", "counter",
+         "Statuses that somebody else had changed; looked at again", facts.statuses.conflicts);
+  single("epaulet_directory_status_failures_total", "counter",
+         "Statuses and Events that could not be written; the log says why",
+         facts.statuses.failures);
+  single("epaulet_directory_events_written_total", "counter", "Events of refused routes",
+         facts.statuses.events);
   if (facts.own_seconds_left)
     single("epaulet_directory_own_seconds_left", "gauge", "Until our own certificate ends",
            *facts.own_seconds_left);

@@ -6,6 +6,7 @@
 
 #include "k8s/directory/hub.h"
 #include "k8s/directory/server.h"
+#include "k8s/directory/status_writer.h"
 #include "k8s/directory/watcher.h"
 
 namespace epaulet::kube {
@@ -15,6 +16,7 @@ struct DirectoryFacts {
   std::vector<const WatcherStatus*> watchers;  ///< In the order of ObjectKind.
   Hub* hub = nullptr;
   DirectoryCounts counts;
+  StatusCounts statuses;
   TimePoint now{};
   std::optional<std::int64_t> own_seconds_left;
 };

@@ -58,8 +58,10 @@ struct Model::Service {
   std::shared_ptr<const std::string> line;
 };
 
-Model::Model(std::string trust_domain, std::string instance)
-    : trust_domain_(std::move(trust_domain)), instance_(std::move(instance)) {}
+Model::Model(std::string trust_domain, std::string instance, RouteBook::Judge judge)
+    : trust_domain_(std::move(trust_domain)),
+      instance_(std::move(instance)),
+      routes_(std::move(judge)) {}
 
 Model::~Model() = default;
 
@@ -80,6 +82,9 @@ void Model::end_list(ObjectKind kind) {
       if (is_gone) take_out(*it->second);
       it = is_gone ? slices_.erase(it) : std::next(it);
     }
+  } else if (kind != ObjectKind::pod) {
+    const bool is_http = kind == ObjectKind::http_route;
+    mark_all(routes_.end_list(is_http ? RouteKind::http_route : RouteKind::grpc_route, list));
   } else {
     std::vector<Pod*> gone;
     for (const auto& [key, pod] : pods_)
@@ -116,6 +121,38 @@ void Model::mark_users(const Pod& pod) {
     if (!slice->service.empty()) mark(service_at(slice->service));
 }
 
+/// After a change of routes. Of services those that exist: others have nothing to be told.
+void Model::mark_all(const std::set<std::string>& services) {
+  ++routes_version_;
+  for (const auto& name : services) {
+    const auto found = services_.find(name);
+    if (found != services_.end()) mark(*found->second);
+  }
+}
+
+void Model::put(HttpRouteFacts&& facts) {
+  const auto list = lists_[static_cast<std::size_t>(ObjectKind::http_route)];
+  mark_all(routes_.put(RouteKind::http_route, std::move(facts), list));
+}
+
+void Model::put(GrpcRouteFacts&& facts) {
+  const auto list = lists_[static_cast<std::size_t>(ObjectKind::grpc_route)];
+  mark_all(routes_.put(RouteKind::grpc_route, std::move(facts), list));
+}
+
+void Model::remove(const HttpRouteFacts& names) {
+  mark_all(routes_.remove(RouteKind::http_route, names));
+}
+
+void Model::remove(const GrpcRouteFacts& names) {
+  mark_all(routes_.remove(RouteKind::grpc_route, names));
+}
+
+const ServiceFacts* Model::service(const std::string& name) const {
+  const auto found = services_.find(name);
+  return found == services_.end() || !found->second->facts ? nullptr : &*found->second->facts;
+}
+
 void Model::drop_if_empty(const std::string& name) {
   const auto found = services_.find(name);
   if (found == services_.end() || found->second->facts || !found->second->slices.empty()) return;
@@ -128,6 +165,7 @@ void Model::put(ServiceFacts&& facts) {
   if (service.facts == facts) return;
   if (!service.facts) ++services_known_;
   service.facts = std::move(facts);
+  ++routes_version_;
   mark(service);
 }
 
@@ -137,6 +175,7 @@ void Model::remove(const ServiceFacts& names) {
   if (found == services_.end() || !found->second->facts) return;
   found->second->facts.reset();
   --services_known_;
+  ++routes_version_;
   mark(*found->second);
   drop_if_empty(name);
 }
@@ -390,6 +429,9 @@ std::string Model::write(const std::string& name, const Service& service) const 
     groups.push_back(std::move(group));
   }
   root["groups"] = std::move(groups);
+  // Texts, so that a sidecar that does not know them has no deeper document to read.
+  if (const auto routes = routes_.documents_for(name); !routes.empty())
+    root["routes"] = json::parse(routes);
   return json::serialize(root) + "\n";
 }
 
@@ -401,6 +443,10 @@ std::size_t Model::count(ObjectKind kind) const {
       return slices_.size();
     case ObjectKind::pod:
       return pods_known_;
+    case ObjectKind::http_route:
+      return routes_.count(RouteKind::http_route);
+    case ObjectKind::grpc_route:
+      return routes_.count(RouteKind::grpc_route);
     case ObjectKind::count_:
       break;
   }

@@ -8,11 +8,13 @@
 #include <unordered_map>
 #include <vector>
 
+#include "k8s/directory/judge_route.h"
 #include "k8s/directory/objects.h"
+#include "k8s/directory/route_book.h"
 
 namespace epaulet::kube {
 
-enum class ObjectKind : std::uint8_t { service, slice, pod, count_ };
+enum class ObjectKind : std::uint8_t { service, slice, pod, http_route, grpc_route, count_ };
 
 /// What the cluster says about services: objects in, in any order; one view of each service out,
 /// with the version of its last change. No socket, no clock; one thread.
@@ -24,8 +26,9 @@ class Model {
   static constexpr std::size_t kViewEndpointsMax = 1024;
   static constexpr std::size_t kViewBytesMax = 2 * 1024 * 1024;
 
-  /// `instance`: of this process, so that versions of another one are not taken for ours.
-  Model(std::string trust_domain, std::string instance);
+  /// `instance`: of this process, so that versions of another one are not taken for ours. `judge`:
+  /// of routes.
+  Model(std::string trust_domain, std::string instance, RouteBook::Judge judge = judge_route);
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
   ~Model();
@@ -39,9 +42,13 @@ class Model {
   void put(ServiceFacts&& facts);
   void put(SliceFacts&& facts);
   void put(PodFacts&& facts);
+  void put(HttpRouteFacts&& facts);
+  void put(GrpcRouteFacts&& facts);
   void remove(const ServiceFacts& names);
   void remove(const SliceFacts& names);
   void remove(const PodFacts& names);
+  void remove(const HttpRouteFacts& names);
+  void remove(const GrpcRouteFacts& names);
 
   /// The services (NAME.NAMESPACE) whose views may have changed since the last call.
   [[nodiscard]] std::vector<std::string> take_changes();
@@ -58,6 +65,13 @@ class Model {
   /// The service's view as one line of JSON, its end included. Made once for each change.
   [[nodiscard]] std::shared_ptr<const std::string> line(const std::string& service);
 
+  [[nodiscard]] const RouteBook& routes() const { return routes_; }
+  /// Another number whenever what is to be said of routes may be another: a route has changed, or a
+  /// Service. Endpoints come and go without it.
+  [[nodiscard]] std::uint64_t routes_version() const { return routes_version_; }
+  /// By NAME.NAMESPACE; null: there is none.
+  [[nodiscard]] const ServiceFacts* service(const std::string& name) const;
+
   /// Objects that are kept.
   [[nodiscard]] std::size_t count(ObjectKind kind) const;
   [[nodiscard]] std::size_t endpoints() const { return endpoints_; }
@@ -71,6 +85,7 @@ class Model {
   Service& service_at(const std::string& name);
   void mark(Service& service);
   void mark_users(const Pod& pod);
+  void mark_all(const std::set<std::string>& services);
   void drop_if_empty(const std::string& name);
   [[nodiscard]] static bool is_same(const Slice& slice, const SliceFacts& facts);
   void take_out(Slice& slice);
@@ -89,6 +104,8 @@ class Model {
   std::unordered_map<std::string, std::unique_ptr<Service>> services_;  ///< By NAME.NAMESPACE.
   std::unordered_map<std::string, std::unique_ptr<Slice>> slices_;      ///< By NAMESPACE/NAME.
   std::unordered_map<std::string, std::unique_ptr<Pod>> pods_;
+  RouteBook routes_;
+  std::uint64_t routes_version_ = 0;
   std::vector<std::string> changed_;
 };
 

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "k8s/api/json_access.h"
+#include "k8s/directory/route_objects.h"
 
 namespace epaulet::kube {
 namespace {
@@ -229,8 +230,12 @@ WatchEvent<Facts> read_event(std::string_view line) {
 template std::optional<Page<ServiceFacts>> read_page(std::string_view);
 template std::optional<Page<SliceFacts>> read_page(std::string_view);
 template std::optional<Page<PodFacts>> read_page(std::string_view);
+template std::optional<Page<HttpRouteFacts>> read_page(std::string_view);
+template std::optional<Page<GrpcRouteFacts>> read_page(std::string_view);
 template WatchEvent<ServiceFacts> read_event(std::string_view);
 template WatchEvent<SliceFacts> read_event(std::string_view);
 template WatchEvent<PodFacts> read_event(std::string_view);
+template WatchEvent<HttpRouteFacts> read_event(std::string_view);
+template WatchEvent<GrpcRouteFacts> read_event(std::string_view);
 
 }  // namespace epaulet::kube

@@ -14,6 +14,7 @@
 #include "io/tcp.h"
 #include "k8s/directory/metrics_text.h"
 #include "k8s/directory/server.h"
+#include "k8s/directory/status_writer.h"
 #include "k8s/directory/watcher.h"
 #include "tls/identity_store.h"
 
@@ -68,6 +69,12 @@ class DirectoryService final : public https::Service {
       };
       watchers_[i] = std::make_unique<Watcher>(seams, static_cast<ObjectKind>(i), listener);
     }
+    statuses_ = std::make_unique<StatusWriter>(
+        loop(), *api_, hub_->model(), [this](const std::string& why) {
+          log().warning(loop().wall_now(), "status_not_written",
+                        "what became of a route is not written back",
+                        {{"reason", std::string_view(why)}});
+        });
     if (!options_.identity_dir.empty()) return load_files(now);
     if (options_.identity_service.empty())
       return Reason("nothing says where our certificate comes from",
@@ -93,6 +100,7 @@ class DirectoryService final : public https::Service {
     }
     if (options_.identity_dir.empty()) start_enrolling();
     for (auto& watcher : watchers_) watcher->start();
+    statuses_->start();
   }
 
   void add_reasons(std::vector<std::string>& reasons) const override {
@@ -106,6 +114,7 @@ class DirectoryService final : public https::Service {
     for (const auto& watcher : watchers_) facts.watchers.push_back(&watcher->status());
     facts.hub = hub_.get();
     facts.counts = server_.counts();
+    facts.statuses = statuses_->counts();
     facts.now = loop().now();
     if (identity_)
       facts.own_seconds_left =
@@ -164,14 +173,21 @@ class DirectoryService final : public https::Service {
 
   void on_change() {
     hub_->publish();
-    if (is_complete_) return;
+    if (is_complete_) {
+      const auto routes = hub_->model().routes_version();
+      if (std::exchange(routes_seen_, routes) != routes) statuses_->look();
+      return;
+    }
     for (const auto& watcher : watchers_)
       if (!watcher->status().is_listed) return;
     is_complete_ = true;
     server_.set_complete();
+    statuses_->look();
     const auto& model = hub_->model();
     log().info(loop().wall_now(), "complete", "all lists are there: sidecars are answered",
                {{"services", static_cast<std::int64_t>(model.count(ObjectKind::service))},
+                {"routes", static_cast<std::int64_t>(model.count(ObjectKind::http_route) +
+                                                     model.count(ObjectKind::grpc_route))},
                 {"endpoints", static_cast<std::int64_t>(model.endpoints())},
                 {"pods", static_cast<std::int64_t>(model.count(ObjectKind::pod))}});
   }
@@ -183,6 +199,7 @@ class DirectoryService final : public https::Service {
   std::unique_ptr<Dialer> dialer_;
   std::unique_ptr<ApiClient> api_;
   std::array<std::unique_ptr<Watcher>, kKinds> watchers_;
+  std::unique_ptr<StatusWriter> statuses_;
   std::optional<IdentityStore> files_;
   IdentityStore::FilesFingerprint seen_;
   std::unique_ptr<CaresUpstream> dns_;
@@ -190,6 +207,7 @@ class DirectoryService final : public https::Service {
   std::unique_ptr<enroll::Client> enroll_;
   std::shared_ptr<const Identity> identity_;
   bool is_complete_ = false;
+  std::uint64_t routes_seen_ = 0;  ///< The version whose statuses are looked at.
 };
 
 }  // namespace

@@ -15,10 +15,19 @@ std::string_view path_of(ObjectKind kind) {
       return "/apis/discovery.k8s.io/v1/endpointslices";
     case ObjectKind::pod:
       return "/api/v1/pods";
+    case ObjectKind::http_route:
+      return "/apis/gateway.networking.k8s.io/v1/httproutes";
+    case ObjectKind::grpc_route:
+      return "/apis/gateway.networking.k8s.io/v1/grpcroutes";
     case ObjectKind::count_:
       break;
   }
   return "";
+}
+
+/// A cluster need not have them, nor an older ClusterRole of ours name them.
+bool is_optional(ObjectKind kind) {
+  return kind == ObjectKind::http_route || kind == ObjectKind::grpc_route;
 }
 
 /// Of pods those in the mesh alone.
@@ -58,6 +67,10 @@ std::string_view name_of(ObjectKind kind) {
       return "endpointslices";
     case ObjectKind::pod:
       return "pods";
+    case ObjectKind::http_route:
+      return "httproutes";
+    case ObjectKind::grpc_route:
+      return "grpcroutes";
     case ObjectKind::count_:
       break;
   }
@@ -114,6 +127,20 @@ Task<Checked<void>> Watcher::State::list() {
       // The pages are of a state that the server has forgotten: from the start, after a pause.
       ++status.expired;
       co_return Checked<void>();
+    }
+    constexpr std::uint16_t kUnknownKind = 404;
+    constexpr std::uint16_t kForbidden = 403;
+    if (is_optional(kind) && answer->status == kUnknownKind) {
+      // Nobody has installed them, or somebody took them away: asked again, ever more rarely.
+      model.end_list(kind);
+      status.is_listed = true;
+      heard();
+      listener.on_change();
+      co_return Checked<void>();
+    }
+    if (is_optional(kind) && answer->status == kForbidden && !status.is_listed) {
+      status.is_listed = true;  // Services are not kept back because of it.
+      listener.on_change();
     }
     if (answer->status != 200) co_return answered(kind, answer->status);
     auto page = read_page<Facts>(answer->body);
@@ -223,6 +250,10 @@ Task<Checked<void>> Watcher::State::step() {
       return lists ? list<ServiceFacts>() : watch<ServiceFacts>();
     case ObjectKind::slice:
       return lists ? list<SliceFacts>() : watch<SliceFacts>();
+    case ObjectKind::http_route:
+      return lists ? list<HttpRouteFacts>() : watch<HttpRouteFacts>();
+    case ObjectKind::grpc_route:
+      return lists ? list<GrpcRouteFacts>() : watch<GrpcRouteFacts>();
     case ObjectKind::pod:
     case ObjectKind::count_:
       break;

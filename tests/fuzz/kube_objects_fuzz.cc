@@ -4,6 +4,7 @@
 
 #include "k8s/directory/model.h"
 #include "k8s/directory/question.h"
+#include "k8s/directory/route_status.h"
 
 namespace {
 
@@ -21,8 +22,8 @@ void take(std::string_view text, Model& model) {
 
 }  // namespace
 
-/// What an API server sends, line by line, as all three kinds: the model stays whole, and its views
-/// are one line each.
+/// What an API server sends, line by line, as all kinds: the model stays whole, its views are one
+/// line each, and what is written back of a route is written once.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::string_view text(reinterpret_cast<const char*>(data), size);
   Model model("td", "i");
@@ -32,13 +33,25 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     take<ServiceFacts>(line, model);
     take<SliceFacts>(line, model);
     take<PodFacts>(line, model);
+    take<HttpRouteFacts>(line, model);
+    take<GrpcRouteFacts>(line, model);
     (void)read_question(line);
+  }
+  for (const auto& [key, route] : model.routes().all()) {
+    auto facts = route.facts;
+    const auto wanted = conditions_of(key, route, model);
+    (void)event_of(facts, key.first, route.refused, "T");
+    const auto parents = new_parents(facts, wanted, "T");
+    if (!parents) continue;
+    facts.status_parents = *parents;
+    if (new_parents(facts, wanted, "T")) std::abort();
   }
   for (const auto& service : model.take_changes()) {
     const auto view = model.line(service);
     if (view->find('\n') != view->size() - 1) std::abort();
   }
-  for (const auto kind : {ObjectKind::service, ObjectKind::slice, ObjectKind::pod}) {
+  for (const auto kind : {ObjectKind::service, ObjectKind::slice, ObjectKind::pod,
+                          ObjectKind::http_route, ObjectKind::grpc_route}) {
     model.begin_list(kind);
     model.end_list(kind);
     if (model.count(kind) != 0) std::abort();

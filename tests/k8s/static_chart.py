@@ -64,7 +64,11 @@ def test_rights_are_as_small_as_they_can_be():
     assert rules == {
         "epaulet-identity": [{"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]}],
         "epaulet-directory": [{"apiGroups": [""], "resources": ["services", "pods"], "verbs": read},
-                              {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": read}]}
+                              {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": read},
+                              {"apiGroups": ["gateway.networking.k8s.io"], "resources": ["httproutes", "grpcroutes"], "verbs": read},
+                              {"apiGroups": ["gateway.networking.k8s.io"], "verbs": ["patch"],
+                               "resources": ["httproutes/status", "grpcroutes/status"]},
+                              {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]}]}
     bound = {one["metadata"]["name"]: (one["roleRef"]["name"], [who["name"] for who in one["subjects"]])
              for one in of_kind(found, "ClusterRoleBinding")}
     assert bound == {name: (name, [name]) for name in rules}

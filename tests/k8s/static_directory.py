@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 
-from scripted_api import ScriptedApi, endpoint, endpoint_slice, pod, service, wait_for
+from scripted_api import ScriptedApi, endpoint, endpoint_slice, http_route, pod, service, wait_for
 from static_injector import free_port
 
 IDENTITY = "spiffe://cluster.local/ns/shop/sa/api"
@@ -299,6 +299,76 @@ def test_descriptors_are_shared_out(place, binaries):
         wait_for(lambda: directory.metric('epaulet_directory_objects{objects="services"}') == 4)
         for one in everybody:
             one.close()
+
+
+GOOD = [{"backendRefs": [{"name": "api", "port": 80}]}]
+BAD = [{"filters": [{"type": "ExternalAuth", "externalAuth": {}}]}]
+ACCEPTED = {"Accepted": ("True", "Accepted"), "ResolvedRefs": ("True", "ResolvedRefs")}
+
+
+def test_routes_of_the_cluster_are_told_and_their_status_is_written(place, binaries):
+    api = ScriptedApi(place)
+    shop(api)
+    edge = http_route("edge", GOOD, [{"name": "gateway"}])
+    api.put(http_route("good", GOOD), http_route("bad", BAD), edge,
+            http_route("calls", [{"backendRefs": [{"name": "nobody", "port": 80}]}], kind="GRPCRoute"))
+    with api.running(), Directory(place, binaries, api).running() as directory:
+        stream = directory.stream("api.shop", "other.shop")
+        wait_for(lambda: stream.version)
+        told = [json.loads(text) for text in stream.views["api.shop"]["routes"]]
+        assert [(one["kind"], one["metadata"]["name"]) for one in told] == [("HTTPRoute", "good"), ("GRPCRoute", "calls")], told
+        assert "routes" not in stream.views["other.shop"]
+        wait_for(lambda: api.status_of("HTTPRoute", "good") == ACCEPTED)
+        wait_for(lambda: api.status_of("GRPCRoute", "calls") == {**ACCEPTED, "ResolvedRefs": ("False", "BackendNotFound")})
+        wait_for(lambda: api.status_of("HTTPRoute", "bad") == {**ACCEPTED, "Accepted": ("False", "UnsupportedValue")})
+        assert "status" not in edge, "another parent is another's business"
+        (event,) = api.noted
+        assert event["involvedObject"]["name"] == "bad" and "ExternalAuth" in event["message"], event
+        # Its backend appears.
+        api.put(service("nobody"))
+        wait_for(lambda: api.status_of("GRPCRoute", "calls") == ACCEPTED)
+        # A bad version: what was good stays, and its status says so.
+        sent = stream.count
+        api.put(http_route("good", BAD, generation=2))
+        wait_for(lambda: api.status_of("HTTPRoute", "good").get("Accepted") == ("False", "UnsupportedValue"))
+        message = api.objects["HTTPRoute"][("shop", "good")]["status"]["parents"][0]["conditions"][0]["message"]
+        assert message.endswith("(generation 1 stays in force)"), message
+        time.sleep(0.5)
+        assert stream.count == sent and len(api.noted) == 2
+        api.put(http_route("good", [{"name": "mended", **GOOD[0]}], generation=3))
+        wait_for(lambda: "mended" in stream.views["api.shop"]["routes"][0])
+        wait_for(lambda: api.status_of("HTTPRoute", "good") == ACCEPTED)
+        api.remove(http_route("good", GOOD))
+        wait_for(lambda: len(stream.views["api.shop"]["routes"]) == 1)
+        assert directory.metric("epaulet_directory_routes_refused ") == 1
+        assert directory.metric('epaulet_directory_objects{objects="httproutes"}') == 1
+        written = len(api.written)
+        # Another replica, and one that was restarted, find everything said.
+        (place / "second").mkdir()
+        with Directory(place / "second", binaries, api, "second").running() as second:
+            wait_for(lambda: second.metric('epaulet_directory_objects{objects="httproutes"}') == 1)
+            time.sleep(1)
+        assert len(api.written) == written and len(api.noted) == 2, api.written[written:]
+
+
+def test_routes_need_not_be_known_to_the_cluster_nor_be_allowed(place, binaries):
+    api = ScriptedApi(place)
+    shop(api)
+    api.has_routes = False
+    directory = Directory(place, binaries, api)
+    with api.running(), directory.running():
+        stream = directory.stream("api.shop")
+        wait_for(lambda: stream.version)
+        assert "routes" not in stream.views["api.shop"]
+        assert '"event":"not_watched"' not in directory.log.read_text(), "it is no failure"
+        # They are installed, later.
+        api.put(http_route("good", GOOD))
+        api.has_routes = True
+        api.refuse_writes = 403
+        wait_for(lambda: stream.views["api.shop"].get("routes"), 40)
+        wait_for(lambda: '"event":"status_not_written"' in directory.log.read_text())
+        assert "ClusterRole epaulet-directory" in directory.log.read_text()
+        assert api.status_of("HTTPRoute", "good") == {}
 
 
 def resident(pid):

@@ -1,4 +1,5 @@
-"""An API server that a test scripts: lists in pages and watches of services, slices and pods, over HTTPS."""
+"""An API server that a test scripts: lists in pages and watches of services, slices, pods and routes, over HTTPS;
+statuses of routes and Events are written."""
 import contextlib
 import http.server
 import json
@@ -9,7 +10,9 @@ import threading
 import time
 import urllib.parse
 
-PATHS = {"/api/v1/services": "Service", "/apis/discovery.k8s.io/v1/endpointslices": "EndpointSlice", "/api/v1/pods": "Pod"}
+PATHS = {"/api/v1/services": "Service", "/apis/discovery.k8s.io/v1/endpointslices": "EndpointSlice", "/api/v1/pods": "Pod",
+         "/apis/gateway.networking.k8s.io/v1/httproutes": "HTTPRoute",
+         "/apis/gateway.networking.k8s.io/v1/grpcroutes": "GRPCRoute"}
 
 
 def free_port():
@@ -40,6 +43,13 @@ def pod(name, account="api", namespace="shop"):
             "metadata": {"namespace": namespace, "name": name, "uid": f"uid-{name}", "labels": {"epaulet.io/meshed": "true"}}}
 
 
+def http_route(name, rules, parents=None, namespace="shop", generation=1, kind="HTTPRoute"):
+    parents = parents or [{"group": "", "kind": "Service", "name": "api", "port": 80}]
+    return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": kind, "spec": {"parentRefs": parents, "rules": rules},
+            "metadata": {"namespace": namespace, "name": name, "uid": f"uid-{name}", "generation": generation,
+                         "creationTimestamp": "2026-01-31T12:00:00Z"}}
+
+
 class ScriptedApi:
     """What is put and removed is listed and told to watches. `forget()`: versions so far are 410 Gone."""
 
@@ -55,6 +65,8 @@ class ScriptedApi:
         self.version, self.oldest = 1, 0
         self.objects, self.events = {kind: {} for kind in PATHS.values()}, []
         self.asked, self.refuse = [], None
+        self.has_routes = True  # their kinds are installed
+        self.written, self.noted, self.refuse_writes = [], [], None  # statuses, Events
         self.changed = threading.Condition()
         self.generation = 0  # watches of an earlier one end
         self.server, self.in_netns = None, in_netns
@@ -69,6 +81,13 @@ class ScriptedApi:
                 self.events.append((self.version, one["kind"], {"type": "MODIFIED", "object": json.loads(json.dumps(one))}))
                 self.objects[one["kind"]][key] = one
             self.changed.notify_all()
+
+    def status_of(self, kind, name, namespace="shop"):
+        """Conditions of ours, {type: (status, reason)}, of the first parent; {} if nothing is said."""
+        with self.changed:
+            parents = self.objects[kind][(namespace, name)].get("status", {}).get("parents", [])
+        ours = [one for one in parents if one["controllerName"] == "epaulet.io/directory"]
+        return {one["type"]: (one["status"], one["reason"]) for one in ours[0]["conditions"]} if ours else {}
 
     def remove(self, one, silently=False):
         with self.changed:
@@ -124,9 +143,46 @@ class ScriptedApi:
                 if api.refuse:
                     return self.answer(api.refuse, {"kind": "Status", "code": api.refuse})
                 kind = PATHS[url.path]
+                if kind.endswith("Route") and not api.has_routes:
+                    return self.answer(404, {"kind": "Status", "code": 404})
                 if kind == "Pod":
                     assert query["labelSelector"] == "epaulet.io/meshed=true", query
                 return self.watch(kind, query) if "watch" in query else self.list(kind, query)
+
+            def body(self):
+                assert self.headers["Authorization"] == "Bearer our-own-token"
+                return json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+
+            def do_PATCH(self):
+                assert self.headers["Content-Type"] == "application/merge-patch+json", self.headers
+                patch = self.body()
+                _, _, group, version, _, namespace, plural, name, part = self.path.split("/")
+                assert (group, version, part) == ("gateway.networking.k8s.io", "v1", "status"), self.path
+                kind = PATHS[f"/apis/{group}/{version}/{plural}"]
+                if api.refuse_writes:
+                    return self.answer(api.refuse_writes, {"kind": "Status", "code": api.refuse_writes})
+                with api.changed:
+                    known = api.objects[kind].get((namespace, name))
+                    if known is None:
+                        return self.answer(404, {"kind": "Status", "code": 404})
+                    if patch["metadata"]["resourceVersion"] != known["metadata"]["resourceVersion"]:
+                        return self.answer(409, {"kind": "Status", "code": 409})
+                    known = json.loads(json.dumps(known))
+                    known["status"] = patch["status"]
+                    api.written.append((kind, name, patch["status"]["parents"]))
+                api.put(known)
+                self.answer(200, known)
+
+            def do_POST(self):
+                event = self.body()
+                assert self.path == f"/api/v1/namespaces/{event['metadata']['namespace']}/events", self.path
+                if api.refuse_writes:
+                    return self.answer(api.refuse_writes, {"kind": "Status", "code": api.refuse_writes})
+                with api.changed:
+                    if any(one["metadata"]["name"] == event["metadata"]["name"] for one in api.noted):
+                        return self.answer(409, {"kind": "Status", "code": 409})
+                    api.noted.append(event)
+                self.answer(201, event)
 
             def list(self, kind, query):
                 with api.changed:
