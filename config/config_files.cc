@@ -96,7 +96,7 @@ ConfigFiles read_config_files(const std::vector<std::string>& given) {
   return read;
 }
 
-LoadResult load_settings(const ConfigFiles& files) {
+LoadResult load_settings(const ConfigFiles& files, std::span<const ConfigText> more) {
   if (files.files.empty()) {
     return refused(files.folders.empty() ? "" : *files.folders.begin(), "there is no *.yaml",
                    "put the configuration there");
@@ -112,6 +112,7 @@ LoadResult load_settings(const ConfigFiles& files) {
     texts.push_back({file.path, std::string_view(files.all).substr(file.begin, file.size),
                      error ? std::string() : folder.string()});
   }
+  texts.insert(texts.end(), more.begin(), more.end());
   return load_settings(texts);
 }
 

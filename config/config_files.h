@@ -29,7 +29,9 @@ struct ConfigFiles {
 /// ConfigMap that is mounted, say); a folder may be empty. Never throws.
 [[nodiscard]] ConfigFiles read_config_files(const std::vector<std::string>& given);
 
-/// A file that cannot be read is the only diagnostic.
-[[nodiscard]] LoadResult load_settings(const ConfigFiles& files);
+/// A file that cannot be read is the only diagnostic. `more`: texts that are no files, with names
+/// of their own.
+[[nodiscard]] LoadResult load_settings(const ConfigFiles& files,
+                                       std::span<const ConfigText> more = {});
 
 }  // namespace epaulet

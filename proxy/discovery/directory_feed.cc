@@ -42,11 +42,28 @@ bool DirectoryFeed::knows_all() const {
                      [](const auto& item) { return item.second.view != nullptr; });
 }
 
+std::vector<ServiceView::Route> DirectoryFeed::routes() const {
+  std::map<std::string, const ServiceView::Route*> by_name;  // One may have several parents.
+  for (const auto& [service, routes] : routes_) {
+    if (!entries_.contains(service)) continue;
+    for (const auto& route : routes) by_name.emplace(route.name, &route);
+  }
+  std::vector<ServiceView::Route> all;
+  all.reserve(by_name.size());
+  for (const auto& [name, route] : by_name) all.push_back(*route);
+  return all;
+}
+
 void DirectoryFeed::take(const ServiceViewPtr& view) {
   const auto found = entries_.find(view->service);
   if (found == entries_.end()) return;
   found->second.view = view;
   for (auto* listener : found->second.listeners) listener->on_view(view);
+  std::erase_if(routes_, [this](const auto& item) { return !entries_.contains(item.first); });
+  const auto known = routes_.find(view->service);
+  if (known == routes_.end() ? view->routes.empty() : known->second == view->routes) return;
+  routes_[view->service] = view->routes;
+  if (on_routes_) on_routes_();
 }
 
 }  // namespace epaulet

@@ -45,6 +45,10 @@ class DirectoryFeed {
   [[nodiscard]] bool knows_all() const;
   /// Hears when another service is wanted, or one no more.
   void set_on_wanted(std::function<void()> on_wanted) { on_wanted_ = std::move(on_wanted); }
+  /// Hears when routes of a service that is wanted have changed.
+  void set_on_routes(std::function<void()> on_routes) { on_routes_ = std::move(on_routes); }
+  /// Of all that are wanted, each once, in the order of their names.
+  [[nodiscard]] std::vector<ServiceView::Route> routes() const;
   /// What the directory says. What nobody wants is forgotten.
   void take(const ServiceViewPtr& view);
 
@@ -54,7 +58,10 @@ class DirectoryFeed {
     std::vector<Listener*> listeners;
   };
   std::map<std::string, Entry> entries_;
+  /// Of a source that is made anew, too, until it is told again.
+  std::map<std::string, std::vector<ServiceView::Route>> routes_;
   std::function<void()> on_wanted_;
+  std::function<void()> on_routes_;
 };
 
 }  // namespace epaulet

@@ -82,6 +82,33 @@ void read_group(const json::object& from, ServiceView& view) {
   }
 }
 
+/// They come as texts; what is in them is read by config/, as routes and nothing else: a directory
+/// tells a sidecar no other part of its configuration.
+void read_routes(const json::array& from, ServiceView& view) {
+  constexpr std::size_t kRoutesMax = 64;
+  constexpr std::size_t kNestedMax = 64;
+  for (const auto& each : from) {
+    const auto* text = each.if_string();
+    if (text == nullptr || view.routes.size() == kRoutesMax) continue;
+    json::parse_options options;
+    options.max_depth = kNestedMax;
+    json::error_code error;
+    const auto document = json::parse(*text, error, {}, options);
+    const auto* root = error ? nullptr : document.if_object();
+    const auto* metadata = root == nullptr ? nullptr : root->if_contains("metadata");
+    if (metadata == nullptr || !metadata->is_object()) continue;
+    const auto kind = text_in(*root, "kind");
+    if (kind != "HTTPRoute" && kind != "GRPCRoute") continue;
+    if (!text_in(*root, "apiVersion").starts_with("gateway.networking.k8s.io/")) continue;
+    const auto& names = metadata->get_object();
+    ServiceView::Route route;
+    route.name.append(kind).append(" ").append(text_in(names, "name"));
+    route.name.append(".").append(text_in(names, "namespace"));
+    route.document = json::serialize(*root);  // As it was understood here.
+    view.routes.push_back(std::move(route));
+  }
+}
+
 /// How soon it is used: ready ones; those that end but still serve; no others.
 std::size_t rank_of(const ServiceView::Endpoint& endpoint) {
   if (endpoint.ready) return 0;
@@ -136,6 +163,7 @@ DirectoryLine read_directory_line(std::string_view line) {
     for (const auto& each : *groups)
       if (const auto* object = each.if_object()) read_group(*object, *view);
   }
+  if (const auto* routes = array_in(*root, "routes")) read_routes(*routes, *view);
   cut(*view);
   return ServiceViewPtr(std::move(view));
 }

@@ -32,12 +32,20 @@ struct ServiceView {
     std::vector<Endpoint> endpoints;
   };
 
+  /// An HTTPRoute or GRPCRoute of Gateway API whose parent this service is.
+  struct Route {
+    std::string name;      ///< "HTTPRoute orders.shop"
+    std::string document;  ///< JSON, as config/ reads it.
+    friend bool operator==(const Route&, const Route&) = default;
+  };
+
   std::string service;  ///< NAME.NAMESPACE.
   bool is_absent = false;
   bool is_headless = false;
   std::string external_name;
   std::vector<Port> ports;
   std::vector<Group> groups;
+  std::vector<Route> routes;
 };
 using ServiceViewPtr = std::shared_ptr<const ServiceView>;
 

@@ -79,6 +79,7 @@ class Process {
   bool apply(Settings settings, std::string text);
   void warn(const std::vector<std::string>& skipped_keys);
   void tell(const std::vector<Diagnostic>& notices);
+  void take_routes_soon();
   /// What fails to keep its state, or does again.
   enum class StateFile : std::uint8_t { addresses, endpoints, issuer_keys, count_ };
   void note_state(StateFile which, const std::optional<Error>& error);
@@ -128,7 +129,9 @@ class Process {
   path::SnapshotPtr snapshot_;
   std::string text_seen_;  ///< By the last look at the files.
   std::set<std::string> config_folders_;
-  std::string said_;  ///< The rejection that was logged last.
+  std::vector<ServiceView::Route> routes_;  ///< Of the directory, as they were read last.
+  bool taking_routes_ = false;              ///< They are looked at soon.
+  std::string said_;                        ///< The rejection that was logged last.
   std::array<std::optional<Error>, static_cast<std::size_t>(StateFile::count_)>
       state_errors_;  ///< Of each StateFile; they are in the log.
   TimePoint state_tried_at_{};

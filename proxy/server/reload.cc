@@ -2,6 +2,7 @@
 #include "config/config_files.h"
 #include "dns/answers.h"
 #include "server/admin_parts.h"
+#include "server/directory_routes.h"
 #include "server/key_files.h"
 
 namespace epaulet::server {
@@ -142,9 +143,15 @@ bool Process::reload(bool even_if_unchanged) {
   const bool changed = keys_changed || files.all != config_text_;
   if (!even_if_unchanged && changed && !is_settled(files)) return false;
   text_seen_ = files.all;
-  if (!even_if_unchanged && !changed) return true;
+  auto routes = feed_.routes();
+  if (!even_if_unchanged && !changed && routes == routes_) return true;
+  routes_ = std::move(routes);
   auto& log = shards_.front()->log();
-  auto loaded = load_settings(files);
+  auto [loaded, left_out] = load_with_routes(files, routes_);
+  for (const auto& each : left_out) {
+    log.warning(wall_now(), "route_left_out", "a route of the directory does not go with the rest",
+                {{"route", std::string_view(each.name)}, {"reason", std::string_view(each.why)}});
+  }
   std::string problems;
   if (!loaded.ok()) {
     problems = loaded.format();
@@ -168,6 +175,16 @@ bool Process::reload(bool even_if_unchanged) {
             "the new configuration is not valid; the old one stays in force",
             {{"errors", std::string_view(rejection_)}});
   return true;
+}
+
+/// Several services may come at once, and a file that is written now is waited for.
+void Process::take_routes_soon() {
+  if (taking_routes_) return;
+  taking_routes_ = true;
+  loop_.post([this] {
+    taking_routes_ = false;
+    if (!draining_) (void)reload(false);
+  });
 }
 
 /// False: something is half written.

@@ -204,6 +204,7 @@ void Process::start_dns() {
   options.servers = dns_servers();
   dns_upstream_ = std::make_unique<CaresUpstream>(loop_, make_fd_watch(loop_), options);
   resolver_ = std::make_unique<UpstreamResolver>(*dns_upstream_, has_route);
+  feed_.set_on_routes([this] { take_routes_soon(); });
   endpoints_ = std::make_unique<Endpoints>(
       loop_, *resolver_, feed_, [this](const std::string& backend, EndpointSetPtr set) {
         note_endpoints(*set);

@@ -1,11 +1,12 @@
 """Endpoints that epaulet-directory tells: real directory, real sidecars, a scripted API server."""
 
 import contextlib
+import json
 import shutil
 
 from lab import query, wait_until
 from mesh import CALLEE, CountingApp, Mesh, Traffic, field
-from scripted_api import ScriptedApi, endpoint, endpoint_slice, pod, service
+from scripted_api import ScriptedApi, endpoint, endpoint_slice, http_route, pod, service
 
 NUMBER = 31  # the last part of the directory's address
 API2, OTHER = (f"spiffe://cluster.local/ns/default/sa/{name}" for name in ("api2", "other"))
@@ -179,3 +180,67 @@ def test_without_the_directory_sidecars_go_on_and_start(lab, binaries):
         api.wait_logged(event="directory_back")
         directory.tell()
         wait_until(lambda: endpoints_of(api) == 0, "the directory's word", 10)
+
+
+RULES = [
+    {"matches": [{"path": {"value": "/next"}}], "backendRefs": [{"name": "next", "port": 80}]},
+    {"backendRefs": [{"name": "api2", "port": 80}]},
+]
+
+
+def asked_for(member, path: str) -> tuple[int, bytes]:
+    with member.call("api2.default") as client:
+        client.send(f"GET {path} HTTP/1.1\r\nHost: h\r\nX-Call: 1\r\n\r\n")
+        status, head, _ = client.response()
+        return status, head
+
+
+def test_routes_of_the_cluster_lead_the_way(lab, binaries):
+    mesh, directory = place(lab, binaries)
+    with directory.running():
+        api_server = directory.api
+        api = mesh.member("api", CALLER)
+        one = mesh.member("api2", CALLEE)
+        two = mesh.member("next", CALLEE, identity=mesh.issue("api2"))
+        first, second = CountingApp(one.pod), CountingApp(two.pod)
+        api_server.put(service("next", "default"), pod("api2-1", "api2", "default"), pod("next-1", "api2", "default"))
+        api_server.put(endpoint_slice("next-x", "next", [endpoint(two.pod.ipv4, "next-1")], "default"))
+        directory.tell(endpoint(one.pod.ipv4, "api2-1"))
+        wait_until(lambda: endpoints_of(api) == 1, "the endpoint", 5)
+        assert asked_for(api, "/next")[0] == 200 and not second.calls
+        parent = [{"group": "", "kind": "Service", "name": "api2"}]
+
+        def route(rules, generation):
+            return http_route("split", rules, parent, "default", generation)
+
+        api_server.put(route(RULES, 1))
+        wait_until(lambda: asked_for(api, "/next")[0] == 200 and second.calls, "the route", 10)
+        before = sum(first.calls.values())
+        assert asked_for(api, "/next/a")[0] == 200 and sum(first.calls.values()) == before
+        assert asked_for(api, "/")[0] == 200 and sum(first.calls.values()) == before + 1
+        shown = api.sidecar.admin("/config")["settings"]["services"]["api2.default"]["routes"]
+        assert [one["name"] for one in shown] == ["split:0", "split:1", "unmatched"], shown
+        wait_until(lambda: api_server.status_of("HTTPRoute", "split", "default").get("Accepted") == ("True", "Accepted"),
+                   "its status", 5)
+        # A reload of the file keeps it; so does a version that is refused.
+        before = len(api.logged(event="config_applied"))
+        api.replace("config/api.yaml", CALLER + "log: { level: debug }\n")
+        api.process.wait_for(lambda: len(api.logged(event="config_applied")) > before, "a reload")
+        api_server.put(route([{"filters": [{"type": "ExternalAuth"}]}], 2))
+        wait_until(lambda: api_server.status_of("HTTPRoute", "split", "default").get("Accepted", ("",))[0] == "False", "no", 5)
+        before = sum(second.calls.values())
+        assert asked_for(api, "/next")[0] == 200 and sum(second.calls.values()) == before + 1
+        # One of the same name in a file goes first, and nothing else is lost by it.
+        own = json.dumps({**http_route("split", RULES[1:], parent, "default"), "metadata": {"name": "split"}})
+        api.replace("config/api.yaml", CALLER + "---\n" + own + "\n")
+        record = api.wait_logged(event="route_left_out")
+        assert record["route"] == "HTTPRoute split.default" and "a second HTTPRoute" in record["reason"], record
+        before = sum(second.calls.values())
+        assert asked_for(api, "/next")[0] == 200 and sum(second.calls.values()) == before
+        api.replace("config/api.yaml", CALLER)
+        wait_until(lambda: asked_for(api, "/next")[0] == 200 and sum(second.calls.values()) > before, "the route", 10)
+        # It goes, and with it what it led to.
+        api_server.remove(route(RULES, 2))
+        wait_until(lambda: "routes" not in api.sidecar.admin("/config")["settings"]["services"]["api2.default"], "end", 10)
+        before = sum(second.calls.values())
+        assert asked_for(api, "/next")[0] == 200 and sum(second.calls.values()) == before

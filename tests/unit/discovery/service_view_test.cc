@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/limits.h"
+#include "discovery/directory_feed.h"
 
 namespace epaulet::test {
 namespace {
@@ -54,6 +55,64 @@ TEST(ServiceView, of_too_many_endpoints_those_of_use_are_kept) {
   EXPECT_EQ(std::count_if(kept.begin(), kept.end(), [](const auto& each) { return each.ready; }),
             100);
   EXPECT_TRUE(std::all_of(kept.begin(), kept.end(), [](const auto& each) { return each.serving; }));
+}
+
+TEST(ServiceView, has_routes_and_nothing_that_only_looks_like_one) {
+  const auto line = [](const std::string& routes) {
+    return R"({"service":"a.b","routes":[)" + routes + "]}";
+  };
+  const auto said = read_directory_line(line(
+      R"("{\"apiVersion\":\"gateway.networking.k8s.io/v1\",\"kind\":\"HTTPRoute\",\"metadata\":{\"name\":\"r\",\"namespace\":\"b\"},\"spec\":{}}",)"
+      R"("access_mode: audit","{\"access_mode\":\"audit\",\"metadata\":{}}",7,)"
+      R"("{\"apiVersion\":\"v1\",\"kind\":\"HTTPRoute\",\"metadata\":{}}",)"
+      R"("{\"apiVersion\":\"gateway.networking.k8s.io/v1\",\"kind\":\"Gateway\",\"metadata\":{}}")"));
+  const auto& view = *std::get<ServiceViewPtr>(said);
+  ASSERT_EQ(view.routes.size(), 1u);
+  EXPECT_EQ(view.routes[0].name, "HTTPRoute r.b");
+  EXPECT_EQ(
+      view.routes[0].document,
+      R"({"apiVersion":"gateway.networking.k8s.io/v1","kind":"HTTPRoute","metadata":{"name":"r","namespace":"b"},"spec":{}})");
+}
+
+struct Wants final : DirectoryFeed::Listener {
+  using Listener::Listener;
+  void on_view(const ServiceViewPtr&) override {}
+};
+ServiceViewPtr with_routes(const std::string& service, std::vector<std::string> names) {
+  auto view = std::make_shared<ServiceView>();
+  view->service = service;
+  for (auto& name : names) view->routes.push_back({std::move(name), "{}"});
+  return view;
+}
+
+TEST(DirectoryFeed, tells_routes_of_wanted_services_once_and_when_they_change) {
+  DirectoryFeed feed;
+  int told = 0;
+  feed.set_on_routes([&] { ++told; });
+  const auto names = [&] {
+    std::string all;
+    for (const auto& route : feed.routes()) all += route.name + " ";
+    return all;
+  };
+  Wants a(feed, "a.x");
+  auto b = std::make_unique<Wants>(feed, "b.x");
+  feed.take(with_routes("a.x", {}));
+  EXPECT_EQ(told, 0);
+  feed.take(with_routes("a.x", {"two", "one"}));
+  feed.take(with_routes("b.x", {"two", "three"}));
+  feed.take(with_routes("c.x", {"four"}));
+  EXPECT_EQ(names(), "one three two ");
+  EXPECT_EQ(told, 2);
+  feed.take(with_routes("b.x", {"two", "three"}));
+  EXPECT_EQ(told, 2) << "nothing has changed";
+  b.reset();
+  EXPECT_EQ(names(), "one two ");
+  // A source that is made anew has its routes until it is told others.
+  b = std::make_unique<Wants>(feed, "b.x");
+  EXPECT_EQ(names(), "one three two ");
+  feed.take(with_routes("b.x", {}));
+  EXPECT_EQ(names(), "one two ");
+  EXPECT_EQ(told, 3);
 }
 
 TEST(ServiceView, absence_versions_and_what_is_unknown_are_told_apart) {
