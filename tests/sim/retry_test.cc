@@ -84,6 +84,25 @@ TEST(Retry, listed_statuses_are_tried_again_and_the_last_one_is_delivered) {
   EXPECT_TRUE(mesh[hopeless].answered);
 }
 
+// The app behind the next hop has asked somebody in vain, time and again, and says so.
+TEST(Retry, what_was_tried_enough_further_on_is_not_tried_again_here) {
+  for (const bool says_so : {false, true}) {
+    Mesh mesh(with(
+        "    retries: { max: 2, statuses: [503], backoff: { initial: 1ms, jitter: none } }\n"));
+    auto failing = answer(body(Framing::length, 10), 503);
+    if (says_so) failing.fields = {{"X-Epaulet-Retries-Exhausted", "1"}};
+    const int id = mesh.add(request(), failing);
+    mesh.call({id});
+    mesh.wind_down();
+    SCOPED_TRACE(mesh.story(id));
+    EXPECT_EQ(mesh[id].response.status(), 503);
+    EXPECT_EQ(mesh[id].deliveries.size(), says_so ? 1u : 3u);
+    EXPECT_EQ(mesh.api.counted(Counter::retries), says_so ? 0u : 2u);
+    // Whoever asked our app is to hear it from it.
+    EXPECT_EQ(mesh[id].response.field("x-epaulet-retries-exhausted").has_value(), says_so);
+  }
+}
+
 TEST(Retry, a_response_whose_retry_the_budget_refuses_is_delivered) {
   // Above the budget the caller gets what there is: the app's own 503.
   Mesh mesh(
