@@ -1,6 +1,7 @@
 // Every wait of an exchange ends: just before its limit nothing happens, just after it does.
 
 #include "scripts.h"
+#include "support/silence.h"
 
 namespace epaulet::sim {
 namespace {
@@ -284,6 +285,35 @@ TEST(TravellingDeadline, of_a_sidecar_counts_instead_of_timeouts_request) {
   mesh.call({id});
   mesh.wind_down();
   expect_delivered_once(mesh, id);
+}
+
+// Where the caller's sidecar can tell the app's nothing any more, that knows by itself.
+TEST(TravellingDeadline, of_a_retry_is_what_the_first_attempt_and_the_backoff_have_left) {
+  MeshOptions options;
+  options.mesh = MeshKind::fake_tls;
+  options.service =
+      "    timeouts: { request: 3s }\n"
+      "    retries: { max: 1, backoff: { initial: 2s, max: 2s, jitter: none } }\n";
+  options.serving = "timeouts: { request: 60s }\n";
+  Mesh mesh(options);
+  const int id = mesh.add(request(), faulty(Fault::reset_before_response, 1));
+  mesh.call({id});
+  mesh.after(seconds(1), [&] { mesh.app.slowness = minutes(1); });
+  mesh.after(milliseconds(2'500), [&] {
+    EXPECT_EQ(mesh[id].deliveries.size(), 2u);
+    test::silence_between(Mesh::kCaller, Mesh::kServer);
+  });
+  mesh.wind_down();
+  SCOPED_TRACE(mesh.story(id));
+  expect_refused(mesh, id, 504);
+  EXPECT_EQ(outcome(mesh.api, id), ErrorCode::request_timeout);
+  const auto records = mesh.api2.exchanges();
+  ASSERT_EQ(records.size(), 2u);
+  const auto& last = records.back();
+  EXPECT_EQ(last.error.code, ErrorCode::deadline_exceeded);
+  const auto ended = last.end - mesh[id].sent_at;
+  EXPECT_GE(ended, seconds(3));
+  EXPECT_LE(ended, milliseconds(3'020));
 }
 
 TEST(TravellingDeadline, is_not_what_a_plaintext_peer_or_an_app_says) {

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <deque>
+#include <set>
+
+#include "support/silence.h"
 
 namespace epaulet::test {
 namespace {
@@ -33,6 +36,15 @@ class MemoryConnection : public std::enable_shared_from_this<MemoryConnection> {
       : conditions_(conditions), random_(random), wake_{Wake(*this, 0), Wake(*this, 1)} {
     loops_[0] = &a;
     loops_[1] = &b;
+    all_.insert(this);
+  }
+  MemoryConnection(const MemoryConnection&) = delete;
+  MemoryConnection& operator=(const MemoryConnection&) = delete;
+  ~MemoryConnection() { all_.erase(this); }
+
+  void set_ends(IpAddress a, IpAddress b) { ends_ = {a, b}; }
+  static void silence(std::set<IpAddress> ends) {
+    for (MemoryConnection* one : all_) one->silent_ = one->silent_ || one->ends_ == ends;
   }
 
   // Direction d is written by side d and read by side 1 - d.
@@ -77,6 +89,7 @@ class MemoryConnection : public std::enable_shared_from_this<MemoryConnection> {
     closed_[side] = true;
     directions_[1 - side].reading = nullptr;
     directions_[side].writing = nullptr;
+    if (silent_) return;
     if (with_reset || directions_[1 - side].queued > 0) return fail();
     Direction& out = directions_[side];
     if (!out.fin) end(side);
@@ -131,6 +144,10 @@ class MemoryConnection : public std::enable_shared_from_this<MemoryConnection> {
 
   bool try_write(int side, WriteOp& op) {
     Direction& out = directions_[side];
+    if (silent_) {
+      op.result = Result<void>();
+      return true;
+    }
     if (closed_[1 - side] && !failed_ && holds_nothing(op)) {
       // Our FIN answers the peer's: nobody resets.
       if (op.end) out.fin = true;
@@ -240,8 +257,17 @@ class MemoryConnection : public std::enable_shared_from_this<MemoryConnection> {
   bool closed_[2] = {false, false};
   bool failed_ = false;
   bool in_order_ = false;  // The reset does not overtake bytes.
+  bool silent_ = false;    // What is written is lost.
+  std::set<IpAddress> ends_;
   Wake wake_[2];
+  static thread_local std::set<MemoryConnection*> all_;
 };
+
+thread_local std::set<MemoryConnection*> MemoryConnection::all_;
+
+void silence_between(IpAddress one, IpAddress other) {
+  MemoryConnection::silence({one, other});
+}
 
 thread_local std::size_t MemoryStream::in_use_ = 0;
 
@@ -357,6 +383,7 @@ class MemoryDialer final : public Dialer {
     ++network_.connections_made_;
     auto connection = std::make_shared<MemoryConnection>(loop_, listener->loop(), network_.random_,
                                                          network_.conditions);
+    connection->set_ends(from_, to.ip);
     ByteStream::Info ours;
     ours.local = {from_, network_.next_port_++};
     ours.peer = to;
