@@ -1,6 +1,8 @@
 // What is accepted at once and delivered later: at least once, within its bounds, and never lost
 // without being counted.
 
+#include <algorithm>
+
 #include "scripts.h"
 
 namespace epaulet::sim {
@@ -75,24 +77,37 @@ TEST(Background, whatever_is_accepted_is_delivered_or_counted_as_dropped) {
     options.seed = seed;
     Mesh mesh(options);
     const auto ids = post_every(mesh, 60, milliseconds(50));
+    std::map<TimePoint, int> failing{{TimePoint::min(), 0}};  // From then on, with this status.
     for (int i = 0; i < 6; ++i) {
       const auto what = static_cast<int>((seed * 7 + static_cast<std::uint64_t>(i) * 3) % 5);
-      mesh.after(milliseconds(600 * i + 100), [&mesh, what] {
+      mesh.after(milliseconds(600 * i + 111), [&mesh, &failing, what] {
         mesh.app.failing_status = what == 0 ? 503 : what == 1 ? 404 : 0;
+        failing[mesh.app_loop.now()] = mesh.app.failing_status;
         if (what == 2) mesh.api.publish("api2.default", {kDead});
         if (what == 3) mesh.api.publish("api2.default", {Mesh::kApp});
       });
     }
     mesh.wind_down();
+    const auto was_taken = [&failing](const Delivery& delivery) {
+      return delivery.whole && delivery.head_sent != TimePoint() &&
+             std::prev(failing.upper_bound(delivery.head_sent))->second == 0;
+    };
     std::uint64_t accepted = 0;
+    std::uint64_t taken = 0;
     for (const int id : ids) {
+      const auto& deliveries = mesh[id].deliveries;
+      const auto times = std::count_if(deliveries.begin(), deliveries.end(), was_taken);
+      EXPECT_LE(times, 1) << mesh.story(id);
+      taken += times > 0;
       const int status = mesh[id].response.status();
       EXPECT_TRUE(status == 202 || status == 503) << status;
       accepted += status == 202;
       if (status == 503) {
-        EXPECT_TRUE(mesh[id].deliveries.empty());
+        EXPECT_TRUE(deliveries.empty());
       }
     }
+    EXPECT_GT(taken, 0u) << seed;
+    EXPECT_EQ(mesh.api.counted(Counter::background_delivered), taken) << seed;
     EXPECT_EQ(mesh.api.counted(Counter::background_accepted), accepted) << seed;
     EXPECT_EQ(mesh.api.counted(Counter::background_delivered) + dropped(mesh), accepted) << seed;
     EXPECT_EQ(mesh.api.gauge(Gauge::background_waiting), 0);
