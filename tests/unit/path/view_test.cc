@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <map>
 
 #include "path/reach.h"
@@ -15,19 +16,40 @@ class ViewTest : public testing::Test {
     settings_.backends["shop"].balance.policy = BalancePolicy::round_robin;
     view_ = std::make_unique<View>(Snapshot::build(settings_, 1, {}, {}, states_), random_);
   }
-  void set_weights(std::initializer_list<std::uint32_t> weights) {
+  void set_weights(std::initializer_list<std::uint32_t> weights, TimePoint now = {}) {
     auto set = std::make_shared<EndpointSet>();
     set->backend = "shop";
     std::uint16_t port = 8080;
     for (const auto weight : weights)
       set->endpoints.push_back({{*IpAddress::parse("10.0.0.1"), port++}, weight});
-    view_->set_endpoints("shop", set, {}, *view_);
+    view_->set_endpoints("shop", set, now, *view_);
   }
   /// How often each is picked.
   std::map<std::size_t, int> picks(std::size_t count, int times) {
     std::map<std::size_t, int> counts;
     for (int i = 0; i < times; ++i) ++counts[*view_->picker(0).pick(count, {})];
     return counts;
+  }
+  /// How often the last of `count` is picked in a second from `now` on, of a thousand requests that
+  /// take 20 ms each, wherever they go.
+  int picks_of_last(std::size_t count, TimePoint now) {
+    struct UnderWay {
+      TimePoint until;
+      balance::InFlight flight;
+    };
+    std::deque<UnderWay> under_way;
+    int picked = 0;
+    for (int i = 0; i < 1000; ++i, now += std::chrono::milliseconds(1)) {
+      while (!under_way.empty() && under_way.front().until <= now) {
+        under_way.front().flight.answered(std::chrono::milliseconds(20), now);
+        under_way.pop_front();
+      }
+      const auto index = *view_->picker(0).pick(count, {}, {}, now);
+      picked += index == count - 1;
+      under_way.push_back({now + std::chrono::milliseconds(20),
+                           {view_->loads(0)[index], balance::Flight::request, now}});
+    }
+    return picked;
   }
 
   Settings settings_;
@@ -121,6 +143,31 @@ TEST_F(ViewTest, an_endpoint_of_two_backends_stays_known_when_one_loses_it) {
   publish("shop", false);
   publish("stock", false);
   EXPECT_EQ(view_->backend_of(pod), Destination::kNone);
+}
+
+TEST_F(ViewTest, slow_start_spares_a_newcomer_with_each_policy_that_looks_at_loads) {
+  const TimePoint now{std::chrono::hours(1)};
+  std::uint64_t version = 20;
+  for (const auto policy : {BalancePolicy::p2c_ewma, BalancePolicy::least_request}) {
+    for (const bool slowly : {false, true}) {
+      auto& balance = settings_.backends["shop"].balance;
+      balance.policy = policy;
+      balance.slow_start.reset();
+      if (slowly) balance.slow_start = std::chrono::seconds(30);
+      view_ =
+          std::make_unique<View>(Snapshot::build(settings_, ++version, {}, {}, states_), random_);
+      set_weights({1, 1, 1}, now - std::chrono::minutes(2));
+      (void)picks_of_last(3, now - std::chrono::minutes(1));
+      set_weights({1, 1, 1, 1}, now);
+      const int picked = picks_of_last(4, now);
+      if (slowly) {
+        EXPECT_LT(picked, 125) << "half of an even share";
+        EXPECT_GT(picked, 0);
+      } else {
+        EXPECT_GT(picked, 175);
+      }
+    }
+  }
 }
 
 TEST_F(ViewTest, each_policy_picks_and_says_so) {
