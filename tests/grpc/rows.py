@@ -90,6 +90,7 @@ def longer_deadline(world: World) -> None:
     assert told["code"] == OK, told
     told = world.call("Wait")
     assert told["code"] == DEADLINE_EXCEEDED and told["ms"] > REQUEST_TIMEOUT * 900, told
+    assert "`timeouts.request`" in told["details"], told
 
 
 @row

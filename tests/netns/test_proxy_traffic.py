@@ -138,42 +138,44 @@ def test_every_timeout_is_named_by_its_key(lab, binaries):
     api, api2 = Mesh(lab, binaries).pair(TIMEOUTS)
     app = api2.app()
 
-    def assert_named(head: bytes, outcome: str, key: str, attempts: int) -> None:
+    def assert_named(answer: tuple[bytes, bytes], outcome: str, key: str, attempts: int) -> None:
+        head, body = answer
+        assert f"`{key}`" in body.decode(), body
         record = api.wait_logged(kind="exchange", id=field(head, "x-request-id"))
         assert record["outcome"] == outcome and f"`{key}`" in record["summary"], record
         assert record["attempts"] == attempts, record
         (explained,) = api.sidecar.explain(record["id"])
         assert explained["outcome"] == outcome and key in explained["remedy"], explained
 
-    def timed_out(client, method: str, path: str) -> tuple[bytes, float]:
+    def timed_out(client, method: str, path: str) -> tuple[tuple[bytes, bytes], float]:
         begin = time.monotonic()
         client.send(f"{method} {path} HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
-        status, head, _ = client.response()
+        status, head, body = client.response()
         assert status == 504, head
-        return head, time.monotonic() - begin
+        return (head, body), time.monotonic() - begin
 
     with api.call("nowhere.default") as client:
-        head, seconds = timed_out(client, "POST", "/")
-        assert_named(head, "connect_timeout", "timeouts.connect", 2)
+        answer, seconds = timed_out(client, "POST", "/")
+        assert_named(answer, "connect_timeout", "timeouts.connect", 2)
         assert 0.4 <= seconds < 3, seconds
     assert api.call("nowhere.default", 82).ends() == "reset"
     api.wait_logged(kind="connection", outcome="connect_timeout")
 
     # A connection each: no slow machine shall find the one of the call before kept too long.
     with api.call("api2.default") as client:
-        head, seconds = timed_out(client, "GET", "/attempt")
-        assert_named(head, "attempt_timeout", "timeouts.attempt", 2)
+        answer, seconds = timed_out(client, "GET", "/attempt")
+        assert_named(answer, "attempt_timeout", "timeouts.attempt", 2)
         assert 0.4 <= seconds < 3, seconds
         for _ in range(2):
             wire, _ = app.take_head()
             assert wire.ends() == "reset", "the app learns that nobody waits any more"
     with api.call("api2.default") as client:
-        head, seconds = timed_out(client, "POST", "/attempt")
-        assert_named(head, "attempt_timeout", "timeouts.attempt", 1)
+        answer, seconds = timed_out(client, "POST", "/attempt")
+        assert_named(answer, "attempt_timeout", "timeouts.attempt", 1)
         app.take_head()
     with api.call("api2.default") as client:
-        head, seconds = timed_out(client, "GET", "/request")
-        assert_named(head, "request_timeout", "timeouts.request", 1)
+        answer, seconds = timed_out(client, "GET", "/request")
+        assert_named(answer, "request_timeout", "timeouts.request", 1)
         assert 0.2 <= seconds < 3, seconds
         app.take_head()
 
@@ -192,8 +194,9 @@ def test_every_timeout_is_named_by_its_key(lab, binaries):
 
     with api.call("api2.default") as client:
         client.send("GET / HTTP/1.1\r\nHost:")
-        status, head, _ = client.response()
+        status, head, body = client.response()
         assert status == 408 and field(head, "connection") == "close", head
+        assert b"`timeouts.head`" in body, body
         assert client.ends() == "fin"
         assert "`timeouts.head`" in api.wait_logged(outcome="head_timeout")["summary"]
     with api.call("api2.default") as client:
