@@ -83,7 +83,8 @@ constexpr Key kBackoffKeys[] = {
     key<&BackoffSettings::factor>("factor", kFactor, "2",
                                   "Each wait is the one before times this, 1 to 10."),
     key<&BackoffSettings::jitter>("jitter", kJitter, "full",
-                                  "full: a random time up to the wait; none: exactly the wait."),
+                                  "full: a random time up to the wait; decorrelated: one between "
+                                  "initial and factor times the last; none: exactly the wait."),
 };
 constexpr Object kBackoff{"backoff", "How long to wait before a retry.", kBackoffKeys, nullptr,
                           close_backoff};
