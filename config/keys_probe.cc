@@ -60,16 +60,18 @@ constexpr Key kProbeKeys[] = {
 };
 
 void close_probe(void* object, Context& context) {
-  (void)object;
+  const auto& probe = *static_cast<const ProbeSettings*>(object);
   if (context.has("path") && context.has("grpc")) {
     context.complain("grpc", "the probe asks by HTTP and by gRPC at once",
                      "remove path, or write two probes");
     return;
   }
   if (context.has("path")) return;
-  for (const std::string_view idle : {"tls", "headers"}) {
-    if (!context.has(idle)) continue;
-    context.complain(idle, std::string(idle) + " has no effect without a path",
+  if (probe.tls) {
+    context.complain("tls", "tls has no effect without a path", "add path: /healthz, or remove it");
+  }
+  if (!probe.headers.empty()) {
+    context.complain("headers", "headers has no effect without a path",
                      "add path: /healthz, or remove it");
   }
 }
