@@ -74,10 +74,12 @@ class Edit:
 
 @dataclass(frozen=True)
 class Stage:
-    """What `--break` switches off. `fails`: the rows that must then fail, and no others."""
+    """What `--break` switches off. `fails`: the rows that must then fail, and no others. `only`: the
+    rows that are run, where the others cannot tell and would take long."""
 
     fails: frozenset[int]
     what: str
+    only: frozenset[int] | None = None
     edits: tuple[Edit, ...] = ()
     redirects: bool = True
     probe: str = "/ready"  # what says that a sidecar is up, as far as it can be
@@ -121,6 +123,9 @@ class Scenario:
     @property
     def all_rows(self) -> frozenset[int]:
         return frozenset(self.rows)
+
+    def rows_at(self, stage: Stage) -> list[int]:
+        return [number for number in self.rows if stage.only is None or number in stage.only]
 
     def main(self) -> int:
         """Exit status: 0 if every row holds (with --expect-fail: if exactly those rows fail), 1 if
@@ -174,14 +179,15 @@ class Scenario:
             report.note(f"{self.introduce(world)}; up in {time.monotonic() - started:.1f} s")
             if arguments.stage:
                 report.note(f"broken on purpose: {arguments.stage} ({stage.what})")
-            for number in self.rows:
+            for number in self.rows_at(stage):
                 row = self._run_row(number, world)
                 report.row(row)
                 if not row.ok:
                     failed.add(number)
             seconds = time.monotonic() - started
             numbers = ", ".join(map(str, sorted(failed)))
-            verdict = f"failed: row {numbers}" if failed else f"all {len(self.rows)} rows hold"
+            asked = len(self.rows_at(stage))
+            verdict = f"failed: row {numbers}" if failed else f"all {asked} rows hold"
             report.heading(f"{verdict} ({seconds:.1f} s)")
             if arguments.keep:
                 self._keep_up(report, world)

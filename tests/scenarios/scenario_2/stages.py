@@ -37,6 +37,30 @@ STAGES = {
         "nothing is tried again",
         edits=(Edit("order.yaml", "      max: 3\n", "      max: 0\n"),),
     ),
+    "backoff": Stage(
+        frozenset({5}),
+        "retries wait for next to nothing",
+        only=frozenset({5}),
+        edits=(Edit("order.yaml", "      backoff: { initial: 1s, jitter: full }\n", ""),),
+    ),
+    "budget": Stage(
+        frozenset({9}),
+        "the mesh may add as many retries as it likes, and loses no time",
+        only=frozenset({9}),
+        edits=(
+            Edit(
+                "order.yaml",
+                "      backoff: { initial: 1s, jitter: full }\n",
+                "      backoff: { initial: 10ms }\n      budget: 100%\n      budget_floor: 1000\n",
+            ),
+        ),
+    ),
+    "grpc": Stage(
+        frozenset({8}),
+        "no call is tried again by its status",
+        only=frozenset({8}),
+        edits=(Edit("order.yaml", "100ms }, grpc_statuses: [unavailable] }", "100ms } }"),),
+    ),
     "background": Stage(
         frozenset({7}),
         "an order waits until its notification has an answer",
