@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "features.h"
 #include "http2_scenario.h"
 #include "scenario.h"
 
@@ -12,8 +13,11 @@ namespace epaulet::sim {
 /// Compares what happened with what must hold.
 class Inspection {
  public:
-  Inspection(Mesh& mesh, const Scenario& scenario) : mesh_(mesh), scenario_(scenario) {}
+  Inspection(Mesh& mesh, const Scenario& scenario)
+      : mesh_(mesh), scenario_(scenario), feature_(feature_of(scenario.options.seed)) {}
 
+  /// First: what was delivered to nobody's ears is compared, and then looks as if it never was.
+  void take_copies_out();
   void inspect(const Conversation& conversation);
   void inspect(const Http2Conversation& conversation);
   void inspect(const std::deque<Talk>& talks);
@@ -29,6 +33,15 @@ class Inspection {
   }
   void inspect_spans(const Sidecar& sidecar);
   [[nodiscard]] bool was_hedged() const;
+  [[nodiscard]] Feature feature() const;
+  /// How often what is not idempotent may be delivered.
+  [[nodiscard]] std::size_t deliveries_most(const Exchanged& exchanged) const;
+  /// The fixed answer of the route, instead of a failure.
+  [[nodiscard]] bool has_stood_in(const Exchanged& exchanged) const;
+  /// Its app fails, and means it: something may stand in for that.
+  [[nodiscard]] bool may_fall_back(const Exchanged& exchanged) const;
+  /// Whose answer this is, by who asked the same at the same time; 0: nobody's who could be.
+  [[nodiscard]] int asked_by(const Exchanged& exchanged, std::string_view whose) const;
   void inspect_deliveries(const Exchanged& exchanged);
   void inspect_answer(const Exchanged& exchanged);
   void inspect_reports(const Exchanged& exchanged, bool closed);
@@ -62,6 +75,7 @@ class Inspection {
 
   Mesh& mesh_;
   const Scenario& scenario_;
+  const Feature feature_;
   std::size_t refused_unheard_ = 0;
   int id_ = 0;
   int before_ = 0;

@@ -30,6 +30,7 @@ std::vector<std::string> run(std::uint64_t seed, bool tells_all) {
   draw_changes(dice, scenario, mesh);
   auto problems = mesh.end();
   Inspection inspection(mesh, scenario);
+  inspection.take_copies_out();
   for (const auto& conversation : conversations) inspection.inspect(conversation);
   for (const auto& conversation : http2_conversations) inspection.inspect(conversation);
   inspection.inspect(talks);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "features.h"
+
 namespace epaulet::sim {
 namespace {
 
@@ -31,10 +33,10 @@ constexpr std::string_view kPlain = "{ mode: none }";
 constexpr std::string_view kMesh =
     "{ mode: mesh, identities: [spiffe://cluster.local/ns/default/sa/api2] }";
 constexpr std::string_view kAsidePlain =
-    "backends: { aside: { endpoints: { addresses: [10.0.0.2:8081] }, tls: { mode: none } } }\n";
+    "aside: { endpoints: { addresses: [10.0.0.2:8081] }, tls: { mode: none } }";
 constexpr std::string_view kAsideMesh =
-    "backends: {{ aside: {{ endpoints: {{ addresses: [10.0.0.2:8081] }},\n"
-    "  tls: {{ identities: [spiffe://cluster.local/ns/default/sa/api2], multiplex: {} }} }} }}\n";
+    "aside: {{ endpoints: {{ addresses: [10.0.0.2:8081] }},\n"
+    "  tls: {{ identities: [spiffe://cluster.local/ns/default/sa/api2], multiplex: {} }} }}";
 
 auto in_ms(Nanoseconds time) {
   return std::chrono::duration_cast<milliseconds>(time).count();
@@ -146,6 +148,7 @@ void draw_calling(Dice& dice, const Scenario& scenario, MeshOptions& options) {
                                     dice.chance(0.5) ? "1ms" : "200ms");
   if (!calm && dice.chance(0.4)) retries += ", statuses: [503]";
   if (is_hedged(options.seed)) retries += ", hedge: { quantile: 90% }";
+  if (feature_of(options.seed) == Feature::non_idempotent) retries += ", non_idempotent: true";
   options.service =
       fmt::format("    timeouts: {{ {} }}\n    retries: {{ {} }}\n", timeouts, retries);
   if (dice.chance(0.3)) {
@@ -186,11 +189,23 @@ void draw_calling(Dice& dice, const Scenario& scenario, MeshOptions& options) {
     if (!dice.chance(0.3)) continue;
     options.services += fmt::format(kOtherService, name);
   }
+  std::vector<std::string> route;
+  std::vector<std::string> backends;
   if (dice.chance(0.3)) {
-    options.service += "    routes: [ { name: all, to: [ { backend: aside } ] } ]\n";
-    options.calling += options.mesh == MeshKind::plain ? std::string(kAsidePlain)
-                                                       : fmt::format(kAsideMesh, dice.chance(0.5));
+    route.emplace_back("to: [ { backend: aside } ]");
+    backends.push_back(options.mesh == MeshKind::plain ? std::string(kAsidePlain)
+                                                       : fmt::format(kAsideMesh, dice.chance(0.5)));
   }
+  const auto feature = feature_of(options.seed);
+  if (auto keys = route_keys(feature); !keys.empty()) route.push_back(std::move(keys));
+  if (auto one = backend_of(feature, options.mesh == MeshKind::plain ? kPlain : kMesh);
+      !one.empty())
+    backends.push_back(std::move(one));
+  options.service += service_keys(feature);
+  if (!route.empty())
+    options.service += fmt::format("    routes: [ {{ name: all, {} }} ]\n", fmt::join(route, ", "));
+  if (!backends.empty())
+    options.calling += fmt::format("backends: {{ {} }}\n", fmt::join(backends, ", "));
   options.calling += tracing_of(options);
 }
 

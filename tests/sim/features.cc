@@ -1,0 +1,52 @@
+#include "features.h"
+
+#include <fmt/format.h>
+
+namespace epaulet::sim {
+
+Feature feature_of(std::uint64_t seed) {
+  // Coprime to what else goes by a seed's number, but for spans, which half of the seeds make.
+  switch (seed % 16) {
+    case 5:
+      return Feature::fixed_fallback;
+    case 6:
+    case 13:
+      return Feature::backend_fallback;
+    case 7:
+    case 12:
+      return Feature::single_flight;
+    case 8:
+      return Feature::mirror;
+    case 9:
+      return Feature::non_idempotent;
+    case 10:
+      return Feature::health_check;
+    default:
+      return Feature::none;
+  }
+}
+
+std::string route_keys(Feature feature) {
+  if (feature == Feature::fixed_fallback)
+    return fmt::format("fallback: {{ answer: {{ status: {}, body: {} }} }}", kStoodInStatus,
+                       kStoodIn);
+  if (feature == Feature::backend_fallback) return "fallback: { backend: spare }";
+  if (feature == Feature::single_flight) return "single_flight: {}";
+  if (feature == Feature::mirror) return "request_mirror: { backend: copies }";
+  return {};
+}
+
+std::string service_keys(Feature feature) {
+  if (feature != Feature::health_check) return {};
+  return "    health_check: { http: { path: /healthz }, interval: 1s }\n";
+}
+
+std::string backend_of(Feature feature, std::string_view tls) {
+  if (feature == Feature::backend_fallback)
+    return fmt::format("spare: {{ endpoints: {{ addresses: [10.0.0.2:8081] }}, tls: {} }}", tls);
+  if (feature == Feature::mirror)
+    return "copies: { endpoints: { addresses: [10.0.0.3:8080] }, tls: { mode: none } }";
+  return {};
+}
+
+}  // namespace epaulet::sim

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+/// What a route can do besides, which a seed does not draw but has by its number, so that what it
+/// draws means what it did.
+namespace epaulet::sim {
+
+enum class Feature {
+  none,
+  fixed_fallback,    ///< kStoodIn stands in for failures.
+  backend_fallback,  ///< Another app does, which answers by the same scripts.
+  single_flight,
+  mirror,          ///< To the app that has no sidecar.
+  non_idempotent,  ///< Whatever fails is tried again.
+  health_check,    ///< Which always passes.
+};
+/// Of a request to api2.default; reloads keep it.
+[[nodiscard]] Feature feature_of(std::uint64_t seed);
+
+/// Of fixed_fallback; no app gives such an answer.
+inline constexpr int kStoodInStatus = 203;
+inline constexpr std::string_view kStoodIn = "stood in";
+
+/// Keys of the service's route, as a part of a flow mapping; may be empty.
+[[nodiscard]] std::string route_keys(Feature feature);
+/// Keys of the service itself, each line indented by 4; may be empty.
+[[nodiscard]] std::string service_keys(Feature feature);
+/// The backend that it needs, as a part of a flow mapping; may be empty. `tls`: of pods with a
+/// sidecar.
+[[nodiscard]] std::string backend_of(Feature feature, std::string_view tls);
+
+}  // namespace epaulet::sim
