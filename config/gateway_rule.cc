@@ -346,7 +346,7 @@ void RuleReader::read_session(const SessionPersistence& from) {
 void RuleReader::read_timeouts(const Timeouts& from) {
   auto& to = settings_.timeouts;
   to.origin = from.origin;
-  if (!from.request.empty()) to.request = read_duration(from.request);
+  if (!from.request.empty()) to.request = to.max_duration = read_duration(from.request);
   if (!from.backend_request.empty()) to.attempt = read_duration(from.backend_request);
   if (to.attempt && to.attempt->count() == 0) to.attempt.reset();  // None: what request leaves.
   if (to.request && to.attempt && to.request->count() != 0 && *to.attempt > *to.request)

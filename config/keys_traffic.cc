@@ -17,19 +17,30 @@ constexpr Scalar kTimeout = types::duration("10s", milliseconds(1), hours(24));
 
 void close_timeouts(void* object, Context& context) {
   const auto& timeouts = *static_cast<const TimeoutSettings*>(object);
+  if (timeouts.request && timeouts.max_duration && timeouts.max_duration->count() != 0 &&
+      *timeouts.request > *timeouts.max_duration)
+    context.complain("request",
+                     "request (" + write_duration(timeouts.request->count()) +
+                         ") can never pass, because max_duration (" +
+                         write_duration(timeouts.max_duration->count()) + ") ends first",
+                     "max_duration includes the response's body: make it the longer one");
   if (!timeouts.request || !timeouts.attempt || timeouts.request->count() == 0) return;
   if (*timeouts.attempt <= *timeouts.request) return;
   context.complain("attempt",
                    "attempt (" + write_duration(timeouts.attempt->count()) +
                        ") can never pass, because request (" +
                        write_duration(timeouts.request->count()) + ") ends first",
-                   "request is the total, retries included: make it the longer one");
+                   "request includes retries: make it the longer one");
 }
 
-constexpr std::string_view kRequestDoc = "Total time of an exchange, retries included; 0: none.";
+constexpr std::string_view kRequestDoc =
+    "Time of a request until its response head, retries included; 0: none. Its body may take longer, "
+    "while it moves.";
 constexpr std::string_view kAttemptDoc =
     "Time of one attempt until its response head; absent: what remains of request.";
 constexpr std::string_view kConnectDoc = "Time to dial and shake hands with an endpoint.";
+constexpr std::string_view kMaxDurationDoc =
+    "Time of an exchange, an upgraded connection or a tunnel in all, however it moves; 0: none.";
 constexpr std::string_view kIdleDoc =
     "Time in which nothing moved on an exchange. Tunnels have no such limit: TCP keepalive finds "
     "dead peers.";
@@ -39,6 +50,7 @@ constexpr Key kTimeoutKeys[] = {
     key<&TimeoutSettings::attempt>("attempt", kTimeout, "", kAttemptDoc),
     key<&TimeoutSettings::connect>("connect", kTimeout, "1s", kConnectDoc),
     key<&TimeoutSettings::idle>("idle", kTimeout, "5m", kIdleDoc),
+    key<&TimeoutSettings::max_duration>("max_duration", kTimeoutOrNone, "0s", kMaxDurationDoc),
     key<&TimeoutSettings::head>("head", kTimeout, "10s",
                                 "Time for a caller to send its request head."),
     key<&TimeoutSettings::keep_alive>("keep_alive", kTimeout, "1m",
@@ -52,6 +64,7 @@ constexpr Key kServiceTimeoutKeys[] = {
     key<&TimeoutSettings::attempt>("attempt", kTimeout, "", kAttemptDoc),
     key<&TimeoutSettings::connect>("connect", kTimeout, "", kConnectDoc),
     key<&TimeoutSettings::idle>("idle", kTimeout, "", kIdleDoc),
+    key<&TimeoutSettings::max_duration>("max_duration", kTimeoutOrNone, "", kMaxDurationDoc),
 };
 
 constexpr Scalar kBackoffDuration = types::duration("1s", milliseconds(1), hours(1));

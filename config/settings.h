@@ -271,12 +271,15 @@ struct IngressSettings {
 /// Each value unset: inherited (route <- service <- top level <- default).
 struct TimeoutSettings {
   Origin origin;
-  std::optional<Duration> request;  ///< Total, retries included. Default 15 s. 0: none.
+  std::optional<Duration>
+      request;  ///< Until the response head, retries included. Default 15 s. 0: none.
   std::optional<Duration>
       attempt;  ///< One attempt until its response head. Default: what remains of request.
   std::optional<Duration> connect;  ///< Dial and TLS handshake. Default 1 s.
   std::optional<Duration> idle;     ///< Nothing moved on an exchange. Not of tunnels, whose dead
                                     ///< peers TCP keepalive finds. Default 5 min.
+  std::optional<Duration>
+      max_duration;  ///< Of an exchange, upgraded connection or tunnel in all. Default: none.
   std::optional<Duration> head;     ///< Downstream request head. Default 10 s.
   std::optional<Duration>
       keep_alive;                  ///< Idle downstream connection between requests. Default 60 s.

@@ -128,6 +128,7 @@ enum class ErrorCode : std::uint16_t {
   request_timeout,
   deadline_exceeded,
   idle_timeout,
+  duration_exceeded,
   drain_timeout,
   // life
   draining,

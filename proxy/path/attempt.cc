@@ -23,9 +23,20 @@ using telemetry::Event;
 const Error kNoError;
 constexpr std::string_view kRetriesExhausted = "x-epaulet-retries-exhausted";
 constexpr std::string_view kEnvoyOverloaded = "x-envoy-overloaded";
+constexpr std::string_view kAttemptCount = "x-envoy-attempt-count";
 constexpr std::size_t kReasonBytesMax = 256;
 /// The next hop is to give up after us, not before: we may ask another endpoint then.
 constexpr std::chrono::milliseconds kNextHopSlack{5};
+
+/// The next hop hears that this is not the first attempt, as Envoy says it; what the app says there
+/// was of another request.
+void tell_attempt(Exchange& exchange) {
+  auto& request = exchange.request;
+  for (http::Field& field : request.fields) {
+    if (equals_ignore_case(field.name, kAttemptCount)) field.removed = true;
+  }
+  request.added.add(kAttemptCount, std::to_string(exchange.record.attempts));
+}
 
 /// `Keep-Alive: timeout=5`: the old field that node and others still send.
 std::optional<std::chrono::seconds> keep_alive_timeout(const http::ResponseHead& head) {
@@ -205,6 +216,7 @@ Task<Error> Attempt::until_head() {
   if (!is_second_) note_upstream();
   pass_deadline();
   // Behind the deadline, which forgets what the last attempt has added.
+  if (!plan_.inbound && exchange_.record.attempts > 1) tell_attempt(exchange_);
   if (!plan_.criticality.empty() && upstream_.peer != 0)
     exchange_.request.added.add(kCriticalityField, plan_.criticality);
   upstream_.stream().begin_request(exchange_.request);
@@ -342,8 +354,9 @@ Task<Error> Attempt::deliver() {
   if (exchange_.flight != nullptr) exchange_.flight->begin_answer();
   note_change(plan_);
   server.begin_response(exchange_.request, response, keep);
-  // A gRPC call without a deadline of its own may be a stream that never ends.
-  if (exchange_.is_grpc() && !exchange_.has_own_deadline) exchange_.scope->clear_deadline();
+  // A stream, or a download that takes its time: it may last while it moves. The deadline of a gRPC
+  // call is its client's, and for all of it.
+  if (!exchange_.has_own_deadline) exchange_.scope->clear_deadline();
   exchange_.committed = true;
   exchange_.record.status = response.status;
   if (exchange_.is_grpc()) exchange_.record.grpc_status = http::grpc_status(response);

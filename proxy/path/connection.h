@@ -20,6 +20,9 @@ enum class Entry : std::uint8_t {
   background,  ///< None: what our app asked for a while ago is delivered.
 };
 
+/// What `timeouts.max_duration` ends with.
+inline constexpr Error kDurationExceeded{ErrorCode::duration_exceeded, Side::self, Stage::relay};
+
 /// A downstream connection with all that is known of it so far. Lives in the frame of
 /// serve_connection().
 class Connection : public ListNode {

@@ -21,6 +21,7 @@ struct RawUpstream {
   balance::InFlight in_flight;  ///< To its endpoint, until the tunnel ends.
   std::uint64_t trust = 0;
   upstream::Trust rests_on;
+  Duration max_duration{};                    ///< Of a tunnel over it; 0: none.
   resilience::RetryBudget* budget = nullptr;  ///< Whose first attempt it is, once it is used.
 
   RawUpstream() = default;
@@ -37,6 +38,7 @@ struct RawUpstream {
     in_flight = std::move(other.in_flight);
     trust = other.trust;
     rests_on = other.rests_on;
+    max_duration = other.max_duration;
     budget = other.budget;
     return *this;
   }

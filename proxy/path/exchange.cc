@@ -6,6 +6,7 @@
 namespace epaulet::path {
 
 void Exchange::begin() {
+  longest.reset();
   scope.emplace(parent);
   end();
   record.reset(now());

@@ -52,6 +52,7 @@ struct OpaqueWay {
   std::optional<SocketAddress> pinned;  ///< The endpoint that was dialled.
   balance::SessionKey session;
   Duration connect{};
+  Duration max_duration{};
   const RouteState* route = nullptr;  ///< None: its endpoint was dialled.
 };
 
@@ -63,10 +64,14 @@ Result<OpaqueWay> opaque_way(Connection& connection, const Destination& destinat
   const Route* route = nullptr;
   OpaqueWay way;
   way.connect = default_timeouts(snapshot).connect;
+  way.max_duration = default_timeouts(snapshot).max_duration;
   if (destination.service != Destination::kNone) {
     route =
         snapshot.services[destination.service].table.opaque(server_name, destination.service_port);
-    if (route != nullptr) way.connect = route->timeouts().connect;
+    if (route != nullptr) {
+      way.connect = route->timeouts().connect;
+      way.max_duration = route->timeouts().max_duration;
+    }
   }
   if (destination.kind == Destination::Kind::endpoint) {
     way.backend = destination.backend;
@@ -124,6 +129,7 @@ Task<Result<RawUpstream>> dial_opaque(Connection& connection, Destination destin
     witness.dialled(*hop, raw ? Error() : raw.error());
     if (raw) {
       raw->in_flight = std::move(in_flight);
+      raw->max_duration = way->max_duration;
       if (way->route != nullptr) raw->budget = way->route->budget.get();
     }
     if (raw || connection.scope.cancelled()) co_return raw;

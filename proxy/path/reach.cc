@@ -239,6 +239,7 @@ Task<Result<RawUpstream>> dial_raw(Connection& connection, View& view, Hop hop,
   raw.peer = dialled->peer;
   raw.trust = dialled->trust;
   raw.rests_on = dialled->rests_on;
+  raw.max_duration = connection.snapshot().inbound_timeouts.max_duration;
   raw.permit = std::move(*permit);
   co_return raw;
 }

@@ -86,6 +86,8 @@ Duration time_given(const Exchange& exchange) {
 /// Until when the exchange may take, if there is a limit, and what it ends with. The time of a gRPC
 /// call that names none begins later. Errors: what is late already is not begun.
 Result<void> start_time(Exchange& exchange, const Plan& plan) {
+  if (const Duration most = plan.timeouts->max_duration; most.count() > 0)
+    exchange.longest.emplace(*exchange.scope).start(most, kDurationExceeded);
   const Duration ours = plan.timeouts->request;
   const Duration given = time_given(exchange);
   const bool is_given = given != kNoTime;

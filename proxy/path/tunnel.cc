@@ -4,6 +4,7 @@
 
 #include "io/ops.h"
 #include "path/tracing.h"
+#include "resilience/idle_timer.h"
 #include "runtime/fork.h"
 
 namespace epaulet::path {
@@ -71,6 +72,8 @@ Task<void> tunnel(Connection& connection, RawUpstream upstream) {
     connection.mesh_tls = true;
   }
   if (upstream.budget != nullptr) upstream.budget->first_attempt(connection.now());
+  resilience::IdleTimer longest(connection.scope);
+  longest.start(upstream.max_duration, kDurationExceeded);
   const upstream::TrustWatch::Use trust(connection.worker.trust_watch, connection.scope,
                                         upstream.rests_on);
   const auto relayed = co_await relay(connection.stream(), connection.reader(), *upstream.stream,

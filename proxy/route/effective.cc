@@ -31,6 +31,7 @@ EffectiveTimeouts effective_timeouts(std::initializer_list<const TimeoutSettings
   inherit(layers, &TimeoutSettings::attempt, out.attempt);
   inherit(layers, &TimeoutSettings::connect, out.connect);
   inherit(layers, &TimeoutSettings::idle, out.idle);
+  inherit(layers, &TimeoutSettings::max_duration, out.max_duration);
   inherit(layers, &TimeoutSettings::head, out.head);
   inherit(layers, &TimeoutSettings::keep_alive, out.keep_alive);
   inherit(layers, &TimeoutSettings::detect, out.detect);

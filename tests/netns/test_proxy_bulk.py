@@ -12,7 +12,7 @@ BLOCK = bytes(range(256)) * (MEBIBYTE // 256)
 GROWTH_MAX = 4 * MEBIBYTE
 IN_FLIGHT_MAX = 48 * MEBIBYTE  # what three pairs of sockets and both sidecars may hold
 
-PATIENT = "timeouts: { request: 0s }\n"  # by default an exchange may take 15 s, its bodies included
+PATIENT = "timeouts: { request: 0s }\n"  # an upload is before the response head, which has 15 s by default
 
 
 def checksum(mebibytes: int) -> int:

@@ -1,5 +1,6 @@
 """Retries, keep-alive races, timeouts and budgets, as an app and its callers experience them."""
 
+import contextlib
 import json
 import random
 import threading
@@ -126,6 +127,7 @@ services:
       - { name: attempt, paths: [/attempt], timeouts: { attempt: 200ms, request: 5s } }
       - { name: request, paths: [/request], timeouts: { request: 200ms } }
       - { name: idle, paths: [/idle], timeouts: { idle: 200ms, request: 5s } }
+      - { name: lasting, paths: [/lasting], timeouts: { request: 300ms, max_duration: 600ms } }
   nowhere.default:
     ports: { 80: http, 82: tcp }
     endpoints: { addresses: ["10.88.0.99:8080"] }
@@ -191,6 +193,20 @@ def test_every_timeout_is_named_by_its_key(lab, binaries):
         assert client.ends() == "reset" and server.ends() == "reset"
         record = api.wait_logged(kind="exchange", outcome="idle_timeout")
         assert "`timeouts.idle`" in record["summary"], record
+
+    with api.call("api2.default") as client:
+        client.send("GET /lasting HTTP/1.1\r\nHost: h\r\n\r\n")
+        server, _ = app.take_head()
+        server.send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        begin = time.monotonic()
+        with contextlib.suppress(OSError):  # it moves all the time, and is ended all the same
+            while time.monotonic() - begin < 5:
+                server.send(b"x")
+                time.sleep(0.05)
+        client.head()
+        assert client.ends() == "reset"
+        record = api.wait_logged(kind="exchange", outcome="duration_exceeded")
+        assert "`timeouts.max_duration`" in record["summary"], record
 
     with api.call("api2.default") as client:
         client.send("GET / HTTP/1.1\r\nHost:")

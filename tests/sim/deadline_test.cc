@@ -33,6 +33,77 @@ TEST(Deadline, request_is_the_whole_exchange_with_its_retries) {
   EXPECT_EQ(mesh[id].deliveries.size(), 1u);
 }
 
+/// Its head comes at once, its body takes 60 s.
+AnswerScript dripping() {
+  auto slow = answer();
+  slow.body = body(Framing::length, 120, 1);
+  slow.body.pause = milliseconds(500);
+  return slow;
+}
+
+TEST(Deadline, a_body_may_take_longer_than_request_while_it_moves) {
+  for (const bool http2 : {false, true}) {
+    Mesh mesh(with(""));
+    auto asked = request();
+    asked.http2 = http2;
+    const int id = mesh.add(asked, dripping());
+    if (http2) {
+      mesh.call_http2(Mesh::kService, {id});
+    } else {
+      mesh.call({id});
+    }
+    mesh.wind_down();
+    SCOPED_TRACE(mesh.story(id));
+    EXPECT_TRUE(mesh[id].answered);
+    EXPECT_EQ(mesh[id].response.body.size(), 120u);
+    EXPECT_EQ(mesh[id].ended_at - mesh[id].sent_at, seconds(60));
+  }
+}
+
+TEST(Deadline, max_duration_ends_what_still_moves_and_is_named) {
+  Mesh mesh(with("    timeouts: { max_duration: 20s }\n"));
+  const int id = mesh.add(request(), dripping());
+  const int late = mesh.add(request(), thinking(hours(1)));
+  mesh.call({id});
+  mesh.call({late});
+  mesh.pass(milliseconds(19'999));
+  EXPECT_EQ(mesh.api.gauge(Gauge::exchanges_active), 1) << "the other has met timeouts.request";
+  mesh.pass(milliseconds(2));
+  EXPECT_EQ(mesh.api.gauge(Gauge::exchanges_active), 0);
+  EXPECT_EQ(outcome(mesh.api, id), ErrorCode::duration_exceeded);
+  EXPECT_EQ(outcome(mesh.api, late), ErrorCode::request_timeout);
+  mesh.wind_down();
+  EXPECT_FALSE(mesh[id].answered) << "half of an answer is none";
+}
+
+TEST(Deadline, max_duration_counts_before_the_head_too) {
+  Mesh mesh(with("    timeouts: { request: 0s, max_duration: 3s }\n"));
+  const int id = mesh.add(request(), thinking(hours(1)));
+  mesh.call({id});
+  mesh.pass(milliseconds(3001));
+  EXPECT_EQ(outcome(mesh.api, id), ErrorCode::duration_exceeded);
+  mesh.pass(seconds(1));
+  expect_refused(mesh, id, 504);
+}
+
+TEST(Deadline, max_duration_is_for_tunnels_too) {
+  auto options = with("");
+  options.services =
+      "  mail.default:\n    ports: { 25: auto }\n    endpoints: { addresses: [10.0.0.2:2525] }\n"
+      "    tls: { identities: [spiffe://cluster.local/ns/default/sa/api2] }\n"
+      "    timeouts: { max_duration: 10s }\n";
+  options.port = "8080: { tls: permissive }, 2525: { tls: permissive }";
+  Mesh mesh(options);
+  mesh.client_loop.spawn(chat(mesh));
+  mesh.pass(minutes(1));
+  const auto records = mesh.api.connections();
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_EQ(records[0].error.code, ErrorCode::duration_exceeded);
+  EXPECT_GE(records[0].end - records[0].trace.start(), seconds(10));
+  EXPECT_LT(records[0].end - records[0].trace.start(), seconds(11));
+  mesh.wind_down();
+}
+
 TEST(Deadline, attempt_ends_one_try_and_the_next_may_succeed) {
   Mesh mesh(
       with("    timeouts: { request: 10s, attempt: 1s }\n"

@@ -129,6 +129,22 @@ TEST(Retry, a_response_whose_backoff_is_too_long_is_delivered) {
   expect_delivered_once(mesh, id);
 }
 
+TEST(Retry, the_app_hears_which_attempt_it_is_from_the_second_on) {
+  Mesh mesh(with("    retries: { max: 3, backoff: { initial: 1ms } }\n"));
+  auto asked = request();
+  asked.fields = {{"X-Envoy-Attempt-Count", "9"}};  // Of what the app was asked itself, say.
+  const int id = mesh.add(asked, faulty(Fault::reset_before_response, 2));
+  mesh.call({id});
+  mesh.wind_down();
+  ASSERT_EQ(mesh[id].deliveries.size(), 3u) << mesh.story(id);
+  const auto told = [&](std::size_t i) {
+    return mesh[id].deliveries[i].request.field("x-envoy-attempt-count").value_or("");
+  };
+  EXPECT_EQ(told(0), "9");
+  EXPECT_EQ(told(1), "2");
+  EXPECT_EQ(told(2), "3");
+}
+
 TEST(Retry, the_budget_bounds_a_storm) {
   Mesh mesh(
       with("    retries: { max: 3, budget: 20%, budget_floor: 3, backoff: { initial: 1ms } }\n"));

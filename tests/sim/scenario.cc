@@ -139,7 +139,8 @@ void draw_calling(Dice& dice, const Scenario& scenario, MeshOptions& options) {
   const bool calm = is_calm(scenario);
   options.mesh = dice.chance(0.7) ? MeshKind::fake_tls : MeshKind::plain;
   options.multiplex = dice.chance(0.5);
-  std::string timeouts = fmt::format("request: {}ms", in_ms(scenario.request_timeout));
+  // The whole exchange has the time of its head, so that what stalls behind it ends soon.
+  std::string timeouts = fmt::format("request: {0}ms, max_duration: {0}ms", in_ms(scenario.request_timeout));
   if (scenario.attempt_timeout.count() > 0) {
     timeouts += fmt::format(", attempt: {}ms", in_ms(scenario.attempt_timeout));
   }
@@ -235,7 +236,8 @@ void draw_serving(Dice& dice, const Scenario& scenario, MeshOptions& options) {
                                   "[ { name: some, ports: [8081], allow: [anyone] } ]",
                                   "[ { name: reads, methods: [GET, HEAD], allow: [anyone] } ]"});
   }
-  std::string timeouts = fmt::format("request: {}ms", 2 * in_ms(scenario.request_timeout));
+  std::string timeouts =
+      fmt::format("request: {0}ms, max_duration: {0}ms", 2 * in_ms(scenario.request_timeout));
   if (!is_calm(scenario) && dice.chance(0.2))
     timeouts += fmt::format(", keep_alive: {}ms", kShortKeepAlive.count());
   options.serving = fmt::format("timeouts: {{ {} }}\n", timeouts) + tracing_of(options);

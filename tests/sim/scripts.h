@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "mesh.h"
+#include "peer.h"
 
 /// Short names for tests.
 namespace epaulet::sim {
@@ -83,6 +84,22 @@ inline ErrorCode outcome(const Sidecar& sidecar, int id) {
   }
   EXPECT_EQ(reports, 1u) << id_text(id);
   return code;
+}
+
+/// A caller of mail.default: is greeted, then says a line a second for as long as it is heard, thirty of them at most.
+inline Task<void> chat(Mesh& mesh) {
+  Scope scope(mesh.client_loop);
+  const auto dialer = mesh.network.dialer(mesh.client_loop, Mesh::kCaller);
+  auto dialled = co_await dialer->dial(Mesh::kMail, scope);
+  if (!dialled) co_return;
+  Peer peer(std::move(*dialled), scope, MessageReader::Kind::response);
+  bool heard = co_await peer.read_more();
+  for (int i = 0; heard && i < 30; ++i) {
+    (void)co_await sleep_until(scope, mesh.client_loop.now() + seconds(1));
+    heard = co_await peer.write("a line\r\n");
+    if (heard) heard = co_await peer.read_more();
+  }
+  (void)co_await peer.finish();
 }
 
 }  // namespace epaulet::sim

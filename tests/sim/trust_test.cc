@@ -80,22 +80,6 @@ TEST(Trust, a_long_answer_ends_with_the_trust_that_its_connection_came_from) {
   }
 }
 
-/// Is greeted, then says a line a second for as long as it is heard, thirty of them at most.
-Task<void> chat(Mesh& mesh) {
-  Scope scope(mesh.client_loop);
-  const auto dialer = mesh.network.dialer(mesh.client_loop, Mesh::kCaller);
-  auto dialled = co_await dialer->dial(Mesh::kMail, scope);
-  if (!dialled) co_return;
-  Peer peer(std::move(*dialled), scope, MessageReader::Kind::response);
-  bool heard = co_await peer.read_more();
-  for (int i = 0; heard && i < 30; ++i) {
-    (void)co_await sleep_until(scope, mesh.client_loop.now() + seconds(1));
-    heard = co_await peer.write("a line\r\n");
-    if (heard) heard = co_await peer.read_more();
-  }
-  (void)co_await peer.finish();
-}
-
 TEST(Trust, a_tunnel_ends_with_the_trust_that_it_came_from) {
   for (const auto how : {How::expires, How::root_leaves, How::another_root_comes}) {
     Mesh mesh(shared(false));

@@ -120,6 +120,11 @@ TEST(ErrorTable, a_timeout_names_its_key) {
   }
 }
 
+TEST(ErrorTable, what_lasts_too_long_names_its_key) {
+  EXPECT_NE(describe(ErrorCode::duration_exceeded).summary.find("`timeouts.max_duration`"),
+            std::string_view::npos);
+}
+
 TEST(ErrorTable, names_every_stage_and_side_apart) {
   std::set<std::string_view> names;
   for (int stage = 0; stage <= static_cast<int>(Stage::shutdown); ++stage) {
