@@ -114,3 +114,28 @@ def test_ten_thousand_in_a_second_are_served_or_refused(lab, binaries):
             came = heard(api2) - before
             print(f"# where {rate} a second were meant to knock, {came:.0f} came in all")
             assert came >= KNOCKS_MIN, "it has given way to everybody: that proves nothing"
+
+
+def test_ten_thousand_a_second_that_find_no_place_harm_nobody(lab, binaries):
+    mesh = Mesh(lab, binaries)
+    api, api2 = mesh.pair("timeouts: { request: 5s }\n" + CALLER, PERMISSIVE)
+    outside, bare = lab.pod("outside"), lab.pod("bare")
+
+    def refused() -> float:
+        return api2.counter("epaulet_connections_refused_total", reason="overload")
+
+    with contextlib.ExitStack() as stack:
+        others = stack.enter_context(Bystander(api, api2))
+        stack.enter_context(crowd(bare, "bare", port=9, reset=True))
+        free = DOWNSTREAM - int(api2.counter("epaulet_connections_active"))
+        held = {"text": "GET / HTTP/1.1\r\nHost: crowd\r\n", "count": free}
+        stack.enter_context(crowd(outside, "deaf", api2.pod.ipv4, 8080, **held))
+        knock = functools.partial(crowd, outside, "knock", rate=CONNECTIONS)
+        before, began = refused(), time.monotonic()
+        attack = functools.partial(knock, api2.pod.ipv4, 8080)
+        others.assert_unharmed(attack, functools.partial(knock, bare.ipv4, 9), WINDOW_SECONDS)
+        each = (refused() - before) / (time.monotonic() - began)
+        print(f"# {each:.0f} a second found no place")
+        assert refused() - before >= KNOCKS_MIN, "it has given way to everybody: that proves nothing"
+        said = api2.wait_logged(event="connections_refused")
+        assert said["level"] == "warning" and said["count"] > 0, said
