@@ -1,8 +1,11 @@
 #include "server/process.h"
 
+#include <malloc.h>
 #include <unistd.h>
 
+#include "io/block.h"
 #include "io/tcp.h"
+#include "runtime/frame_pool.h"
 #include "server/admin_parts.h"
 #include "server/start_pages.h"
 
@@ -20,6 +23,7 @@ Process::~Process() {
   // In the order of dependence: what serves goes before what it asks, all before the loop.
   root_.cancel({ErrorCode::cancelled, Side::self, Stage::shutdown});
   file_watch_.reset();
+  crowd_memory_.reset();
   pressure_log_.reset();
   admin_.reset();
   workers_.clear();
@@ -50,6 +54,8 @@ int Process::run() {
   start_admin();
   watch_files();
   pressure_log_ = std::make_unique<PressureLog>(loop_, shards_);
+  crowd_memory_ = std::make_unique<CrowdMemory>(loop_, shards_, shared_.connections,
+                                                [this] { give_back_memory(); });
   auto& log = shards_.front()->log();
   log.info(wall_now(), "started", "the sidecar is up",
            {{"version", std::string_view(options_.version)},
@@ -61,6 +67,19 @@ int Process::run() {
   workers_.clear();
   log_writer_.stop(std::chrono::seconds(1));
   return 0;
+}
+
+/// The workers' free blocks first, then malloc's free pages: on this thread, since that takes as
+/// long as there are pages, and a worker that serves needs malloc for handshakes alone.
+void Process::give_back_memory() {
+  const auto left = std::make_shared<std::size_t>(workers_.size());
+  on_every_worker([this, left](path::Worker&, WorkerTls&) {
+    FramePool::trim();
+    Block::trim();
+    loop_.post([left] {
+      if (--*left == 0) malloc_trim(0);
+    });
+  });
 }
 
 }  // namespace epaulet::server

@@ -24,6 +24,7 @@
 #include "otlp/exporter.h"
 #include "path/snapshot.h"
 #include "runtime/asio_loop.h"
+#include "server/crowd_memory.h"
 #include "server/dns_bridge.h"
 #include "server/file_watch.h"
 #include "server/identity_keeper.h"
@@ -61,6 +62,7 @@ class Process {
   bool load_first();
   bool open_listeners();
   void start_workers();
+  void give_back_memory();
   void start_dns();
   [[nodiscard]] std::vector<SocketAddress> dns_servers() const;
   void note_endpoints(const EndpointSet& set);
@@ -188,6 +190,7 @@ class Process {
 
   std::unique_ptr<FileWatch> file_watch_;
   std::unique_ptr<PressureLog> pressure_log_;
+  std::unique_ptr<CrowdMemory> crowd_memory_;
   bool draining_ = false;
 };
 
