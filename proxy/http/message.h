@@ -90,6 +90,7 @@ class AddedFields {
  public:
   /// `name` and `value` are ours or proven clean: no CR, LF or NUL.
   void add(std::string_view name, std::string_view value) {
+    if (lines_.empty()) lines_.reserve(kUsualBytes);
     lines_.append(name).append(": ").append(value).append("\r\n");
   }
   /// Complete lines with CRLF.
@@ -98,6 +99,7 @@ class AddedFields {
   [[nodiscard]] std::string_view lines() const { return lines_; }
 
  private:
+  static constexpr std::size_t kUsualBytes = 247;  ///< An id, a trace, a deadline, an identity.
   PooledString lines_;
 };
 

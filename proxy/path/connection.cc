@@ -22,8 +22,9 @@ Connection::Connection(Worker& worker_, StreamPtr stream, Entry entry_)
       scope(worker_.root),
       view(worker_.view),
       peer_address(stream->info().peer),
+      begun_(worker_.loop.now()),
       stream_(std::move(stream)),
-      reader_(std::make_unique<StreamReader>(*stream_)) {
+      reader_(std::in_place, *stream_) {
   if (entry != Entry::background) {
     worker.telemetry.count(inbound() ? Counter::connections_accepted_inbound
                                      : Counter::connections_accepted_outbound);
@@ -45,11 +46,12 @@ Connection::Connection(Connection& carrier, Scope& parent, StreamPtr stream)
       trust(carrier.trust),
       authority(carrier.authority),
       is_carried(true),
+      service(carrier.service),
+      begun_(carrier.worker.loop.now()),
       stream_(std::move(stream)),
-      reader_(std::make_unique<StreamReader>(*stream_)) {
+      reader_(std::in_place, *stream_) {
   worker.telemetry.count(Counter::multiplexed_inbound);
   begin();
-  record.service = carrier.record.service;
 }
 
 telemetry::Gauge Connection::gauge() const {
@@ -59,11 +61,8 @@ telemetry::Gauge Connection::gauge() const {
 
 void Connection::begin() {
   worker.connections.push_back(*this);
-  record.direction = inbound() ? telemetry::Direction::inbound : telemetry::Direction::outbound;
-  record.downstream = peer_address;
-  record.trace.begin(now());
-  trace(Stage::accept, telemetry::Event::accepted);
   if (entry == Entry::background) return;  // It was never accepted.
+  trace(Stage::accept, telemetry::Event::accepted);
   worker.shared.connections.fetch_add(1, std::memory_order_relaxed);
   ++(inbound() ? worker.inbound_connections : worker.outbound_connections);
   worker.telemetry.adjust(gauge(), 1);
@@ -75,6 +74,14 @@ Connection::~Connection() {
   worker.shared.connections.fetch_sub(1, std::memory_order_relaxed);
   --(inbound() ? worker.inbound_connections : worker.outbound_connections);
   worker.telemetry.adjust(gauge(), -1);
+}
+
+telemetry::ConnectionRecord& Connection::record() {
+  if (!record_) {
+    record_ = std::make_unique<Record>();
+    record_->trace.begin(begun_);
+  }
+  return *record_;
 }
 
 StreamPtr Connection::take_stream() {
@@ -91,11 +98,15 @@ StreamPtr Connection::take_stream() {
 
 void Connection::put_stream(StreamPtr stream) {
   stream_ = std::move(stream);
-  reader_ = std::make_unique<StreamReader>(*stream_);
+  reader_.emplace(*stream_);
 }
 
 void Connection::report(const Error& error, telemetry::ConnectionRecord::Kind kind) {
+  auto& record = this->record();
   record.kind = kind;
+  record.direction = inbound() ? telemetry::Direction::inbound : telemetry::Direction::outbound;
+  record.downstream = peer_address;
+  record.service = service;
   record.error = is_expected_end(error.code) ? Error{} : error;
   record.peer = peer_id;
   record.mesh_tls = mesh_tls;
@@ -140,11 +151,13 @@ Task<void> serve_connection(Worker& worker, StreamPtr stream, Entry entry) {
     co_return;
   }
   connection.destination = *destination;
+  Service service;
   if (connection.inbound()) {
-    co_await serve_inbound(connection);
+    service = co_await inbound_service(connection);
   } else {
-    co_await serve_outbound(connection);
+    service = co_await outbound_service(connection);
   }
+  co_await service;
 }
 
 }  // namespace epaulet::path

@@ -8,29 +8,14 @@ namespace epaulet::path {
 void Exchange::begin() {
   longest.reset();
   scope.emplace(parent);
-  end();
-  record.reset(now());
-  record.direction = connection.record.direction;
+  record.start = now();
+  record.trace.begin(now());
+  record.direction =
+      connection.inbound() ? telemetry::Direction::inbound : telemetry::Direction::outbound;
   record.downstream = connection.peer_address;
   record.peer = connection.peer_id;
   record.mesh_tls = connection.mesh_tls;
   record.multiplexed = connection.is_carried;
-  committed = untimed = hurried = has_own_deadline = false;
-  delayed = {};
-  given_time.reset();
-  span.reset();
-  in_flight.leave();
-  flight = nullptr;
-  cors = nullptr;
-  place.leave();
-  rate.reset();
-}
-
-void Exchange::end() {
-  request.clear();
-  response.clear();
-  body.release();
-  mirrors.clear();
 }
 
 bool Exchange::is_grpc() const {

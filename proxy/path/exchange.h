@@ -17,8 +17,8 @@ namespace epaulet::path {
 
 class LedFlight;  // path/single_flight.h
 
-/// One request with its response. One object serves all exchanges of a connection, one after the
-/// other, so that a steady exchange allocates nothing.
+/// One request with its response. What it takes comes from the worker's pools and goes back when it
+/// ends: a steady exchange allocates nothing, and an idle connection has none.
 class Exchange final : private http::CallerWatcher {
  public:
   /// `http1_`: the same, if it is a connection of HTTP/1, which an upgrade takes over.
@@ -31,10 +31,8 @@ class Exchange final : private http::CallerWatcher {
         body(&connection_.replay_bytes) {}
   ~Exchange() { server.watch(nullptr); }
 
-  /// Before the next request is read.
+  /// Once, before its request is read.
   void begin();
-  /// After it was reported: an idle connection holds no buffer.
-  void end();
 
   Connection& connection;
   Scope& parent;  ///< Of all exchanges of the connection.

@@ -50,38 +50,22 @@ Result<void> still_open(const Connection& connection, const Snapshot& snapshot) 
 /// May this peer open a connection whose requests nobody sees?
 Result<void> admit_connection(Connection& connection) {
   const Snapshot& snapshot = connection.snapshot();
-  const auto principals = snapshot.authenticator.authenticate_connection(
-      connection.peer, &connection.record.downstream.ip);
+  const auto principals =
+      snapshot.authenticator.authenticate_connection(connection.peer, &connection.peer_address.ip);
   const auto verdict =
       snapshot.access.authorize_connection(connection.destination.port, principals);
-  const auto ids = trace_verdict(snapshot, verdict, connection.now(), connection.record.trace);
-  connection.record.rule = ids.name;
-  connection.record.rule_origin = ids.origin;
-  note_audit(snapshot, verdict, connection.record);
+  const auto ids = trace_verdict(snapshot, verdict, connection.now(), connection.record().trace);
+  connection.record().rule = ids.name;
+  connection.record().rule_origin = ids.origin;
+  note_audit(snapshot, verdict, connection.record());
   if (!verdict.allowed()) return refusal_of(verdict);
   return {};
 }
 
-/// Counts a connection that is served, for as long as it is.
-class PortUse {
- public:
-  explicit PortUse(Connection& connection)
-      : telemetry_(connection.worker.telemetry),
-        port_(connection.destination.port),
-        protection_(connection.mesh_tls  ? telemetry::Protection::mesh
-                    : connection.app_tls ? telemetry::Protection::app_tls
-                                         : telemetry::Protection::none) {
-    telemetry_.inbound_opened(port_, protection_);
-  }
-  PortUse(const PortUse&) = delete;
-  PortUse& operator=(const PortUse&) = delete;
-  ~PortUse() { telemetry_.inbound_closed(port_, protection_); }
-
- private:
-  telemetry::Telemetry& telemetry_;
-  const std::uint16_t port_;
-  const telemetry::Protection protection_;
-};
+telemetry::Protection protection_of(const Connection& connection) {
+  if (connection.mesh_tls) return telemetry::Protection::mesh;
+  return connection.app_tls ? telemetry::Protection::app_tls : telemetry::Protection::none;
+}
 
 /// The app, dialled before the caller has spoken. Only where its identity alone may decide.
 class AppDial final : public EarlyDial {
@@ -129,7 +113,7 @@ Result<void> admit_opaque(Connection& connection, bool has_l7_rules) {
 Task<Result<Detected>> secure_and_detect(Connection& connection) {
   for (;;) {
     const auto secured = co_await secure(connection);
-    connection.record.service = connection.snapshot().own_service;
+    connection.service = connection.snapshot().own_service;
     if (!secured) co_return secured.error();
     if (connection.mesh_protocol == detect::MeshProtocol::multiplexed) co_return Detected();
     const bool has_l7_rules =
@@ -141,65 +125,53 @@ Task<Result<Detected>> secure_and_detect(Connection& connection) {
   }
 }
 
-Task<void> serve_detected(Connection& connection, Detected detected) {
-  const PortUse port_use(connection);
+Task<Service> service_of(Connection& connection, Detected detected) {
+  connection.port_use.emplace(connection.worker.telemetry, connection.destination.port,
+                              protection_of(connection));
   const bool has_l7_rules = connection.snapshot().access.has_l7_rules(connection.destination.port);
   connection.trace(Stage::detect, Event::detected, static_cast<std::uint32_t>(detected.protocol));
   if (detected.protocol == Spoken::http1) {
-    detected.upstream.reset();
-    co_await serve_http1(connection);
-    co_return;
+    co_return serve_http1(connection);
   }
   if (detected.protocol == Spoken::http2) {
-    detected.upstream.reset();
-    co_await serve_http2(connection);
-    co_return;
+    co_return serve_http2(connection);
   }
   if (detected.protocol == Spoken::tls) {
     connection.worker.telemetry.count(telemetry::Counter::app_tls_inbound);
   }
   const auto admitted = admit_opaque(connection, has_l7_rules);
-  if (!admitted) {
-    co_await refuse_connection(connection, admitted.error());
-    co_return;
-  }
+  if (!admitted) co_return refuse_connection(connection, admitted.error());
   if (!detected.upstream) {
     auto dialled = co_await dial_raw(connection, *connection.view, app_hop(connection),
                                      detect::MeshProtocol::opaque,
                                      connection.snapshot().inbound_timeouts.connect);
-    if (!dialled) {
-      co_await refuse_connection(connection, dialled.error());
-      co_return;
-    }
+    if (!dialled) co_return refuse_connection(connection, dialled.error());
     detected.upstream.emplace(std::move(*dialled));
   }
-  co_await tunnel(connection, std::move(*detected.upstream));
+  co_return tunnel(connection, std::move(*detected.upstream));
+}
+
+Task<Service> carried_service(Connection& connection) {
+  const auto port = connection.destination.port;
+  const bool has_l7_rules = connection.snapshot().access.has_l7_rules(port);
+  auto detected = co_await find_inbound_protocol(connection, has_l7_rules);
+  if (!detected) co_return refuse_connection(connection, detected.error());
+  co_return co_await service_of(connection, std::move(*detected));
 }
 
 }  // namespace
 
-Task<void> serve_inbound(Connection& connection) {
+Task<Service> inbound_service(Connection& connection) {
   auto detected = co_await secure_and_detect(connection);
-  if (!detected) {
-    co_await refuse_connection(connection, detected.error());
-    co_return;
-  }
-  if (connection.mesh_protocol == detect::MeshProtocol::multiplexed) {
-    co_await serve_multiplexed(connection);
-    co_return;
-  }
-  co_await serve_detected(connection, std::move(*detected));
+  if (!detected) co_return refuse_connection(connection, detected.error());
+  if (connection.mesh_protocol == detect::MeshProtocol::multiplexed)
+    co_return serve_multiplexed(connection);
+  co_return co_await service_of(connection, std::move(*detected));
 }
 
 Task<void> serve_carried(Connection& connection) {
-  const auto port = connection.destination.port;
-  const bool has_l7_rules = connection.snapshot().access.has_l7_rules(port);
-  auto detected = co_await find_inbound_protocol(connection, has_l7_rules);
-  if (!detected) {
-    co_await refuse_connection(connection, detected.error());
-    co_return;
-  }
-  co_await serve_detected(connection, std::move(*detected));
+  auto service = co_await carried_service(connection);
+  co_await service;
 }
 
 bool is_asked_in_http2_inbound(const Connection& connection, const Snapshot& snapshot) {
@@ -224,7 +196,7 @@ Result<Plan> admit_inbound(Exchange& exchange) {
   const bool from_ingress = snapshot.ingress.trusts(connection.peer);
   const bool is_told_of = from_ingress && snapshot.ingress.names_clients();
   const auto client = is_told_of ? snapshot.ingress.client_of(exchange.request)
-                                 : std::optional(connection.record.downstream.ip);
+                                 : std::optional(connection.peer_address.ip);
   auto principals = snapshot.authenticator.authenticate(
       exchange.request, connection.peer, connection.worker.tokens,
       connection.worker.loop.wall_now(), client ? &*client : nullptr);
@@ -239,7 +211,7 @@ Result<Plan> admit_inbound(Exchange& exchange) {
   if (!verdict.allowed()) return refusal_of(verdict);
   if (!snapshot.inbound_limits.empty()) {
     const auto within =
-        within_limits(exchange, principals, client.value_or(connection.record.downstream.ip));
+        within_limits(exchange, principals, client.value_or(connection.peer_address.ip));
     if (!within) return within.error();
   }
   if (snapshot.concurrency.limit != nullptr) {

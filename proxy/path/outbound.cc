@@ -117,13 +117,13 @@ Task<Result<RawUpstream>> dial_opaque(Connection& connection, Destination destin
                         connection.now());
     if (!hop) co_return hop.error();
     hop->unwrapped = connection.app_tls && !state.settings->tls.wrap_tls;
-    connection.record.endpoint = hop->endpoint_id;
+    connection.record().endpoint = hop->endpoint_id;
     if (hop->balancer != 0) {
       connection.trace(
           Stage::connect, Event::endpoint_picked, hop->endpoint_id,
           telemetry::picked_by(static_cast<std::uint32_t>(tried.all().size()), hop->balancer));
     }
-    note_zone(connection.worker, *hop, connection.record.trace);
+    note_zone(connection.worker, *hop, connection.record().trace);
     balance::InFlight in_flight(hop->load, balance::Flight::tunnel, connection.now());
     auto raw = co_await dial_raw(connection, *connection.view, *hop, protocol, way->connect);
     witness.dialled(*hop, raw ? Error() : raw.error());
@@ -178,22 +178,18 @@ void park(Connection& connection, RawUpstream raw) {
   connection.worker.pool.put(std::move(parked));
 }
 
-Task<void> serve_egress(Connection& connection) {
+Task<Service> egress_service(Connection& connection) {
   if (connection.snapshot().settings.egress == EgressMode::deny) {
-    co_await refuse_connection(connection,
-                               Error(ErrorCode::egress_denied, Side::self, Stage::route));
-    co_return;
+    co_return refuse_connection(connection,
+                                Error(ErrorCode::egress_denied, Side::self, Stage::route));
   }
   connection.worker.telemetry.count(telemetry::Counter::egress_connections);
   Hop hop;
   hop.endpoint = connection.destination;
   auto raw = co_await dial_raw(connection, *connection.view, hop, detect::MeshProtocol::opaque,
                                std::chrono::seconds(60));  // The app's own connect decides before.
-  if (!raw) {
-    co_await refuse_connection(connection, raw.error());
-    co_return;
-  }
-  co_await tunnel(connection, std::move(*raw));
+  if (!raw) co_return refuse_connection(connection, raw.error());
+  co_return tunnel(connection, std::move(*raw));
 }
 
 /// Bytes that are not HTTP/1 for us: which protocol the next sidecar is told.
@@ -221,7 +217,7 @@ bool suits_app_tls(const Connection& connection, const RawUpstream& early,
   return server_name.empty() && backend.tls.wrap_tls;
 }
 
-Task<void> serve_service(Connection& connection, Destination destination) {
+Task<Service> service_of(Connection& connection, Destination destination) {
   Detected detected;
   if (destination.protocol != PortProtocol::tcp) {
     ServiceDial dial(connection, destination);
@@ -230,27 +226,21 @@ Task<void> serve_service(Connection& connection, Destination destination) {
                         connection.snapshot().services[destination.service].table.opaque(
                             {}, destination.service_port) != nullptr);
     auto found = co_await find_protocol(connection, early ? &dial : nullptr);
-    if (!found) {
-      co_await refuse_connection(connection, found.error());
-      co_return;
-    }
+    if (!found) co_return refuse_connection(connection, found.error());
     detected = std::move(*found);
   }
   connection.trace(Stage::detect, Event::detected, static_cast<std::uint32_t>(detected.protocol));
   if (detected.protocol == Spoken::http1 && destination.service != Destination::kNone) {
     if (detected.upstream) park(connection, std::move(*detected.upstream));
-    co_await serve_http1(connection);
-    co_return;
+    co_return serve_http1(connection);
   }
   if (detected.protocol == Spoken::http2 && destination.service != Destination::kNone) {
-    detected.upstream.reset();  // It was dialled for somebody who would wait for a greeting.
-    co_await serve_http2(connection);
-    co_return;
+    // What was dialled early was for somebody who would wait for a greeting.
+    co_return serve_http2(connection);
   }
   if (destination.protocol == PortProtocol::http && detected.protocol == Spoken::opaque) {
-    co_await refuse_connection(
+    co_return refuse_connection(
         connection, Error(ErrorCode::protocol_unexpected, Side::downstream, Stage::detect));
-    co_return;
   }
   std::string server_name;
   if (detected.protocol == Spoken::tls) {
@@ -265,31 +255,24 @@ Task<void> serve_service(Connection& connection, Destination destination) {
     auto raw =
         co_await dial_opaque(connection, destination,
                              protocol_for(detected.protocol, destination.protocol), server_name);
-    if (!raw) {
-      co_await refuse_connection(connection, raw.error());
-      co_return;
-    }
+    if (!raw) co_return refuse_connection(connection, raw.error());
     detected.upstream.emplace(std::move(*raw));
   }
-  co_await tunnel(connection, std::move(*detected.upstream));
+  co_return tunnel(connection, std::move(*detected.upstream));
 }
 
 }  // namespace
 
-Task<void> serve_outbound(Connection& connection) {
+Task<Service> outbound_service(Connection& connection) {
   const auto destination = look_up(*connection.view, connection.destination);
-  if (destination.service != Destination::kNone) {
-    connection.record.service = connection.snapshot().services[destination.service].name;
-  }
+  if (destination.service != Destination::kNone)
+    connection.service = connection.snapshot().services[destination.service].name;
   // Not a switch: g++ 12 destroys a temporary of an await expression in a case it never ran
   // (tests/unit/runtime).
-  if (destination.kind == Destination::Kind::unknown) {
-    co_await refuse_connection(connection, no_service());
-  } else if (destination.kind == Destination::Kind::egress) {
-    co_await serve_egress(connection);
-  } else {
-    co_await serve_service(connection, destination);
-  }
+  if (destination.kind == Destination::Kind::unknown)
+    co_return refuse_connection(connection, no_service());
+  if (destination.kind == Destination::Kind::egress) co_return co_await egress_service(connection);
+  co_return co_await service_of(connection, destination);
 }
 
 bool is_asked_in_http2_outbound(const Connection& connection, const View& view) {

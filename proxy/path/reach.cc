@@ -228,7 +228,7 @@ Task<Result<RawUpstream>> dial_raw(Connection& connection, View& view, Hop hop,
   connection.trace(Stage::connect, Event::dialling, hop.endpoint_id);
   auto plan = plan_for(view.snapshot(), hop, protocol);
   auto dialled = co_await upstream::dial(worker.dialer, worker.tls, worker.telemetry,
-                                         connection.record.trace, std::move(plan), scope);
+                                         connection.record().trace, std::move(plan), scope);
   if (!dialled) co_return dialled.error();
   RawUpstream raw;
   raw.stream = std::move(dialled->stream);

@@ -25,7 +25,7 @@ Task<void> answer_plaintext(Connection& connection) {
   const std::string answer = fmt::format(
       "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\nX-Request-Id: "
       "{}\r\n\r\n",
-      connection.record.id.view());
+      connection.record().id.view());
   const std::array<ConstBytes, 1> bytes{as_bytes(answer)};
   const auto written = co_await write_all(connection.stream(), bytes, sending);
   if (written) co_await close_lingering(connection);

@@ -191,7 +191,7 @@ Task<Result<void>> answer_bad_head(Exchange& exchange, Error error) {
   if (exchange.record.request_id.view().empty()) settle_request_id(exchange);
   note_request(exchange);
   exchange.record.service =
-      connection.inbound() ? exchange.snapshot().own_service : connection.record.service;
+      connection.inbound() ? exchange.snapshot().own_service : connection.service;
   // A head timeout has ended the old one; the answer needs one.
   exchange.scope.emplace(exchange.parent);
   exchange.scope->set_deadline(exchange.now() + std::chrono::seconds(1),

@@ -62,7 +62,7 @@ Task<Relayed> relay(ByteStream& downstream, StreamReader& from_downstream, ByteS
 }
 
 Task<void> tunnel(Connection& connection, RawUpstream upstream) {
-  auto& record = connection.record;
+  auto& record = connection.record();
   telemetry::InFlight::Entry in_flight;
   note_in_flight(connection, in_flight);
   if (connection.inbound() && upstream.backend == Destination::kNone) {

@@ -272,7 +272,7 @@ TunnelWitness::~TunnelWitness() {
 
 Result<void> TunnelWitness::enter() {
   if (state_ == nullptr) return Result<void>();
-  auto pass = ask_breaker(connection_.worker, connection_.record.trace, *state_);
+  auto pass = ask_breaker(connection_.worker, connection_.record().trace, *state_);
   if (!pass) return pass.error();
   pass_ = std::move(*pass);
   return Result<void>();
@@ -288,7 +288,7 @@ void TunnelWitness::dialled(const Hop& hop, const Error& error) {
       hop.health, hop.is_try, connection_.now(),
       resilience::judge(backend_.outliers->rules().failures, end), true, blame);
   if (change)
-    tell_endpoint(connection_.worker, connection_.record.trace, backend_, hop, *change, blame);
+    tell_endpoint(connection_.worker, connection_.record().trace, backend_, hop, *change, blame);
   if (error.code == ErrorCode::none) settle();
 }
 
@@ -300,7 +300,7 @@ void TunnelWitness::settle() {
   const auto judgement = resilience::judge(state_->breaker->rules().failures, end);
   const auto change = state_->breaker->settle(std::move(pass_), connection_.now(), judgement,
                                               Duration::zero(), blame);
-  if (change) tell_breaker(connection_.worker, connection_.record.trace, *state_, *change, blame);
+  if (change) tell_breaker(connection_.worker, connection_.record().trace, *state_, *change, blame);
 }
 
 }  // namespace epaulet::path

@@ -80,11 +80,11 @@ enum class Event : std::uint8_t {
 class Trace {
  public:
   struct Entry {
-    std::uint32_t at_us = 0;  ///< Since the start; saturates.
-    std::uint32_t a = 0;
-    std::uint32_t b = 0;
-    Event event = Event::accepted;
-    Stage stage = Stage::none;
+    std::uint32_t at_us;  ///< Since the start; saturates.
+    std::uint32_t a;
+    std::uint32_t b;
+    Event event;
+    Stage stage;
   };
 
   void begin(TimePoint now) {
@@ -114,7 +114,7 @@ class Trace {
   TimePoint start_{};
   std::uint32_t count_ = 0;
   std::uint32_t dropped_ = 0;
-  std::array<Entry, limits::kTraceEventsMax> entries_;
+  std::array<Entry, limits::kTraceEventsMax> entries_;  ///< Nobody clears them for each exchange.
 };
 static_assert(sizeof(Trace) <= 512);
 

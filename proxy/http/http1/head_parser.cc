@@ -13,6 +13,9 @@ namespace {
 
 using char_class::is;
 
+/// Of most heads; others grow beyond.
+constexpr std::size_t kUsualFields = 12;
+
 /// What both kinds of heads begin with: the copy, and the start line cut off it.
 struct Lines {
   std::string_view start;   ///< Without CRLF.
@@ -31,6 +34,7 @@ Result<Lines> store(ConstBytes head_bytes, const HeadLimits& limits, MessageKind
   head.storage = Block::allocate(text.size());
   std::memcpy(head.storage.data(), text.data(), text.size());
   head.bytes = static_cast<std::uint32_t>(text.size());
+  head.fields.reserve(kUsualFields);
   text = as_text(ConstBytes(head.storage.span()).first(text.size()));
 
   const auto line_end = text.find('\n');
