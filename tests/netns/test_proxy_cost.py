@@ -3,6 +3,8 @@
 Counted in the real program, with access log, metrics, explain, roles and mutual TLS on.
 """
 
+import contextlib
+import json
 import os
 import re
 import signal
@@ -15,8 +17,8 @@ from collector import Collector
 from http2_peer import (
     DATA, END_STREAM, GOAWAY, HEADERS, RST_STREAM, WINDOW_UPDATE, frame, hello, next_frame, request
 )
-from lab import LabError
-from mesh import CALLEE, CALLER, CountingApp, Mesh
+from lab import LabError, wait_until
+from mesh import CALLEE, CALLER, APP_PORT, CountingApp, Mesh
 from test_proxy_http2 import server as http2_server
 
 EXCHANGES = 500
@@ -30,8 +32,14 @@ WORKER_CALLS_MAX = {"recvfrom": 2.25, "sendmsg": 2, "epoll_pwait2": 2, "epoll_ct
 OTHER_CALLS_MAX = 1.0
 
 IDLE_CONNECTIONS = 400
-IDLE_BYTES_MAX = 10 * 1024
+IDLE_BYTES_MAX = 2.4 * 1024  # HAProxy's
 IDLE_PROCESS_BYTES_MAX = 8 << 20
+
+CROWD = 1500
+IDLE_PLAIN_BYTES_MAX = 2.4 * 1024  # HAProxy's
+IDLE_MTLS_BYTES_MAX = 20 * 1024  # HAProxy's is 23.5 KiB
+LEFT_RATIO_MAX = 1.2
+OFFER = Path(__file__).resolve().parents[1] / "memory"
 
 
 def ask(client, times: int, path: str = "/cost") -> None:
@@ -194,9 +202,10 @@ def test_an_exchange_of_http2_allocates_nothing(lab, binaries):
     assert_allocates_nothing((api, api2), work, most=EXCHANGES // 20)
 
 
-def resident_bytes(member) -> int:
+def resident_bytes(member, what: str = "VmRSS") -> int:
+    """`RssAnon`: without pages of files, of which more come in whenever other code runs."""
     status = Path(f"/proc/{member.process.pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
+    return int(re.search(rf"{what}:\s+(\d+) kB", status)[1]) * 1024
 
 
 def test_memory_of_an_idle_sidecar(lab, binaries):
@@ -217,8 +226,69 @@ def test_memory_of_an_idle_connection(lab, binaries):
         return clients
 
     kept = open_and_use(20)
-    before = resident_bytes(api)
+    before = resident_bytes(api, "RssAnon")
     kept += open_and_use(IDLE_CONNECTIONS)
-    each = (resident_bytes(api) - before) / IDLE_CONNECTIONS
+    each = (resident_bytes(api, "RssAnon") - before) / IDLE_CONNECTIONS
     print(f"# {each:.0f} bytes for an idle connection from the app")
     assert each <= IDLE_BYTES_MAX
+
+
+def leaf_alone(identity: Path) -> Path:
+    """As sidecars present it: whoever trusts the root has it."""
+    chain = identity / "cert.pem"
+    chain.write_text(chain.read_text().split("-----END CERTIFICATE-----")[0])
+    chain.write_text(chain.read_text() + "-----END CERTIFICATE-----\n")
+    return identity
+
+
+@contextlib.contextmanager
+def idle_crowd(pod, count: int, want: dict):
+    """So many connections that have asked once and say nothing more."""
+    script = pod.bind(OFFER, "offer")
+    want |= {"idle": count, "busy": 0, "asks": 1, "length": 128, "patience": 120, "hold": True}
+    crowd = pod.start(["python3", f"{script}/offer.py", json.dumps(want)], name="crowd")
+    crowd.wait_for(crowd.json_lines, "all of the crowd to be served", 150)
+    assert crowd.json_lines()[0]["idle"]["admitted"] == count, crowd.json_lines()
+    try:
+        yield
+    finally:
+        crowd.stop()
+
+
+def of_anybody(callee: str) -> str:
+    return callee.replace("strict", "permissive").replace("[mesh]", "[anyone]")
+
+
+def test_memory_of_idle_connections_from_others_and_of_those_that_have_left(lab, binaries):
+    mesh = Mesh(lab, binaries)
+    patient = "timeouts: { connect: 30s, detect: 30s, keep_alive: 600s }\n"  # on a busy machine
+    member = mesh.member("api2", ONE_WORKER + patient + of_anybody(CALLEE))
+
+    def answer(wire) -> None:
+        wire.socket.settimeout(None)
+        while head := wire.head():
+            size = int(head.split()[1].strip(b"/"))
+            wire.send(f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n".encode() + b"x" * size)
+
+    member.app(backlog=1024).serve(answer)
+    outside = lab.pod("outside")
+    plain = {"address": member.pod.ipv4, "port": APP_PORT}
+    secure = plain | {"identity": outside.bind(leaf_alone(mesh.issue("api")), "identity")}
+    for kind, want, most in (
+        ("plain", plain, IDLE_PLAIN_BYTES_MAX),
+        ("mTLS", secure, IDLE_MTLS_BYTES_MAX),
+    ):
+        with idle_crowd(outside, 1, dict(want)):
+            idle = resident_bytes(member)  # The code for it has run once.
+        with idle_crowd(outside, 64, dict(want)):  # Upstream connections, and the first blocks.
+            before = resident_bytes(member, "RssAnon")
+            with idle_crowd(outside, CROWD, dict(want)):
+                each = (resident_bytes(member, "RssAnon") - before) / CROWD
+        print(f"# {each:.0f} bytes for an idle connection, {kind}")
+        assert each <= most, kind
+        wait_until(
+            lambda: resident_bytes(member) <= LEFT_RATIO_MAX * idle,
+            f"{idle >> 10} KiB and a fifth to be all that is resident, after {kind}",
+            10,
+        )
+        print(f"# {resident_bytes(member) / idle:.2f} of idle when they have left, {kind}")
