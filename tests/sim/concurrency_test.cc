@@ -162,14 +162,32 @@ TEST(Concurrency, a_refusal_is_no_failure_of_the_endpoint_and_says_when_to_come_
     EXPECT_EQ(outcome(mesh.api, id), ErrorCode::overloaded) << mesh.story(id);
     EXPECT_EQ(outcome(mesh.api2, id), ErrorCode::overloaded);
     EXPECT_EQ(mesh[id].response.field("retry-after"), "1");
+    EXPECT_FALSE(mesh[id].response.field("x-envoy-overloaded"));
     EXPECT_TRUE(mesh[id].deliveries.empty());
   }
 }
 
+TEST(Concurrency, a_refusal_may_say_to_an_envoy_that_it_is_one_for_load) {
+  auto options = with("{ min: 1, max: 1 }");
+  options.serving += "limits: { envoy_overloaded: true }\n";
+  Mesh mesh(options);
+  const std::vector<int> ids{mesh.add(request(), thought_of()), mesh.add(request(), thought_of())};
+  for (const int id : ids) mesh.call_from_outside({id});
+  mesh.wind_down();
+  for (const int id : ids) {
+    const bool refused = mesh[id].response.status() == 503;
+    EXPECT_EQ(mesh[id].response.field("x-envoy-overloaded").value_or("") == "true", refused);
+  }
+  EXPECT_EQ(seen(mesh, ids).refused, 1u);
+}
+
+// Between sidecars of ours the reason is known, and x-envoy-overloaded keeps nobody from asking
+// another endpoint.
 TEST(Concurrency, who_is_refused_asks_another_endpoint_whatever_the_method) {
   auto options =
       with("{ min: 1, max: 1, criticality: [ { name: spare, ports: [8081], is: exempt } ] }",
            "    balance: { policy: round_robin }\n");
+  options.serving += "limits: { envoy_overloaded: true }\n";
   options.port = "8080: { tls: permissive }, 8081: { tls: permissive }";
   Mesh mesh(options);
   mesh.api.publish("api2.default", {Mesh::kApp, Mesh::kSecondApp});

@@ -259,15 +259,16 @@ std::string Mesh::calling_yaml(const MeshOptions& options) {
       "services:\n"
       "  api2.default:\n"
       "    ports: {{ 80: http, 81: auto, 82: tcp }}\n"
-      "    endpoints: {{ addresses: [{}] }}\n"
+      "    endpoints: {{ {} }}\n"
       "    tls: {}\n"
-      "{}{}{}",
-      options.endpoints,
+      "{}{}{}{}",
+      options.zones.empty() ? fmt::format("addresses: [{}]", options.endpoints)
+                            : fmt::format("zones: {{ {} }}", options.zones),
       plain ? "{ mode: none }"
             : fmt::format("{{ identities: [spiffe://cluster.local/ns/default/sa/api2], "
                           "multiplex: {} }}",
                           options.multiplex),
-      options.service, options.services, options.calling);
+      options.service, options.services, options.calling, options.workload);
 }
 
 std::string Mesh::serving_yaml(const MeshOptions& options) {

@@ -27,6 +27,8 @@ struct MeshOptions {
   bool knows_multiplexing = true;           ///< The app's sidecar.
   unsigned workers = 1;                     ///< Of each sidecar.
   std::string endpoints = "10.0.0.2:8080";  ///< Of api2.default.
+  std::string zones;     ///< Instead: those of its endpoints, as the key says them.
+  std::string workload;  ///< Of the calling pod: the section.
   std::string service;   ///< Keys under `services.api2.default`, each line indented by 4.
   std::string services;  ///< More of them, each line indented by 2.
   std::string calling;   ///< Top level keys of the calling pod.

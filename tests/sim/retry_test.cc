@@ -103,6 +103,25 @@ TEST(Retry, what_was_tried_enough_further_on_is_not_tried_again_here) {
   }
 }
 
+TEST(Retry, what_an_envoy_dropped_because_of_load_is_delivered_and_not_asked_for_again) {
+  auto options =
+      with("    retries: { max: 2, statuses: [503], backoff: { initial: 1ms, jitter: none } }\n");
+  for (const auto kind : {MeshKind::fake_tls, MeshKind::plain}) {
+    options.mesh = kind;
+    Mesh mesh(options);
+    auto dropped = answer({}, 503);
+    dropped.fields = {{"X-Envoy-Overloaded", "true"}};
+    const int id = mesh.add(request(), dropped);
+    mesh.call({id});
+    mesh.wind_down();
+    SCOPED_TRACE(mesh.story(id));
+    EXPECT_EQ(mesh[id].response.status(), 503);
+    EXPECT_EQ(mesh[id].response.field("x-envoy-overloaded"), "true");
+    EXPECT_EQ(mesh[id].deliveries.size(), 1u);
+    EXPECT_EQ(mesh.api.counted(Counter::retries), 0u);
+  }
+}
+
 TEST(Retry, a_response_whose_retry_the_budget_refuses_is_delivered) {
   // Above the budget the caller gets what there is: the app's own 503.
   Mesh mesh(

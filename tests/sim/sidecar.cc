@@ -24,6 +24,15 @@ EndpointSetPtr make_set(const std::string& backend, const std::vector<SocketAddr
   return set;
 }
 
+/// Every endpoint that the settings list.
+EndpointSetPtr make_set(const std::string& backend, const EndpointsSettings& settings) {
+  auto set = std::make_shared<EndpointSet>(*make_set(backend, settings.addresses, true));
+  for (const auto& [zone, listed] : settings.zones)
+    for (const auto& address : listed.addresses)
+      set->endpoints.push_back({address, 1, nullptr, zone});
+  return set;
+}
+
 }  // namespace
 
 const Error SimWorker::kDraining{ErrorCode::draining, Side::self, Stage::shutdown};
@@ -104,7 +113,7 @@ void Sidecar::reload(const std::string& yaml) {
       target.set_snapshot(snapshot);
       for (const auto& [name, backend] : snapshot->settings.backends) {
         if (target.view->find(name)) continue;
-        target.set_endpoints(name, make_set(name, backend.endpoints.addresses, true));
+        target.set_endpoints(name, make_set(name, backend.endpoints));
       }
     });
   }
@@ -112,7 +121,8 @@ void Sidecar::reload(const std::string& yaml) {
 
 void Sidecar::publish_endpoints() {
   for (const auto& [name, backend] : snapshot_->settings.backends) {
-    publish(name, backend.endpoints.addresses);
+    const auto set = make_set(name, backend.endpoints);
+    for (auto& worker : workers) worker->worker.set_endpoints(name, set);
   }
 }
 
