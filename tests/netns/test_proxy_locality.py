@@ -20,7 +20,7 @@ services:
     tls: {{ mode: mesh, identities: [{identity}] }}
     # What is on its way to somebody who dies is asked again, a POST too: it is not what is tested.
     retries: {{ max: 3, non_idempotent: true, budget: 100% }}
-    outliers: {{ eject_for: 1s, max_eject_for: 1s }}
+    outliers: {{ eject_for: 1s, max_eject_for: 1s, max_ejected: 100% }}
     balance: {{ locality: {{}} }}
 """
 
