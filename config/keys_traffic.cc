@@ -34,7 +34,8 @@ void close_timeouts(void* object, Context& context) {
 }
 
 constexpr std::string_view kRequestDoc =
-    "Time of a request until its response head, retries included; 0: none. Its body may take longer, "
+    "Time of a request until its response head, retries included; 0: none. Its body may take "
+    "longer, "
     "while it moves.";
 constexpr std::string_view kAttemptDoc =
     "Time of one attempt until its response head; absent: what remains of request.";

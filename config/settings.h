@@ -280,7 +280,7 @@ struct TimeoutSettings {
                                     ///< peers TCP keepalive finds. Default 5 min.
   std::optional<Duration>
       max_duration;  ///< Of an exchange, upgraded connection or tunnel in all. Default: none.
-  std::optional<Duration> head;     ///< Downstream request head. Default 10 s.
+  std::optional<Duration> head;  ///< Downstream request head. Default 10 s.
   std::optional<Duration>
       keep_alive;                  ///< Idle downstream connection between requests. Default 60 s.
   std::optional<Duration> detect;  ///< A caller's first bytes. Default 10 s.

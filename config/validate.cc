@@ -348,6 +348,10 @@ void Validation::check_services() {
   const std::string suffix = ".svc." + settings_.dns.cluster_domain;
   for (const auto& [name, service] : settings_.services) {
     check_unique(service.routes, "route");
+    if (service.ports.empty() && service.origin.line != 0 &&
+        !complaints_.are_about(service.origin.object))
+      complain(service.origin, "the service has no port, so nobody can dial it",
+               "write those that the app dials, for example ports: { 80: http }");
     for (const auto& route : service.routes) {
       check_edits_of(service, route);
       check_flight_of(service, route);

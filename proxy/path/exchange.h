@@ -39,7 +39,7 @@ class Exchange final : private http::CallerWatcher {
   http::ServerStream& server;
   http::http1::ServerConnection* const http1;
   ViewPtr view;                ///< Pinned for this request.
-  std::optional<Scope> scope;                    ///< With the request's deadline until the response head.
+  std::optional<Scope> scope;  ///< With the request's deadline until the response head.
   std::optional<resilience::IdleTimer> longest;  ///< `timeouts.max_duration`, if there is one.
   http::RequestHead request;
   http::ResponseHead response;

@@ -13,7 +13,8 @@
 namespace epaulet {
 
 struct EffectiveTimeouts {
-  Duration request = std::chrono::seconds(15);  ///< Until the response head, retries included. 0: none.
+  Duration request =
+      std::chrono::seconds(15);         ///< Until the response head, retries included. 0: none.
   Duration attempt = Duration::zero();  ///< Until the response head. 0: what remains of `request`.
   Duration connect = std::chrono::seconds(1);      ///< Dial and TLS handshake.
   Duration idle = std::chrono::minutes(5);         ///< Nothing moved on an exchange or tunnel.

@@ -72,7 +72,7 @@ TEST(Deadline, max_duration_ends_what_still_moves_and_is_named) {
   EXPECT_EQ(mesh.api.gauge(Gauge::exchanges_active), 0);
   EXPECT_EQ(outcome(mesh.api, id), ErrorCode::duration_exceeded);
   EXPECT_EQ(outcome(mesh.api, late), ErrorCode::request_timeout);
-  mesh.wind_down();
+  mesh.pass(seconds(1));
   EXPECT_FALSE(mesh[id].answered) << "half of an answer is none";
 }
 

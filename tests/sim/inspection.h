@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "features.h"
+#include "drawn_features.h"
 #include "http2_scenario.h"
 #include "scenario.h"
 

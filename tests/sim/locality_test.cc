@@ -14,7 +14,9 @@ MeshOptions zoned(const std::string& keys = "") {
       "a: { addresses: ['10.0.0.2:8081', '10.0.0.3:8080'] }, "
       "b: { addresses: ['10.0.0.2:8080'] }";
   options.workload = "workload: { zone: a }\n";
-  options.service = "    balance: { policy: round_robin, locality: {} }\n" + keys;
+  options.service =
+      "    balance: { policy: round_robin, locality: {} }\n    outliers: { max_ejected: 100% }\n" +
+      keys;
   return options;
 }
 
@@ -66,7 +68,7 @@ TEST(Locality, endpoints_of_the_own_zone_die_one_by_one_and_no_caller_hears_of_i
 }
 
 TEST(Locality, a_zone_that_dies_at_once_costs_retries_and_no_answer) {
-  auto options = zoned();
+  auto options = zoned("    retries: { budget: 100% }\n");
   options.zones =
       "a: { addresses: ['10.0.0.77:1', '10.0.0.77:2'] }, "
       "b: { addresses: ['10.0.0.2:8080', '10.0.0.2:8081'] }";

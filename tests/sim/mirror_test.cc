@@ -141,7 +141,7 @@ TEST(Mirror, a_call_is_not_copied_whatever_carries_it) {
 TEST(Mirror, a_copy_whose_answer_goes_on_and_on_has_the_routes_time) {
   auto options = with();
   options.service.replace(options.service.find("name: twice"), 11,
-                          "name: twice, timeouts: { request: 5s }");
+                          "name: twice, timeouts: { request: 5s, max_duration: 5s }");
   Mesh mesh(options);
   auto script = answer(body(Framing::length, 1000, 1));
   script.body.pause = seconds(1);

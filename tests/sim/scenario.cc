@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "features.h"
+#include "drawn_features.h"
 
 namespace epaulet::sim {
 namespace {
@@ -140,7 +140,8 @@ void draw_calling(Dice& dice, const Scenario& scenario, MeshOptions& options) {
   options.mesh = dice.chance(0.7) ? MeshKind::fake_tls : MeshKind::plain;
   options.multiplex = dice.chance(0.5);
   // The whole exchange has the time of its head, so that what stalls behind it ends soon.
-  std::string timeouts = fmt::format("request: {0}ms, max_duration: {0}ms", in_ms(scenario.request_timeout));
+  std::string timeouts =
+      fmt::format("request: {0}ms, max_duration: {0}ms", in_ms(scenario.request_timeout));
   if (scenario.attempt_timeout.count() > 0) {
     timeouts += fmt::format(", attempt: {}ms", in_ms(scenario.attempt_timeout));
   }

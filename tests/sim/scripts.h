@@ -86,7 +86,8 @@ inline ErrorCode outcome(const Sidecar& sidecar, int id) {
   return code;
 }
 
-/// A caller of mail.default: is greeted, then says a line a second for as long as it is heard, thirty of them at most.
+/// A caller of mail.default: is greeted, then says a line a second for as long as it is heard,
+/// thirty of them at most.
 inline Task<void> chat(Mesh& mesh) {
   Scope scope(mesh.client_loop);
   const auto dialer = mesh.network.dialer(mesh.client_loop, Mesh::kCaller);

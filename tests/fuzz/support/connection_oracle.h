@@ -69,8 +69,8 @@ inline bool is_of_b3(const std::string& name) {
 
 /// Fields that may be ours as well as the sender's.
 inline bool is_settled(const std::string& name) {
-  return is_among(naive::lower_case(name),
-                  {"x-request-id", "traceparent", "tracestate", "te", "upgrade", "expect"}) ||
+  return is_among(naive::lower_case(name), {"x-request-id", "traceparent", "tracestate", "te",
+                                            "upgrade", "expect", "x-envoy-attempt-count"}) ||
          is_of_b3(name);
 }
 
@@ -93,7 +93,8 @@ inline Fault compare_request_lines(const Part& sent, const Part& got, Way way) {
     } else if (is_settled(name)) {
       const bool its_own =
           std::find(sent.lines.begin(), sent.lines.end(), line) != sent.lines.end();
-      if (!its_own && !is_among(name, {"x-request-id", "traceparent"}) && !is_of_b3(name))
+      if (!its_own && !is_among(name, {"x-request-id", "traceparent", "x-envoy-attempt-count"}) &&
+          !is_of_b3(name))
         return "an invented field";
     } else if (name == "connection") {
       if (!is_added_connection_line(line)) return "a Connection field was passed on";
@@ -159,7 +160,11 @@ inline Fault compare_responses(const Part& said, const Part& got, Way way) {
       const bool has_length = part.head.status >= 200 && part.head.status != 204;
       if (low == "content-length" && !has_length) return true;
       const auto meant = folded(name);
-      if (!by_us || way == Way::inbound_mesh) return false;
+      // What an app says in its sidecar's name; of Proxy-Status that is a matter of its value.
+      if (way == Way::inbound_mesh && meant == "proxy-status") return true;
+      if (!by_us) return false;
+      if (way == Way::inbound_mesh)
+        return begins(meant, "x-epaulet-") && low != "x-epaulet-retries-exhausted";
       if (!is_inbound(way) && low == "x-epaulet-retries-exhausted") return false;
       return meant == "proxy-status" || begins(meant, "x-epaulet-");
     };

@@ -136,6 +136,11 @@ MISTAKES(
     shapes,
     Mistake{"empty_value", "workers: 1\n@@egress:\n\n# a comment\nlog: {}\n",
             "egress: has no value", "", "for example deny"},
+    Mistake{"service_without_a_port",
+            "services:\n  @@a.b:\n    ports: {}\n    endpoints: { addresses: ['10.0.0.1:80'] }\n"
+            "    tls: { mode: none }\n",
+            "services.a.b: the service has no port, so nobody can dial it", "",
+            "ports: { 80: http }"},
     Mistake{"empty_value_at_the_end", "timeouts:\n  @@request:\n", "timeouts.request: has no value",
             "", "for example 10s"},
     Mistake{"empty_object", "@@workload:\negress: deny\n", "workload: has no value", "",

@@ -1,4 +1,4 @@
-#include "features.h"
+#include "drawn_features.h"
 
 #include <fmt/format.h>
 
