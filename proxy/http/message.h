@@ -163,7 +163,7 @@ struct RequestHead : Head {
   /// Value of Upgrade if Connection nominates it; empty otherwise.
   std::string_view upgrade;
   /// Where the forwarded path differs (paths: normalize); empty: `target` goes out as received.
-  std::string rewritten_target;
+  PooledString rewritten_target;
 
   void clear() {
     clear_head();

@@ -116,7 +116,7 @@ void strip_query(http::RequestHead& head, std::string_view unwanted) {
       head.rewritten_target.empty() ? head.target : head.rewritten_target;
   const auto question = whole.find('?');
   if (question == std::string_view::npos) return;
-  std::string target(whole.substr(0, question));
+  PooledString target(whole.substr(0, question));
   char before = '?';
   for_each_pair(whole.substr(question + 1), '&',
                 [&](std::string_view pair, std::string_view name, auto) {

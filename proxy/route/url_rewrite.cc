@@ -11,7 +11,7 @@ std::optional<PathChange> PathChange::make(const std::string& full, const std::s
   return change;
 }
 
-void PathChange::write(std::string_view path, std::string& out) const {
+void PathChange::write(std::string_view path, PooledString& out) const {
   if (prefixes_.empty()) {
     out += to_;
     return;
@@ -63,7 +63,9 @@ std::string Redirect::location(const http::RequestHead& head, std::uint16_t dial
   const std::string_view path =
       head.form == http::TargetForm::asterisk ? std::string_view("/") : head.path;
   if (path_) {
-    path_->write(path, url);
+    PooledString changed;
+    path_->write(path, changed);
+    url += changed;
   } else {
     url += path;
   }

@@ -22,7 +22,7 @@ class PathChange {
   /// Appends the changed path. `path`: raw, without query, as the route matched it. Segments of the
   /// pattern that matched are replaced, and no slash is doubled or lost: with `/v2` for `/v1/**`,
   /// `/v1/a` becomes `/v2/a`, `/v1/` `/v2/` and `/v1` `/v2`; with `/` they become `/a`, `/`, `/`.
-  void write(std::string_view path, std::string& out) const;
+  void write(std::string_view path, PooledString& out) const;
   /// The caller's path stays in part.
   [[nodiscard]] bool keeps_a_part() const { return !prefixes_.empty(); }
 

@@ -13,7 +13,7 @@ std::string rewritten(const UrlRewriteSettings& settings, const Paths& paths,
                       std::string_view target, std::string_view method = "GET") {
   TestRequest request(target, method);
   UrlRewrite(settings, paths).apply(request.head);
-  return request.head.rewritten_target;
+  return std::string(std::string_view(request.head.rewritten_target));
 }
 
 std::string with_prefix(std::string to, std::string_view target, const Paths& paths) {
