@@ -100,7 +100,6 @@ def test_ten_thousand_in_a_second_are_served_or_refused(lab, binaries):
         again = resident_kib(api)
         print(f"# {before} KiB before, {after} after, {again} after the second")
         assert again - before <= DOWNSTREAM * KIB_FOR_EACH, "what the first one took serves the second"
-        wait_until(lambda: resident_kib(api) <= 2 * before, "what they took to be given back", 10)
         stack.enter_context(crowd(bare, "bare", port=9, reset=True))
         for rate in (STEADY, CONNECTIONS):
             knock = functools.partial(crowd, outside, "knock", rate=rate)
