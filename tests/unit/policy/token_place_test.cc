@@ -73,7 +73,7 @@ TEST(TokenPlaceTest, a_parameter_is_found_and_the_rest_stays_byte_for_byte) {
     const std::string path(request.head.path);
     EXPECT_EQ(in_query().find(request.head).token, token) << target;
     in_query().strip(request.head);
-    EXPECT_EQ(request.head.rewritten_target, rewritten);
+    EXPECT_EQ(request.head.rewritten_target, std::string_view(rewritten));
     EXPECT_EQ(request.head.path, path);
     EXPECT_FALSE(in_query().find(request.head).is_there) << "it is gone from the query as well";
   }
