@@ -23,7 +23,8 @@ void settle(const std::string& path, const boost::system::result<std::string, Pa
   if (!settled) return;
   EPAULET_ASSERT(head.path == *normal);
   if (head.path != path) {
-    EPAULET_ASSERT(head.rewritten_target == "http://host" + *normal + "?" + path);
+    const std::string expected = "http://host" + *normal + "?" + path;
+    EPAULET_ASSERT(std::string_view(head.rewritten_target) == expected);
   } else {
     EPAULET_ASSERT(head.rewritten_target.empty());
   }
