@@ -10,7 +10,7 @@ import time
 import cluster
 from cluster import ClusterError, get, helm, kubectl, pod_of, request, rollout, wait_until
 from lab import Issuer
-from rows_apps import (a_prometheus_scrapes_apps_and_sidecars_at_once, probes_by_grpc_https_and_with_headers,
+from rows_apps import (a_prometheus_finds_and_scrapes_apps_and_sidecars, probes_by_grpc_https_and_with_headers,
                        the_doctor_finds_a_mesh_that_is_well, the_doctor_finds_what_is_broken)
 
 SYSTEM = "epaulet-system"
@@ -408,7 +408,7 @@ ROWS = [a_labelled_namespace_is_in_the_mesh, its_certificate_is_its_service_acco
         row_2_with_api2_up, row_3_from_outside_without_credentials, row_4_from_outside_with_a_token,
         row_5_forged_headers_change_nothing, row_6_names_and_ports, the_directory_tells_the_pods,
         without_the_directory_sidecars_go_on, probes_ask_the_app_through_the_sidecar,
-        probes_by_grpc_https_and_with_headers, a_prometheus_scrapes_apps_and_sidecars_at_once,
+        probes_by_grpc_https_and_with_headers, a_prometheus_finds_and_scrapes_apps_and_sidecars,
         the_doctor_finds_a_mesh_that_is_well, the_doctor_finds_what_is_broken,
         a_config_map_is_reloaded, a_job_completes, a_rolling_restart_of_both_loses_no_request, a_broken_config_map_is_told_at_its_place,
         without_the_identity_service_old_pods_go_on_and_new_ones_wait, metrics_are_where_the_annotations_say,

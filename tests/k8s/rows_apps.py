@@ -7,6 +7,7 @@ import urllib.parse
 
 import cluster
 from cluster import WORK, get, kubectl, request, rollout, wait_until
+from static_chart import MONITORING, objects, of_kind, render
 
 SYSTEM = "epaulet-system"
 
@@ -88,16 +89,47 @@ def probes_by_grpc_https_and_with_headers(world):
     rollout("default", "probed")
 
 
-def _targets():
-    """As the usual configuration of a Prometheus with Kubernetes discovery finds them: annotated pods."""
-    found = []
-    for pod in get("-A", "pods")["items"]:
-        notes = pod["metadata"].get("annotations", {})
-        if notes.get("prometheus.io/scrape") == "true" and pod["status"].get("podIP") and pod["status"]["phase"] == "Running":
-            found.append({"targets": [f"{pod['status']['podIP']}:{notes['prometheus.io/port']}"],
-                          "labels": {"pod": pod["metadata"]["name"], "__metrics_path__": notes["prometheus.io/path"],
-                                     "__scheme__": notes.get("prometheus.io/scheme", "http")}})
-    return found
+SCRAPER = """
+apiVersion: v1
+kind: ServiceAccount
+metadata: { name: prometheus, namespace: default }
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: { name: prometheus }
+rules: [ { apiGroups: [""], resources: [pods], verbs: [get, list, watch] } ]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: { name: prometheus }
+roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: prometheus }
+subjects: [ { kind: ServiceAccount, name: prometheus, namespace: default } ]
+"""
+
+
+def _labels_of(monitor):
+    return ",".join(f"{name}={value}" for name, value in monitor["spec"]["selector"]["matchLabels"].items())
+
+
+def _job_of(monitor, discovery):
+    """A PodMonitor of the chart as Prometheus' operator writes it down."""
+    meta, spec = monitor["metadata"], monitor["spec"]
+    (endpoint,) = spec["podMetricsEndpoints"]
+    found = {"role": "pod", "selectors": [{"role": "pod", "label": _labels_of(monitor)}], **discovery}
+    if not spec.get("namespaceSelector", {}).get("any"):
+        found["namespaces"] = {"names": [meta["namespace"]]}
+    return {"job_name": meta["name"], "metrics_path": endpoint["path"], "kubernetes_sd_configs": [found], "relabel_configs": [
+        {"source_labels": ["__meta_kubernetes_pod_container_port_name"], "regex": endpoint["port"], "action": "keep"},
+        {"source_labels": ["__meta_kubernetes_pod_phase"], "regex": "(Failed|Succeeded)", "action": "drop"},
+        *({"source_labels": [f"__meta_kubernetes_{label}"], "target_label": to} for label, to in (
+            ("namespace", "namespace"), ("pod_name", "pod"), ("pod_container_name", "container")))]}
+
+
+def _running(monitor):
+    everywhere = monitor["spec"].get("namespaceSelector", {}).get("any")
+    where = ["-A"] if everywhere else ["-n", monitor["metadata"]["namespace"]]
+    return {pod["metadata"]["name"] for pod in get(*where, "pods", "-l", _labels_of(monitor))["items"]
+            if pod["status"]["phase"] == "Running" and "deletionTimestamp" not in pod["metadata"]}
 
 
 def _ask_prometheus(query):
@@ -108,34 +140,51 @@ def _ask_prometheus(query):
     return {one["metric"].get("pod"): float(one["value"][1]) for one in json.loads(said)["data"]["result"]}
 
 
-def a_prometheus_scrapes_apps_and_sidecars_at_once(world):
+def a_prometheus_finds_and_scrapes_apps_and_sidecars(world):
+    """By Kubernetes discovery, with the rights of a service account and what the chart's PodMonitors say."""
     pod = cluster.pod_of("default", "probed")
     notes = pod["metadata"]["annotations"]
     assert (notes["prometheus.io/port"], notes["prometheus.io/path"]) == ("15020", "/metrics"), notes
-    page = request(pod["status"]["podIP"], "/metrics", port=15020)[2]
-    assert "\napp_jobs_total 3" in page and "\nepaulet_app_metrics_up 1" in page and "\nepaulet_ready 1" in page, page[-2000:]
+    kubectl("apply", "-f", "-", text=SCRAPER)
     folder = world.folder / "prometheus"
     folder.mkdir()
-    targets = _targets()
-    (folder / "targets.json").write_text(json.dumps(targets))
-    (folder / "prometheus.yml").write_text(
-        "global: { scrape_interval: 2s, scrape_timeout: 2s }\n"
-        f"scrape_configs: [ {{ job_name: pods, file_sd_configs: [ {{ files: [{folder / 'targets.json'}] }} ] }} ]\n")
+    (folder / "token").write_text(kubectl("-n", "default", "create", "token", "prometheus").stdout.strip())
+    discovery = {"api_server": "https://127.0.0.1:6443", "authorization": {"credentials_file": str(folder / "token")},
+                 "tls_config": {"ca_file": str(WORK / "pki/ca.crt")}}
+    chart = objects(render(*MONITORING))
+    monitors = of_kind(chart, "PodMonitor")
+    (rules,) = of_kind(chart, "PrometheusRule")  # One that it cannot read ends it.
+    (folder / "rules.json").write_text(json.dumps(rules["spec"]))
+    (folder / "prometheus.json").write_text(json.dumps({  # JSON is YAML.
+        "global": {"scrape_interval": "2s", "scrape_timeout": "2s"}, "rule_files": ["rules.json"],
+        "scrape_configs": [_job_of(monitor, discovery) for monitor in monitors]}))
+    wanted = {name for monitor in monitors for name in _running(monitor)}
+    assert any(name.startswith("api2-") for name in wanted) and any(name.startswith("epaulet-directory-") for name in wanted), wanted
     with open(folder / "log", "w") as log:
         server = subprocess.Popen(
-            [*cluster.IN, WORK / "prometheus/usr/bin/prometheus", f"--config.file={folder / 'prometheus.yml'}",
+            [*cluster.IN, WORK / "bin/prometheus", f"--config.file={folder / 'prometheus.json'}",
              f"--storage.tsdb.path={folder / 'data'}", "--web.listen-address=127.0.0.1:9190"], stdout=log, stderr=log)
     try:
         wait_until("the app's metric", 30, lambda: pod["metadata"]["name"] in _ask_prometheus("app_jobs_total"), 0.5)
-        wait_until("all are up", 30, lambda: len(_ask_prometheus("up == 1")) == len(targets), 0.5)
-        print(f"  {len(targets)} targets up", flush=True)
+        wait_until("all are up", 30, lambda: set(_ask_prometheus("up == 1")) == wanted, 0.5)
+        print(f"  {len(wanted)} targets up", flush=True)
+        assert set(_ask_prometheus("epaulet_app_metrics_up == 1")) == {pod["metadata"]["name"]}
         assert _ask_prometheus("epaulet_ready")[pod["metadata"]["name"]] == 1, "the app's word for it is left out"
+        # One that comes is found, and one that goes is forgotten.
+        kubectl("-n", "default", "scale", "deployment/api2", "--replicas=2")
+        rollout("default", "api2")
+        both = {name for monitor in monitors for name in _running(monitor)}
+        assert len(both) == len(wanted) + 1, (both, wanted)
+        wait_until("the new one is up", 30, lambda: set(_ask_prometheus("up == 1")) == both, 0.5)
+        kubectl("-n", "default", "scale", "deployment/api2", "--replicas=1")
+        wait_until("it is forgotten", 60, lambda: len(_ask_prometheus("up")) == len(wanted), 0.5)
     except Exception:
         print((folder / "log").read_text()[-3000:], _ask_prometheus("up"))
         raise
     finally:
         server.terminate()
         server.wait()
+    kubectl("delete", "-f", "-", text=SCRAPER)
 
 
 def doctor(world, *arguments):

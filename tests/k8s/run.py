@@ -36,18 +36,6 @@ def make_images(binaries):
     if not (folder / "node.tar").exists():
         images.node(modules / "node_modules", [scenario / "api", scenario / "api2"], folder / "node.tar")
     images.epaulet(binaries, folder / "epaulet.tar")
-    prometheus()
-
-
-def prometheus():
-    """Debian's, unpacked and not installed: it would start a service."""
-    folder = cluster.WORK / "prometheus"
-    if (folder / "usr/bin/prometheus").exists():
-        return
-    with tempfile.TemporaryDirectory() as place:
-        subprocess.run(["apt-get", "download", "prometheus"], cwd=place, check=True, capture_output=True)
-        (package,) = pathlib.Path(place).glob("prometheus_*.deb")
-        subprocess.run(["dpkg", "-x", package, folder], check=True)
 
 
 def keep_logs(folder):
