@@ -12,6 +12,8 @@ from cluster import ClusterError, get, helm, kubectl, pod_of, request, rollout, 
 from lab import Issuer
 from rows_apps import (a_prometheus_finds_and_scrapes_apps_and_sidecars, probes_by_grpc_https_and_with_headers,
                        the_doctor_finds_a_mesh_that_is_well, the_doctor_finds_what_is_broken)
+from rows_routes import (a_bad_route_is_refused_alone_and_what_was_good_stays, a_grpc_route_matches_methods,
+                         an_http_route_splits_and_matches)
 
 SYSTEM = "epaulet-system"
 HELLO = "Hello World!"
@@ -37,6 +39,8 @@ class World:
     def install(self):
         """As NOTES.txt says; the root's key stays here."""
         kubectl("apply", "-f", MANIFESTS / "coredns.yaml")
+        # Server-side: the definitions are too long for the annotation that apply would write.
+        kubectl("apply", "--server-side", "-f", cluster.WORK / "gateway-api")
         kubectl("create", "namespace", SYSTEM)
         ca = self.folder / "ca"
         subprocess.run([self.certs, "init", "--dir", ca, "--trust-domain", "cluster.local", "--issuer"], check=True,
@@ -407,7 +411,8 @@ def the_plain_manifests_are_valid(world):
 ROWS = [a_labelled_namespace_is_in_the_mesh, its_certificate_is_its_service_accounts, row_1_before_api2_exists,
         row_2_with_api2_up, row_3_from_outside_without_credentials, row_4_from_outside_with_a_token,
         row_5_forged_headers_change_nothing, row_6_names_and_ports, the_directory_tells_the_pods,
-        without_the_directory_sidecars_go_on, probes_ask_the_app_through_the_sidecar,
+        without_the_directory_sidecars_go_on, an_http_route_splits_and_matches, a_grpc_route_matches_methods,
+        a_bad_route_is_refused_alone_and_what_was_good_stays, probes_ask_the_app_through_the_sidecar,
         probes_by_grpc_https_and_with_headers, a_prometheus_finds_and_scrapes_apps_and_sidecars,
         the_doctor_finds_a_mesh_that_is_well, the_doctor_finds_what_is_broken,
         a_config_map_is_reloaded, a_job_completes, a_rolling_restart_of_both_loses_no_request, a_broken_config_map_is_told_at_its_place,

@@ -52,6 +52,17 @@ build() {
   build_module coredns "" github.com/coredns/coredns
   # Of all ways to find targets Kubernetes' alone; no pages.
   TAGS="remove_all_sd enable_kubernetes_sd" build_module prometheus "" github.com/prometheus/prometheus/cmd/prometheus
+  fetch_routes
+}
+
+fetch_routes() {  # Gateway API's definitions of HTTPRoute and GRPCRoute, as they are published.
+  local module=sigs.k8s.io/gateway-api folder=$WORK/gateway-api work=$WORK/build-gateway-api from kind
+  if [ -s "$folder/grpcroutes.yaml" ] && cmp -s "$HERE/gateway-api/go.sum" "$work/go.sum"; then return; fi
+  mkdir -p "$work" "$folder" && cp "$HERE/gateway-api/go.mod" "$HERE/gateway-api/go.sum" "$work/" && chmod u+w "$work"/go.*
+  from=$(cd "$work" && go mod download $module && GOFLAGS=-mod=readonly go list -m -f '{{.Dir}}' $module)/config/crd/standard
+  for kind in httproutes grpcroutes; do
+    install -m 0644 "$from/gateway.networking.k8s.io_$kind.yaml" "$folder/$kind.yaml" || { rm -f "$work/go.sum"; die "no $kind in $module"; }
+  done
 }
 
 certificate() {  # NAME SUBJECT SAN USAGE
