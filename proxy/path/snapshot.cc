@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "config/health_check_settings.h"
@@ -138,13 +139,6 @@ RateLimitState rate_limit_state(const RateLimitSettings& settings, std::string_v
                                        : fmt::format("that of route {} of {}", name, service);
   state.note = telemetry::intern(fmt::format("{} ({})", subject, settings.origin.to_string()));
   return state;
-}
-
-std::uint32_t index_of(const std::vector<BackendState>& backends, std::string_view name) {
-  for (std::uint32_t i = 0; i < backends.size(); ++i) {
-    if (backends[i].settings->name == name) return i;
-  }
-  return Destination::kNone;
 }
 
 ConcurrencyState concurrency_state(const ConcurrencySettings& settings,
@@ -293,6 +287,15 @@ ServiceState service_state(const ServiceSettings& service, RouteTable table,
 }
 
 }  // namespace
+
+std::uint32_t index_of(std::span<const BackendState> backends, std::string_view name) {
+  const auto is_before = [](const BackendState& state, std::string_view wanted) {
+    return state.settings->name < wanted;
+  };
+  const auto found = std::lower_bound(backends.begin(), backends.end(), name, is_before);
+  if (found == backends.end() || found->settings->name != name) return Destination::kNone;
+  return static_cast<std::uint32_t>(found - backends.begin());
+}
 
 Snapshot::Snapshot(Settings taken, std::uint64_t number, CallerKeys keys,
                    const std::map<IpAddress, std::string>& virtual_addresses,

@@ -3,7 +3,9 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "balance/picker.h"
@@ -128,6 +130,10 @@ struct BackendState {
     return key ? balancer : balancer_without_key;
   }
 };
+
+/// Where the backend of this name is, or Destination::kNone. `backends`: by name, as
+/// Snapshot::backends are; there may be ten thousand, and workers ask for each in one turn.
+[[nodiscard]] std::uint32_t index_of(std::span<const BackendState> backends, std::string_view name);
 
 /// One route with the state that outlives snapshots.
 struct RouteState {

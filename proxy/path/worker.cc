@@ -139,10 +139,8 @@ telemetry::StringId View::id_of(const SocketAddress& endpoint) {
 }
 
 std::optional<std::uint32_t> View::index_of(const std::string& backend) const {
-  const auto& all = snapshot_->settings.backends;
-  const auto found = all.find(backend);
-  if (found == all.end()) return std::nullopt;
-  return static_cast<std::uint32_t>(std::distance(all.begin(), found));
+  const auto found = path::index_of(snapshot_->backends, backend);
+  return found == Destination::kNone ? std::nullopt : std::optional(found);
 }
 
 void View::set_endpoints(const std::string& backend, EndpointSetPtr set, TimePoint now,

@@ -101,6 +101,20 @@ TEST_F(ViewTest, a_load_is_known_through_new_sets_and_new_views) {
   for (int i = 0; i < 50; ++i) EXPECT_EQ(next.picker(0).pick(2, {}), 0U);  // The other is idle.
 }
 
+TEST_F(ViewTest, a_backend_is_found_by_its_name_among_many) {
+  settings_.backends.clear();
+  for (int i = 0; i < 300; i += 2)
+    settings_.backends["b" + std::to_string(i)].name = "b" + std::to_string(i);
+  const View view(Snapshot::build(settings_, 1, {}, {}, states_), random_);
+  std::uint32_t place = 0;
+  for (const auto& [name, backend] : settings_.backends) {
+    EXPECT_EQ(view.index_of(name), place) << name;
+    EXPECT_EQ(view.snapshot().backends[place++].settings->name, name);
+  }
+  for (const auto* unknown : {"", "a", "b", "b1", "b299", "b98 ", "c"})
+    EXPECT_EQ(view.index_of(unknown), std::nullopt) << unknown;
+}
+
 TEST(EndpointOwners, the_first_by_name_has_it_whatever_the_order) {
   const SocketAddress pod{*IpAddress::parse("10.0.0.1"), 80};
   for (const bool other_first : {false, true}) {
