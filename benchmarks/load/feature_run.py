@@ -20,6 +20,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 
 import environment
 import report
@@ -61,9 +62,11 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Take).serve_for
 class FeaturePeers(Peers):
     """Every peer is an epaulet; what it is called says which feature it has on."""
 
-    def __init__(self, bin_dir: pathlib.Path, run_dir: pathlib.Path):
+    def __init__(
+        self, bin_dir: pathlib.Path, run_dir: pathlib.Path, features: Sequence[Feature] = FEATURES
+    ):
         super().__init__(bin_dir, run_dir, [])
-        self._features = {(one.mode, one.name): one for one in FEATURES}
+        self._features = {(one.mode, one.name): one for one in features}
         self._secrets = self._write_secrets(run_dir / "config")
 
     @staticmethod
@@ -85,7 +88,7 @@ class FeaturePeers(Peers):
         return True
 
     def headers(self, peer: str) -> tuple[str, ...]:
-        found = [one for one in FEATURES if one.name == peer]
+        found = [one for (_, name), one in self._features.items() if name == peer]
         return tuple(line.format(**self._secrets) for one in found[:1] for line in one.headers)
 
     def argv(self, peer: str, mode: str, side: Side) -> list[str]:

@@ -106,6 +106,8 @@ class Peers:
             ("floor", "bench_floor"),
             ("origin", "bench_origin"),
             ("handshakes", "bench_handshakes"),
+            ("open_loop", "bench_open_loop"),
+            ("yaml_events", "bench_yaml_events"),
             ("epaulet", "epaulet"),
         ):
             found = find_program(bin_dir, name)

@@ -229,7 +229,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
         "--bin",
         type=pathlib.Path,
         required=True,
-        help="build directory with epaulet, bench_floor, bench_origin",
+        help="build directory with epaulet and bench_programs",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     parser.add_argument(

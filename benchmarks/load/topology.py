@@ -85,6 +85,14 @@ class Program:
             raise BenchError(f"{self.name}: exit {status}: {self.last_words()}")
         return self._out_path.read_text(errors="replace")
 
+    def said(self) -> str:
+        """All that it wrote so far."""
+        paths = (self._out_path, self._err_path)
+        return "".join(path.read_text(errors="replace") for path in paths)
+
+    def signal(self, number: int) -> None:
+        os.kill(self._process.pid, number)
+
     def stop(self) -> None:
         # Not a drain: what is measured is over, and the next peer needs the ports.
         with contextlib.suppress(ProcessLookupError):
@@ -250,7 +258,7 @@ def require_tools(*names: str) -> list[str]:
     return [name for name in names if not shutil.which(name, path=search)]
 
 
-def until(seconds: float, attempt, what: str):
+def until(seconds: float, attempt, what: str, pause: float = 0.02):
     """Calls `attempt` until it returns a value; OSErrors are reasons to try again."""
     deadline = time.monotonic() + seconds
     last: object = "no answer"
@@ -261,5 +269,5 @@ def until(seconds: float, attempt, what: str):
                 return value
         except OSError as error:
             last = error
-        time.sleep(0.02)
+        time.sleep(pause)
     raise NotInTime(f"{what}: not within {seconds:.0f} s ({last})")

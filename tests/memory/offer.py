@@ -2,7 +2,7 @@
 
 `idle` connections ask once and then stay; `busy` ones come on top and ask `asks` times each. With
 `hold` the idle ones stay when all is said, too, until this process is ended. With `identity` (a
-directory) it speaks as a sidecar would, mutual TLS and all. A connection that ends before its first
+directory) it speaks as a sidecar would, mutual TLS and all, or by `alpn` as another proxy would. A connection that ends before its first
 answer is refused; one that ends later, or gets a wrong answer, has failed.
 """
 
@@ -112,7 +112,7 @@ def main() -> None:
         context.check_hostname = False
         context.load_verify_locations(f"{identity}/ca.pem")
         context.load_cert_chain(f"{identity}/cert.pem", f"{identity}/key.pem")
-        context.set_alpn_protocols(["epaulet/1-h1"])
+        context.set_alpn_protocols([want.get("alpn", "epaulet/1-h1")])
     idle, kept = offer(want, want["idle"], 1, context)
     if not want["hold"]:
         for one in kept:
