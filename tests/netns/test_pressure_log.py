@@ -31,6 +31,7 @@ class Reader:
         self._rest = b""
         self._end: int | None = None
         self._reading = threading.Event()
+        self._using = threading.Lock()  # the number
         self._thread = threading.Thread(target=self._read_on, daemon=True)
         self._ended = False
         self.open()
@@ -54,8 +55,9 @@ class Reader:
     def close(self) -> None:
         """Whoever writes gets EPIPE."""
         self._reading.clear()
-        end, self._end = self._end, None
-        os.close(end)
+        with self._using:
+            end, self._end = self._end, None
+            os.close(end)
 
     @contextlib.contextmanager
     def stalled(self):
@@ -82,11 +84,12 @@ class Reader:
     def _read_on(self) -> None:
         while not self._ended:
             self._reading.wait()
-            end = self._end
-            if end is None or not select.select([end], [], [], 0.05)[0]:
-                continue
-            with contextlib.suppress(OSError):  # closed, or nothing there in the end
-                self._rest += os.read(end, 1 << 16)
+            with self._using:  # a number that is closed may be somebody else's socket at once
+                end = self._end
+                if end is None or not select.select([end], [], [], 0.05)[0]:
+                    continue
+                with contextlib.suppress(OSError):  # nothing there in the end
+                    self._rest += os.read(end, 1 << 16)
             *complete, self._rest = self._rest.split(b"\n")
             self.lines += [json.loads(line) for line in complete]
 
