@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "base/assert.h"
+#include "base/last_part.h"
 #include "tls/engine.h"
 
 namespace epaulet {
@@ -216,10 +217,9 @@ int TlsCallbacks::on_make_ticket(ssl_st* ssl, void*) {
   if (!facts) return 0;
   const auto until = std::min(engine.context_->identity().not_after(), facts->not_after);
   const auto left = std::chrono::floor<std::chrono::seconds>(until - engine.now_);
-  const auto lifetime = std::clamp<std::chrono::seconds>(left, std::chrono::seconds(1),
-                                                         limits::kTlsTicketLifetimeMax);
+  const auto lifetime = std::min<std::chrono::seconds>(left, limits::kTlsTicketLifetimeMax);
   ssl_session_st* session = SSL_get_session(ssl);
-  SSL_SESSION_set_timeout(session, static_cast<long>(lifetime.count()));
+  SSL_SESSION_set_timeout(session, std::max<long>(static_cast<long>(lifetime.count()), 1));
   facts->usable_until = std::chrono::floor<std::chrono::seconds>(engine.now_) + lifetime;
   if (!seal_facts(session, *facts)) return 0;
   let_go_of_chain(ssl);
@@ -243,7 +243,9 @@ int TlsCallbacks::on_new_session(ssl_st* ssl, ssl_session_st* session) {
   entry.key = std::move(engine.session_key_);
   entry.session.reset(session);
   entry.not_after = std::min(engine.report_.not_after, engine.context_->identity().not_after());
-  entry.expires = std::min(engine.now_ + lifetime, entry.not_after);
+  entry.fresh_until = std::min(engine.resumed_fresh_until_,
+                               entry.not_after - last_part(entry.not_after - engine.now_));
+  entry.expires = std::min(engine.now_ + lifetime, entry.fresh_until);
   entry.authority = engine.report_.authority;
   // One ticket a connection is enough; an open connection keeps no key for more.
   std::exchange(engine.sessions_, nullptr)->put(std::move(entry));

@@ -107,6 +107,7 @@ TlsEngine::TlsEngine(std::shared_ptr<const TlsContext> context, const TlsClientO
     SSL_set_session(ssl_.get(), entry->session.get());
     resumed_authority_ = entry->authority;
     resumed_not_after_ = entry->not_after;
+    resumed_fresh_until_ = entry->fresh_until;
   }
 }
 
@@ -193,7 +194,7 @@ PeerVerdict TlsEngine::judge_resumed() const {
     verdict.fingerprint = ticket_->fingerprint;
     verdict.authority = ticket_->authority;
     verdict.not_after = ticket_->not_after;
-    if (ticket_->is_usable_at(now_)) return verdict;
+    if (ticket_->leaf_is_valid_at(now_)) return verdict;
     verdict.code = ErrorCode::tls_peer_expired;
     verdict.diagnosis = fmt::format(
         "the certificate of {} with which the session began is valid from {} until {}; our clock: "

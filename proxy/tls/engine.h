@@ -137,8 +137,9 @@ class TlsEngine {
   std::span<const std::string> expected_;
   TlsSessionCache* sessions_ = nullptr;
   std::string session_key_;
-  Sha256 resumed_authority_{};  ///< Client: with the time below, of the session that is offered.
+  Sha256 resumed_authority_{};  ///< Client: with the times below, of the session that is offered.
   WallTime resumed_not_after_ = WallTime::max();
+  WallTime resumed_fresh_until_ = WallTime::max();
   std::unique_ptr<TicketFacts> ticket_;  ///< Server, while shaking hands: of the client's ticket.
   /// What a callback found out while OpenSSL was running: more precise than OpenSSL's error.
   std::unique_ptr<PeerVerdict> refusal_;

@@ -19,9 +19,10 @@ class TlsSessionCache {
   struct Entry {
     std::string key;
     Owned<ssl_session_st> session;
-    WallTime expires{};                    ///< Never later than the leafs of both ends.
-    WallTime not_after = WallTime::max();  ///< Of those leafs, whichever ends first.
-    Sha256 authority{};                    ///< Of the root that the peer's chain led to.
+    WallTime expires{};                      ///< Never later than the two below.
+    WallTime fresh_until = WallTime::max();  ///< Behind it, a full handshake finds newer leafs.
+    WallTime not_after = WallTime::max();    ///< Of the leafs of both ends, whichever ends first.
+    Sha256 authority{};                      ///< Of the root that the peer's chain led to.
   };
 
   explicit TlsSessionCache(std::size_t capacity = limits::kTlsSessionsMax) : capacity_(capacity) {}

@@ -23,9 +23,14 @@ struct TicketFacts {
   Sha256 authority{};
   std::string spiffe_id;
 
-  /// Its leaf may be shown, and the ticket be used.
+  /// Its leaf may be shown.
+  [[nodiscard]] bool leaf_is_valid_at(WallTime now) const {
+    return not_before <= now && now < not_after;
+  }
+  /// The ticket may be used, too. Asked once, when it comes: a handshake that began in time may end
+  /// in peace.
   [[nodiscard]] bool is_usable_at(WallTime now) const {
-    return not_before <= now && now < not_after && now < usable_until;
+    return leaf_is_valid_at(now) && now < usable_until;
   }
 };
 

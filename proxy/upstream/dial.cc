@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/last_part.h"
 #include "upstream/handshake_counter.h"
 
 namespace epaulet::upstream {
@@ -23,13 +24,6 @@ std::uint32_t microseconds(std::chrono::nanoseconds duration) {
 }
 
 constexpr std::chrono::seconds kRefusalMax{1};
-
-/// The other end cuts the connection when a leaf ends, whatever is under way. The last exchange
-/// begins so long before that it can end in peace: a tenth of what was left, at most a minute.
-std::chrono::nanoseconds usable_for(std::chrono::nanoseconds left) {
-  constexpr std::chrono::minutes kMarginMax{1};
-  return left - std::min<std::chrono::nanoseconds>(left / 10, kMarginMax);
-}
 
 }  // namespace
 
@@ -65,7 +59,7 @@ Task<Result<Dialled>> dial(Dialer& dialer, MeshTls& tls, telemetry::Telemetry& t
   dialled.trust = tls.trust_generation();
   dialled.protocol = secured->protocol;
   const auto left = secured->not_after - loop.wall_now();
-  dialled.rests_on.usable_until = loop.now() + usable_for(left);
+  dialled.rests_on.usable_until = loop.now() + (left - last_part(left));
   // If our own leaf has ended, the peer says so behind the handshake, and its word explains more.
   dialled.rests_on.ends = loop.now() + std::max<std::chrono::nanoseconds>(left, kRefusalMax);
   dialled.rests_on.authority = secured->authority;

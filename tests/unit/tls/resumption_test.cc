@@ -122,7 +122,9 @@ TEST_F(ResumptionTest, another_pod_with_keys_of_its_own_makes_a_full_handshake) 
 TEST_F(ResumptionTest, tickets_live_no_longer_than_either_leaf) {
   const auto short_lived = context_of(identity_of(issue_text(ca, kApi, kNow, 10min)));
   EXPECT_EQ(connect(short_lived, api2, caching()), "full");
-  EXPECT_EQ(connect(short_lived, api2, caching(), kNow + 10min - 1s), "resumed");
+  EXPECT_EQ(connect(short_lived, api2, caching(), kNow + 9min - 1s), "resumed");
+  EXPECT_EQ(connect(short_lived, api2, caching(), kNow + 9min), "full")
+      << "its last minute is not for something new";
   EXPECT_EQ(cache_.find("", kNow), nullptr);
   // The ticket that the resumed connection was given ends with the leaf too, not two hours later. A
   // new leaf of the same identity makes the client usable again; the session of the old one is
@@ -144,6 +146,29 @@ TEST_F(ResumptionTest, a_server_refuses_a_ticket_past_the_clients_leaf_even_if_i
   late.server_now = kNow + 10min;
   EXPECT_FALSE(late.shake());
   EXPECT_EQ(late.server.error().code, ErrorCode::tls_peer_expired);
+}
+
+TEST_F(ResumptionTest, a_ticket_that_was_taken_in_time_is_good_for_its_handshake) {
+  const auto short_lived = context_of(identity_of(issue_text(ca, kApi, kNow, 10min)));
+  // The end of a ticket is in whole seconds: before the leaf's.
+  EXPECT_EQ(connect(short_lived, api2, caching(), kNow + 500ms), "full");
+  const auto end = short_lived->identity().not_after() - 1s;
+  EnginePair pair(short_lived, api2, caching(), kNow + 500ms);
+  pair.client_step = pair.client.handshake(pair.client_now);
+  ASSERT_TRUE(EnginePair::pass(pair.client, pair.server, pair.server_step, end - 1ms, SIZE_MAX));
+  ASSERT_TRUE(
+      EnginePair::pass(pair.server, pair.client, pair.client_step, pair.client_now, SIZE_MAX));
+  ASSERT_TRUE(EnginePair::pass(pair.client, pair.server, pair.server_step, end + 1ms, SIZE_MAX));
+  EXPECT_EQ(pair.server_step, Step::done) << pair.server.report().diagnosis;
+  EXPECT_TRUE(pair.server.report().resumed);
+  EXPECT_EQ(carry(pair.client, pair.server, "POST"), "POST");
+
+  cache_.clear();
+  EXPECT_EQ(connect(short_lived, api2, caching(), kNow + 500ms), "full");
+  EnginePair late(short_lived, api2, caching(), kNow + 500ms);
+  late.server_now = end + 1ms;
+  ASSERT_TRUE(late.shake()) << "one that comes too late costs a full handshake and nothing else";
+  EXPECT_FALSE(late.server.report().resumed);
 }
 
 TEST_F(ResumptionTest, tickets_live_two_hours_at_most) {
