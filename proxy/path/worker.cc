@@ -256,7 +256,11 @@ void Worker::trust_changed() {
   trust_watch.bundle_changed([this](const Sha256& authority) { return tls.trusts(authority); },
                              end);
   connections.for_each([&](Connection& connection) {
-    if (connection.inbound() && connection.mesh_tls && !tls.trusts(connection.authority)) {
+    const auto ends = connection.scope.deadline();
+    const bool ends_before =
+        ends && *ends <= end;  // With its leaf, or for a root that left before.
+    if (connection.inbound() && connection.mesh_tls && !ends_before &&
+        !tls.trusts(connection.authority)) {
       connection.scope.set_deadline(end,
                                     {ErrorCode::tls_peer_untrusted, Side::downstream, Stage::tls});
     }

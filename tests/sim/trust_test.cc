@@ -93,6 +93,34 @@ TEST(Trust, a_tunnel_ends_with_the_trust_that_it_came_from) {
   }
 }
 
+/// When the answer of thirty seconds ended, in the callee's record.
+telemetry::ExchangeRecord ended_at_callee(std::chrono::nanoseconds lifetime,
+                                          std::vector<std::chrono::nanoseconds> root_leaves) {
+  MeshOptions options = shared(false);
+  options.calling = "drain: { timeout: 60s }\n";
+  options.serving = "drain: { timeout: 10s }\n";
+  Mesh mesh(options);
+  for (auto& worker : mesh.api2.workers) worker->tls->set_lifetime(lifetime);
+  for (const auto at : root_leaves) mesh.after(at, [&mesh] { mesh.api2.change_trust(true); });
+  const int id = mesh.add(request(), drip());
+  mesh.call({id});
+  mesh.wind_down();
+  EXPECT_FALSE(mesh[id].answered) << mesh.story(id);
+  EXPECT_EQ(mesh.api2.exchanges().size(), 1u);
+  return mesh.api2.exchanges().empty() ? telemetry::ExchangeRecord() : mesh.api2.exchanges()[0];
+}
+
+TEST(Trust, a_root_that_leaves_does_not_lengthen_what_ends_before) {
+  const auto begin = test::SimLoop::kStart;
+  const auto by_leaf = ended_at_callee(seconds(5), {seconds(4)});
+  EXPECT_EQ(by_leaf.error.code, ErrorCode::tls_peer_expired);
+  EXPECT_LE(by_leaf.end - begin, seconds(5) + milliseconds(500));
+  const auto by_root = ended_at_callee(std::chrono::hours(24), {seconds(1), seconds(6)});
+  EXPECT_EQ(by_root.error.code, ErrorCode::tls_peer_untrusted);
+  EXPECT_GE(by_root.end - begin, seconds(11));
+  EXPECT_LE(by_root.end - begin, seconds(11) + milliseconds(500)) << "the first change counts";
+}
+
 TEST(Trust, what_begins_behind_its_end_is_served_under_the_new_one) {
   Mesh mesh(shared(false));
   end_trust(mesh, How::root_leaves);
