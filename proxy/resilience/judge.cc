@@ -40,6 +40,7 @@ constexpr std::array kBlame{
 bool may_be_stale(const CallEnd& end) {
   return end.on_reused_connection && (end.error.code == ErrorCode::closed_before_response ||
                                       end.error.code == ErrorCode::reset_before_response ||
+                                      end.error.code == ErrorCode::tls_truncated ||
                                       end.error.code == ErrorCode::upstream_reset);
 }
 

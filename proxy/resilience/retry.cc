@@ -35,7 +35,7 @@ namespace {
 /// What a pooled connection that the peer has closed meanwhile looks like from here.
 bool is_lost_connection(ErrorCode code) {
   return code == ErrorCode::closed_before_response || code == ErrorCode::reset_before_response ||
-         code == ErrorCode::upstream_reset;
+         code == ErrorCode::tls_truncated || code == ErrorCode::upstream_reset;
 }
 
 }  // namespace

@@ -109,6 +109,8 @@ TEST(Judge, a_pooled_connection_that_has_ended_may_have_been_stale) {
   auto end = with_error(ErrorCode::reset_before_response);
   end.on_reused_connection = true;
   EXPECT_EQ(judge(FailureRules::of_outliers({}), end), Judgement::no_evidence);
+  end.error.code = ErrorCode::tls_truncated;
+  EXPECT_EQ(judge(FailureRules::of_outliers({}), end), Judgement::no_evidence);
   end.error.code = ErrorCode::attempt_timeout;
   EXPECT_EQ(judge(FailureRules::of_outliers({}), end), Judgement::failure);
 }

@@ -177,7 +177,7 @@ TEST(DecideRetry, a_stale_pooled_connection_is_replaced_at_once_outside_max) {
   RetryRules rules;
   rules.max = 0;
   for (const auto code : {ErrorCode::closed_before_response, ErrorCode::reset_before_response,
-                          ErrorCode::upstream_reset}) {
+                          ErrorCode::tls_truncated, ErrorCode::upstream_reset}) {
     auto facts = failed(Method::get, failure(code, Retry::if_idempotent));
     facts.on_reused_connection = true;
     facts.attempts = 9;
