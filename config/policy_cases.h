@@ -25,7 +25,9 @@ struct AssumedCaller {
   std::string identity;  ///< SPIFFE ID; "": no mesh TLS.
   std::optional<AssumedToken> token;
   std::string key_owner;  ///< Whose API key; "invalid": a wrong one; "": none.
-  std::string address;    ///< That the connection comes from; "": in no network.
+  /// That the connection comes from; of a trusted ingress that names its clients, its client's. "":
+  /// in no network; such an ingress names none.
+  std::string address;
 };
 
 struct AssumedRequest {

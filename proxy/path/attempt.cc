@@ -4,10 +4,10 @@
 
 #include "base/ascii.h"
 #include "base/error_table.h"
+#include "http/criticality.h"
 #include "http/deadline.h"
 #include "http/grpc.h"
 #include "http/hop_by_hop.h"
-#include "path/concurrency.h"
 #include "path/proxy_status.h"
 #include "path/rate_limits.h"
 #include "path/single_flight.h"
@@ -218,7 +218,7 @@ Task<Error> Attempt::until_head() {
   // Behind the deadline, which forgets what the last attempt has added.
   if (!plan_.inbound && exchange_.record.attempts > 1) tell_attempt(exchange_);
   if (!plan_.criticality.empty() && upstream_.peer != 0)
-    exchange_.request.added.add(kCriticalityField, plan_.criticality);
+    exchange_.request.added.add(http::kCriticalityField, plan_.criticality);
   upstream_.stream().begin_request(exchange_.request);
   may_continue_ = !exchange_.request.expects_continue;
   upload_.start(send());

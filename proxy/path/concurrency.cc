@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/ascii.h"
+#include "http/criticality.h"
 
 namespace epaulet::path {
 namespace {
@@ -28,7 +29,7 @@ bool is_probe(const Exchange& exchange) {
 
 std::optional<Criticality> told_by_peer(const Exchange& exchange) {
   if (exchange.connection.peer.empty()) return std::nullopt;
-  const auto* field = exchange.request.find(kCriticalityField);
+  const auto* field = exchange.request.find(http::kCriticalityField);
   if (field == nullptr) return std::nullopt;
   for (const auto one : {Criticality::sheddable, Criticality::normal, Criticality::critical}) {
     if (equals_ignore_case(field->value, resilience::name_of(one))) return one;

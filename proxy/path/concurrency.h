@@ -1,14 +1,8 @@
 #pragma once
 
-#include <string_view>
-
 #include "path/exchange.h"
 
 namespace epaulet::path {
-
-/// How critical a request is, from the caller's sidecar to the next: `sheddable`, `default` or
-/// `critical`. It counts from a proven peer of the mesh alone, and no app sees it.
-inline constexpr std::string_view kCriticalityField = "x-epaulet-criticality";
 
 /// Inbound, after access, where the snapshot has `concurrency`: the exchange's place with the app.
 /// The app's own probes and calls of gRPC's health service take none. Errors: overloaded.

@@ -201,6 +201,8 @@ Result<Plan> admit_inbound(Exchange& exchange) {
       exchange.request, connection.peer, connection.worker.tokens,
       connection.worker.loop.wall_now(), client ? &*client : nullptr);
   principals.client_unknown = !client;
+  if (remove_claims(exchange.request, !connection.peer.empty(), snapshot.ingress, from_ingress))
+    connection.worker.telemetry.count(telemetry::Counter::forwarded_fields_removed);
   trace_principals(snapshot, principals, connection.peer_id, exchange.now(), record.trace);
   const auto verdict = snapshot.access.authorize(exchange.request, port, principals);
   const auto ids = trace_verdict(snapshot, verdict, exchange.now(), record.trace);
@@ -223,9 +225,7 @@ Result<Plan> admit_inbound(Exchange& exchange) {
   if (connection.peer.empty() && most.count() > 0 && exchange.given_time)
     exchange.given_time = std::min(*exchange.given_time, most);
   snapshot.authenticator.strip_credentials(exchange.request, principals);
-  if (clean_inbound_request(exchange.request, principals, *snapshot.roles, snapshot.ingress,
-                            from_ingress))
-    connection.worker.telemetry.count(telemetry::Counter::forwarded_fields_removed);
+  add_proofs(exchange.request, principals, *snapshot.roles);
 
   Plan plan;
   plan.timeouts = &snapshot.inbound_timeouts;

@@ -6,6 +6,8 @@
 #include "base/ascii.h"
 #include "base/identity_fields.h"
 #include "http/cgi_name.h"
+#include "http/criticality.h"
+#include "http/deadline.h"
 #include "http/each_line.h"
 #include "http/hop_by_hop.h"
 
@@ -38,6 +40,12 @@ bool is_in_own_spelling(std::string_view name) {
   });
 }
 
+/// Of the request, and not of its caller: read between remove_claims() and add_proofs().
+bool is_sidecars_word(std::string_view name) {
+  return equals_ignore_case(name, http::kDeadlineField) ||
+         equals_ignore_case(name, http::kCriticalityField);
+}
+
 template <class Unwanted>
 void remove_fields(http::Head& head, Unwanted unwanted) {
   for (http::Field& field : head.fields) {
@@ -68,12 +76,12 @@ bool is_origin_field(std::string_view name) {
   return begins_as_cgi(name, kForwardedPrefix) || is_one_of(name, kOriginFields);
 }
 
-bool clean_inbound_request(http::RequestHead& head, const Principals& principals,
-                           const RoleTable& roles, const Ingress& ingress, bool from_ingress) {
-  const bool is_mesh_peer = !principals.peer.empty();
+bool remove_claims(http::RequestHead& head, bool is_mesh_peer, const Ingress& ingress,
+                   bool from_ingress) {
   bool origin_removed = false;
   remove_fields(head, [&](const http::Field& field) {
-    // A sidecar's word, since it lets none of its app's own out.
+    if (is_sidecars_word(field.name)) return false;
+    // No sidecar lets its app say this.
     if (is_mesh_peer && equals_ignore_case(field.name, kMirrored)) return false;
     if (is_identity_field(field.name)) return !from_ingress || !ingress.passes(field.name);
     if (!is_origin_field(field.name)) return false;
@@ -81,7 +89,12 @@ bool clean_inbound_request(http::RequestHead& head, const Principals& principals
     origin_removed = origin_removed || !is_word_of_ingress;
     return !is_word_of_ingress;
   });
-  if (is_mesh_peer) {
+  return origin_removed;
+}
+
+void add_proofs(http::RequestHead& head, const Principals& principals, const RoleTable& roles) {
+  remove_fields(head, [](const http::Field& field) { return is_sidecars_word(field.name); });
+  if (!principals.peer.empty()) {
     head.added.add("x-epaulet-peer", principals.peer);
     head.added.append("x-forwarded-client-cert: URI=");
     head.added.append(principals.peer);
@@ -95,7 +108,6 @@ bool clean_inbound_request(http::RequestHead& head, const Principals& principals
     before = ",";
   });
   if (before == ",") head.added.append("\r\n");
-  return origin_removed;
 }
 
 void clean_outbound_request(http::RequestHead& head, const Ingress& ingress) {

@@ -35,18 +35,23 @@ namespace epaulet {
 [[nodiscard]] bool is_identity_field(std::string_view name);
 [[nodiscard]] bool is_origin_field(std::string_view name);
 
-/// A request that enters the pod. After the fields that `Connection` nominates were removed, and
-/// after the data path has read the x-epaulet-* of a verified sidecar. Then adds what was proven:
+/// Of a request that enters the pod, all that nobody but a sidecar or a trusted ingress may say.
+/// Before any rule looks at it, since a rule may ask for a field of these; after the fields that
+/// `Connection` nominates were removed. What sidecars tell each other of the request
+/// (x-epaulet-deadline, x-epaulet-criticality) stays for the data path to read. `from_ingress`: the
+/// peer is one that `ingress` trusts. Returns whether fields about the request's origin were
+/// removed.
+bool remove_claims(http::RequestHead& head, bool is_mesh_peer, const Ingress& ingress = {},
+                   bool from_ingress = false);
+
+/// Behind remove_claims(), before the request goes on to the app: takes out what is left of other
+/// sidecars, and adds what was proven:
 ///   x-epaulet-peer: spiffe://...              the mesh peer
 ///   x-epaulet-roles: admin,user               without the built-in ones; absent if there is none
 ///   x-epaulet-key-owner: user-service         whose API key the request showed
 ///   x-forwarded-client-cert: URI=spiffe://... the mesh peer, as Envoy writes it, behind what a
 ///                                             trusted ingress says there
-/// `from_ingress`: the peer is one that `ingress` trusts. Returns whether fields about the
-/// request's origin were removed.
-bool clean_inbound_request(http::RequestHead& head, const Principals& principals,
-                           const RoleTable& roles, const Ingress& ingress = {},
-                           bool from_ingress = false);
+void add_proofs(http::RequestHead& head, const Principals& principals, const RoleTable& roles);
 
 /// A request of our own app. The data path adds its own x-epaulet-* afterwards. What `ingress` lets
 /// pass stays: the app may be one, and whoever is called decides whether it is.

@@ -8,6 +8,7 @@
 #include "crypto/spiffe_id.h"
 #include "http/http1/head_parser.h"
 #include "policy/authenticate.h"
+#include "policy/header_hygiene.h"
 #include "policy/path_hygiene.h"
 
 namespace epaulet::server {
@@ -47,7 +48,8 @@ std::string head_text(const AssumedRequest& what) {
 WhatIf::WhatIf(const Settings& settings)
     : settings_(settings),
       roles_(settings.roles, permissions_of(settings.access)),
-      policy_(settings.access, roles_) {}
+      policy_(settings.access, roles_),
+      ingress_(settings.ingress) {}
 
 std::string WhatIf::add_token(const AssumedToken& token, Principals& out) const {
   const auto issuer = settings_.issuers.find(token.issuer);
@@ -111,7 +113,7 @@ Answer WhatIf::ask(const AssumedCaller& who, const AssumedRequest& what) const {
     return nonsense(std::move(problem));
   if (port->second.tls == PortTls::strict && who.identity.empty())
     return refused(ErrorCode::plaintext_on_strict_port);
-  if (!what.tcp) return ask_request(port->second, principals, what);
+  if (!what.tcp) return ask_request(port->second, principals, what, !who.address.empty());
   const bool is_refused =
       port->second.protocol == PortProtocol::http ||
       (port->second.protocol != PortProtocol::tcp && policy_.has_l7_rules(port->first));
@@ -125,8 +127,8 @@ Answer WhatIf::ask(const AssumedCaller& who, const AssumedRequest& what) const {
   return answer;
 }
 
-Answer WhatIf::ask_request(const WorkloadPortSettings& port, const Principals& principals,
-                           const AssumedRequest& what) const {
+Answer WhatIf::ask_request(const WorkloadPortSettings& port, Principals& principals,
+                           const AssumedRequest& what, bool names_client) const {
   if (port.protocol == PortProtocol::tcp)
     return nonsense("the port is protocol: tcp, where nobody sees requests: write tcp: true");
   const std::string text = head_text(what);
@@ -140,6 +142,9 @@ Answer WhatIf::ask_request(const WorkloadPortSettings& port, const Principals& p
     if (!settled)
       return refused(settled.error().code, name_of(static_cast<PathFlaw>(settled.error().detail)));
   }
+  const bool from_ingress = ingress_.trusts(principals.peer);
+  principals.client_unknown = from_ingress && ingress_.names_clients() && !names_client;
+  (void)remove_claims(head, !principals.peer.empty(), ingress_, from_ingress);
   return answer_of(policy_.authorize(head, port.port, principals));
 }
 

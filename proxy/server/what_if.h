@@ -6,6 +6,7 @@
 #include "config/policy_cases.h"
 #include "config/settings.h"
 #include "policy/authorize.h"
+#include "policy/ingress.h"
 #include "policy/roles.h"
 
 namespace epaulet::server {
@@ -31,13 +32,14 @@ class WhatIf {
   [[nodiscard]] std::string find_principals(const AssumedCaller& who, bool is_http,
                                             Principals& out) const;
   [[nodiscard]] std::string add_token(const AssumedToken& token, Principals& out) const;
-  [[nodiscard]] Answer ask_request(const WorkloadPortSettings& port, const Principals& principals,
-                                   const AssumedRequest& what) const;
+  [[nodiscard]] Answer ask_request(const WorkloadPortSettings& port, Principals& principals,
+                                   const AssumedRequest& what, bool names_client) const;
   [[nodiscard]] Answer answer_of(const Verdict& verdict) const;
 
   const Settings& settings_;
   RoleTable roles_;
   AccessPolicy policy_;
+  Ingress ingress_;
 };
 
 }  // namespace epaulet::server

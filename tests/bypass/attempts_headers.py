@@ -92,6 +92,28 @@ ROWS: list[Row] = [
         403,
         "peers",
     ),
+    # Not even where a rule asks for one: nobody but a trusted ingress says it.
+    *(
+        Refused(
+            f"a rule by x-hasura-role{how}",
+            get("/by-field/x", f"{spelt}: admin", port=CLOSED),
+            "unauthenticated",
+            401,
+        )
+        for how, spelt in spellings("X-Hasura-Role").items()
+    ),
+    Refused(
+        "a rule by X-Forwarded-Proto",
+        get("/by-origin/x", "X-Forwarded-Proto: https", port=CLOSED),
+        "unauthenticated",
+        401,
+    ),
+    Refused(
+        "a rule by x-hasura-role, from the app of a mesh peer",
+        own_app(head("/by-field/x", ("x-hasura-role: admin",))),
+        "forbidden",
+        403,
+    ),
     # And the app never reads them.
     *(
         Stripped(

@@ -57,6 +57,14 @@ ROWS: list[Row] = [
         401,
         "lan",
     ),
+    # A rule that asks for a field of identity.
+    Control("a role of the ingress's", gateway(NAMED, "x-hasura-role: admin", target="/by-field/x"), b"x-hasura-role: admin"),
+    Refused(
+        "a role of another peer's",
+        by("other", "x-hasura-role: admin", target="/by-field/x"),
+        "forbidden",
+        403,
+    ),
     # What the app reads.
     Control(
         "the identity that it may tell",

@@ -81,6 +81,12 @@ access:
     deny: [anyone]
   - {{ name: vault, ports: [{CLOSED}], paths: [/vault/**], allow: [admin], require: token }}
   - {{ name: public, ports: [{CLOSED}, {NORMAL}], paths: [/public/**, /healthz], allow: [anyone] }}
+  - name: by-field
+    ports: [{CLOSED}, {KEYED}]
+    paths: [/by-field/**]
+    headers: [ {{ name: x-hasura-role, exact: admin }} ]
+    allow: [anyone]
+  - {{ name: by-origin, ports: [{CLOSED}], paths: [/by-origin/**], headers: [ {{ name: x-forwarded-proto, exact: https }} ], allow: [anyone] }}
   - {{ name: admin, ports: [{CLOSED}, {OPEN}, {NORMAL}], paths: [/admin/**], allow: [admin] }}
   - {{ name: reports, ports: [{OPEN}], methods: [GET], paths: [/reports/**], allow: [admin] }}
   - {{ name: writes, ports: [{OPEN}], methods: [POST, DELETE], paths: [/items/**], allow: [admin] }}

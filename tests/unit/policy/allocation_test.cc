@@ -95,8 +95,9 @@ TEST(AllocationTest, the_second_request_of_a_caller_takes_nothing_from_the_heap)
     ASSERT_TRUE(settle_path(request.head, PathHygiene::reject).has_value());
     const Principals who =
         authenticator.authenticate(request.head, "spiffe://td/ns/default/sa/api", cache, kNow);
+    (void)remove_claims(request.head, true);
     const Verdict verdict = policy.authorize(request.head, 8080, who);
-    clean_inbound_request(request.head, who, *roles);
+    add_proofs(request.head, who, *roles);
     used = g_allocations - before;
     ASSERT_TRUE(verdict.allowed());
     ASSERT_NE(request.head.added.lines().find("a_role_with_a_name"), std::string_view::npos);

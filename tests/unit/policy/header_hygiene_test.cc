@@ -118,6 +118,14 @@ class CleanRequestTest : public testing::Test {
     return out;
   }
 
+  /// Both halves, with nothing between them.
+  static bool clean(http::RequestHead& head, const Principals& who, const RoleTable& roles,
+                    const Ingress& ingress = {}, bool from_ingress = false) {
+    const bool origin_removed = remove_claims(head, !who.peer.empty(), ingress, from_ingress);
+    add_proofs(head, who, roles);
+    return origin_removed;
+  }
+
   const TestRequest::Fields forged_{
       {"Host", "api2"},
       {"X-Epaulet-Roles", "admin"},
@@ -133,16 +141,27 @@ class CleanRequestTest : public testing::Test {
   const RoleTable table_;
 };
 
+TEST_F(CleanRequestTest, what_sidecars_tell_each_other_is_there_until_proofs_are_added) {
+  TestRequest request("/", "GET", "api2",
+                      {{"X-Epaulet-Deadline", "5"},
+                       {"x-epaulet-criticality", "critical"},
+                       {"x_epaulet_deadline", "9"}});
+  EXPECT_FALSE(remove_claims(request.head, false));
+  EXPECT_EQ(request.passed(), (Names{"X-Epaulet-Deadline", "x-epaulet-criticality"}));
+  add_proofs(request.head, principals("", {}), table_);
+  EXPECT_EQ(request.passed(), Names());
+}
+
 TEST_F(CleanRequestTest, an_outsider_proves_nothing_and_the_app_reads_nothing) {
   TestRequest request("/", "GET", "api2", forged_);
-  EXPECT_TRUE(clean_inbound_request(request.head, principals("", {}), table_));
+  EXPECT_TRUE(clean(request.head, principals("", {}), table_));
   EXPECT_EQ(request.passed(), (Names{"Host", "x-user", "Accept"}));
   EXPECT_EQ(request.head.added.lines(), "");
 }
 
 TEST_F(CleanRequestTest, a_mesh_peer_is_named_and_its_word_about_the_way_is_not_taken) {
   TestRequest request("/", "GET", "api2", forged_);
-  EXPECT_TRUE(clean_inbound_request(request.head, principals(kPeer, {"user", "admin"}), table_));
+  EXPECT_TRUE(clean(request.head, principals(kPeer, {"user", "admin"}), table_));
   EXPECT_EQ(request.passed(), (Names{"Host", "x-user", "Accept"}));
   EXPECT_EQ(request.head.added.lines(),
             "x-epaulet-peer: spiffe://cluster.local/ns/default/sa/api\r\n"
@@ -156,7 +175,7 @@ TEST_F(CleanRequestTest, a_trusted_ingress_s_word_passes_as_far_as_it_is_configu
   settings.identity_headers = {"x-hasura-role", "x-forwarded-client-cert"};
   const Ingress ingress(settings);
   TestRequest request("/", "GET", "api2", forged_);
-  EXPECT_FALSE(clean_inbound_request(request.head, principals(kPeer, {}), table_, ingress, true));
+  EXPECT_FALSE(clean(request.head, principals(kPeer, {}), table_, ingress, true));
   EXPECT_EQ(request.passed(), (Names{"Host", "x-hasura-role", "X-Forwarded-Client-Cert",
                                      "X-Forwarded-For", "Forwarded", "x-user", "Accept"}));
   EXPECT_EQ(request.head.added.lines(),
@@ -164,7 +183,7 @@ TEST_F(CleanRequestTest, a_trusted_ingress_s_word_passes_as_far_as_it_is_configu
             "x-forwarded-client-cert: URI=spiffe://cluster.local/ns/default/sa/api\r\n");
   // Whoever is not it gains nothing by the configuration.
   TestRequest other("/", "GET", "api2", forged_);
-  EXPECT_TRUE(clean_inbound_request(other.head, principals("", {}), table_, ingress, false));
+  EXPECT_TRUE(clean(other.head, principals("", {}), table_, ingress, false));
   EXPECT_EQ(other.passed(), (Names{"Host", "x-user", "Accept"}));
 }
 
@@ -180,7 +199,7 @@ TEST_F(CleanRequestTest, other_spellings_are_a_client_s_and_not_the_ingress_s) {
                        {"X-Forwarded_Proto", "https"},
                        {"x-epaulet-peer", "spiffe://x/y"},
                        {"X-Forwarded-Proto", "https"}});
-  EXPECT_TRUE(clean_inbound_request(request.head, principals(kPeer, {}), table_, ingress, true));
+  EXPECT_TRUE(clean(request.head, principals(kPeer, {}), table_, ingress, true));
   EXPECT_EQ(request.passed(), (Names{"X-Forwarded-Proto"}));
 }
 
@@ -198,14 +217,14 @@ TEST_F(CleanRequestTest, a_token_gives_roles_to_an_outsider) {
   Principals caller = principals("", {"auditor"});
   caller.token = std::make_shared<const VerifiedToken>();
   caller.roles.insert(RoleTable::kAuthenticated);
-  clean_inbound_request(request.head, caller, table_);
+  clean(request.head, caller, table_);
   EXPECT_EQ(request.passed(), (Names{"Host", "x-user", "Accept"}));
   EXPECT_EQ(request.head.added.lines(), "x-epaulet-roles: auditor\r\n");
 }
 
 TEST_F(CleanRequestTest, a_peer_without_roles_has_no_roles_field) {
   TestRequest request;
-  clean_inbound_request(request.head, principals(kPeer, {}), table_);
+  clean(request.head, principals(kPeer, {}), table_);
   EXPECT_EQ(request.head.added.lines(),
             "x-epaulet-peer: spiffe://cluster.local/ns/default/sa/api\r\n"
             "x-forwarded-client-cert: URI=spiffe://cluster.local/ns/default/sa/api\r\n");
@@ -215,7 +234,7 @@ TEST_F(CleanRequestTest, that_it_is_a_copy_is_the_word_of_a_mesh_peer_alone) {
   for (const bool is_peer : {false, true}) {
     TestRequest request("/", "GET", "api2",
                         {{"X-Epaulet-Mirrored", "1"}, {"x_epaulet_mirrored", "1"}});
-    clean_inbound_request(request.head, principals(is_peer ? kPeer : "", {}), table_);
+    clean(request.head, principals(is_peer ? kPeer : "", {}), table_);
     EXPECT_EQ(request.passed(), is_peer ? Names{"X-Epaulet-Mirrored"} : Names());
   }
   TestRequest own("/", "GET", "api2", {{"x-epaulet-mirrored", "1"}});
@@ -226,14 +245,14 @@ TEST_F(CleanRequestTest, that_it_is_a_copy_is_the_word_of_a_mesh_peer_alone) {
 TEST_F(CleanRequestTest, what_stands_in_added_already_stays) {
   TestRequest request;
   request.head.added.add("x-request-id", "7");
-  clean_inbound_request(request.head, principals("", {"user"}), table_);
+  clean(request.head, principals("", {"user"}), table_);
   EXPECT_EQ(request.head.added.lines(), "x-request-id: 7\r\nx-epaulet-roles: user\r\n");
 }
 
 TEST_F(CleanRequestTest, fields_removed_before_stay_removed) {
   TestRequest request("/", "GET", "api2", {{"X-Secret-Hop", "1"}, {"Accept", "*/*"}});
   request.head.fields[0].removed = true;  // Nominated by Connection.
-  clean_inbound_request(request.head, principals(kPeer, {}), table_);
+  clean(request.head, principals(kPeer, {}), table_);
   EXPECT_EQ(request.passed(), (Names{"Accept"}));
 }
 

@@ -79,6 +79,46 @@ TEST(WhatIfTest, paths_are_judged_as_they_are_written) {
   EXPECT_EQ(what_if.ask({}, request).status, 400);
 }
 
+const char* kIngress = R"(
+workload: { ports: { 80: { tls: permissive } } }
+identity: { dir: /i }
+ingress:
+  trusted: [spiffe://cluster.local/ns/a/sa/gateway]
+  client_address: x-forwarded-for
+  identity_headers: [x-hasura-role]
+access:
+  - { name: role, paths: [/admin], headers: [ { name: x-hasura-role, exact: admin } ], allow: [anyone] }
+  - { name: open, paths: [/open], allow: [anyone] }
+)";
+
+TEST(WhatIfTest, claims_of_strangers_open_no_door) {
+  const auto settings = load(kIngress);
+  const WhatIf what_if(settings);
+  AssumedRequest admin;
+  admin.path = "/admin";
+  admin.headers = {{"X-Hasura-Role", "admin"}};
+  AssumedCaller caller;
+  EXPECT_FALSE(what_if.ask(caller, admin).allowed);
+  caller.identity = "spiffe://cluster.local/ns/a/sa/other";
+  EXPECT_FALSE(what_if.ask(caller, admin).allowed);
+  caller.identity = "spiffe://cluster.local/ns/a/sa/gateway";
+  caller.address = "192.0.2.1";
+  EXPECT_TRUE(what_if.ask(caller, admin).allowed);
+}
+
+TEST(WhatIfTest, an_ingress_that_names_no_client_is_refused) {
+  const auto settings = load(kIngress);
+  const WhatIf what_if(settings);
+  AssumedRequest open;
+  open.path = "/open";
+  AssumedCaller caller;
+  EXPECT_TRUE(what_if.ask(caller, open).allowed);
+  caller.identity = "spiffe://cluster.local/ns/a/sa/gateway";
+  EXPECT_EQ(what_if.ask(caller, open).status, 403);
+  caller.address = "192.0.2.1";
+  EXPECT_TRUE(what_if.ask(caller, open).allowed);
+}
+
 TEST(WhatIfTest, questions_that_make_no_sense_are_no_answers) {
   const auto settings = load(kOpaque);
   const WhatIf what_if(settings);
