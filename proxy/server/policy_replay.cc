@@ -26,9 +26,17 @@ bool is_refusal(std::string_view outcome) {
   return std::find(std::begin(kRefusals), std::end(kRefusals), outcome) != std::end(kRefusals);
 }
 
-/// What ends before any rule is asked says nothing of rules.
+/// Refused before any rule was asked, by what the configuration says of the port.
+bool is_refusal_of_port(std::string_view outcome) {
+  constexpr std::string_view kRefusals[] = {"plaintext_on_strict_port", "port_not_declared",
+                                            "path_ambiguous"};
+  return std::find(std::begin(kRefusals), std::end(kRefusals), outcome) != std::end(kRefusals);
+}
+
+/// What ends before for another reason says nothing of access.
 bool was_judged(const json::object& line) {
-  return is_refusal(text_of(line, "outcome")) || !rule_of(line).empty();
+  const auto outcome = text_of(line, "outcome");
+  return is_refusal(outcome) || is_refusal_of_port(outcome) || !rule_of(line).empty();
 }
 
 std::string address_of(const std::string& socket) {
@@ -129,6 +137,12 @@ PolicyReplay::Possible PolicyReplay::possible(const std::string& method, const s
   return all;
 }
 
+bool PolicyReplay::is_closed_to(const std::string& peer, std::uint16_t port) const {
+  const auto found = settings_.workload.ports.find(port);
+  if (found == settings_.workload.ports.end()) return true;
+  return found->second.tls == PortTls::strict && peer.empty();
+}
+
 void PolicyReplay::add(std::string_view text) {
   json::error_code broken;
   const auto value = json::parse(text, broken);
@@ -137,7 +151,9 @@ void PolicyReplay::add(std::string_view text) {
     ++skipped_;
     return;
   }
-  const bool was_denied = is_refusal(text_of(*line, "outcome"));
+  const auto outcome = text_of(*line, "outcome");
+  const bool was_denied_by_port = is_refusal_of_port(outcome);
+  const bool was_denied = is_refusal(outcome) || was_denied_by_port;
   const auto peer = text_of(*line, "peer");
   const auto address = address_of(text_of(*line, "downstream"));
   const auto method = text_of(*line, "method");
@@ -146,8 +162,17 @@ void PolicyReplay::add(std::string_view text) {
   auto port = port_of(text_of(*line, is_exchange ? "endpoint" : "destination"));
   if (!port && ports.size() == 1) port = ports.begin()->first;
   Possible now;
-  if (is_exchange) {
+  if (port && is_closed_to(peer, *port)) {
+    now = {.allow = false, .deny = true};
+  } else if (was_denied_by_port) {
+    now = {.allow = true, .deny = true};  // What it would have asked for, nobody has seen.
+  } else if (is_exchange) {
     now = possible(method, peer, address, port);
+    // The credential may still be a bad one, unless nobody looks at it any more.
+    const bool is_judged_again =
+        outcome == "token_invalid" ? !settings_.issuers.empty()
+                                   : outcome == "key_invalid" && !settings_.api_keys.owners.empty();
+    now.deny = now.deny || is_judged_again;
   } else {
     AssumedCaller who;
     who.identity = peer;

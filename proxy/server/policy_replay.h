@@ -48,6 +48,9 @@ class PolicyReplay {
                                   const std::string& address,
                                   std::optional<std::uint16_t> port) const;
 
+  /// Whoever asks, and whatever for: the port is not declared, or strict and there is no peer.
+  [[nodiscard]] bool is_closed_to(const std::string& peer, std::uint16_t port) const;
+
  private:
   enum class Fits : std::uint8_t { no, perhaps, yes };
   [[nodiscard]] static Fits fits(const AccessRuleSettings& rule, const std::string& method,

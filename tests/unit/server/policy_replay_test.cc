@@ -117,12 +117,49 @@ TEST(PolicyReplayTest, connections_are_known_fully) {
             Change::newly_denied);
 }
 
+TEST(PolicyReplayTest, what_a_port_refuses_is_refused_whatever_the_rules_say) {
+  const auto strict =
+      load_settings("f.yaml",
+                    "workload: { ports: { 80: { tls: strict } } }\nidentity: { dir: "
+                    "/i }\naccess: [ { name: a, allow: [anyone] } ]\n",
+                    "/");
+  ASSERT_TRUE(strict.ok()) << strict.format();
+  PolicyReplay replay(*strict.settings);
+  const std::string at_80 = R"(,"endpoint":"10.88.0.2:80")";
+  replay.add(line("ok", "", at_80));
+  replay.add(line("ok", "", R"(,"endpoint":"10.88.0.2:9999")"));
+  replay.add(line("ok", "web", R"(,"endpoint":"10.88.0.2:9999")"));
+  EXPECT_EQ(replay.count(Change::newly_denied), 3u);
+  replay.add(line("ok", "web", at_80));
+  replay.add(line("forbidden", "", at_80));
+  EXPECT_EQ(replay.count(Change::newly_allowed), 0u);
+  EXPECT_EQ(replay.count(Change::none), 2u);
+}
+
+TEST(PolicyReplayTest, what_a_port_refused_may_be_let_in_by_another_configuration) {
+  const std::string all = "  - { name: a, allow: [anyone] }\n";
+  for (const std::string_view outcome :
+       {"plaintext_on_strict_port", "port_not_declared", "path_ambiguous"}) {
+    EXPECT_EQ(change_of(all, line(outcome, "", R"(,"endpoint":"10.88.0.2:80")")), Change::unknown)
+        << outcome;
+    EXPECT_EQ(change_of(all, line(outcome, "", R"(,"endpoint":"10.88.0.2:9")")), Change::none)
+        << outcome;
+  }
+}
+
+TEST(PolicyReplayTest, a_bad_credential_is_still_a_bad_one_as_far_as_anybody_knows) {
+  const std::string all = "  - { name: a, allow: [anyone] }\n";
+  EXPECT_EQ(change_of(all, line("token_invalid")), Change::unknown);
+  EXPECT_EQ(change_of(all, line("key_invalid")), Change::newly_allowed) << "nobody has keys";
+  EXPECT_EQ(change_of("  - { name: a, allow: [web] }\n", line("token_invalid")), Change::none);
+}
+
 TEST(PolicyReplayTest, lines_about_something_else_are_skipped) {
   const auto settings = load("  - { name: a, allow: [web] }\n");
   PolicyReplay replay(settings);
   for (const std::string_view text :
        {"", "{", "[]", R"({"event":"started"})", R"({"kind":"exchange","direction":"outbound"})",
-        R"({"kind":"exchange","direction":"inbound","outcome":"path_ambiguous"})"}) {
+        R"({"kind":"exchange","direction":"inbound","outcome":"head_malformed"})"}) {
     replay.add(text);
   }
   EXPECT_EQ(replay.skipped(), 6u);
