@@ -72,8 +72,10 @@ int Inspection::asked_by(const Exchanged& exchanged, std::string_view whose) con
     return 0;
   const auto found = std::find_if(mesh_.ledger.begin(), mesh_.ledger.end(), [&](const auto& one) {
     const auto& other = one.second;
+    // Who has left never ended: what it asked for goes on for the others.
+    const bool is_over = other.ended_at != TimePoint() && other.ended_at < exchanged.sent_at;
     return id_text(one.first) == whose && other.request.method == asked.method &&
-           other.sent_at <= exchanged.head_at && exchanged.sent_at <= other.ended_at;
+           other.sent_at <= exchanged.head_at && !is_over;
   });
   return found == mesh_.ledger.end() ? 0 : found->first;
 }
