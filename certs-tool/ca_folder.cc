@@ -16,12 +16,20 @@
 
 namespace epaulet::certs {
 
+namespace {
+
+constexpr const char* kLockName = ".lock";
+
+}  // namespace
+
 CaFolder::Lock::~Lock() {
   if (fd_ >= 0) ::close(fd_);  // Which unlocks.
 }
 
 Checked<CaFolder::Lock> CaFolder::lock() const {
-  const int fd = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  // A file that its owner alone can open: whoever may read the folder could lock it for ever.
+  int fd = ::open(file(kLockName).c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd < 0 && errno == EROFS) fd = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) {
     return Reason(
         errno == ENOENT ? fmt::format("{} does not exist", file("ca.pem"))

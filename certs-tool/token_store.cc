@@ -97,11 +97,12 @@ Checked<std::string> TokenStore::create(const SpiffeId& id, WallTime now,
 
 /// Remembers the key. Of two at once one wins, also if they are two processes: link(2) makes a name
 /// once.
-Checked<void> TokenStore::claim(std::string_view id, const Sha256& key) const {
+boost::system::result<void, TokenStore::Unspent> TokenStore::claim(std::string_view id,
+                                                                   const Sha256& key) const {
   const auto used = path_of(id, "used");
   const auto prepared = path_of(id, random_secret(kIdBytes));
   if (auto written = write_pem_files({{prepared, hex(key), 0600}}, {}); !written)
-    return written.error();
+    return Unspent(written.error(), true);
   const bool is_first = ::link(prepared.c_str(), used.c_str()) == 0;
   const int error = errno;
   ::unlink(prepared.c_str());
@@ -114,29 +115,33 @@ Checked<void> TokenStore::claim(std::string_view id, const Sha256& key) const {
     return {};
   }
   if (error != EEXIST) {
-    return Reason(fmt::format("{} cannot be written: {}", used, std::strerror(error)),
-                  "look at the folder and the free space");
+    return Unspent(Reason(fmt::format("{} cannot be written: {}", used, std::strerror(error)),
+                          "look at the folder and the free space"),
+                   true);
   }
   const auto known = read_pem_file(used);
   if (known && equal_secrets(*known, hex(key))) return {};
-  return Reason("the token has been used already, for another key",
-                "make a new one with `epaulet-certs token`; if nobody you know used it, somebody "
-                "has stolen it");
+  return Unspent(Reason("the token has been used already, for another key",
+                        "make a new one with `epaulet-certs token`; if nobody you know used it, "
+                        "somebody has stolen it"));
 }
 
-Checked<SpiffeId> TokenStore::spend(std::string_view token, const Sha256& key, WallTime now) const {
+boost::system::result<SpiffeId, TokenStore::Unspent> TokenStore::spend(std::string_view token,
+                                                                       const Sha256& key,
+                                                                       WallTime now) const {
   const auto id = id_of(token);
-  if (!id) return unknown();
+  if (!id) return Unspent(unknown());
   const auto entry = read(path_of(*id, "json"));
-  if (!entry || !equal_secrets(entry->sha256, hash_of(token))) return unknown();
+  if (!entry || !equal_secrets(entry->sha256, hash_of(token))) return Unspent(unknown());
   if (now >= entry->expires) {
-    return Reason(fmt::format("the token has expired {} ago", span_text(now - entry->expires)),
-                  "make a new one with `epaulet-certs token`");
+    return Unspent(
+        Reason(fmt::format("the token has expired {} ago", span_text(now - entry->expires)),
+               "make a new one with `epaulet-certs token`"));
   }
   auto identity = SpiffeId::parse(entry->identity);
-  if (!identity) return identity;
+  if (!identity) return Unspent(identity.error());
   if (auto claimed = claim(*id, key); !claimed) return claimed.error();
-  return identity;
+  return std::move(*identity);
 }
 
 void TokenStore::sweep(WallTime now) const {

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <boost/system/result.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "crypto/digest.h"
 #include "crypto/reason.h"
@@ -28,16 +30,25 @@ class TokenStore {
   [[nodiscard]] Checked<std::string> create(const SpiffeId& id, WallTime now,
                                             std::chrono::seconds lifetime) const;
 
+  /// Why a token was not spent.
+  struct Unspent : Reason {
+    Unspent() = default;
+    Unspent(Reason why, bool undecided = false) : Reason(std::move(why)), is_undecided(undecided) {}
+    /// The token may be good: that it is spent could not be written down. It may be tried again.
+    bool is_undecided = false;
+  };
   /// Whose token it is, now that it is spent for the key with this digest.
-  [[nodiscard]] Checked<SpiffeId> spend(std::string_view token, const Sha256& key,
-                                        WallTime now) const;
+  [[nodiscard]] boost::system::result<SpiffeId, Unspent> spend(std::string_view token,
+                                                               const Sha256& key,
+                                                               WallTime now) const;
 
   /// Removes what has expired.
   void sweep(WallTime now) const;
 
  private:
   [[nodiscard]] std::string path_of(std::string_view id, std::string_view kind) const;
-  [[nodiscard]] Checked<void> claim(std::string_view id, const Sha256& key) const;
+  [[nodiscard]] boost::system::result<void, Unspent> claim(std::string_view id,
+                                                           const Sha256& key) const;
 
   std::string folder_;
 };

@@ -13,7 +13,9 @@ class TokenProof final : public Proof {
     return credential.starts_with(TokenStore::kPrefix);
   }
   Task<Proven> prove(std::string_view credential, const PublicKey& key, Scope& scope) override {
-    co_return proven(store_.spend(credential, key.digest(), scope.loop().wall_now()));
+    auto spent = store_.spend(credential, key.digest(), scope.loop().wall_now());
+    if (!spent) co_return Unproven(spent.error(), spent.error().is_undecided);
+    co_return std::move(*spent);
   }
 
  private:

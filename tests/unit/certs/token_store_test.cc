@@ -1,7 +1,9 @@
 #include "certs-tool/token_store.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <csignal>
 #include <fstream>
 #include <iterator>
 
@@ -47,6 +49,20 @@ TEST_F(TokenStoreTest, works_once_whatever_restarts_and_again_for_the_same_key) 
   const auto stolen = store().spend(token, kOtherKey, kNow + 1min);
   ASSERT_FALSE(stolen.has_value());
   EXPECT_NE(stolen.error().what.find("used already, for another key"), std::string::npos);
+}
+
+TEST_F(TokenStoreTest, a_token_that_cannot_be_marked_as_used_is_neither_good_nor_bad) {
+  const auto token = create();
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  ::signal(SIGXFSZ, SIG_IGN);  // A full disk: every write fails.
+  const rlimit nothing{0, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &nothing), 0);
+  const auto id = store().spend(token, kKey, kNow);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  ASSERT_FALSE(id.has_value());
+  EXPECT_TRUE(id.error().is_undecided) << id.error().what;
+  EXPECT_TRUE(store().spend(token, kOtherKey, kNow).has_value()) << "it was not spent";
 }
 
 TEST_F(TokenStoreTest, ends_when_it_said) {
