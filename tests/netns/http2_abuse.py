@@ -90,6 +90,15 @@ OFFENCES: dict[str, tuple[str, Said]] = {
     "window-updates": ("idle_frames", frame(WINDOW_UPDATE, 0, 0, b"\0\0\0\1") * 3000),
     "half-a-head": ("slow_head", frame(HEADERS, 0, 1, fields())),
 }
+# What the log says of each reason.
+WORDS = {
+    "resets": "resets too many streams",
+    "made_resets": "makes us reset too many streams",
+    "continuations": "too many CONTINUATION frames",
+    "acknowledgements": "too many frames that want an answer",
+    "idle_frames": "too many frames that move nothing",
+    "slow_head": "head",
+}
 # What asks no less, and does so as it should: its price is not an abuse's.
 HONEST: dict[str, Said] = {
     "shut-windows": frame(SETTINGS, 0, 0, b"\0\4" + (1 << 20).to_bytes(4, "big"))

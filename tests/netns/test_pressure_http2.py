@@ -6,7 +6,7 @@ import json
 
 from bystander import Bystander
 from crowd import crowd
-from http2_abuse import HONEST, OFFENCES, OUTCOMES, abusing
+from http2_abuse import HONEST, OFFENCES, OUTCOMES, WORDS, abusing
 from lab import wait_until
 from mesh import APP_PORT, CALLEE, CALLER, Mesh
 from test_proxy_http2 import APPS, ask, server
@@ -42,6 +42,11 @@ def test_each_abuse_of_http2_has_its_limit_its_name_and_harms_nobody(lab, binari
                 return api2.counter("epaulet_http2_offences_total", reason=OFFENCES[name][0])
             return api2.counter("epaulet_requests_total", outcome=OUTCOMES[name][0])
 
+        def told(name: str) -> bool:
+            if name in OUTCOMES:
+                return bool(api2.logged(outcome=OUTCOMES[name][0]))
+            return any(WORDS[OFFENCES[name][0]] in one.get("summary", "") for one in api2.logged())
+
         for name in (*OFFENCES, *OUTCOMES):
             print(f"# {name}")
             was = counted(name)
@@ -53,9 +58,8 @@ def test_each_abuse_of_http2_has_its_limit_its_name_and_harms_nobody(lab, binari
                 WINDOW_SECONDS,
             )
             wait_until(lambda: counted(name) > was, f"{name} to be counted", 3)
+            wait_until(lambda: told(name), f"{name} to be in the log", 3)
         assert api2.memory_peak_bytes() - before < 48 << 20
-    told = {one["summary"] for one in api2.logged(outcome="http2_protocol_error")}
-    assert any("Flooding" in one for one in told), f"the log does not say what was wrong: {told}"
 
 
 def test_streams_that_stand_still_share_a_bound_and_one_that_moves_keeps_its_pace(lab, binaries):

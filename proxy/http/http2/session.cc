@@ -616,7 +616,23 @@ void Session::abandon_streams() {
 }
 
 std::string_view Session::violation() const {
-  return state_->broken ? nghttp2_strerror(state_->violation) : std::string_view();
+  if (!state_->broken) return {};
+  switch (state_->offence) {
+    case Offence::none:
+    case Offence::protocol:
+      return nghttp2_strerror(state_->violation);
+    case Offence::resets:
+      return "the peer resets too many streams";
+    case Offence::made_resets:
+      return "the peer makes us reset too many streams";
+    case Offence::continuations:
+      return "a head in too many CONTINUATION frames";
+    case Offence::idle_frames:
+      return "too many frames that move nothing";
+    case Offence::acknowledgements:
+      return "too many frames that want an answer";
+  }
+  return {};
 }
 
 Offence Session::offence() const {
