@@ -106,6 +106,20 @@ constexpr Object kBackoff{"backoff", "How long to wait before a retry.", kBackof
 constexpr Scalar kRetriesMaximum =
     types::integer("a number of retries", "3", 0, limits::kRetriesMax);
 constexpr Scalar kBudgetFloor = types::integer("a number of retries", "3", 0, 1'000'000);
+constexpr Choice kRetryErrorChoices[] = {
+    {"connect_refused", static_cast<int>(RetryError::connect_refused)},
+    {"connect_failed", static_cast<int>(RetryError::connect_failed)},
+    {"connect_timeout", static_cast<int>(RetryError::connect_timeout)},
+    {"tls", static_cast<int>(RetryError::tls)},
+    {"reset", static_cast<int>(RetryError::reset)},
+    {"refused_stream", static_cast<int>(RetryError::refused_stream)},
+    {"attempt_timeout", static_cast<int>(RetryError::attempt_timeout)},
+    {"no_endpoint", static_cast<int>(RetryError::no_endpoint)},
+    {"overloaded", static_cast<int>(RetryError::overloaded)},
+};
+constexpr Scalar kRetryError =
+    types::choice("a kind of failure", "connect_refused", kRetryErrorChoices);
+constexpr List kRetryErrors = list_of<RetryError>(kRetryError, 0, std::size(kRetryErrorChoices));
 constexpr Scalar kRetryStatus = types::integer("a response status", "503", 400, 599);
 constexpr List kRetryStatuses = list_of<std::uint16_t>(kRetryStatus, 1, 200);
 constexpr Choice kGrpcStatusChoices[] = {
@@ -165,6 +179,10 @@ constexpr Key kRetryKeys[] = {
                                 "s."),
     key<&RetrySettings::budget_floor>("budget_floor", kBudgetFloor, "3",
                                       "Retries in any 10 s that the budget always allows."),
+    key<&RetrySettings::errors>(
+        "errors", kRetryErrors, "",
+        "The only kinds of failures that are retried, where it is safe; an empty list: none; "
+        "absent: all of them. A pooled connection that was closed meanwhile is none of them."),
     key<&RetrySettings::statuses>("statuses", kRetryStatuses, "",
                                   "Response statuses (400 to 599) that are retried, for idempotent "
                                   "methods; absent: none."),

@@ -313,6 +313,20 @@ enum class GrpcStatus : std::uint8_t {
   unauthenticated,
 };
 
+/// `retries.errors`: kinds of failures before an answer, whoever found them: this sidecar, or the
+/// next one, which told.
+enum class RetryError : std::uint8_t {
+  connect_refused,  ///< Nobody listens.
+  connect_failed,   ///< Unreachable, or the machine can make no connection.
+  connect_timeout,  ///< `timeouts.connect`, the handshake included.
+  tls,              ///< The handshake failed.
+  reset,            ///< The connection ended before a byte of the answer.
+  refused_stream,   ///< The peer promises that it has not looked at the request.
+  attempt_timeout,  ///< `timeouts.attempt`.
+  no_endpoint,      ///< There is none now.
+  overloaded,       ///< `concurrency` of the next sidecar lets no more in.
+};
+
 /// `retries.hedge`: a second attempt beside the first, once that takes longer than most.
 struct HedgeSettings {
   Origin origin;
@@ -328,6 +342,8 @@ struct RetrySettings {
   std::optional<BackoffSettings> backoff;
   std::optional<double> budget;  ///< Share of first attempts in 10 s, 0..1. Default 0.2.
   std::optional<std::uint32_t> budget_floor;  ///< Retries per 10 s always allowed. Default 3.
+  std::optional<std::vector<RetryError>>
+      errors;  ///< The only failures to retry. Default: all that may be.
   std::vector<std::uint16_t>
       statuses;  ///< Response statuses to retry (idempotent methods only). Default none.
   std::vector<GrpcStatus> grpc_statuses;  ///< Of gRPC calls, to retry whatever they do. Default

@@ -179,7 +179,7 @@ bool is_asked_in_http2_inbound(const Connection& connection, const Snapshot& sna
 }
 
 Result<Plan> admit_inbound(Exchange& exchange) {
-  static const resilience::RetryRules kNoRetries{0, {}, {}, {}, false};
+  static const resilience::RetryRules kNoRetries{0, {}, {}, {}, false, {}};
   Connection& connection = exchange.connection;
   const Snapshot& snapshot = exchange.snapshot();
   const std::uint16_t port = connection.destination.port;

@@ -92,6 +92,7 @@ Result<OpaqueWay> opaque_way(Connection& connection, const Destination& destinat
 bool may_try_another(Connection& connection, const OpaqueWay& way, const TriedEndpoints& tried,
                      const Error& error) {
   if (way.route == nullptr || error.retry != Retry::safe) return false;
+  if (!way.route->retry.lists(error)) return false;
   const EndpointSet* const set = connection.view->endpoints(way.backend);
   const auto most = std::min<std::size_t>(set == nullptr ? 0 : set->endpoints.size(),
                                           std::size_t{way.route->retry.max} + 1);

@@ -229,8 +229,8 @@ ServiceState service_state(const ServiceSettings& service, RouteTable table,
     const auto& retry = route.retry();
     RouteState of_route;
     of_route.name = telemetry::intern(route.name());
-    of_route.retry = {retry.max, retry.backoff, retry.statuses, retry.grpc_statuses,
-                      retry.non_idempotent};
+    of_route.retry = {retry.max,           retry.backoff,        retry.statuses,
+                      retry.grpc_statuses, retry.non_idempotent, retry.errors};
     // One budget for all routes of a service that agree on its shape: a storm on one is a storm on
     // the service.
     const auto shape = fmt::format("{}/{}", retry.budget, retry.budget_floor);

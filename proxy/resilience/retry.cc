@@ -13,6 +13,8 @@ std::string_view name_of(RetryVerdict verdict) {
       return "retry: the pooled connection was closed meanwhile";
     case RetryVerdict::no_success:
       return "success";
+    case RetryVerdict::no_not_listed:
+      return "retries.errors does not list this kind of failure";
     case RetryVerdict::no_never:
       return "the failure would repeat";
     case RetryVerdict::no_not_idempotent:
@@ -30,6 +32,30 @@ std::string_view name_of(RetryVerdict verdict) {
   return "";
 }
 
+std::optional<RetryError> kind_of(const Error& error) {
+  // Not a switch: of a hundred codes these are the ones that are ever tried again.
+  const auto is = [code = error.code](auto... codes) { return ((code == codes) || ...); };
+  using C = ErrorCode;
+  if (is(C::connect_refused)) return RetryError::connect_refused;
+  if (is(C::connect_unreachable, C::connect_failed, C::descriptors_exhausted, C::memory_exhausted))
+    return RetryError::connect_failed;
+  if (is(C::connect_timeout)) return RetryError::connect_timeout;
+  if (is(C::attempt_timeout, C::deadline_exceeded)) return RetryError::attempt_timeout;
+  if (is(C::never_had_endpoint, C::no_endpoint)) return RetryError::no_endpoint;
+  if (is(C::overloaded)) return RetryError::overloaded;
+  // Without close_notify: behind the handshake that is how a connection breaks.
+  if (is(C::tls_truncated) && error.retry == Retry::if_idempotent) return RetryError::reset;
+  if (error.stage == Stage::tls) return RetryError::tls;
+  if (is(C::reset_before_response, C::closed_before_response, C::upstream_reset, C::io_failed))
+    return error.retry == Retry::safe ? RetryError::refused_stream : RetryError::reset;
+  return std::nullopt;
+}
+
+bool RetryRules::lists(const Error& error) const {
+  const auto kind = kind_of(error);
+  return !errors || !kind || std::find(errors->begin(), errors->end(), *kind) != errors->end();
+}
+
 namespace {
 
 /// What a pooled connection that the peer has closed meanwhile looks like from here.
@@ -45,11 +71,9 @@ RetryVerdict decide_retry(const RetryRules& rules, const AttemptFacts& facts, bo
   const bool grpc_listed =
       facts.grpc_status && std::find(rules.grpc_statuses.begin(), rules.grpc_statuses.end(),
                                      *facts.grpc_status) != rules.grpc_statuses.end();
-  if (!failed) {
-    const bool listed = std::find(rules.statuses.begin(), rules.statuses.end(), facts.status) !=
-                        rules.statuses.end();
-    if ((!listed && !grpc_listed) || inbound) return RetryVerdict::no_success;
-  }
+  const bool listed = grpc_listed || std::find(rules.statuses.begin(), rules.statuses.end(),
+                                               facts.status) != rules.statuses.end();
+  if (!failed && (!listed || inbound)) return RetryVerdict::no_success;
   if (failed && facts.error.retry == Retry::never) return RetryVerdict::no_never;
 
   const bool nothing_sent = failed && (facts.error.retry == Retry::safe || !facts.request_written);
@@ -65,6 +89,8 @@ RetryVerdict decide_retry(const RetryRules& rules, const AttemptFacts& facts, bo
     return RetryVerdict::retry_reuse_race;
   }
   if (inbound) return RetryVerdict::no_never;
+  // A status that is listed was asked for, whoever gave it and why.
+  if (failed && !listed && !rules.lists(facts.error)) return RetryVerdict::no_not_listed;
   if (facts.exhausted_upstream) return RetryVerdict::no_exhausted_upstream;
   if (facts.overloaded_upstream) return RetryVerdict::no_overloaded_upstream;
   if (facts.attempts > rules.max) return RetryVerdict::no_max;

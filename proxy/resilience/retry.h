@@ -20,7 +20,15 @@ struct RetryRules {
   std::vector<std::uint16_t> statuses;
   std::vector<GrpcStatus> grpc_statuses;
   bool non_idempotent = false;
+  std::optional<std::vector<RetryError>> errors;  ///< The only ones; nothing: all that may be.
+
+  /// Whether `errors` lets this failure be retried, as far as its kind goes.
+  [[nodiscard]] bool lists(const Error& error) const;
 };
+
+/// What `retries.errors` calls such a failure; nothing: it has no name there, since it is never
+/// retried, or is a limit of our own.
+[[nodiscard]] std::optional<RetryError> kind_of(const Error& error);
 
 /// What is known when an attempt has ended.
 struct AttemptFacts {
@@ -46,6 +54,7 @@ enum class RetryVerdict : std::uint8_t {
   retry_reuse_race,  ///< At once, on a fresh connection, outside max and backoff: the connection
                      ///< was stale.
   no_success,        ///< The response is to be delivered.
+  no_not_listed,     ///< `retries.errors` has other failures.
   no_never,          ///< The failure would repeat or belongs to the caller.
   no_not_idempotent,
   no_body_gone,

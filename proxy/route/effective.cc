@@ -47,6 +47,11 @@ EffectiveRetry effective_retry(std::initializer_list<const RetrySettings*> layer
   inherit(layers, &RetrySettings::budget_floor, out.budget_floor);
   inherit(layers, &RetrySettings::non_idempotent, out.non_idempotent);
   for (const RetrySettings* layer : layers) {
+    if (!layer->errors) continue;
+    out.errors = layer->errors;
+    break;
+  }
+  for (const RetrySettings* layer : layers) {
     if (!layer->hedge) continue;
     if (layer->hedge->enabled) out.hedge = layer->hedge;
     break;

@@ -29,8 +29,9 @@ struct EffectiveTimeouts {
 struct EffectiveRetry {
   std::uint32_t max = 2;  ///< Retries after the first attempt, at most limits::kRetriesMax.
   BackoffSettings backoff;
-  double budget = 0.2;                    ///< Share of first attempts in 10 s.
-  std::uint32_t budget_floor = 3;         ///< Retries per 10 s always allowed.
+  double budget = 0.2;                            ///< Share of first attempts in 10 s.
+  std::uint32_t budget_floor = 3;                 ///< Retries per 10 s always allowed.
+  std::optional<std::vector<RetryError>> errors;  ///< Nothing: all that may be retried.
   std::vector<std::uint16_t> statuses;    ///< Ascending. Retried for idempotent methods only.
   std::vector<GrpcStatus> grpc_statuses;  ///< Retried for every gRPC call.
   bool non_idempotent = false;            ///< POST and PATCH may be sent again too.

@@ -41,6 +41,72 @@ TEST(Retry, a_post_is_delivered_at_most_once) {
   }
 }
 
+TEST(Retry, only_listed_failures_are_tried_again) {
+  const auto answered = [](const std::string& errors) {
+    Mesh mesh(with("    retries: { max: 2, errors: " + errors +
+                   ", backoff: { initial: 1ms, jitter: none } }\n"));
+    const int id = mesh.add(request(), faulty(Fault::reset_before_response, 1));
+    mesh.call({id});
+    mesh.wind_down();
+    SCOPED_TRACE(mesh.story(id));
+    EXPECT_EQ(mesh[id].deliveries.size(), mesh[id].response.status() == 200 ? 2u : 1u);
+    return mesh[id].response.status();
+  };
+  EXPECT_EQ(answered("[reset]"), 200);
+  EXPECT_EQ(answered("[connect_refused, connect_timeout, tls]"), 502);
+  EXPECT_EQ(answered("[]"), 502);
+  EXPECT_EQ(answered("[], statuses: [502]"), 200) << "the status is asked for, whoever gives it";
+}
+
+const std::string kRefusesFirst =
+    "    endpoints: { addresses: ['10.0.0.77:1', '10.0.0.2:7000'] }\n"
+    "    balance: { policy: round_robin }\n"
+    "    tls: { identities: [spiffe://cluster.local/ns/default/sa/api2] }\n";
+
+Task<void> count_greetings(Mesh& mesh, int& greeted) {
+  Scope scope(mesh.client_loop);
+  const auto dialer = mesh.network.dialer(mesh.client_loop, Mesh::kCaller);
+  auto dialled = co_await dialer->dial(Mesh::kMail, scope);
+  if (!dialled) co_return;
+  Peer peer(std::move(*dialled), scope, MessageReader::Kind::response);
+  if (co_await peer.read_more()) ++greeted;
+}
+
+Task<void> greet(Mesh& mesh, StreamPtr stream) {
+  Scope scope(mesh.app_loop);
+  Peer peer(std::move(stream), scope, MessageReader::Kind::request);
+  (void)co_await peer.write("220 welcome\r\n");
+  bool more = true;
+  while (more) more = co_await peer.read_more();
+}
+
+TEST(Retry, a_refused_connection_is_tried_again_only_where_it_is_listed) {
+  for (const bool listed : {true, false}) {
+    const std::string errors = listed ? "connect_refused" : "reset";
+    auto options = with("    balance: { policy: round_robin }\n    retries: { errors: [" + errors +
+                        "], backoff: { initial: 1ms } }\n");
+    options.services = "  mail.default:\n    ports: { 25: tcp }\n    retries: { errors: [" +
+                       errors + "] }\n" + kRefusesFirst;
+    options.port = "8080: { tls: permissive }, 7000: {}";
+    Mesh mesh(options);
+    mesh.api.publish("api2.default", {*SocketAddress::parse("10.0.0.77:1"), Mesh::kApp});
+    Acceptor server(mesh.network.listen(mesh.app_loop, {Mesh::kServer, 7000}),
+                    [&mesh](StreamPtr s) { mesh.app_loop.spawn(greet(mesh, std::move(s))); });
+    std::vector<int> ids;
+    int greeted = 0;
+    for (int i = 0; i < 2; ++i) {
+      ids.push_back(mesh.add(request("POST", body(Framing::length, 50))));
+      mesh.call({ids.back()});
+      mesh.client_loop.spawn(count_greetings(mesh, greeted));
+    }
+    mesh.pass(seconds(5));
+    std::size_t served = 0;
+    for (const int id : ids) served += mesh[id].response.status() == 200 ? 1 : 0;
+    EXPECT_EQ(served, listed ? 2u : 1u);
+    EXPECT_EQ(greeted, listed ? 2 : 1) << "bytes that nobody understands";
+  }
+}
+
 TEST(Retry, an_idempotency_key_is_leave_to_repeat_a_post) {
   Mesh mesh(with(kQuick));
   auto keyed = request("POST", body(Framing::length, 50));

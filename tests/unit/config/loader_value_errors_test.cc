@@ -27,6 +27,11 @@ MISTAKES(
             "timeouts.idle: a digit must follow the point in \"1.s\""},
     Mistake{"negative_ttl_above_five_seconds", "dns: { negative_ttl: @@6s }\n",
             "dns.negative_ttl: 6s is out of range: 0s to 5s"},
+    Mistake{"retry_error_that_is_none", "retries: { errors: [reset, @@resets] }\n",
+            "retries.errors[1]: expected one of connect_refused, connect_failed, connect_timeout, "
+            "tls, reset, refused_stream, attempt_timeout, no_endpoint, overloaded; found "
+            "\"resets\"",
+            "reset"},
     Mistake{"share_above_one", "retries: { budget: @@20 }\n",
             "retries.budget: \"20\" is more than 1", "", "20% or 0.2"},
     Mistake{"share_above_all", "retries: { budget: @@120% }\n",

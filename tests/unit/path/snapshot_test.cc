@@ -119,6 +119,7 @@ TEST_F(SnapshotTest, a_route_finds_the_state_beside_it) {
   service.routes[1].retries.statuses = {503};
   service.routes[1].retries.grpc_statuses = {GrpcStatus::unavailable};
   service.routes[1].retries.non_idempotent = true;
+  service.routes[1].retries.errors = {RetryError::connect_refused};
   const auto snapshot = build();
   const auto& shop = snapshot->services[kShop];
   for (const Route& each : shop.table.routes()) {
@@ -129,6 +130,7 @@ TEST_F(SnapshotTest, a_route_finds_the_state_beside_it) {
   EXPECT_EQ(rules.statuses, std::vector<std::uint16_t>{503});
   EXPECT_EQ(rules.grpc_statuses, std::vector{GrpcStatus::unavailable});
   EXPECT_TRUE(rules.non_idempotent);
+  EXPECT_EQ(rules.errors, std::vector{RetryError::connect_refused});
   EXPECT_FALSE(shop.state_of(shop.table.routes()[0]).retry.non_idempotent);
 }
 

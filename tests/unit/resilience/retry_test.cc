@@ -63,6 +63,84 @@ TEST(DecideRetry, a_failure_that_would_repeat_is_not_tried_again) {
             RetryVerdict::no_never);
 }
 
+TEST(DecideRetry, listed_failures_are_the_only_ones) {
+  const Error refused(ErrorCode::connect_refused, Side::upstream, Stage::connect, Retry::safe);
+  const Error reset(ErrorCode::reset_before_response, Side::upstream, Stage::receive,
+                    Retry::if_idempotent);
+  RetryRules rules;
+  const auto decide = [&rules](const Error& error) {
+    return decide_retry(rules, failed(Method::get, error), false);
+  };
+  rules.errors.emplace();
+  EXPECT_EQ(decide(refused), RetryVerdict::no_not_listed);
+  EXPECT_EQ(decide(reset), RetryVerdict::no_not_listed);
+  rules.errors = {RetryError::connect_refused, RetryError::tls};
+  EXPECT_EQ(decide(refused), RetryVerdict::retry);
+  EXPECT_EQ(decide(reset), RetryVerdict::no_not_listed);
+  rules.errors = {RetryError::reset};
+  EXPECT_EQ(decide(refused), RetryVerdict::no_not_listed);
+  EXPECT_EQ(decide(reset), RetryVerdict::retry);
+  rules.errors.reset();
+  EXPECT_EQ(decide(refused), RetryVerdict::retry);
+}
+
+TEST(DecideRetry, a_listed_failure_is_no_leave_to_repeat_a_post) {
+  RetryRules rules;
+  rules.errors = {RetryError::reset};
+  EXPECT_EQ(decide_retry(rules, failed(Method::post, kReset), false),
+            RetryVerdict::no_not_idempotent);
+  EXPECT_EQ(decide_retry(rules, failed(Method::get, kMalformed), false), RetryVerdict::no_never);
+}
+
+TEST(DecideRetry, a_listed_status_counts_though_its_failure_is_not_listed) {
+  RetryRules rules;
+  rules.errors.emplace();
+  rules.statuses = {502};
+  auto facts = failed(Method::get, kReset);
+  EXPECT_EQ(decide_retry(rules, facts, false), RetryVerdict::no_not_listed);
+  facts.status = 502;  // The next sidecar's, which told why.
+  EXPECT_EQ(decide_retry(rules, facts, false), RetryVerdict::retry);
+  facts.status = 0;
+  facts.grpc_status = GrpcStatus::unavailable;
+  rules.grpc_statuses = {GrpcStatus::unavailable};
+  EXPECT_EQ(decide_retry(rules, facts, false), RetryVerdict::retry);
+}
+
+TEST(DecideRetry, a_stale_pooled_connection_is_no_failure_to_be_listed) {
+  RetryRules rules;
+  rules.errors.emplace();
+  auto facts = failed(Method::get, kReset);
+  facts.on_reused_connection = true;
+  EXPECT_EQ(decide_retry(rules, facts, false), RetryVerdict::retry_reuse_race);
+}
+
+TEST(RetryErrors, each_failure_that_may_be_retried_has_its_kind) {
+  const auto kind = [](ErrorCode code, Retry retry, Stage stage = Stage::receive) {
+    return kind_of(Error(code, Side::upstream, stage, retry));
+  };
+  using C = ErrorCode;
+  EXPECT_EQ(kind(C::connect_refused, Retry::safe), RetryError::connect_refused);
+  EXPECT_EQ(kind(C::connect_unreachable, Retry::safe), RetryError::connect_failed);
+  EXPECT_EQ(kind(C::descriptors_exhausted, Retry::safe), RetryError::connect_failed);
+  EXPECT_EQ(kind(C::connect_timeout, Retry::safe, Stage::tls), RetryError::connect_timeout);
+  EXPECT_EQ(kind(C::tls_peer_untrusted, Retry::safe, Stage::tls), RetryError::tls);
+  EXPECT_EQ(kind(C::upstream_reset, Retry::safe, Stage::tls), RetryError::tls)
+      << "in the middle of the handshake";
+  EXPECT_EQ(kind(C::tls_truncated, Retry::safe, Stage::tls), RetryError::tls);
+  EXPECT_EQ(kind(C::tls_truncated, Retry::if_idempotent, Stage::tls), RetryError::reset);
+  for (const auto code : {C::reset_before_response, C::closed_before_response, C::upstream_reset}) {
+    EXPECT_EQ(kind(code, Retry::if_idempotent), RetryError::reset);
+    EXPECT_EQ(kind(code, Retry::safe), RetryError::refused_stream);
+  }
+  EXPECT_EQ(kind(C::attempt_timeout, Retry::if_idempotent), RetryError::attempt_timeout);
+  EXPECT_EQ(kind(C::deadline_exceeded, Retry::if_idempotent), RetryError::attempt_timeout)
+      << "the next sidecar knew of our attempt's time";
+  EXPECT_EQ(kind(C::never_had_endpoint, Retry::safe), RetryError::no_endpoint);
+  EXPECT_EQ(kind(C::overloaded, Retry::safe), RetryError::overloaded);
+  EXPECT_EQ(kind(C::limit_pending, Retry::never), std::nullopt);
+  EXPECT_EQ(kind(C::response_malformed, Retry::never), std::nullopt);
+}
+
 TEST(DecideRetry, a_body_that_is_gone_cannot_be_sent_again) {
   auto facts = failed(Method::put, kReset);
   facts.body_replayable = false;

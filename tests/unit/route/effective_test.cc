@@ -114,6 +114,16 @@ TEST(EffectiveTest, grpc_statuses_replace_inherited_ones) {
   EXPECT_EQ(effective_retry({&route, &service}).grpc_statuses, route.grpc_statuses);
 }
 
+TEST(EffectiveTest, errors_replace_inherited_ones_even_by_none) {
+  RetrySettings route;
+  RetrySettings service;
+  EXPECT_EQ(effective_retry({&route, &service}).errors, std::nullopt);
+  service.errors = {RetryError::reset};
+  EXPECT_EQ(effective_retry({&route, &service}).errors, service.errors);
+  route.errors.emplace();
+  EXPECT_EQ(effective_retry({&route, &service}).errors, std::vector<RetryError>());
+}
+
 TEST(EffectiveTest, statuses_replace_inherited_ones_and_are_found) {
   RetrySettings route;
   RetrySettings service;
