@@ -205,7 +205,7 @@ std::optional<TicketFacts> TlsCallbacks::facts_of_peer(ssl_st* ssl) {
   const auto& report = engine.report_;
   return TicketFacts{{},
                      leaf.not_before(),
-                     leaf.not_after(),
+                     report.not_after,
                      report.fingerprint,
                      report.authority,
                      report.spiffe_id};

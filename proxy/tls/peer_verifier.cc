@@ -157,6 +157,11 @@ PeerVerdict verify_peer(x509_store_ctx_st* chain, const PeerPolicy& policy) {
   const STACK_OF(X509)* verified = X509_STORE_CTX_get0_chain(chain);
   verdict.authority =
       Certificate::of(sk_X509_value(verified, sk_X509_num(verified) - 1)).fingerprint();
+  // A connection and its tickets end with whatever of the chain ends first.
+  for (int i = 0; i < sk_X509_num(verified); ++i) {
+    verdict.not_after =
+        std::min(verdict.not_after, Certificate::of(sk_X509_value(verified, i)).not_after());
+  }
   judge_identity(verdict, leaf, policy);
   return verdict;
 }

@@ -18,7 +18,7 @@ namespace epaulet {
 struct TicketFacts {
   WallTime usable_until{};  ///< Whole seconds, as the two below.
   WallTime not_before{};    ///< Of the peer's leaf.
-  WallTime not_after{};
+  WallTime not_after{};     ///< Of its chain, whatever ends first.
   Sha256 fingerprint{};
   Sha256 authority{};
   std::string spiffe_id;

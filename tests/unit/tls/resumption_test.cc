@@ -148,6 +148,30 @@ TEST_F(ResumptionTest, a_server_refuses_a_ticket_past_the_clients_leaf_even_if_i
   EXPECT_EQ(late.server.error().code, ErrorCode::tls_peer_expired);
 }
 
+TEST_F(ResumptionTest, an_issuer_that_ends_before_its_leaf_ends_connections_and_tickets) {
+  const auto issuer = ca.create_issuer(KeyType::p256, kNow, 10min);
+  ASSERT_TRUE(issuer.has_value());
+  const auto key = PrivateKey::generate(KeyType::p256);
+  const auto leaf = make_leaf(*issuer, key, {});
+  const auto end = issuer->certificate().not_after();
+  ASSERT_LT(end, leaf.not_after());
+  const auto client = context_of(
+      identity_of(identity_text({leaf, issuer->certificate()}, key, {ca.certificate()})));
+  EnginePair first(client, api2, caching());
+  ASSERT_TRUE(first.shake());
+  EXPECT_EQ(first.server.report().not_after, end);
+  EXPECT_EQ(carry(first.server, first.client, "ping"), "ping");  // With the ticket before it.
+  EnginePair in_time(client, api2, caching());
+  in_time.server_now = end - 1s;
+  ASSERT_TRUE(in_time.shake());
+  EXPECT_TRUE(in_time.server.report().resumed);
+  EXPECT_EQ(in_time.server.report().not_after, end);
+  EnginePair late(client, api2, caching());
+  late.server_now = end;
+  EXPECT_FALSE(late.shake());
+  EXPECT_EQ(late.server.error().code, ErrorCode::tls_peer_expired);
+}
+
 TEST_F(ResumptionTest, a_ticket_that_was_taken_in_time_is_good_for_its_handshake) {
   const auto short_lived = context_of(identity_of(issue_text(ca, kApi, kNow, 10min)));
   // The end of a ticket is in whole seconds: before the leaf's.
