@@ -39,10 +39,10 @@ std::optional<std::chrono::nanoseconds> grpc_timeout(const RequestHead& head) {
   if (field == nullptr || field->value.size() < 2 || field->value.size() > kDigitsMax + 1)
     return std::nullopt;
   const auto digits = field->value.substr(0, field->value.size() - 1);
-  std::int64_t number = 0;
+  std::uint32_t number = 0;  // Which has no sign: "-0" is none.
   const auto* const end = digits.data() + digits.size();
   if (const auto read = std::from_chars(digits.data(), end, number);
-      read.ec != std::errc{} || read.ptr != end || number < 0) {
+      read.ec != std::errc{} || read.ptr != end) {
     return std::nullopt;
   }
   // No call waits for longer, and the nanoseconds of more hours would not fit.

@@ -36,7 +36,7 @@ TEST(Grpc, reads_timeouts_with_every_unit) {
   EXPECT_EQ(timeout("0n"), 0ns);
   EXPECT_EQ(timeout("99999999H"), 24h);
   EXPECT_EQ(timeout("99999999M"), 24h);
-  for (const auto* text : {"", "m", "1", "1s", "-1S", "+1S", "1.5S", "123456789m", "1 S"}) {
+  for (const auto* text : {"", "m", "1", "1s", "-1S", "-0S", "+1S", "1.5S", "123456789m", "1 S"}) {
     EXPECT_FALSE(timeout(text)) << text;
   }
 }
