@@ -3,11 +3,6 @@
 The many stand in the configuration of the client's sidecar of the mTLS pair; one of them is called.
 """
 
-"""What a request costs, what a reload takes and what a scrape disturbs when there are many services.
-
-The many stand in the configuration of the client's sidecar of the mTLS pair; one of them is called.
-"""
-
 import contextlib
 import os
 import pathlib
