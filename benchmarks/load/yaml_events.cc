@@ -3,7 +3,6 @@
 //
 //   bench_yaml_events FILE        prints seconds of CPU
 
-#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/parser.h>
 
 #include <cstdio>
@@ -11,22 +10,9 @@
 #include <fstream>
 #include <sstream>
 
-namespace {
+#include "tests/support/deaf_events.h"
 
-struct Deaf final : YAML::EventHandler {
-  void OnDocumentStart(const YAML::Mark&) override {}
-  void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                const std::string&) override {}
-  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                       YAML::EmitterStyle::value) override {}
-  void OnSequenceEnd() override {}
-  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                  YAML::EmitterStyle::value) override {}
-  void OnMapEnd() override {}
-};
+namespace {
 
 double cpu_seconds() {
   timespec time{};
@@ -50,7 +36,7 @@ int main(int argc, char** argv) {
   }
   const double begin = cpu_seconds();
   YAML::Parser parser(text);
-  Deaf deaf;
+  epaulet::DeafEvents deaf;
   while (parser.HandleNextDocument(deaf)) {
   }
   std::printf("%.6f\n", cpu_seconds() - begin);

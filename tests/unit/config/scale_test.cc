@@ -1,6 +1,5 @@
 #include <gtest/gtest.h>
 #include <malloc.h>
-#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/parser.h>
 
 #include <chrono>
@@ -8,6 +7,7 @@
 #include <sstream>
 
 #include "config/loader.h"
+#include "tests/support/deaf_events.h"
 
 namespace epaulet {
 namespace {
@@ -31,21 +31,6 @@ std::string services(int count) {
   return text;
 }
 
-struct Deaf final : YAML::EventHandler {
-  void OnDocumentStart(const YAML::Mark&) override {}
-  void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                const std::string&) override {}
-  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                       YAML::EmitterStyle::value) override {}
-  void OnSequenceEnd() override {}
-  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                  YAML::EmitterStyle::value) override {}
-  void OnMapEnd() override {}
-};
-
 template <class Work>
 double seconds(Work work) {
   // tests may read a real clock: this prints, it does not judge.
@@ -59,7 +44,7 @@ TEST(Scale, ten_thousand_services_load_in_about_the_time_of_yaml_cpp_itself) {
   const double events = seconds([&] {
     std::istringstream in(text);
     YAML::Parser parser(in);
-    Deaf deaf;
+    DeafEvents deaf;
     while (parser.HandleNextDocument(deaf)) {
     }
   });
