@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "resilience/lost_connection.h"
+
 namespace epaulet::resilience {
 namespace {
 
@@ -36,18 +38,11 @@ constexpr std::array kBlame{
     ErrorCode::io_failed,
 };
 
-/// What a pooled connection that the peer has closed meanwhile looks like.
-bool may_be_stale(const CallEnd& end) {
-  return end.on_reused_connection && (end.error.code == ErrorCode::closed_before_response ||
-                                      end.error.code == ErrorCode::reset_before_response ||
-                                      end.error.code == ErrorCode::tls_truncated ||
-                                      end.error.code == ErrorCode::upstream_reset);
-}
-
 Judgement judge_error(const CallEnd& end) {
   const bool is_blame = end.error.side == Side::upstream &&
                         std::find(kBlame.begin(), kBlame.end(), end.error.code) != kBlame.end();
-  if (!is_blame || may_be_stale(end)) return Judgement::no_evidence;
+  const bool may_be_stale = end.on_reused_connection && is_lost_connection(end.error.code);
+  if (!is_blame || may_be_stale) return Judgement::no_evidence;
   const bool time_is_up = end.error.code == ErrorCode::request_timeout ||
                           end.error.code == ErrorCode::deadline_exceeded;
   if (time_is_up && (!end.was_sent || end.was_hurried)) return Judgement::no_evidence;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "resilience/lost_connection.h"
+
 namespace epaulet::resilience {
 
 std::string_view name_of(RetryVerdict verdict) {
@@ -55,16 +57,6 @@ bool RetryRules::lists(const Error& error) const {
   const auto kind = kind_of(error);
   return !errors || !kind || std::find(errors->begin(), errors->end(), *kind) != errors->end();
 }
-
-namespace {
-
-/// What a pooled connection that the peer has closed meanwhile looks like from here.
-bool is_lost_connection(ErrorCode code) {
-  return code == ErrorCode::closed_before_response || code == ErrorCode::reset_before_response ||
-         code == ErrorCode::tls_truncated || code == ErrorCode::upstream_reset;
-}
-
-}  // namespace
 
 RetryVerdict decide_retry(const RetryRules& rules, const AttemptFacts& facts, bool inbound) {
   const bool failed = facts.error.code != ErrorCode::none;
