@@ -12,7 +12,11 @@ void draw_reload(Dice& dice, Scenario& scenario, Mesh& mesh, Nanoseconds at) {
   MeshOptions next = mesh.options;
   if (dice.chance(0.6)) {
     draw_calling(dice, scenario, next);
-    scenario.limits_come = scenario.limits_come || next.service.find("limits") != std::string::npos;
+    const auto brings = [&next](std::string_view key) {
+      return next.service.find(key) != std::string::npos;
+    };
+    scenario.limits_come = scenario.limits_come || brings("limits");
+    scenario.breaker_comes = scenario.breaker_comes || brings("breaker");
     mesh.after(at, [&mesh, yaml = Mesh::calling_yaml(next)] { mesh.api.reload(yaml); });
   } else {
     draw_serving(dice, scenario, next);

@@ -334,7 +334,8 @@ bool Inspection::was_cut(const Exchanged& exchanged) const {
 }
 
 bool Inspection::breaker_may_be_open() const {
-  if (scenario_.options.service.find("breaker") == std::string::npos) return false;
+  const bool from_the_start = scenario_.options.service.find("breaker") != std::string::npos;
+  if (!from_the_start && !scenario_.breaker_comes) return false;
   return std::any_of(mesh_.ledger.begin(), mesh_.ledger.end(), [](const auto& one) {
     const AnswerScript& answer = one.second.answer;
     return answer.early_after && !answer.reads_rest;
