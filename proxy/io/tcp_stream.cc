@@ -8,6 +8,7 @@
 #include <span>
 
 #include "io/socket_errors.h"
+#include "io/system_calls.h"
 #include "io/tcp.h"
 
 namespace epaulet {
@@ -71,7 +72,7 @@ class TcpStream final : public ByteStream, private Readiness::Owner, private Rea
 
   bool has_pending_input() override {
     std::byte peeked;
-    const auto got = ::recv(fd(), &peeked, 1, MSG_PEEK | MSG_DONTWAIT);
+    const auto got = receive(fd(), &peeked, 1, MSG_PEEK | MSG_DONTWAIT);
     const bool found = got >= 0 || (errno != EAGAIN && errno != EINTR);
     // The reactor may not have told yet: whoever reads now must find it.
     maybe_readable_ = maybe_readable_ || found;
@@ -120,7 +121,7 @@ class TcpStream final : public ByteStream, private Readiness::Owner, private Rea
     const Bytes buffer = op.prepare();
     ssize_t got;
     do {
-      got = ::recv(fd(), buffer.data(), buffer.size(), 0);
+      got = receive(fd(), buffer.data(), buffer.size(), 0);
     } while (got < 0 && errno == EINTR);
     if (got < 0 && errno == EAGAIN) {
       maybe_readable_ = false;
@@ -160,11 +161,11 @@ class TcpStream final : public ByteStream, private Readiness::Owner, private Rea
   /// One piece, as of TLS, goes by the cheaper call.
   ssize_t send(std::span<iovec> pieces) const {
     if (pieces.size() == 1)
-      return ::send(fd(), pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
+      return epaulet::send(fd(), pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
     msghdr message{};
     message.msg_iov = pieces.data();
     message.msg_iovlen = pieces.size();
-    return ::sendmsg(fd(), &message, MSG_NOSIGNAL);
+    return epaulet::send(fd(), message, MSG_NOSIGNAL);
   }
 
   std::size_t gather(const WriteOp& op, std::array<iovec, WriteOp::kBuffersMax>& pieces) const {

@@ -33,11 +33,11 @@ class Timer {
   TimerQueue* queue_ = nullptr;
   std::size_t position_ = 0;
   TimePoint due_{};
-  std::uint64_t sequence_ = 0;
 };
 
 /// An indexed 4-ary heap. Arming allocates only while the heap grows; ties fire in the order of
-/// arming, so that a simulation is repeatable. Cost: O(log n).
+/// arming, so that a simulation is repeatable. Cost: O(log n). The times stand in the heap itself:
+/// what is compared is not looked for all over the memory.
 class TimerQueue {
  public:
   TimerQueue() = default;
@@ -55,12 +55,18 @@ class TimerQueue {
   [[nodiscard]] std::size_t size() const { return heap_.size(); }
 
  private:
-  [[nodiscard]] static bool before(const Timer& a, const Timer& b);
-  void sift_up(std::size_t position);
-  void sift_down(std::size_t position);
-  void place(std::size_t position, Timer* timer);
+  struct Entry {
+    TimePoint due;
+    std::uint64_t sequence;
+    Timer* timer;
+  };
+  [[nodiscard]] static bool before(const Entry& a, const Entry& b);
+  void sift_up(std::size_t position, const Entry& moving);
+  void sift_down(std::size_t position, const Entry& moving);
+  void settle(std::size_t position, const Entry& moving);
+  void place(std::size_t position, const Entry& entry);
 
-  std::vector<Timer*> heap_;
+  std::vector<Entry> heap_;
   std::uint64_t sequence_ = 0;
   TimePoint firing_ = TimePoint::min();  ///< While fire_due() runs: its time.
 };

@@ -15,13 +15,18 @@ std::uint64_t non_zero(Random& random) {
 }
 
 /// Lower case only (section 3.2.2: HEXDIGLC).
-bool is_hex(std::string_view text) {
-  return std::all_of(text.begin(), text.end(),
-                     [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+bool is_hex(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
 }
 
-bool is_zeros(std::string_view text) {
-  return text.find_first_not_of('0') == std::string_view::npos;
+/// Of an id, whose length is a multiple of eight; all zeros are none (sections 3.2.2.3, 3.2.2.4).
+bool is_id(std::string_view text) {
+  std::uint64_t digits = 0;
+  for (std::size_t at = 0; at < text.size(); at += 8) {
+    if (!is_hex_half(text.data() + at)) return false;
+    digits |= read_hex_half(text.data() + at);
+  }
+  return digits != 0;
 }
 
 int hex_value(char c) {
@@ -37,12 +42,13 @@ std::optional<TraceContext> TraceContext::parse(std::string_view text) {
   const auto trace = text.substr(3, 32);
   const auto parent = text.substr(36, 16);
   const auto flags = text.substr(53, 2);
-  if (!is_hex(version) || !is_hex(trace) || !is_hex(parent) || !is_hex(flags)) return {};
+  if (!is_hex(version[0]) || !is_hex(version[1]) || !is_hex(flags[0]) || !is_hex(flags[1]))
+    return {};
+  if (!is_id(trace) || !is_id(parent)) return {};
   // Section 3.2.2.1: ff is forbidden; section 4.3: higher versions may only append after a dash.
   if (version == "ff") return {};
   if (version == "00" && text.size() != kSize) return {};
   if (text.size() > kSize && text[kSize] != '-') return {};
-  if (is_zeros(trace) || is_zeros(parent)) return {};
   TraceContext context;
   trace.copy(context.trace_id.data(), trace.size());
   parent.copy(context.parent_id.data(), parent.size());

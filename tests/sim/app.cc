@@ -52,8 +52,8 @@ Task<void> App::serve(StreamPtr stream) {
       bool silent = health_status == 0;
       while (silent) silent = co_await peer.read_more();
       if (health_status == 0) break;
-      (void)co_await peer.write(
-          fmt::format("HTTP/1.1 {} Checked\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", health_status));
+      (void)co_await peer.write(fmt::format(
+          "HTTP/1.1 {} Checked\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", health_status));
       break;
     }
     const int id = id_of(peer.reader.message());

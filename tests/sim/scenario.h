@@ -27,10 +27,10 @@ struct Scenario {
   std::size_t body_most = 0;
   bool drains = false;
   bool trust_changes = false;
-  bool goodbyes = false;     ///< Apps say GOAWAY behind a few requests, perhaps again and again.
-  bool limits_come = false;  ///< A reload may allow a few connections alone.
+  bool goodbyes = false;       ///< Apps say GOAWAY behind a few requests, perhaps again and again.
+  bool limits_come = false;    ///< A reload may allow a few connections alone.
   bool breaker_comes = false;  ///< A reload may bring one.
-  bool idle_ends = false;    ///< Somebody may end an idle connection when a request is on its way.
+  bool idle_ends = false;  ///< Somebody may end an idle connection when a request is on its way.
 };
 
 [[nodiscard]] inline bool is_calm(const Scenario& scenario) {
