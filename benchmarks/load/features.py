@@ -107,6 +107,8 @@ FEATURES = (
         {"rate_limits": [{"name": "l", **LIMIT, "by": {"header": "x-tenant"}}]},
         headers=("X-Tenant: blue",),
     ),
+    # Its lowest limit is above what the load has open: nothing is ever refused.
+    Feature("adaptive concurrency", PLAIN, {"concurrency": {"min": 500}}),
     Feature(OFF, PAIR),
     Feature(AGAIN, PAIR),
     Feature("retries armed, their budget", PAIR, service={"retries": {"max": 2, "statuses": [503]}}),
@@ -114,7 +116,19 @@ FEATURES = (
     Feature("outliers", PAIR, service={"outliers": {"enabled": True, "error_ratio": "50%"}}),
     Feature("breaker", PAIR, service={"breaker": {"error_ratio": "50%"}}),
     Feature("breaker, slow calls too", PAIR, service={"breaker": {"slow": {"over": "2s"}}}),
-    Feature("P2C by latency", PAIR, service={"balance": {"policy": "p2c_ewma"}}),
+    Feature("hedging armed", PAIR, service={"retries": {"max": 1, "hedge": {"min": "500ms"}}}),
+    Feature("health check, each second", PAIR, service={"health_check": {"tcp": {}, "interval": "1s"}}),
+    *[
+        Feature(name, PAIR, service={"balance": {"policy": policy, **more}})
+        for name, policy, more in (
+            ("P2C by latency", "p2c_ewma", {}),
+            ("P2C, slow start", "p2c_ewma", {"slow_start": "30s"}),
+            ("least request", "least_request", {}),
+            ("random", "random", {}),
+            ("ring hash, by header", "ring_hash", {"by": {"header": "x-tenant"}}),
+            ("Maglev, by header", "maglev", {"by": {"header": "x-tenant"}}),
+        )
+    ],
     Feature(
         "sticky by cookie",
         PAIR,
@@ -125,6 +139,8 @@ FEATURES = (
     Feature(f"{MANY} routes before", PAIR, service={"routes": OTHER_ROUTES}),
     Feature("query match, that fails", PAIR, service=_route(query=[{"name": "v", "exact": "2"}])),
     Feature("header match", PAIR, service=_route(headers=[{"name": "host"}])),
+    Feature("path match, by expression", PAIR, service=_route(regex={"path": "/.*"})),
+    Feature("CORS, of a page elsewhere", PAIR, service=_route(cors={"allow_origins": ["https://shop.example"]}), headers=("Origin: https://shop.example",)),
     Feature(
         "header edits, both ways",
         PAIR,
