@@ -7,7 +7,7 @@ from pathlib import Path
 from lab import wait_until
 from speak import head, leaf, own_app, with_identity
 from table import Check, Control, Possible, Refused, Row, Told
-from world import OPAQUE, STRICT, TRUST, Impostor, World
+from world import OPAQUE, STRICT, TRUST, Impostor, World, openssl
 
 ASK = head("/x")
 MESH = ["epaulet/1-h1"]
@@ -50,6 +50,28 @@ def name_that_the_root_forbids(world: World) -> Path:
 def expired(world: World) -> Path:
     wait_until(lambda: time.time() > world.expires_at, "its end", 5)
     return world.expiring
+
+
+def not_yet_valid(name: str) -> Make:
+    """Of the mesh's own authority, for a time to come."""
+
+    def make(world: World) -> Path:
+        ca = world.mesh.authority("ca")
+        out = world.careless_identity(f"URI:{TRUST}{name}", signer=ca)
+        (out / "index").touch()
+        (out / "ca.cnf").write_text(
+            f"[ca]\ndefault_ca = one\n[one]\ndatabase = {out}/index\nnew_certs_dir = {out}\n"
+            "rand_serial = yes\ndefault_md = sha256\npolicy = any\n[any]\ncommonName = supplied\n"
+        )
+        openssl(
+            *("ca", "-batch", "-notext", "-config", f"{out}/ca.cnf", "-in", f"{out}/request.pem"),
+            *("-cert", f"{ca}/ca.pem", "-keyfile", f"{ca}/ca.key", "-out", f"{out}/cert.pem"),
+            *("-startdate", "20400101000000Z", "-enddate", "20410101000000Z"),
+            *("-extfile", f"{out}/extensions"),
+        )
+        return out
+
+    return make
 
 
 def impostor(
@@ -110,6 +132,7 @@ ROWS: list[Row] = [
     shown("its own authority", self_signed, UNTRUSTED),
     shown("made with a stolen leaf", signed_by_a_leaf, UNTRUSTED),
     shown("expired", expired, "tls_peer_expired", "our clock: "),
+    shown("not yet valid", not_yet_valid("api"), "tls_peer_expired", "too early"),
     shown(
         "of another trust domain",
         careless("URI:spiffe://other.example/ns/default/sa/api"),
@@ -172,6 +195,7 @@ ROWS: list[Row] = [
         "a foreign authority's answers", lambda world: world.identity("api2", "foreign"), UNTRUSTED
     ),
     impostor("an expired one answers", expired, "tls_peer_expired"),
+    impostor("one that is not yet valid answers", not_yet_valid("api2"), "tls_peer_expired"),
     impostor("plaintext answers", lambda world: None, "tls_protocol_error"),
     impostor(
         "TLS 1.2 answers", lambda world: world.identity("api2"), "tls_handshake_failed", tls12=True

@@ -5,8 +5,8 @@ other proofs do not give: a permission that is not there, an address that a head
 import hashlib
 
 from lab.tokens import base64url, unsigned
-from speak import get, good_token, head, http2, leaf, plain, with_token
-from table import Control, Refused, Row, Stripped
+from speak import get, good_token, head, http2, leaf, outlive, plain, with_token
+from table import Control, Possible, Refused, Row, Stripped, Told
 from world import (
     AUDIENCE,
     KEYED,
@@ -77,6 +77,17 @@ def with_body_trailer(world: World):
     raw = head("/public/1", ("Transfer-Encoding: chunked",), method="POST")
     raw += f"0\r\nX_Service_Name: nobody\r\nX-API-Key: {OLD_KEY}\r\n\r\n".encode()
     return plain(raw, KEYED, method="POST")(world)
+
+
+def beyond_its_key(world: World) -> Told:
+    """A key that its owner takes out of the file."""
+    name, key = "config/user-service.keys", "epk_leaked-key-0123456789"
+    without = (world.api2.sidecar.home / name).read_text()
+    world.api2.replace(name, f"{without}{key}\n")
+    proof = (f"X-API-Key: {key}", OWN)
+    return outlive(
+        world, KEYED, "/orders/socket", proof, lambda: world.api2.replace(name, without)
+    )
 
 
 LAN = "/lan/x"
@@ -266,4 +277,5 @@ ROWS: list[Row] = [
         says="algorithm_refused",
     ),
     Refused("no session", ask(target="/session/1"), "token_required", 401, "session"),
+    Possible("what a key has opened goes on without it", beyond_its_key, b"still here"),
 ]

@@ -132,8 +132,23 @@ ROWS: list[Row] = [
     ),
     foreign_tls(f"a neighbour dials {DIRECT} with TLS of its own", "http/1.1", port=DIRECT),
     *(
-        Refused(f"a mesh peer's app dials {port}", of("api", 0, port), redirected_to(port))
+        Refused(
+            f"a mesh peer's app dials {port}" + (", IPv6" if v6 else ""),
+            of("api", v6, port),
+            redirected_to(port),
+        )
         for port in (OUTBOUND, INBOUND, DNS, ADMIN)
+        for v6 in (0, 1)
+    ),
+    # Behind its own sidecar it is nobody's peer there: that carries what it does not know as it is.
+    *(
+        Refused(
+            f"a mesh peer's app dials {DIRECT} in plaintext, {family(v6)}",
+            of("api", v6, DIRECT),
+            PLAINTEXT,
+            403,
+        )
+        for v6 in (0, 1)
     ),
     *(
         Refused(
@@ -150,7 +165,7 @@ ROWS: list[Row] = [
             of("api2", v6, port),
             OURS,
         )
-        for port in (OUTBOUND, INBOUND, ADMIN, DNS)
+        for port in (OUTBOUND, INBOUND, ADMIN, DNS, METRICS, HEALTH)
         for v6 in (0, 1)
     ),
     # The direct port is where tunnels of the mesh come in: the app is nobody there, like others.
@@ -174,6 +189,16 @@ ROWS: list[Row] = [
     Refused("the pod's own app opens a tunnel without a certificate", own_tunnel, NO_IDENTITY),
     # Pages, not ways in: they answer themselves or say why not.
     surface("scrapes are no way in", METRICS, SECRET, 404, "there is no such page"),
+    surface("nor over IPv6", METRICS, SECRET, 404, "there is no such page", address=1),
+    surface(
+        "nor for the pod's own app",
+        METRICS,
+        SECRET,
+        404,
+        "there is no such page",
+        "api2",
+        "::1",
+    ),
     surface(
         "nor in absolute form",
         METRICS,
@@ -185,6 +210,18 @@ ROWS: list[Row] = [
         "nor by POST", METRICS, head("/metrics", ("Content-Length: 0",), "POST"), 405, "read-only"
     ),
     surface("probes are no way in", HEALTH, SECRET, 404, "there is no such page"),
+    surface(
+        "probes are none over IPv6", HEALTH, SECRET, 404, "there is no such page", address=1
+    ),
+    surface(
+        "nor for the pod's own app, there",
+        HEALTH,
+        SECRET,
+        404,
+        "there is no such page",
+        "api2",
+        "127.0.0.1",
+    ),
     surface(
         "nor is the way to the app's",
         HEALTH,

@@ -1,14 +1,13 @@
 """A second request behind the first, tunnels, and protocols that no rule can look into."""
 
 from mesh import Wire
-from speak import good_token, head, http2, leaf, plain, then
+from speak import WEBSOCKET, good_token, head, http2, leaf, plain, then
 from table import Check, Control, Possible, Refused, Row, Told, tell
 from world import CLOSED, OPAQUE, OPEN, STRICT, World
 
 SECRET = head("/admin/users")
 PUBLIC = head("/public/x")
 H2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
-WEBSOCKET = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13")
 H2C = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__")
 
 

@@ -8,11 +8,12 @@ from collections.abc import Callable
 
 from lab import Issuer
 from lab.tokens import base64url, unsigned
-from speak import good_token, with_token
-from table import Control, Possible, Refused, Row
+from speak import good_token, outlive, with_token
+from table import Control, Possible, Refused, Row, Told
 from world import AUDIENCE, CLOSED, World
 
 AN_HOUR = 3600
+LEEWAY = 60  # behind `exp`, as `issuers` has it by default
 Make = Callable[[World], str]
 
 
@@ -76,6 +77,13 @@ def changed(world: World) -> str:
     """A user's token whose role was rewritten."""
     token = world.portal.token(AUDIENCE, "somebody", role="user")
     return f"{unsigned(header(), claims())}.{token.split('.')[2]}"
+
+
+def beyond_its_end(world: World) -> Told:
+    token = world.portal.sign(header(), claims(exp=int(time.time()) - LEEWAY + 5))
+    return outlive(
+        world, CLOSED, "/admin/socket", (f"Authorization: Bearer {token}",), lambda: None
+    )
 
 
 def cut(world: World) -> str:
@@ -165,4 +173,5 @@ ROWS: list[Row] = [
         "a role in a list", with_token(signed(body=claims(role=["x", "admin"])), "/admin/x", CLOSED)
     ),
     Possible("a stolen token works until it expires", with_token(good_token, "/admin/x", CLOSED)),
+    Possible("what a token has opened goes on behind its end", beyond_its_end, b"still here"),
 ]

@@ -1,13 +1,16 @@
 """Ways to make an attempt: who speaks to which port, and in what bytes."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
+from lab import wait_until
 from mesh import Wire
 from table import Told, Try, dial_and_tell, tell
 from world import AUDIENCE, OPEN, STRICT, World
 
 Fields = tuple[str | bytes, ...]
+WEBSOCKET = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13")
 HTTP2_CLIENT = Path(__file__).resolve().parents[1] / "netns" / "apps" / "http2_client.js"
 
 
@@ -105,3 +108,20 @@ def then(first: bytes, expect: int, second: bytes, port: int) -> Try:
         return tell(wire, second)
 
     return attempt
+
+
+def outlive(world: World, port: int, path: str, proof: Fields, end: Callable[[], None]) -> Told:
+    """A WebSocket that `proof` opens, and what it still says when `proof` is worth nothing."""
+
+    def refused_with() -> int | None:
+        # Nobody may go there: 403 for whom the proof is good, else 401. The app hears neither.
+        return tell(world.dial(world.outside, port), head("/nowhere", proof)).status
+
+    wait_until(lambda: refused_with() == 403, "the proof to be good", 10)
+    with world.dial(world.outside, port) as wire:
+        wire.send(head(path, (*WEBSOCKET, *proof)))
+        assert wire.head().startswith(b"HTTP/1.1 101"), "it was let in"
+        end()
+        wait_until(lambda: refused_with() == 401, "the proof to be worth nothing", 30)
+        wire.send("still here\n")
+        return Told(200, body=wire.until(b"\n"))

@@ -5,6 +5,7 @@ without sidecar; `dns` is the upstream name server, which lies where a test want
 `api2` notes whatever reaches it, on any port, down to a single byte.
 """
 
+import functools
 import hashlib
 import hmac
 import shutil
@@ -18,7 +19,8 @@ from pathlib import Path
 from key_server import Authority, KeyServer
 from lab import Binaries, Issuer, Lab, Nameserver, Pod
 from lab.tokens import base64url, unsigned
-from mesh import App, Mesh, Wire, dial, field
+from mesh import App, Member, Mesh, Wire, dial, field
+from trial import TRIAL
 
 CLOSED, OPEN, NORMAL, STRICT, OPAQUE, KEYED = 8080, 8081, 8082, 8083, 8084, 8085
 UNDECLARED = 8099
@@ -212,6 +214,16 @@ class World:
         for port in (CLOSED, OPEN, NORMAL, STRICT, OPAQUE, KEYED, UNDECLARED):
             WatchedApp(self.api2.pod, port, self.seen)
         self._identities: dict[tuple[str, str], Path] = {}
+
+    @functools.cached_property
+    def trial(self) -> Member:
+        """A third pod, with rules on trial and limits, which would disturb the rows of `api2`."""
+        member = self.mesh.member("trial", TRIAL, start=False)
+        member.sidecar.add_config_file("portal.jwks.json", self.portal.jwks())
+        member.start()
+        for port in (CLOSED, STRICT):
+            WatchedApp(member.pod, port, self.seen)
+        return member
 
     def _careless_ca(self) -> Path:
         """An authority that binds itself to no trust domain, unlike those of epaulet-certs."""
