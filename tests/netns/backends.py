@@ -63,9 +63,11 @@ class Nft:
         self._nft(pod, "add table inet other")
         self._nft(pod, "add chain inet other out { type nat hook output priority -100 ; }")
         self._nft(pod, "add rule inet other out tcp dport 4444 redirect to :5555")
-        self._nft(pod, "add table ip nat")  # as iptables-nft would make it
-        self._nft(pod, "add chain ip nat OUTPUT { type nat hook output priority -100 ; }")
-        self._nft(pod, "add rule ip nat OUTPUT tcp dport 3333 counter return")
+        for family in ("ip", "ip6"):  # as iptables-nft would make them
+            self._nft(pod, f"add table {family} nat")
+            chain = f"{family} nat OUTPUT"
+            self._nft(pod, f"add chain {chain} {{ type nat hook output priority -100 ; }}")
+            self._nft(pod, f"add rule {chain} tcp dport 3333 counter return")
 
     def add_foreign_before_ours(self, pod) -> None:
         """Leads all TCP but DNS to port 5555."""

@@ -9,6 +9,7 @@ import re
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
@@ -232,11 +233,15 @@ def test_two_connections_may_share_their_source_port(lab, binaries):
         assert json.loads(second.recv(4096))["original"] == at(VIRTUAL[0], 80)
 
 
+def routes_of(pod) -> str:
+    return pod.run(["ip", "route"]).stdout + pod.run(["ip", "-6", "route"]).stdout
+
+
 def socket_in(pod, destination, source_port: int = 0):
     """A connection made inside the pod by this process (root), kept open."""
 
     def connect():
-        caller = socket.socket()
+        caller = socket.socket(socket.AF_INET6 if ":" in destination[0] else socket.AF_INET)
         caller.settimeout(3)
         caller.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         caller.bind(("", source_port))
@@ -248,22 +253,26 @@ def socket_in(pod, destination, source_port: int = 0):
 
 def test_installing_again_changes_nothing_and_cuts_nothing(lab, binaries, backend):
     pod, neighbour = two_pods(lab, binaries, backend)
-    before = backend.listing(pod), pod.run(["ip", "route"]).stdout
-    with socket_in(pod, (neighbour.ipv4, APP_PORT)) as connection:
-        connection.recv(4096)
+    before = backend.listing(pod), routes_of(pod)
+    with ExitStack() as kept:
+        connections = [
+            kept.enter_context(socket_in(pod, (address, APP_PORT))) for address in neighbour.addresses
+        ]
+        for connection, address in zip(connections, neighbour.addresses):
+            assert json.loads(connection.recv(4096))["original"] == at(address, APP_PORT)
         for _ in range(3):
             install(pod, binaries, backend)
-        connection.sendall(b"still there?")
-        assert connection.recv(4096) == b"still there?"
-    after = backend.listing(pod), pod.run(["ip", "route"]).stdout
-    assert before == after
+        for connection in connections:
+            connection.sendall(b"still there?")
+            assert connection.recv(4096) == b"still there?"
+    assert (backend.listing(pod), routes_of(pod)) == before
 
 
 def test_installing_with_other_options_replaces_the_old_ones(lab, binaries, backend):
     pod = lab.pod("pod")
     install(pod, binaries, backend, "--virtual-v4", "198.18.0.0/15", "--allow-udp", "514")
     install(pod, binaries, backend)
-    assert "198.18" not in backend.listing(pod) + pod.run(["ip", "route"]).stdout
+    assert "198.18" not in backend.listing(pod) + routes_of(pod)
     assert "514" not in backend.listing(pod)
 
 
@@ -273,9 +282,8 @@ def test_removing_takes_ours_and_leaves_the_rest(lab, binaries, backend):
     pod.run(["ip", "route", "add", "198.51.100.0/24", "dev", "lo"])
 
     def world():
-        routes = pod.run(["ip", "route"]).stdout + pod.run(["ip", "-6", "route"]).stdout
         links = pod.run(["ip", "-br", "link"]).stdout
-        return backend.listing(pod), routes, links
+        return backend.listing(pod), routes_of(pod), links
 
     before = world()
     install(pod, binaries, backend)
@@ -287,16 +295,29 @@ def test_removing_takes_ours_and_leaves_the_rest(lab, binaries, backend):
     assert world() == before
 
 
-def test_verify_names_every_rule_that_is_gone(lab, binaries):
-    assert_verify_names_every_rule(lab.pod("pod"), binaries, NFT, 21)
+def test_foreign_rules_work_beside_ours_and_after_them(lab, binaries, backend):
+    """One that was there before leads 4444 to 5555; ours decide first about what is ours."""
+    pod, neighbour = lab.pod("pod"), lab.pod("neighbour")
+    backend.add_foreign(pod)
+    proxy_in(pod)
+    answering(pod, "other", "tcp:[::]:5555")
+    answering(neighbour, "app", f"tcp:[::]:{APP_PORT}", "tcp:[::]:4444")
+
+    def who(port: int, uid: int = APP_UID) -> list[str]:
+        return [dial(pod, "tcp", one, port, uid=uid)["name"] for one in neighbour.addresses]
+
+    assert (who(4444), who(APP_PORT)) == (["other"] * 2, ["app"] * 2)
+    install(pod, binaries, backend)
+    assert (who(4444), who(APP_PORT)) == (["proxy"] * 2, ["proxy"] * 2)
+    assert (who(4444, PROXY_UID), who(APP_PORT, PROXY_UID)) == (["other"] * 2, ["app"] * 2)
+    for loopback in ("127.0.0.1", "::1"):
+        assert dial(pod, "tcp", loopback, 4444)["name"] == "other"
+    redirect(pod, binaries, "remove")
+    assert (who(4444), who(APP_PORT)) == (["other"] * 2, ["app"] * 2)
 
 
-def test_verify_names_every_rule_of_iptables_that_is_gone(lab, binaries):
-    # Of one flavour: both are given the same rules.
-    assert_verify_names_every_rule(lab.pod("pod"), binaries, IPTABLES_LEGACY, 15)
-
-
-def assert_verify_names_every_rule(pod, binaries, backend, count: int) -> None:
+def test_verify_names_every_rule_that_is_gone(lab, binaries, backend):
+    pod, count = lab.pod("pod"), 21 if backend is NFT else 15
     pod.resolv_conf.write_text("nameserver 127.0.0.53\n")
     options = ["--exclude-inbound-port=9000", "--exclude-outbound-port=3306", "--allow-udp=514"]
     options += ["--exclude-outbound-network=10.77.0.0/16,fd77::/64"]
