@@ -342,3 +342,63 @@ def test_a_request_may_have_several_copies(lab, binaries):
         assert app_of(get(api, "/copied")) == "api2"
     wait_until(lambda: [one.asked for one in apps] == [3, 3, 3], "the copies", 5)
     wait_until(lambda: api.counter("epaulet_mirrored_requests_total", result="body_differs") == 6, "results", 5)
+
+
+SESSIONS = """---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: sessions }
+spec:
+  parentRefs: [ { group: "", kind: Service, name: api2, port: 80 } ]
+  rules:
+  - backendRefs: [ { name: api2, port: 80 } ]
+"""
+BY_HEADER = "    sessionPersistence: { type: Header, sessionName: x-session }\n"
+COPIED_CALLS = CALLS + """  - matches: [ { method: { service: copied.Test } } ]
+    filters: [ { type: RequestMirror, requestMirror: { backendRef: { name: next, port: 80 } } } ]
+    backendRefs: [ { name: api2, port: 80 } ]
+"""
+
+
+def test_sessions_by_header_and_copies_of_calls_are_refused_by_name(lab, binaries):
+    api, members = mesh_of(lab, binaries, CALLER + SESSIONS)
+    for one in members:
+        Echo(one, one.pod.name)
+    for number, (bad, words) in enumerate(
+        (
+            (SESSIONS + BY_HEADER, 'sessionPersistence: type "Header" is not supported'),
+            (COPIED_CALLS, 'the filter "RequestMirror" is not supported'),
+        ),
+        start=1,
+    ):
+        api.replace(f"config/{api.pod.name}.yaml", CALLER + bad)
+        wait_until(lambda n=number: len(api.logged(event="config_rejected")) == n, words, 10)
+        record = api.logged(event="config_rejected")[-1]
+        assert words in record["errors"] and "remedy: " in record["errors"], record
+        assert app_of(get(api, "/")) == "api2", "what held holds"
+
+
+def test_sessions_by_header_are_kept_as_the_remedy_says(lab, binaries):
+    both = CALLER.replace('["10.88.0.12:8080"]', '["10.88.0.12:8080", "10.88.0.13:8080"]', 1)
+    sticky = "    balance: { policy: sticky, by: { header: x-session } }\nbackends:"
+    api, members = mesh_of(lab, binaries, both.replace("backends:", sticky, 1) + SESSIONS)
+    for one in members:
+        Echo(one, one.pod.name)
+    chosen = {}
+    for number in range(20):
+        told = {app_of(get(api, "/", f"X-Session: {number}\r\n")) for _ in range(5)}
+        assert len(told) == 1, (number, told)
+        chosen[number] = told.pop()
+    assert set(chosen.values()) == {"api2", "api3"}, chosen
+
+
+def test_a_call_is_not_copied_by_the_route_of_requests_that_it_takes(lab, binaries):
+    api, members = mesh_of(lab, binaries, CALLER + HTTP)
+    for one in members:
+        server(one)
+    call, plain = ({"path": "/copied", "method": "POST", "headers": headers} for headers in (GRPC, {}))
+    assert [one["status"] for one in ask(api, call, call)] == [200, 200]
+    assert members[0].counter("epaulet_requests_total") == 2
+    assert ask(api, plain)[0]["status"] == 200
+    wait_until(lambda: members[1].counter("epaulet_requests_total") == 1, "the copy of what is no call", 10)
+    assert api.counter("epaulet_mirrored_requests_total") == 1
