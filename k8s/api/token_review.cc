@@ -19,7 +19,7 @@ Reason refused(std::uint16_t status, const json::value& document) {
   std::string why;
   if (const auto* object = document.if_object()) why = printable(text_in(*object, "message"));
   const auto remedy = status == 403
-                          ? "bind the ClusterRole system:auth-delegator to our service account"
+                          ? "let our service account create tokenreviews.authentication.k8s.io"
                           : "look at the API server's log";
   return Reason("the API server answered " + std::to_string(status) +
                     (why.empty() ? std::string() : ": " + why),

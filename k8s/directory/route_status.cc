@@ -37,10 +37,11 @@ RouteCondition accepted(const RouteBook::Key& key, const RouteBook::Route& route
   if (!has_port(*service, parent))
     return is(false, "NoMatchingParent", "the Service " + parent.service() + " has no such port");
   if (!route.refused.empty()) {
-    const auto kept = route.document.empty()
-                          ? std::string(" (no version of it is in force)")
-                          : fmt::format(" (generation {} stays in force)", route.generation);
-    return is(false, "UnsupportedValue", route.refused + kept);
+    auto refused = is(false, "UnsupportedValue", route.refused);
+    refused.remark = route.document.empty()
+                         ? std::string(" (no version of it is in force)")
+                         : fmt::format(" (generation {} stays in force)", route.generation);
+    return refused;
   }
   if (!model.routes().is_told(key, parent.service()))
     return is(false, "UnsupportedValue",
@@ -66,10 +67,21 @@ json::object condition_of(std::string_view type, const RouteCondition& is_so,
   condition["type"] = type;
   condition["status"] = is_so.is_true ? "True" : "False";
   condition["reason"] = is_so.reason;
-  condition["message"] = is_so.message;
+  condition["message"] = is_so.message + is_so.remark;
   condition["observedGeneration"] = generation;
   condition["lastTransitionTime"] = now;
   return condition;
+}
+
+/// But for the remark, and for the time.
+bool is_said(const json::object* last, const json::object& said, const RouteCondition& is_so) {
+  const auto is_same = [&](const char* key) {
+    const auto* before = last->if_contains(key);
+    return before != nullptr && *before == said.at(key);
+  };
+  return last != nullptr && is_same("status") && is_same("reason") &&
+         is_same("observedGeneration") && !is_so.remark.empty() &&
+         text_in(*last, "message").starts_with(is_so.message);
 }
 
 const json::object* find_condition(const json::object* parent, std::string_view type) {
@@ -136,6 +148,10 @@ std::optional<std::string> new_parents(const RouteFacts& route,
           {"ResolvedRefs", each.resolved_refs}}) {
       auto said = condition_of(type, condition, route.generation, now);
       const auto* last = find_condition(known, type);
+      if (is_said(last, said, condition)) {
+        conditions.push_back(*last);
+        continue;
+      }
       if (last != nullptr && text_in(*last, "status") == text_in(said, "status")) {
         const auto* since = last->if_contains("lastTransitionTime");
         if (since != nullptr && since->is_string()) said["lastTransitionTime"] = *since;

@@ -13,6 +13,9 @@ struct RouteCondition {
   bool is_true = true;
   std::string reason;
   std::string message;
+  /// Behind the message: what this process knows of its own past. Another replica's past may be
+  /// another, so that it is no reason to write what is said already.
+  std::string remark;
 };
 
 /// Of one parent.

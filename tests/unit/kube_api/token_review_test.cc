@@ -57,7 +57,7 @@ TEST(TokenReview, a_refusal_has_a_remedy) {
       403, R"({"kind":"Status","message":"tokenreviews is forbidden","code":403})");
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().what, "the API server answered 403: tokenreviews is forbidden");
-  EXPECT_NE(status.error().remedy.find("system:auth-delegator"), std::string::npos);
+  EXPECT_NE(status.error().remedy.find("create tokenreviews"), std::string::npos);
 }
 
 TEST(TokenReview, nonsense_is_no_judgement) {

@@ -184,9 +184,8 @@ TEST(RouteStatus, says_what_is_so) {
   model.put(read(object("r", kBad, 2)));
   EXPECT_EQ(said(model), "-UnsupportedValue +ResolvedRefs ");
   const RouteBook::Key key{RouteKind::http_route, "shop/r"};
-  EXPECT_TRUE(conditions_of(key, *model.routes().find(key), model)
-                  .front()
-                  .accepted.message.ends_with("(generation 1 stays in force)"));
+  EXPECT_EQ(conditions_of(key, *model.routes().find(key), model).front().accepted.remark,
+            " (generation 1 stays in force)");
   model.put(read(object("r", R"([{"backendRefs":[{"name":"gone","port":80}]}])", 3)));
   EXPECT_EQ(said(model), "+Accepted -BackendNotFound ");
   model.put(read(object("r", R"([{"backendRefs":[{"group":"x","kind":"Y","name":"z"}]}])", 4)));
@@ -232,6 +231,27 @@ TEST(RouteStatus, is_written_once_and_leaves_others_alone) {
   model.put(read(object("r", kGood, 4, "[]", *third)));
   const auto& route = *model.routes().find(key);
   EXPECT_EQ(new_parents(route.facts, conditions_of(key, route, model), "T5"), others);
+}
+
+TEST(RouteStatus, replicas_that_remember_different_versions_do_not_write_in_turns) {
+  const RouteBook::Key key{RouteKind::http_route, "shop/r"};
+  const std::string parent = R"([{"group":"","kind":"Service","name":"api","port":80}])";
+  Model knows("cluster.local", "a");
+  Model is_new("cluster.local", "b");
+  for (Model* model : {&knows, &is_new}) model->put(service("api"));
+  knows.put(read(object("r", kGood, 1)));
+  const auto write = [&](Model& model, const std::string& rules, const std::string& status) {
+    model.put(read(object("r", rules, 2, parent, status)));
+    const auto& route = *model.routes().find(key);
+    return new_parents(route.facts, conditions_of(key, route, model), "T");
+  };
+  const auto first = write(knows, kBad, "[]");
+  ASSERT_TRUE(first.has_value());
+  EXPECT_NE(first->find("(generation 1 stays in force)"), std::string::npos);
+  EXPECT_EQ(write(is_new, kBad, *first), std::nullopt);
+  EXPECT_EQ(write(knows, kBad, *first), std::nullopt);
+  const auto otherwise = write(is_new, R"([{"filters":[{"type":"Unknown"}]}])", *first);
+  EXPECT_TRUE(otherwise.has_value()) << "another refusal is another message";
 }
 
 TEST(RouteStatus, an_event_has_one_name_for_one_thing) {
