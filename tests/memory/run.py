@@ -160,7 +160,6 @@ def ratio_under_knocks(lab: Lab, others: Bystander, pod, want: dict) -> float:
             others.assert_unharmed(
                 functools.partial(knock, want["address"], want["port"]),
                 functools.partial(knock, bare.ipv4, 9, PROXY_UID),
-                seconds=1,
             )
         except AssertionError as error:  # a claim among others
             print(f"# {error}")

@@ -15,7 +15,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from background import give_way
 from http2_peer import (
     ACK,
     CANCEL,
@@ -97,7 +96,7 @@ WORDS = {
     "continuations": "too many CONTINUATION frames",
     "acknowledgements": "too many frames that want an answer",
     "idle_frames": "too many frames that move nothing",
-    "slow_head": "head",
+    "slow_head": "the request head did not arrive",
 }
 # What asks no less, and does so as it should: its price is not an abuse's.
 HONEST: dict[str, Said] = {
@@ -181,7 +180,6 @@ def abuse(said: Said, address: str, port: int) -> None:
 
 
 if __name__ == "__main__":
-    give_way()
     honest = sys.argv[1] == "--honest"
     name, address, port = sys.argv[-3:]
     abuse(HONEST[name] if honest else {**OFFENCES, **OUTCOMES}[name][1], address, int(port))

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import re
+import statistics
 import threading
 import time
 from pathlib import Path
@@ -11,15 +12,15 @@ from bystander import Bystander
 from crowd import become_of, crowd
 from lab import request, wait_until
 from mesh import CALLEE, CALLER, HEALTH, Mesh
+from priority import go_first_myself
 
 CONNECTIONS = 10_000
 DOWNSTREAM = 1000
 KIB_FOR_EACH = 64  # of those served at once: limits::kConnectionMemoryBytes
 OFFERED_SECONDS = 1.5  # by who has a processor: what the machine takes from him is told apart
 STEADY = 500  # a second, where p99 is demanded
-KNOCKS_MIN = 100
+REACHED_MIN = 0.4  # of that rate: the storm, its control and the sidecars share two cores
 UNSEEN_MAX = CONNECTIONS // 100
-WINDOW_SECONDS = 1.0
 LIMITS = f"workers: 1\nlimits: {{ downstream: {DOWNSTREAM} }}\n"
 PERMISSIVE = LIMITS + CALLEE.replace("strict", "permissive").replace("[mesh]", "[anyone]")
 
@@ -35,6 +36,26 @@ def heard(member) -> float:
     return accepted + member.counter("epaulet_connections_refused_total", reason="overload")
 
 
+def assert_unharmed_by(others: Bystander, outside, member, bare, rate: int, count) -> None:
+    """By so many a second that knock; `count` says how many have been heard."""
+    reached: list[float] = []
+    knock = functools.partial(crowd, outside, "knock", rate=rate)
+
+    @contextlib.contextmanager
+    def attack():
+        with knock(member.pod.ipv4, 8080):
+            before, began = count(), time.monotonic()
+            yield
+            reached.append((count() - before) / (time.monotonic() - began))
+
+    harmed = others.harmed(attack, functools.partial(knock, bare.ipv4, 9))
+    each = statistics.median(reached)
+    print(f"# of {rate} that were to knock each second {each:.0f} did")
+    others.assert_flawless()
+    assert not harmed, f"p99 of others grew to {others.ratio:.2f} of what it was"
+    assert each >= REACHED_MIN * rate, "that was no storm: this machine has too much else to do"
+
+
 @contextlib.contextmanager
 def probing(pod):
     """Whether it is ready, asked all the time: (status, seconds) of each probe."""
@@ -42,6 +63,7 @@ def probing(pod):
     over = threading.Event()
 
     def probe() -> None:
+        go_first_myself()  # as who runs a pod does, who is no part of the burst
         while not over.wait(0.05):
             begin = time.monotonic()
             status = request(pod, "127.0.0.1", HEALTH, "/ready").status
@@ -102,23 +124,13 @@ def test_ten_thousand_in_a_second_are_served_or_refused(lab, binaries):
         assert again - before <= DOWNSTREAM * KIB_FOR_EACH, "what the first one took serves the second"
         stack.enter_context(crowd(bare, "bare", port=9, reset=True))
         for rate in (STEADY, CONNECTIONS):
-            knock = functools.partial(crowd, outside, "knock", rate=rate)
-            attack = functools.partial(knock, api2.pod.ipv4, 8080)
-            control = functools.partial(knock, bare.ipv4, 9)
-            before = heard(api2)
-            if rate == STEADY:
-                others.assert_unharmed(attack, control, WINDOW_SECONDS)
-            else:  # Both cores are full, and a worker is as busy as it can be: told, not demanded.
-                others.compare(attack, control, WINDOW_SECONDS)
-                others.assert_flawless()
-            came = heard(api2) - before
-            print(f"# where {rate} a second were meant to knock, {came:.0f} came in all")
-            assert came >= KNOCKS_MIN, "it has given way to everybody: that proves nothing"
+            assert_unharmed_by(others, outside, api2, bare, rate, lambda: heard(api2))
 
 
 def test_ten_thousand_a_second_that_find_no_place_harm_nobody(lab, binaries):
     mesh = Mesh(lab, binaries)
-    api, api2 = mesh.pair("timeouts: { request: 5s }\n" + CALLER, PERMISSIVE)
+    patient = "timeouts: { head: 10m }\n"  # who is in stays in, with half a head
+    api, api2 = mesh.pair("timeouts: { request: 5s }\n" + CALLER, PERMISSIVE + patient)
     outside, bare = lab.pod("outside"), lab.pod("bare")
 
     def refused() -> float:
@@ -130,12 +142,6 @@ def test_ten_thousand_a_second_that_find_no_place_harm_nobody(lab, binaries):
         free = DOWNSTREAM - int(api2.counter("epaulet_connections_active"))
         held = {"text": "GET / HTTP/1.1\r\nHost: crowd\r\n", "count": free}
         stack.enter_context(crowd(outside, "deaf", api2.pod.ipv4, 8080, **held))
-        knock = functools.partial(crowd, outside, "knock", rate=CONNECTIONS)
-        before, began = refused(), time.monotonic()
-        attack = functools.partial(knock, api2.pod.ipv4, 8080)
-        others.assert_unharmed(attack, functools.partial(knock, bare.ipv4, 9), WINDOW_SECONDS)
-        each = (refused() - before) / (time.monotonic() - began)
-        print(f"# {each:.0f} a second found no place")
-        assert refused() - before >= KNOCKS_MIN, "it has given way to everybody: that proves nothing"
+        assert_unharmed_by(others, outside, api2, bare, CONNECTIONS, refused)
         said = api2.wait_logged(event="connections_refused")
         assert said["level"] == "warning" and said["count"] > 0, said
