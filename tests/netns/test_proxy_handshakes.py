@@ -5,6 +5,8 @@ import ssl
 import threading
 import time
 
+from bystander import Bystander
+from crowd import crowd
 from lab import wait_until
 from mesh import APP_PORT, CALLEE, CALLER, App, Mesh, Wire, dial, field
 
@@ -126,6 +128,18 @@ def test_many_that_are_silent_hold_nobody_up_and_are_all_given_back(lab, binarie
         return api2.counter("epaulet_connections_active", direction="inbound")
 
     wait_until(lambda: served() <= 1, "all to be given back", 5)
+    app.close()
+
+    @contextlib.contextmanager
+    def silence(pod):
+        with contextlib.ExitStack() as stack:
+            for _ in range(count):
+                stack.enter_context(Wire(dial(outside, pod.ipv4, APP_PORT))).send(hello)
+            yield
+
+    bare = lab.pod("bare")
+    with Bystander(api, api2) as others, crowd(bare, "bare", port=APP_PORT, life=CONNECT_SECONDS):
+        others.assert_unharmed(lambda: silence(api2.pod), lambda: silence(bare))
 
 
 def assert_call_ends(api, code: str) -> None:
