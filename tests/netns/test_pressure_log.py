@@ -1,4 +1,4 @@
-"""Standard output is a pipe that nobody reads, or whose reader has gone."""
+"""Standard output is a pipe that nobody reads, or whose reader has gone, or a file on a full disk."""
 
 import contextlib
 import fcntl
@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import threading
+from pathlib import Path
 
 from bystander import Bystander
 from lab import wait_until
@@ -14,6 +15,7 @@ from mesh import CALLEE, CALLER, Member, Mesh
 
 DRAIN = "drain: { grace: 100ms, timeout: 500ms }\nworkers: 1\n"
 DROPPED = "epaulet_log_lines_dropped_total"
+DISK_MIB = 16
 
 
 class Reader:
@@ -106,7 +108,7 @@ def one_worker(lab, binaries) -> tuple[Member, Member, Reader]:
 def test_an_output_that_nobody_reads_holds_up_nobody(lab, binaries):
     api, api2, reader = one_worker(lab, binaries)
     with Bystander(api, api2) as bystander:
-        bystander.assert_unharmed(reader.stalled, seconds=1)
+        bystander.assert_unharmed(reader.stalled)
     full, failed = reader.dropped("ring_full"), reader.dropped("write_failed")
     assert full > 0 and failed == 0, (full, failed)
 
@@ -147,3 +149,57 @@ def test_an_output_whose_reader_goes_and_comes_back(lab, binaries):
         wait_until(lambda: len(reader.lines) > seen + 100, "the log to go on", 5)
         bystander.assert_flawless()
     reader.end()
+
+
+def test_an_output_on_a_full_disk_holds_up_nobody_and_goes_on_with_room(lab, binaries):
+    mesh = Mesh(lab, binaries)
+    api = mesh.member("api", CALLER + DRAIN, start=False)
+    api2 = mesh.member("api2", CALLEE + "log: { access: { enabled: false } }\n")
+    sidecar = api.sidecar
+    (sidecar.home / "disk").mkdir()
+    script = (
+        f"mount -t tmpfs -o size={DISK_MIB}m,mode=777 tmpfs /run/epaulet/disk && "
+        'exec setpriv --reuid 1337 --regid 1337 --clear-groups "$@" >>/run/epaulet/disk/log'
+    )
+    argv = [sidecar.program, "run", "--config", sidecar.path_in_pod(sidecar.config_file)]
+    sidecar.process = api.pod.start(["sh", "-c", script, "sh", *argv], name="epaulet")
+    sidecar.wait_ready()
+    disk = Path(f"/proc/{api.process.pid}/root/run/epaulet/disk")
+
+    def lost() -> float:
+        return api.counter(DROPPED, reason="write_failed")
+
+    def events(name: str) -> list[dict]:
+        """A line that was cut by the end of the disk is one of its own, and no JSON."""
+        found = []
+        for line in (disk / "log").read_text().splitlines():
+            with contextlib.suppress(ValueError):
+                found.append(json.loads(line))
+        return [one for one in found if one.get("event") == name]
+
+    @contextlib.contextmanager
+    def room():
+        os.truncate(disk / "log", 0)
+        yield
+
+    @contextlib.contextmanager
+    def full():
+        before = lost()
+        with contextlib.suppress(OSError), open(disk / "filler", "wb", buffering=0) as file:
+            while file.write(bytes(1 << 12)):
+                pass
+        try:
+            wait_until(lambda: lost() > before, "a line for which there is no room", 10)
+            yield
+        finally:
+            (disk / "filler").unlink()
+
+    with Bystander(api, api2) as bystander:
+        assert events("started")
+        with full():
+            wait_until(lambda: lost() > 100, "more such lines", 10)
+        wait_until(lambda: events("log_lines_dropped"), "what is missing to be told", 5)
+        assert sum(one["write_failed"] for one in events("log_lines_dropped")) == lost()
+        assert all(one["level"] == "warning" for one in events("log_lines_dropped"))
+        assert api.counter(DROPPED, reason="ring_full") == 0
+        bystander.assert_unharmed(full, room)
