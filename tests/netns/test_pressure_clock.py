@@ -11,8 +11,20 @@ import threading
 import time
 
 from bystander import Bystander
-from lab import LabError, request, wait_until
-from mesh import CALLEE, CALLER, HEALTH, CountingApp, Member, Mesh, field
+from lab import Issuer, LabError, request, wait_until
+from mesh import (
+    APP_PORT,
+    CALLEE,
+    CALLER,
+    HEALTH,
+    Broken,
+    CountingApp,
+    Member,
+    Mesh,
+    Wire,
+    dial,
+    field,
+)
 
 HOUR = 3600
 TRUST = "spiffe://cluster.local/ns/default/sa/"
@@ -20,6 +32,13 @@ TRUST = "spiffe://cluster.local/ns/default/sa/"
 # before as well.
 BASE = 2 * HOUR
 JUMPS_PER_SECOND = 12
+GUARDED = """
+workload: { service: api2.default, ports: { 8080: { tls: permissive } } }
+identity: { dir: /var/run/epaulet/identity }
+issuers:
+  filed: { issuer: https://filed.example, audiences: [api2], keys: { file: filed.jwks.json } }
+access: [ { name: tokens, allow: [anyone], require: token } ]
+"""
 
 
 class Clock:
@@ -237,3 +256,83 @@ def test_certificates_that_a_slow_clock_refuses_are_taken_once_it_is_right(lab, 
     clocks[1].set(0)
     api2.process.wait_for(lambda: len(api2.logged(event="identity_loaded")) == 2, "the new one")
     assert not api2.sidecar.admin("/certs").get("refused")
+
+
+def test_tokens_are_judged_by_the_clock_as_it_is(lab, binaries):
+    mesh = Mesh(lab, binaries)
+    issuer = Issuer(lab.directory, "https://filed.example")
+    api2 = mesh.member("api2", GUARDED, mesh.issue("api2", "ca", "--valid", "24h"), start=False)
+    api2.sidecar.add_config_file("filed.jwks.json", issuer.jwks())
+    clock, outside = Clock(api2, binaries), lab.pod("outside")
+    app = CountingApp(api2.pod)
+    clock.start()
+    api2.sidecar.wait_ready()
+    begin = int(time.time()) + BASE
+
+    def token(subject: str) -> str:
+        return issuer.token("api2", subject, iat=begin, exp=begin + HOUR // 2)
+
+    def ask(token: str) -> int:
+        with Wire(dial(outside, api2.pod.ipv4, APP_PORT)) as wire:
+            head = f"GET / HTTP/1.1\r\nHost: h\r\nX-Call: 1\r\nAuthorization: Bearer {token}\r\n\r\n"
+            return wire.send(head).response()[0]
+
+    def assert_refused(token: str, why: str) -> None:
+        calls = app.calls["1"]
+        refused = len(api2.logged(status=401))
+        assert ask(token) == 401
+        api2.process.wait_for(lambda: len(api2.logged(status=401)) > refused, "its record")
+        record = api2.logged(status=401)[-1]
+        (explained,) = api2.sidecar.explain(record["id"])
+        assert why in explained["summary"] and explained["remedy"], explained
+        assert app.calls["1"] == calls, "the app was not asked"
+
+    seen, other = token("seen"), token("other")
+    assert ask(seen) == 200
+    clock.set(HOUR)
+    assert_refused(seen, "expired")  # however often it was good
+    assert_refused(other, "expired")
+    clock.set(0)
+    assert ask(seen) == ask(other) == 200
+    clock.set(-HOUR)
+    assert_refused(token("third"), "issued_in_future")
+    clock.set(0)
+    assert ask(token("third")) == 200
+
+
+def handshakes(member: Member, direction: str, resumed: str) -> float:
+    labels = {"direction": direction, "resumed": resumed}
+    return member.counter("epaulet_tls_handshakes_total", **labels)
+
+
+def assert_tickets_end_with_certificates(api: Member, api2: Member, wrong: Clock) -> None:
+    """`wrong` is set to when the other one's certificate has expired."""
+    CountingApp(api2.pod)
+    address = api.address_of("api2.default")
+
+    def served() -> bool:
+        try:
+            with api.dial(address, 82) as tunnel:  # a connection of its own, and a handshake
+                tunnel.send("GET / HTTP/1.1\r\nHost: h\r\nX-Call: 1\r\n\r\n")
+                return tunnel.response()[0] == 200
+        except (Broken, ConnectionError):
+            return False
+
+    wait_until(lambda: served() and handshakes(api, "outbound", "true") > 0, "a ticket's use", 5)
+    resumed = handshakes(api2, "inbound", "true")
+    wrong.set(HOUR)
+    assert not served(), "a ticket is good no longer than what it was given for"
+    assert handshakes(api2, "inbound", "true") == resumed
+    wrong.member.wait_logged(kind="handshake", outcome="tls_peer_expired")
+    wrong.set(0)
+    wait_until(served, "it to be as before", 5)
+
+
+def test_a_ticket_is_not_used_by_a_caller_for_whom_the_callee_has_expired(lab, binaries):
+    api, api2, clocks = pair(lab, binaries, "24h", api2="150m")
+    assert_tickets_end_with_certificates(api, api2, clocks[0])
+
+
+def test_a_ticket_is_not_taken_by_a_callee_for_whom_the_caller_has_expired(lab, binaries):
+    api, api2, clocks = pair(lab, binaries, "24h", api="150m")
+    assert_tickets_end_with_certificates(api, api2, clocks[1])
