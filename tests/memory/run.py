@@ -18,6 +18,7 @@ import json
 import os
 import sys
 import threading
+import time
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
@@ -130,9 +131,14 @@ def measure(lab: Lab, group: Group, binaries, secure: bool, hold: bool) -> dict:
         want |= {"address": api.address_of("api2.default"), "port": 80}
     script = pod.bind(HERE, "memory-test")
     with Bystander(api, api2, name="others.default", app_port=OTHERS_PORT) as others:
+        begin = time.monotonic()
         crowd_of_all = pod.start(["python3", f"{script}/offer.py", json.dumps(want)], name="offer")
         crowd_of_all.wait_for(crowd_of_all.json_lines, "its result", 300)
+        end = time.monotonic()
         told = crowd_of_all.json_lines()[0] | {
+            # Who is offered, and asks, takes the same two cores: told, not judged.
+            "p99_us_while_offered": others.p99_between(begin, end),
+            "p99_us_after": others.p99(2.0),
             "limit": limit,
             "outcomes": dict(Counter(record.get("outcome", "-") for record in limited.logged())),
             # Answered by the process that was started: a killed one is not started again.
