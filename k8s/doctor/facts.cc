@@ -22,11 +22,40 @@ class Gathering {
   Gathering(FactSource& source, const Question& question, WallTime now)
       : source_(source), question_(question), facts_(now) {}
 
-  void one(const std::string& path) { facts_.put(path, source_.get(path)); }
+  /// Whole lists, and single objects. What takes time is the way to the API server and back.
+  void ask(const std::vector<std::string>& lists, const std::vector<std::string>& objects) {
+    std::vector<std::string> paths;
+    for (const auto& path : lists) paths.push_back(path + "?limit=250");
+    paths.insert(paths.end(), objects.begin(), objects.end());
+    auto told = source_.get_all(paths);
+    for (std::size_t i = 0; i < lists.size(); ++i) complete(lists[i], std::move(told[i]));
+    for (std::size_t i = 0; i < objects.size(); ++i)
+      facts_.put(objects[i], std::move(told[lists.size() + i]));
+  }
 
-  /// A whole list, page by page, under the path of its first.
-  void list(const std::string& path) {
-    Fact all = source_.get(path + "?limit=250");
+  void before() {
+    ask({std::string(paths::kNamespaces), std::string(paths::kWebhooks),
+         std::string(paths::kLeases)},
+        {std::string(paths::kVersion), paths::secret(question_, question_.ca_secret)});
+  }
+
+  void installation() {
+    ask({std::string(paths::kNamespaces), std::string(paths::kWebhooks),
+         paths::deployments(question_), paths::services(question_),
+         paths::endpoint_slices(question_), paths::pods(question_), paths::replica_sets(question_),
+         std::string(paths::kLeases)},
+        {std::string(paths::kVersion), paths::secret(question_, question_.ca_secret),
+         paths::role_binding("epaulet-identity"), paths::role_binding("epaulet-directory")});
+    auto named = config_maps();
+    named.push_back(paths::secret(question_, serving_secret(facts_, question_)));
+    ask({}, named);
+  }
+
+  Facts take() { return std::move(facts_); }
+
+ private:
+  /// The pages behind the first.
+  void complete(const std::string& path, Fact all) {
     auto* whole = all.is_there() ? all.document.if_object() : nullptr;
     for (std::size_t page = 1; whole != nullptr && page < kPagesMax; ++page) {
       const std::string next(text_at(*whole, {"metadata", "continue"}));
@@ -46,7 +75,7 @@ class Gathering {
   }
 
   /// What pods say that they read.
-  void config_maps() {
+  [[nodiscard]] std::vector<std::string> config_maps() const {
     constexpr std::size_t kMax = 500;
     std::set<std::string> wanted;
     for (const auto& each : facts_.items(paths::pods(question_))) {
@@ -55,35 +84,26 @@ class Gathering {
       for (const auto& name : config_maps_of(*pod))
         wanted.insert(paths::config_map(text_at(*pod, {"metadata", "namespace"}), name));
     }
-    std::size_t asked = 0;
+    std::vector<std::string> some;
     for (const auto& path : wanted) {
-      if (asked++ < kMax) one(path);
+      if (some.size() < kMax) some.push_back(path);
     }
+    return some;
   }
 
-  void installation() {
-    for (const auto& path : {std::string(paths::kNamespaces), std::string(paths::kWebhooks),
-                             paths::deployments(question_), paths::services(question_),
-                             paths::endpoint_slices(question_), paths::pods(question_),
-                             paths::replica_sets(question_), std::string(paths::kLeases)}) {
-      list(path);
-    }
-    one(paths::secret(question_, question_.ca_secret));
-    one(paths::secret(question_, serving_secret(facts_, question_)));
-    for (const auto* name : {"epaulet-identity", "epaulet-directory"})
-      one(paths::role_binding(name));
-    config_maps();
-  }
-
-  Facts take() { return std::move(facts_); }
-
- private:
   FactSource& source_;
   const Question& question_;
   Facts facts_;
 };
 
 }  // namespace
+
+std::vector<Fact> FactSource::get_all(const std::vector<std::string>& paths) {
+  std::vector<Fact> facts;
+  facts.reserve(paths.size());
+  for (const auto& path : paths) facts.push_back(get(path));
+  return facts;
+}
 
 const Fact& Facts::at(std::string_view path) const {
   static const Fact kNobodyAsked;
@@ -134,17 +154,12 @@ std::string role_binding(std::string_view name) {
 
 Facts gather_before(FactSource& source, const Question& question, WallTime now) {
   Gathering gathering(source, question, now);
-  gathering.one(std::string(paths::kVersion));
-  gathering.list(std::string(paths::kNamespaces));
-  gathering.list(std::string(paths::kWebhooks));
-  gathering.list(std::string(paths::kLeases));
-  gathering.one(paths::secret(question, question.ca_secret));
+  gathering.before();
   return gathering.take();
 }
 
 Facts gather(FactSource& source, const Question& question, WallTime now) {
   Gathering gathering(source, question, now);
-  gathering.one(std::string(paths::kVersion));
   gathering.installation();
   return gathering.take();
 }

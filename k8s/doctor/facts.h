@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "crypto/reason.h"
 #include "crypto/wall_time.h"
@@ -27,6 +28,8 @@ class FactSource {
  public:
   virtual ~FactSource() = default;
   [[nodiscard]] virtual Fact get(const std::string& path) = 0;
+  /// Each of them, in their order. A source that can asks several at once.
+  [[nodiscard]] virtual std::vector<Fact> get_all(const std::vector<std::string>& paths);
 };
 
 /// What the doctor is asked about.

@@ -7,9 +7,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 
 #include "io/tcp.h"
 #include "k8s/api/client.h"
@@ -23,6 +25,7 @@ namespace {
 
 constexpr std::size_t kAnswerBytesMax = 64 * 1024 * 1024;
 constexpr std::chrono::seconds kAnswerTime{30};
+constexpr std::size_t kAtOnce = 8;
 
 json::value parsed(std::string_view text, bool& is_json) {
   json::error_code error;
@@ -74,40 +77,75 @@ class Sheet {
   int fd_;
 };
 
+/// One kubectl.
+class Call {
+ public:
+  explicit Call(std::vector<std::string> words) {
+    std::vector<char*> argv;
+    for (auto& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    posix_spawn_file_actions_t actions;
+    ::posix_spawn_file_actions_init(&actions);
+    ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    ::posix_spawn_file_actions_adddup2(&actions, out_.fd(), 1);
+    ::posix_spawn_file_actions_adddup2(&actions, error_.fd(), 2);
+    const int failed =
+        ::posix_spawnp(&child_, argv.front(), &actions, nullptr, argv.data(), environ);
+    ::posix_spawn_file_actions_destroy(&actions);
+    if (failed != 0)
+      failure_ = fmt::format("{} cannot be run: {}", words.front(), std::strerror(failed));
+  }
+
+  /// Once.
+  [[nodiscard]] Fact wait() {
+    if (!failure_.empty()) {
+      Fact fact;
+      fact.why = failure_;
+      return fact;
+    }
+    int status = 0;
+    while (::waitpid(child_, &status, 0) < 0 && errno == EINTR) {
+    }
+    return fact_of_kubectl(WIFEXITED(status) ? WEXITSTATUS(status) : 128, out_.text(),
+                           error_.text());
+  }
+
+ private:
+  const Sheet out_;
+  const Sheet error_;
+  pid_t child_ = 0;
+  std::string failure_;
+};
+
 class KubectlSource final : public FactSource {
  public:
   explicit KubectlSource(std::vector<std::string> command) : command_(std::move(command)) {}
 
-  Fact get(const std::string& path) override {
-    auto words = command_;
-    for (const char* word : {"--request-timeout=30s", "get", "--raw"}) words.emplace_back(word);
-    words.push_back(path);
-    std::vector<char*> argv;
-    for (auto& word : words) argv.push_back(word.data());
-    argv.push_back(nullptr);
-    const Sheet out;
-    const Sheet error;
-    posix_spawn_file_actions_t actions;
-    ::posix_spawn_file_actions_init(&actions);
-    ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    ::posix_spawn_file_actions_adddup2(&actions, out.fd(), 1);
-    ::posix_spawn_file_actions_adddup2(&actions, error.fd(), 2);
-    pid_t child = 0;
-    const int failed =
-        ::posix_spawnp(&child, argv.front(), &actions, nullptr, argv.data(), environ);
-    ::posix_spawn_file_actions_destroy(&actions);
-    if (failed != 0) {
-      Fact fact;
-      fact.why = fmt::format("{} cannot be run: {}", words.front(), std::strerror(failed));
-      return fact;
+  Fact get(const std::string& path) override { return Call(words_for(path)).wait(); }
+
+  /// Most of what a kubectl does is to start, and to wait for its connection.
+  std::vector<Fact> get_all(const std::vector<std::string>& paths) override {
+    std::vector<Fact> facts;
+    std::deque<Call> running;
+    for (const auto& path : paths) {
+      if (running.size() == kAtOnce) {
+        facts.push_back(running.front().wait());
+        running.pop_front();
+      }
+      running.emplace_back(words_for(path));
     }
-    int status = 0;
-    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
-    return fact_of_kubectl(WIFEXITED(status) ? WEXITSTATUS(status) : 128, out.text(), error.text());
+    for (auto& call : running) facts.push_back(call.wait());
+    return facts;
   }
 
  private:
+  [[nodiscard]] std::vector<std::string> words_for(const std::string& path) const {
+    auto words = command_;
+    for (const char* word : {"--request-timeout=30s", "get", "--raw"}) words.emplace_back(word);
+    words.push_back(path);
+    return words;
+  }
+
   const std::vector<std::string> command_;
 };
 
@@ -116,11 +154,18 @@ class ClusterSource final : public FactSource {
   explicit ClusterSource(ApiAccess access)
       : dialer_(make_tcp_dialer(loop_)), api_(*dialer_, std::move(access)) {}
 
-  Fact get(const std::string& path) override {
-    Fact fact;
-    loop_.spawn(ask(*this, path, fact));
-    loop_.run();
-    return fact;
+  Fact get(const std::string& path) override { return std::move(get_all({path}).front()); }
+
+  std::vector<Fact> get_all(const std::vector<std::string>& paths) override {
+    std::vector<Fact> facts(paths.size());
+    for (std::size_t i = 0; i < paths.size(); i += kAtOnce) {
+      const auto end = std::min(i + kAtOnce, paths.size());
+      left_ = end - i;
+      for (std::size_t each = i; each < end; ++each)
+        loop_.spawn(ask(*this, paths[each], facts[each]));
+      loop_.run();
+    }
+    return facts;
   }
 
  private:
@@ -134,10 +179,11 @@ class ClusterSource final : public FactSource {
     } else {
       fact.why = answer.error().to_string();
     }
-    self.loop_.stop();
+    if (--self.left_ == 0) self.loop_.stop();
   }
 
   AsioLoop loop_;
+  std::size_t left_ = 0;  ///< That have not been answered yet.
   std::unique_ptr<Dialer> dialer_;
   ApiClient api_;
 };

@@ -200,7 +200,11 @@ def test_kubectl_is_asked_with_its_options_and_no_shell(place, binaries):
     (place / "documents.json").write_text(json.dumps(documents))
     kubectl = place / "kubectl"
     kubectl.write_text(f"""#!/usr/bin/env python3
-import json, sys
+import json, sys, time
+note = open({str(place / 'calls')!r}, "a", buffering=1)
+note.write("+\\n")
+time.sleep(0.2)
+note.write("-\\n")
 assert sys.argv[1:4] == ["--kubeconfig=a b;c", "--context=$(x)", "--request-timeout=30s"] and sys.argv[4:6] == ["get", "--raw"]
 found = json.load(open({str(place / 'documents.json')!r})).get(sys.argv[6].split("?")[0])
 sys.stderr.write("Warning: something\\n")
@@ -212,6 +216,11 @@ print(json.dumps(found))
     kubectl.chmod(0o755)
     code, said, error = examine(binaries, "check", "--kubectl", kubectl, "--kubeconfig", "a b;c", "--context", "$(x)")
     assert code == 0 and "0 failures" in said, said + error
+    running, most = 0, 0
+    for line in (place / "calls").read_text().split():
+        running += 1 if line == "+" else -1
+        most = max(most, running)
+    assert running == 0 and 2 <= most <= 8, f"{most} at once"
 
 
 def test_outside_of_a_pod_there_is_nothing_to_see(place, binaries):
