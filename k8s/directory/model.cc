@@ -29,6 +29,8 @@ struct Model::Pod {
   std::string service_account;
   std::uint32_t seen = 0;
   std::vector<Slice*> in;  ///< Once for each endpoint.
+  NodeZones::Place* node = nullptr;
+  std::vector<IpAddress> addresses;
 };
 
 struct Model::Slice {
@@ -39,6 +41,8 @@ struct Model::Slice {
     bool serving = true;
     bool terminating = false;
     std::string zone;
+    std::vector<std::string> for_zones;
+    NodeZones::Place* node = nullptr;
     Pod* pod = nullptr;
     std::uint64_t pod_uid = 0;
   };
@@ -89,12 +93,7 @@ void Model::end_list(ObjectKind kind) {
     std::vector<Pod*> gone;
     for (const auto& [key, pod] : pods_)
       if (pod->is_meshed && pod->seen != list) gone.push_back(pod.get());
-    for (auto* pod : gone) {
-      pod->is_meshed = false;
-      --pods_known_;
-      mark_users(*pod);
-      drop_if_unused(*pod);
-    }
+    for (auto* pod : gone) leave_mesh(*pod);
   }
 }
 
@@ -198,6 +197,7 @@ void Model::drop_if_unused(Pod& pod) {
 
 void Model::take_out(Slice& slice) {
   for (auto& endpoint : slice.endpoints) {
+    nodes_.release(endpoint.node);
     if (endpoint.pod == nullptr) continue;
     auto& in = endpoint.pod->in;
     in.erase(std::find(in.begin(), in.end(), &slice));
@@ -223,7 +223,9 @@ void Model::put_in(Slice& slice, SliceFacts&& facts) {
     endpoint.ready = each.ready;
     endpoint.serving = each.serving;
     endpoint.terminating = each.terminating;
+    endpoint.node = nodes_.use(each.node, each.zone);
     endpoint.zone = std::move(each.zone);
+    endpoint.for_zones = std::move(each.for_zones);
     endpoint.pod_uid = each.pod_uid;
     if (each.pod.empty()) continue;
     endpoint.pod = &pod_at(facts.name_space + "/" + each.pod);
@@ -246,7 +248,9 @@ bool Model::is_same(const Slice& slice, const SliceFacts& facts) {
                               : known.pod->key == facts.name_space + "/" + said.pod;
     return same_pod && known.pod_uid == said.pod_uid && known.address == said.address &&
            known.ready == said.ready && known.serving == said.serving &&
-           known.terminating == said.terminating && known.zone == said.zone;
+           known.terminating == said.terminating && known.zone == said.zone &&
+           known.for_zones == said.for_zones &&
+           (known.node == nullptr ? said.node.empty() : known.node->first == said.node);
   };
   const auto service =
       facts.service.empty() ? std::string() : service_name(facts.service, facts.name_space);
@@ -282,6 +286,7 @@ void Model::remove(const SliceFacts& names) {
 void Model::put(PodFacts&& facts) {
   auto& pod = pod_at(key_of(facts));
   pod.seen = lists_[static_cast<std::size_t>(ObjectKind::pod)];
+  place(pod, facts);
   if (pod.is_meshed && pod.uid == facts.uid && pod.service_account == facts.service_account) return;
   if (!pod.is_meshed) ++pods_known_;
   pod.is_meshed = true;
@@ -294,11 +299,46 @@ void Model::put(PodFacts&& facts) {
 void Model::remove(const PodFacts& names) {
   const auto found = pods_.find(key_of(names));
   if (found == pods_.end() || !found->second->is_meshed) return;
-  auto& pod = *found->second;
+  leave_mesh(*found->second);
+}
+
+void Model::leave_mesh(Pod& pod) {
   pod.is_meshed = false;
   --pods_known_;
+  leave_addresses(pod);
+  nodes_.release(std::exchange(pod.node, nullptr));
   mark_users(pod);
   drop_if_unused(pod);
+}
+
+/// Where it runs, which a pod says some time after it was made.
+void Model::place(Pod& pod, PodFacts& facts) {
+  nodes_.release(std::exchange(pod.node, nodes_.use(facts.node, facts.zone)));
+  if (pod.addresses == facts.addresses) return;
+  leave_addresses(pod);
+  pod.addresses = std::move(facts.addresses);
+  for (const auto& address : pod.addresses) pods_by_address_[address] = &pod;
+}
+
+void Model::leave_addresses(Pod& pod) {
+  for (const auto& address : pod.addresses) {
+    const auto found = pods_by_address_.find(address);
+    // Another pod may have it already, before this one's end is told.
+    if (found != pods_by_address_.end() && found->second == &pod) pods_by_address_.erase(found);
+  }
+  pod.addresses.clear();
+}
+
+std::string Model::identity_of(const Pod& pod) const {
+  return "spiffe://" + trust_domain_ + "/ns/" + pod.name_space + "/sa/" + pod.service_account;
+}
+
+const std::string& Model::zone_of(const IpAddress& address, std::string_view identity) const {
+  static const std::string kUnknown;
+  const auto found = pods_by_address_.find(address);
+  if (found == pods_by_address_.end()) return kUnknown;
+  const auto& pod = *found->second;
+  return pod.node == nullptr || identity_of(pod) != identity ? kUnknown : pod.node->second.zone;
 }
 
 std::vector<std::string> Model::take_changes() {
@@ -414,9 +454,11 @@ std::string Model::write(const std::string& name, const Service& service) const 
       if (!each.zone.empty()) endpoint["zone"] = each.zone;
       const auto* pod = each.pod;
       std::size_t bytes = 128 + each.zone.size();
+      for (const auto& zone : each.for_zones) bytes += 3 + zone.size();
+      if (!each.for_zones.empty())
+        endpoint["for_zones"] = json::array(each.for_zones.begin(), each.for_zones.end());
       if (pod != nullptr && pod->is_meshed && pod->uid == each.pod_uid) {
-        const auto identity =
-            "spiffe://" + trust_domain_ + "/ns/" + pod->name_space + "/sa/" + pod->service_account;
+        const auto identity = identity_of(*pod);
         bytes += identity.size();
         endpoint["identity"] = identity;
       }

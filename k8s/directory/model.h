@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "k8s/directory/judge_route.h"
+#include "k8s/directory/node_zones.h"
 #include "k8s/directory/objects.h"
 #include "k8s/directory/route_book.h"
 
@@ -65,6 +66,11 @@ class Model {
   /// The service's view as one line of JSON, its end included. Made once for each change.
   [[nodiscard]] std::shared_ptr<const std::string> line(const std::string& service);
 
+  /// In which zone the meshed pod runs that has this address and this identity. "": nobody knows;
+  /// it is what the endpoints or pods of its node say.
+  [[nodiscard]] const std::string& zone_of(const IpAddress& address,
+                                           std::string_view identity) const;
+
   [[nodiscard]] const RouteBook& routes() const { return routes_; }
   /// Another number whenever what is to be said of routes may be another: a route has changed, or a
   /// Service. Endpoints come and go without it.
@@ -75,6 +81,8 @@ class Model {
   /// Objects that are kept.
   [[nodiscard]] std::size_t count(ObjectKind kind) const;
   [[nodiscard]] std::size_t endpoints() const { return endpoints_; }
+  /// That endpoints and pods are on.
+  [[nodiscard]] std::size_t nodes() const { return nodes_.size(); }
 
  private:
   struct Pod;
@@ -92,6 +100,10 @@ class Model {
   void put_in(Slice& slice, SliceFacts&& facts);
   Pod& pod_at(const std::string& key);
   void drop_if_unused(Pod& pod);
+  void place(Pod& pod, PodFacts& facts);
+  void leave_addresses(Pod& pod);
+  void leave_mesh(Pod& pod);
+  [[nodiscard]] std::string identity_of(const Pod& pod) const;
   [[nodiscard]] std::string write(const std::string& name, const Service& service) const;
 
   const std::string trust_domain_;
@@ -104,6 +116,9 @@ class Model {
   std::unordered_map<std::string, std::unique_ptr<Service>> services_;  ///< By NAME.NAMESPACE.
   std::unordered_map<std::string, std::unique_ptr<Slice>> slices_;      ///< By NAMESPACE/NAME.
   std::unordered_map<std::string, std::unique_ptr<Pod>> pods_;
+  /// Of those in the mesh: who was the last to say that it has it.
+  std::unordered_map<IpAddress, const Pod*, IpAddressHash> pods_by_address_;
+  NodeZones nodes_;
   RouteBook routes_;
   std::uint64_t routes_version_ = 0;
   std::vector<std::string> changed_;

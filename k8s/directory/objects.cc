@@ -15,6 +15,8 @@ constexpr std::size_t kDepthMax = 64;
 constexpr std::size_t kPortsMax = 250;
 constexpr std::size_t kEndpointsMax = 1000;
 constexpr std::size_t kNameMax = 253;
+constexpr std::size_t kHintsMax = 8;
+constexpr std::size_t kFamilies = 2;
 
 /// Names come into URLs, SPIFFE IDs and log lines.
 bool is_name(std::string_view text) {
@@ -55,6 +57,19 @@ bool flag_in(const json::object* from, std::string_view key, bool otherwise) {
   return flag == nullptr ? otherwise : *flag;
 }
 
+/// EndpointSlice API: `hints.forZones`, at most eight. Those of `trafficDistribution` stand there,
+/// too.
+void read_hints(const json::object& from, SliceEndpoint& to) {
+  const auto* hints = object_in(from, "hints");
+  const auto* zones = hints == nullptr ? nullptr : array_in(*hints, "forZones");
+  if (zones == nullptr) return;
+  for (const auto& each : *zones) {
+    const auto* object = each.if_object();
+    const auto name = object == nullptr ? std::string_view() : text_in(*object, "name");
+    if (!name.empty() && to.for_zones.size() < kHintsMax) to.for_zones.push_back(short_text(name));
+  }
+}
+
 std::optional<SliceEndpoint> read_endpoint(const json::object& from) {
   const auto* addresses = array_in(from, "addresses");
   if (addresses == nullptr || addresses->empty()) return std::nullopt;
@@ -68,7 +83,9 @@ std::optional<SliceEndpoint> read_endpoint(const json::object& from) {
   endpoint.ready = flag_in(conditions, "ready", true);
   endpoint.serving = flag_in(conditions, "serving", endpoint.ready);
   endpoint.terminating = flag_in(conditions, "terminating", false);
+  endpoint.node = short_text(text_in(from, "nodeName"));
   endpoint.zone = short_text(text_in(from, "zone"));
+  read_hints(from, endpoint);
   const auto* target = object_in(from, "targetRef");
   if (target != nullptr && text_in(*target, "kind") == "Pod") {
     const auto name = text_in(*target, "name");
@@ -102,6 +119,19 @@ std::string name_in(const json::object* object) {
   return short_text(text_in(*metadata, "namespace")) + "/" + short_text(text_in(*metadata, "name"));
 }
 
+/// The address of a pod that has run to its end may be another one's by now.
+void read_addresses(const json::object& status, PodFacts& to) {
+  const auto phase = text_in(status, "phase");
+  const auto* addresses = array_in(status, "podIPs");
+  if (phase == "Succeeded" || phase == "Failed" || addresses == nullptr) return;
+  for (const auto& each : *addresses) {
+    const auto* object = each.if_object();
+    const auto address =
+        object == nullptr ? std::nullopt : IpAddress::parse(text_in(*object, "ip"));
+    if (address && to.addresses.size() < kFamilies) to.addresses.push_back(*address);
+  }
+}
+
 }  // namespace
 
 bool read_facts(const json::object& from, ServiceFacts& to) {
@@ -118,7 +148,8 @@ bool read_facts(const json::object& from, ServiceFacts& to) {
       const auto* text = each.if_string();
       const auto address =
           text == nullptr ? std::nullopt : IpAddress::parse(std::string_view(*text));
-      if (address && to.cluster_ips.size() < 2) to.cluster_ips.push_back(address->to_string());
+      if (address && to.cluster_ips.size() < kFamilies)
+        to.cluster_ips.push_back(address->to_string());
     }
   }
   const auto* ports = array_in(*spec, "ports");
@@ -173,6 +204,9 @@ bool read_facts(const json::object& from, PodFacts& to) {
   const auto* spec = object_in(from, "spec");
   const auto account = spec == nullptr ? std::string_view() : text_in(*spec, "serviceAccountName");
   to.service_account = is_name(account) ? std::string(account) : "default";
+  if (spec != nullptr) to.node = short_text(text_in(*spec, "nodeName"));
+  to.zone = short_text(text_in(*labels, "topology.kubernetes.io/zone"));
+  if (const auto* status = object_in(from, "status")) read_addresses(*status, to);
   return true;
 }
 

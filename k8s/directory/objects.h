@@ -40,9 +40,11 @@ struct SliceEndpoint {
   bool ready = true;
   bool serving = true;
   bool terminating = false;
+  std::string node;
   std::string zone;
-  std::string pod;            ///< Its name, in the slice's namespace; "": it is no pod.
-  std::uint64_t pod_uid = 0;  ///< A digest. Another pod of the same name is another pod.
+  std::vector<std::string> for_zones;  ///< Topology hints: by whom it is best used.
+  std::string pod;                     ///< Its name, in the slice's namespace; "": it is no pod.
+  std::uint64_t pod_uid = 0;           ///< A digest. Another pod of the same name is another pod.
   friend bool operator==(const SliceEndpoint&, const SliceEndpoint&) = default;
 };
 
@@ -61,6 +63,9 @@ struct PodFacts {
   std::string name;
   std::uint64_t uid = 0;
   std::string service_account;
+  std::string node;  ///< "": it has none yet.
+  std::string zone;  ///< Its node's, where the cluster writes that on pods (from 1.35 on); or "".
+  std::vector<IpAddress> addresses;  ///< At most two. Empty: not yet, or no more.
 };
 
 inline constexpr std::string_view kMeshedLabel = "epaulet.io/meshed";

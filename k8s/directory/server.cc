@@ -78,7 +78,9 @@ class DirectoryServer::Handler final : public https::Handler {
     const auto since = hub_->model().number_in(question->version);
     Subscription subscription(loop_, hub_, std::move(question->services), since);
     exchange.begin_stream("application/x-ndjson");
-    co_await stream(exchange, subscription, scope);
+    Asker asker;
+    asker.peer = &exchange.peer();
+    co_await stream(exchange, subscription, asker, scope);
   }
 
   void set_tls(std::shared_ptr<const TlsContext> tls) { tls_ = std::move(tls); }
@@ -103,14 +105,20 @@ class DirectoryServer::Handler final : public https::Handler {
     return std::nullopt;
   }
 
-  Task<void> stream(https::Exchange& exchange, Subscription& subscription, Scope& scope) {
+  struct Asker {
+    const https::Peer* peer = nullptr;
+    std::string zone;  ///< That it was told it is in.
+  };
+
+  Task<void> stream(https::Exchange& exchange, Subscription& subscription, Asker& asker,
+                    Scope& scope) {
     const auto share = loop_.random().unit();
     const auto end = loop_.now() + std::chrono::duration_cast<std::chrono::nanoseconds>(
                                        kStreamMax * (0.5 + 0.5 * share));
     while (!hub_->ending() && loop_.now() < end) {
       subscription.news().reset();
       for (Batch batch; !batch.is_whole;) {
-        batch = gather(subscription);
+        batch = gather(subscription, asker);
         bool is_sent = co_await send(exchange, batch.text, scope);
         if (is_sent && batch.large) is_sent = co_await send(exchange, *batch.large, scope);
         if (!is_sent) co_return;
@@ -135,8 +143,9 @@ class DirectoryServer::Handler final : public https::Handler {
     bool is_whole = false;                     ///< The client then has everything, and is told so.
   };
 
-  Batch gather(Subscription& subscription) {
+  Batch gather(Subscription& subscription, Asker& asker) {
     Batch batch;
+    tell_zone(asker, batch.text);
     while (batch.text.size() < kBatchBytes) {
       const auto* service = subscription.take();
       if (service == nullptr) {
@@ -154,6 +163,17 @@ class DirectoryServer::Handler final : public https::Handler {
       batch.text += *line;
     }
     return batch;
+  }
+
+  /// Once it is known, at the next heartbeat at the latest. Before the services, whose endpoints
+  /// are chosen by it.
+  void tell_zone(Asker& asker, std::string& text) {
+    const auto& zone = hub_->model().zone_of(asker.peer->address.ip, asker.peer->identity);
+    if (zone.empty() || zone == asker.zone) return;
+    asker.zone = zone;
+    boost::json::object line;
+    line["zone"] = zone;
+    text += boost::json::serialize(line) + "\n";
   }
 
   Task<bool> send(https::Exchange& exchange, const std::string& text, Scope& scope) {

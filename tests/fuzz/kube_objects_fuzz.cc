@@ -56,6 +56,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     model.end_list(kind);
     if (model.count(kind) != 0) std::abort();
   }
-  if (model.endpoints() != 0) std::abort();
+  if (model.endpoints() != 0 || model.nodes() != 0) std::abort();
   return 0;
 }

@@ -96,6 +96,7 @@ class Stream:
     def __init__(self, answer):
         assert answer.status == 200, answer.read()
         self.answer, self.views, self.version, self.count, self.ended = answer, {}, None, 0, False
+        self.zone = None
         threading.Thread(target=self.follow, daemon=True).start()
 
     def follow(self):
@@ -104,6 +105,8 @@ class Stream:
                 said = json.loads(line)
                 if "version" in said:
                     self.version = said["version"]
+                elif "zone" in said:
+                    self.zone = said["zone"]
                 else:
                     self.count += 1
                     self.views[said["service"]] = said
@@ -165,6 +168,31 @@ def test_a_sidecar_is_told_what_it_asks_for_and_each_change(place, binaries):
         assert "our-own-token" not in directory.log.read_text()
         assert directory.metric("epaulet_directory_streams ") == 2
         assert directory.metric('epaulet_directory_objects{objects="pods"}') == 3
+
+
+def test_a_sidecar_is_told_hints_and_its_own_zone(place, binaries):
+    api = ScriptedApi(place)
+    hinted = {**endpoint("10.0.0.1", "api-1"), "nodeName": "n1", "zone": "eu-1a",
+              "hints": {"forZones": [{"name": "eu-1a"}, {"name": "eu-1b"}]}}
+    ours = pod("web-1", "web")
+    ours["spec"]["nodeName"] = "n1"
+    ours["status"] = {"phase": "Running", "podIPs": [{"ip": "127.0.0.1"}]}
+    api.put(service("api"), endpoint_slice("api-x", "api", [hinted]), pod("api-1"), ours)
+    with api.running(), Directory(place, binaries, api).running() as directory:
+        stream = directory.stream("api.shop")
+        wait_for(lambda: stream.version)
+        assert stream.zone == "eu-1a", "our pod is on that endpoint's node"
+        assert stream.addresses("api.shop")["10.0.0.1"] == {
+            "address": "10.0.0.1", "identity": IDENTITY, "zone": "eu-1a", "for_zones": ["eu-1a", "eu-1b"]}
+        assert not [path for path, _ in api.asked if "nodes" in path], "nobody has to be allowed to read Nodes"
+        # Whoever has another identity at our address is not our pod.
+        ours = json.loads(json.dumps(ours))
+        ours["spec"]["serviceAccountName"] = "other"
+        api.put(ours)
+        time.sleep(0.3)
+        another = directory.stream("api.shop")
+        wait_for(lambda: another.version)
+        assert another.zone is None
 
 
 def test_what_an_api_server_forgets_is_listed_again(place, binaries):

@@ -122,6 +122,80 @@ TEST(Model, a_view_is_whole_in_whatever_order_its_objects_come) {
   } while (std::next_permutation(order.begin(), order.end()));
 }
 
+constexpr const char* kApiIdentity = "spiffe://td/ns/shop/sa/api";
+
+PodFacts pod_at(const std::string& name, const std::string& node, const std::string& address) {
+  auto facts = pod(name);
+  facts.node = node;
+  facts.addresses = {*IpAddress::parse(address)};
+  return facts;
+}
+
+SliceFacts slice_in(const std::string& node, const std::string& zone) {
+  auto facts = slice("other-x", "other");
+  with(facts, "10.0.0.9", "");
+  facts.endpoints.back().node = node;
+  facts.endpoints.back().zone = zone;
+  return facts;
+}
+
+TEST(Model, a_pods_zone_is_what_any_endpoint_of_its_node_says) {
+  Model model("td", "i");
+  const auto address = *IpAddress::parse("10.0.0.1");
+  EXPECT_EQ(model.zone_of(address, kApiIdentity), "");
+  model.put(pod_at("api-1", "n1", "10.0.0.1"));
+  EXPECT_EQ(model.zone_of(address, kApiIdentity), "") << "nobody has said";
+  model.put(slice_in("n1", "eu-1a"));
+  EXPECT_EQ(model.zone_of(address, kApiIdentity), "eu-1a");
+  EXPECT_EQ(model.zone_of(address, "spiffe://td/ns/shop/sa/other"), "") << "it is not that pod";
+  EXPECT_EQ(model.zone_of(*IpAddress::parse("10.0.0.2"), kApiIdentity), "");
+  // The endpoint leaves, and nobody is left who knows.
+  model.remove(slice_in("n1", "eu-1a"));
+  EXPECT_EQ(model.zone_of(address, kApiIdentity), "eu-1a") << "a node does not move";
+  model.remove(pod_at("api-1", "n1", "10.0.0.1"));
+  EXPECT_EQ(model.zone_of(address, kApiIdentity), "");
+  model.put(pod_at("api-1", "n1", "10.0.0.1"));
+  EXPECT_EQ(model.zone_of(address, kApiIdentity), "") << "the node was forgotten with its last use";
+  // Newer clusters write it on pods.
+  auto labelled = pod_at("api-2", "n1", "10.0.0.2");
+  labelled.zone = "eu-1c";
+  model.put(std::move(labelled));
+  EXPECT_EQ(model.zone_of(address, kApiIdentity), "eu-1c");
+}
+
+TEST(Model, an_address_is_that_of_the_pod_that_said_so_last) {
+  Model model("td", "i");
+  const auto address = *IpAddress::parse("10.0.0.1");
+  model.put(slice_in("n1", "a"));
+  auto other_node = slice_in("n2", "b");
+  other_node.name = "other-y";
+  model.put(std::move(other_node));
+  model.put(pod_at("api-1", "n1", "10.0.0.1"));
+  model.put(pod_at("api-2", "n2", "10.0.0.1"));
+  EXPECT_EQ(model.zone_of(address, kApiIdentity), "b");
+  model.remove(pod_at("api-1", "", "10.0.0.1"));
+  EXPECT_EQ(model.zone_of(address, kApiIdentity), "b") << "its end came late";
+  // A list that does not name it any more.
+  model.begin_list(ObjectKind::pod);
+  model.end_list(ObjectKind::pod);
+  EXPECT_EQ(model.zone_of(address, kApiIdentity), "");
+}
+
+TEST(Model, topology_hints_are_told_and_other_ones_are_news) {
+  Model model("td", "i");
+  model.put(service("api"));
+  auto hinted = api_slice();
+  hinted.endpoints.back().for_zones = {"eu-1a", "eu-1b"};
+  model.put(SliceFacts(hinted));
+  EXPECT_NE(model.line("api.shop")->find(R"("for_zones":["eu-1a","eu-1b"])"), std::string::npos);
+  (void)model.take_changes();
+  model.put(SliceFacts(hinted));
+  EXPECT_TRUE(model.take_changes().empty());
+  model.put(api_slice());
+  EXPECT_EQ(model.take_changes(), std::vector<std::string>{"api.shop"});
+  EXPECT_EQ(model.line("api.shop")->find("for_zones"), std::string::npos);
+}
+
 TEST(Model, an_endpoint_has_no_identity_of_another_pod_of_its_name) {
   Model model("td", "i");
   model.put(service("api"));

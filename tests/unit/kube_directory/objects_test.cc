@@ -43,7 +43,8 @@ TEST(Objects, conditions_that_are_not_there_mean_what_the_api_says) {
         "addressType":"IPv4","ports":[{"name":"http","port":8080}],"endpoints":[
         {"addresses":["10.0.0.1","10.0.0.9"],"targetRef":{"kind":"Pod","name":"api-1","uid":"u1"}},
         {"addresses":["10.0.0.2"],"conditions":{"ready":false}},
-        {"addresses":["10.0.0.3"],"conditions":{"ready":false,"serving":true,"terminating":true},"zone":"z"},
+        {"addresses":["10.0.0.3"],"conditions":{"ready":false,"serving":true,"terminating":true},"zone":"z",
+         "nodeName":"n1","hints":{"forZones":[{"name":"z"},{},7,{"name":"y"}]}},
         {"addresses":["not an address"]},{"addresses":[]},null]})");
   ASSERT_EQ(slice.endpoints.size(), 3u);
   EXPECT_TRUE(slice.endpoints[0].ready && slice.endpoints[0].serving);
@@ -52,6 +53,9 @@ TEST(Objects, conditions_that_are_not_there_mean_what_the_api_says) {
   EXPECT_FALSE(slice.endpoints[1].ready || slice.endpoints[1].serving);
   EXPECT_TRUE(slice.endpoints[2].serving && slice.endpoints[2].terminating);
   EXPECT_EQ(slice.endpoints[2].zone, "z");
+  EXPECT_EQ(slice.endpoints[2].node, "n1");
+  EXPECT_EQ(slice.endpoints[2].for_zones, (std::vector<std::string>{"z", "y"}));
+  EXPECT_TRUE(slice.endpoints[0].node.empty() && slice.endpoints[0].for_zones.empty());
   EXPECT_EQ(slice.service, "api");
 }
 
@@ -66,6 +70,23 @@ TEST(Objects, a_pod_without_the_label_is_none_of_ours) {
   EXPECT_EQ(with(R"({"epaulet.io/meshed":"true"})").facts.service_account, "api");
   EXPECT_EQ(with(R"({"epaulet.io/meshed":"no"})").kind, EventKind::unreadable);
   EXPECT_EQ(with("{}").kind, EventKind::unreadable);
+}
+
+TEST(Objects, a_pod_says_where_it_runs_as_long_as_it_does) {
+  const auto in_phase = [](const std::string& phase) {
+    return put<PodFacts>(
+        R"({"metadata":{"namespace":"shop","name":"api-1","labels":{"epaulet.io/meshed":"true",
+          "topology.kubernetes.io/zone":"eu-1a"}},"spec":{"nodeName":"n1"},"status":{"phase":")" +
+        phase + R"(","podIPs":[{"ip":"10.0.0.1"},{"ip":"nonsense"},7,{"ip":"fd00::1"}]}})");
+  };
+  const auto pod = in_phase("Running");
+  EXPECT_EQ(pod.node, "n1");
+  EXPECT_EQ(pod.zone, "eu-1a");
+  ASSERT_EQ(pod.addresses.size(), 2u);
+  EXPECT_EQ(pod.addresses[1].to_string(), "fd00::1");
+  // The address may be another pod's by now.
+  EXPECT_TRUE(in_phase("Succeeded").addresses.empty());
+  EXPECT_TRUE(in_phase("Failed").addresses.empty());
 }
 
 TEST(Objects, names_that_could_change_an_identity_are_refused) {
