@@ -18,6 +18,8 @@ std::string metrics_text(const DirectoryFacts& facts) {
   using Status = WatcherStatus;
   static const Row kRows[] = {
       {"lists_total", "counter", "Lists begun at the API server", &Status::lists},
+      {"streamed_lists_total", "counter",
+       "Lists that the API server sent as the beginning of a watch (WatchList)", &Status::streams},
       {"watches_total", "counter", "Watches begun at the API server", &Status::watches},
       {"events_total", "counter", "Events of watches, bookmarks included", &Status::events},
       {"expired_total", "counter", "Versions that the API server had forgotten (410)",

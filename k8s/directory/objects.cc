@@ -251,6 +251,9 @@ WatchEvent<Facts> read_event(std::string_view line) {
   event.version = version_in(*object);
   if (type == "BOOKMARK") {
     event.kind = EventKind::bookmark;
+    const auto* metadata = object_in(*object, "metadata");
+    const auto* notes = metadata == nullptr ? nullptr : object_in(*metadata, "annotations");
+    event.ends_list = notes != nullptr && text_in(*notes, "k8s.io/initial-events-end") == "true";
   } else if (type == "ADDED" || type == "MODIFIED") {
     if (read_facts(*object, event.facts)) event.kind = EventKind::put;
     if (event.kind != EventKind::put) event.name = name_in(object);

@@ -95,9 +95,10 @@ enum class EventKind : std::uint8_t { put, removed, bookmark, expired, failed, u
 template <class Facts>
 struct WatchEvent {
   EventKind kind = EventKind::unreadable;
-  Facts facts;          ///< Of put; of removed its names alone.
-  std::string version;  ///< resourceVersion; "" if there is none.
-  std::string name;     ///< Of unreadable: NAMESPACE/NAME, as far as it has one.
+  bool ends_list = false;  ///< Of a bookmark: what came before it was all that there is.
+  Facts facts;             ///< Of put; of removed its names alone.
+  std::string version;     ///< resourceVersion; "" if there is none.
+  std::string name;        ///< Of unreadable: NAMESPACE/NAME, as far as it has one.
 };
 template <class Facts>
 [[nodiscard]] WatchEvent<Facts> read_event(std::string_view line);

@@ -9,15 +9,19 @@ namespace epaulet::kube {
 /// Decides when to list and when to watch one kind of object: what happened goes in, the next step
 /// comes out. No socket, no clock.
 ///
-/// listing: begins it, and begins it again when the version to watch from has expired (410).
+/// listing: begins it, and begins it again when the version to watch from has expired (410): with a
+/// watch that tells all objects first (WatchList), where the server has that, else in pages.
 /// watching: goes on from the newest version seen. A step that brought nothing backs off.
 class Reflector {
  public:
-  enum class Step : std::uint8_t { list, watch };
+  enum class Step : std::uint8_t { stream, list, watch };
   static constexpr std::chrono::milliseconds kBackoff{500};
   static constexpr std::chrono::milliseconds kBackoffMax{30'000};
 
-  [[nodiscard]] Step next() const { return version_.empty() ? Step::list : Step::watch; }
+  [[nodiscard]] Step next() const {
+    if (!version_.empty()) return Step::watch;
+    return has_streams_ && !lists_next_ ? Step::stream : Step::list;
+  }
   /// Before it. `share`: random, from 0 to 1.
   [[nodiscard]] std::chrono::milliseconds wait(double share) const {
     if (fruitless_ == 0) return std::chrono::milliseconds(0);
@@ -31,10 +35,16 @@ class Reflector {
   [[nodiscard]] const std::string& version() const { return version_; }
   [[nodiscard]] bool is_listed() const { return is_listed_; }
 
-  /// All pages are there.
+  /// The server has no WatchList, and is not asked for it again.
+  void has_no_streams() { has_streams_ = false; }
+  /// A stream that was to begin with all objects did not come to their end: they are listed in
+  /// pages, which needs less of a server.
+  void stream_failed() { lists_next_ = true; }
+  /// All pages, or all objects of a stream, are there.
   void listed(std::string version) {
     version_ = std::move(version);
     is_listed_ = true;
+    lists_next_ = false;
     // A watch from here that expires at once is no progress: `fruitless_` stays until news came.
   }
   /// An object or a bookmark came.
@@ -58,6 +68,8 @@ class Reflector {
   std::string version_;
   bool is_listed_ = false;
   bool brought_news_ = false;
+  bool has_streams_ = true;  ///< As far as we know.
+  bool lists_next_ = false;
   std::uint32_t fruitless_ = 0;
 };
 

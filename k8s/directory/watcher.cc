@@ -90,10 +90,17 @@ struct Watcher::State {
   template <class Facts>
   Task<Checked<void>> list();
   template <class Facts>
+  Task<Checked<void>> stream();
+  template <class Facts>
   Task<Checked<void>> watch();
   template <class Facts>
+  Task<Checked<void>> follow(ApiStream& stream, Scope& within);
+  template <class Facts>
   bool take(std::string_view line);
+  template <class Facts>
+  Task<Checked<void>> step_of();
   Task<Checked<void>> step();
+  [[nodiscard]] std::string watch_path(std::string_view from) const;
   void heard() {
     status.heard_at = loop.now();
     status.last_error.clear();
@@ -107,6 +114,9 @@ struct Watcher::State {
   Scope scope;
   Reflector reflector;
   WatcherStatus status;
+  bool is_streaming = false;   ///< What comes is the list, and not news yet.
+  std::size_t unreadable = 0;  ///< In it.
+  bool is_expired = false;     ///< The watch ended with 410.
 };
 
 template <class Facts>
@@ -173,8 +183,18 @@ bool Watcher::State::take(std::string_view line) {
       model.remove(event.facts);
       break;
     case EventKind::bookmark:
+      if (is_streaming && event.ends_list) {
+        is_streaming = false;
+        model.end_list(kind);
+        reflector.listed(event.version);
+        status.is_listed = true;
+        ++status.streams;
+        heard();
+        return true;  // A list is no progress yet, see Reflector::listed().
+      }
       break;
     case EventKind::expired:
+      is_expired = true;
       ++status.expired;
       reflector.expired();
       return false;
@@ -182,25 +202,65 @@ bool Watcher::State::take(std::string_view line) {
       return false;
     case EventKind::unreadable:
       ++status.unreadable;
-      listener.on_unreadable(kind, event.name);
+      if (!is_streaming || ++unreadable <= kLeftNamesMax) listener.on_unreadable(kind, event.name);
       break;
   }
   heard();
-  reflector.news(event.version);
+  // Before all of the list is there no version of it is one to go on from.
+  if (!is_streaming) reflector.news(event.version);
   return true;
+}
+
+std::string Watcher::State::watch_path(std::string_view from) const {
+  const auto share = loop.random().unit();
+  return fmt::format("{}?watch=1&allowWatchBookmarks=true&{}&timeoutSeconds={}{}", path_of(kind),
+                     from, static_cast<int>(static_cast<double>(kWatchTime.count()) * (1 + share)),
+                     query_of(kind));
+}
+
+/// WatchList (KEP-3157): a watch that tells first what there is, object by object, and says where
+/// that ends. Neither side then holds a list in memory, and no watch is to be begun behind it.
+template <class Facts>
+Task<Checked<void>> Watcher::State::stream() {
+  const auto path = watch_path("sendInitialEvents=true&resourceVersionMatch=NotOlderThan");
+  Scope within(scope);
+  within.set_deadline(loop.now() + kPageTime,
+                      {ErrorCode::idle_timeout, Side::upstream, Stage::receive});
+  const auto stream = co_await api.open(path, within);
+  if (scope.cancelled()) co_return Checked<void>();
+  if (!stream) {
+    reflector.ended();
+    co_return stream.error();
+  }
+  const auto answer = (*stream)->status();
+  if (answer != 200) {
+    // Servers that do not know it, or have it switched off, call it an invalid request.
+    if (answer == 400 || answer == 422) {
+      reflector.has_no_streams();
+    } else {
+      reflector.stream_failed();
+    }
+    auto listed = co_await list<Facts>();
+    if (reflector.version().empty()) reflector.ended();
+    co_return listed;
+  }
+  ++status.lists;
+  ++status.watches;
+  model.begin_list(kind);
+  is_streaming = true;
+  unreadable = 0;
+  auto followed = co_await follow<Facts>(**stream, within);
+  if (std::exchange(is_streaming, false)) reflector.stream_failed();
+  co_return followed;
 }
 
 template <class Facts>
 Task<Checked<void>> Watcher::State::watch() {
   ++status.watches;
-  const auto share = loop.random().unit();
-  const std::string path = fmt::format(
-      "{}?watch=1&allowWatchBookmarks=true&resourceVersion={}&timeoutSeconds={}{}", path_of(kind),
-      escaped(reflector.version()),
-      static_cast<int>(static_cast<double>(kWatchTime.count()) * (1 + share)), query_of(kind));
+  const auto path = watch_path("resourceVersion=" + escaped(reflector.version()));
   Scope within(scope);
-  const Error silent(ErrorCode::idle_timeout, Side::upstream, Stage::receive);
-  within.set_deadline(loop.now() + kPageTime, silent);
+  within.set_deadline(loop.now() + kPageTime,
+                      {ErrorCode::idle_timeout, Side::upstream, Stage::receive});
   const auto stream = co_await api.open(path, within);
   if (scope.cancelled()) co_return Checked<void>();
   if (!stream) {
@@ -216,11 +276,19 @@ Task<Checked<void>> Watcher::State::watch() {
     reflector.ended();
     co_return answered(kind, (*stream)->status());
   }
+  co_return co_await follow<Facts>(**stream, within);
+}
+
+/// Until it ends.
+template <class Facts>
+Task<Checked<void>> Watcher::State::follow(ApiStream& stream, Scope& within) {
   LineSplitter lines(kLineBytesMax);
   const std::string before = reflector.version();
+  is_expired = false;
   for (;;) {
-    within.set_deadline(loop.now() + kSilenceMax, silent);
-    const auto piece = co_await (*stream)->pull(within);
+    within.set_deadline(loop.now() + (is_streaming ? kPageTime : kSilenceMax),
+                        {ErrorCode::idle_timeout, Side::upstream, Stage::receive});
+    const auto piece = co_await stream.pull(within);
     if (scope.cancelled()) co_return Checked<void>();
     // A silent or broken watch is begun again from where it was; only one that never said
     // anything is a failure.
@@ -234,31 +302,41 @@ Task<Checked<void>> Watcher::State::watch() {
         lines.take(*piece, [this](std::string_view line) { return take<Facts>(line); });
     listener.on_change();
     if (goes_on) continue;
-    if (!reflector.version().empty()) {
-      // An error of the server's, or a line without end: what it says next may be anything.
-      reflector.expired();
-      co_return Reason("a watch ended with an error", "look at the API server's log");
-    }
-    co_return Checked<void>();
+    if (is_expired) co_return Checked<void>();
+    // An error of the server's, or a line without end: what it says next may be anything.
+    reflector.expired();
+    co_return Reason("a watch ended with an error", "look at the API server's log");
   }
 }
 
+template <class Facts>
+Task<Checked<void>> Watcher::State::step_of() {
+  switch (reflector.next()) {
+    case Reflector::Step::stream:
+      return stream<Facts>();
+    case Reflector::Step::list:
+      return list<Facts>();
+    case Reflector::Step::watch:
+      break;
+  }
+  return watch<Facts>();
+}
+
 Task<Checked<void>> Watcher::State::step() {
-  const bool lists = reflector.next() == Reflector::Step::list;
   switch (kind) {
     case ObjectKind::service:
-      return lists ? list<ServiceFacts>() : watch<ServiceFacts>();
+      return step_of<ServiceFacts>();
     case ObjectKind::slice:
-      return lists ? list<SliceFacts>() : watch<SliceFacts>();
+      return step_of<SliceFacts>();
     case ObjectKind::http_route:
-      return lists ? list<HttpRouteFacts>() : watch<HttpRouteFacts>();
+      return step_of<HttpRouteFacts>();
     case ObjectKind::grpc_route:
-      return lists ? list<GrpcRouteFacts>() : watch<GrpcRouteFacts>();
+      return step_of<GrpcRouteFacts>();
     case ObjectKind::pod:
     case ObjectKind::count_:
       break;
   }
-  return lists ? list<PodFacts>() : watch<PodFacts>();
+  return step_of<PodFacts>();
 }
 
 Task<void> Watcher::State::run(std::shared_ptr<State> state) {

@@ -14,6 +14,7 @@ namespace epaulet::kube {
 /// Of one kind of object: for metrics and log.
 struct WatcherStatus {
   std::uint64_t lists = 0;
+  std::uint64_t streams = 0;  ///< Lists that came as the beginning of a watch.
   std::uint64_t watches = 0;
   std::uint64_t events = 0;
   std::uint64_t expired = 0;     ///< 410 Gone.

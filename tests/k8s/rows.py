@@ -194,6 +194,10 @@ def the_directory_tells_the_pods(world):
     said = kubectl("-n", "default", "exec", world.api()["metadata"]["name"], "-c", "app", "--", "/usr/bin/node", "-e",
                    "require('http').get({port:15000,path:'/endpoints',headers:{Host:'localhost:15000'}},r=>r.pipe(process.stdout))").stdout
     assert f"{address(world.api2())}:8080" in said, "the pod itself, not the ClusterIP: " + said
+    # This server has WatchList.
+    page = request(address(pod_of(SYSTEM, "epaulet-directory")), "/metrics", port=15026)[2]
+    for kind in ("services", "endpointslices", "pods"):
+        assert f'epaulet_directory_streamed_lists_total{{objects="{kind}"}} 1' in page, page
     # A second pod, and it alone when the first is not ready any more.
     kubectl("-n", "default", "scale", "deployment/api2", "--replicas=2")
     rollout("default", "api2")

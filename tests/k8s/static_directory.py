@@ -222,6 +222,62 @@ def test_what_an_api_server_forgets_is_listed_again(place, binaries):
         assert directory.metric('epaulet_directory_expired_total{objects="services"}') >= 1
 
 
+def kinds_of_steps(api):
+    """How often was asked for a watch that begins with a list, for a list in pages, for a watch from a version."""
+    streams = [path for path, query in api.asked if "sendInitialEvents" in query]
+    return len(streams), len(api.asked) - len(api.watches()), len(api.watches()) - len(streams)
+
+
+def test_lists_come_as_streams_where_the_server_has_them(place, binaries):
+    api = ScriptedApi(place)
+    shop(api)
+    api.watch_list = "yes"
+    with api.running(), Directory(place, binaries, api).running() as directory:
+        stream = directory.stream("api.shop", "other.shop")
+        wait_for(lambda: stream.version)
+        assert set(stream.addresses("api.shop")) == {"10.0.0.1", "10.0.0.2"}
+        assert kinds_of_steps(api) == (5, 0, 0), api.asked
+        assert directory.metric('epaulet_directory_streamed_lists_total{objects="pods"}') == 1
+        # The same stream goes on as a watch.
+        api.put(endpoint_slice("api-x", "api", [endpoint("10.0.0.1", "api-1")]))
+        wait_for(lambda: set(stream.addresses("api.shop")) == {"10.0.0.1"})
+        assert kinds_of_steps(api) == (5, 0, 0), api.asked
+        # It ends: a watch goes on from where it was.
+        api.drop_watches()
+        api.put(service("other", port=81))
+        wait_for(lambda: stream.views["other.shop"]["ports"][0]["port"] == 81)
+        wait_for(lambda: kinds_of_steps(api)[2] == 5)
+        assert kinds_of_steps(api) == (5, 0, 5), api.asked
+        # After 410 all is told again, by a stream again, and who is not named in it has gone.
+        api.remove(service("other"), silently=True)
+        sent = stream.count
+        api.forget()
+        wait_for(lambda: stream.views["other.shop"].get("absent"))
+        wait_for(lambda: directory.metric('epaulet_directory_streamed_lists_total{objects="pods"}') == 2)
+        assert kinds_of_steps(api)[:2] == (10, 0), api.asked
+        assert stream.count == sent + 1, "what has not changed is not sent again"
+
+
+def test_a_server_without_streams_is_asked_once_and_one_that_cuts_them_off_lists(place, binaries):
+    api = ScriptedApi(place)
+    shop(api)
+    with api.running(), Directory(place, binaries, api).running() as directory:
+        assert kinds_of_steps(api)[0] == 5
+        pages = kinds_of_steps(api)[1]
+        assert pages > 5, "in pages"
+        api.forget()
+        wait_for(lambda: kinds_of_steps(api)[1] == 2 * pages)
+        assert kinds_of_steps(api)[0] == 5, "nobody is asked again"
+        assert '"event":"not_watched"' not in directory.log.read_text(), "it is no failure"
+    (place / "cut").mkdir()
+    api.watch_list, api.asked = "cut", []
+    with api.running(), Directory(place / "cut", binaries, api).running() as directory:
+        stream = directory.stream("api.shop")
+        wait_for(lambda: stream.version)
+        assert set(stream.addresses("api.shop")) == {"10.0.0.1", "10.0.0.2"}
+        assert kinds_of_steps(api)[:2] == (5, pages), api.asked
+
+
 def test_an_api_server_that_is_away_takes_nothing_from_anybody(place, binaries):
     api = ScriptedApi(place)
     shop(api)

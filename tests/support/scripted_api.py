@@ -66,6 +66,9 @@ class ScriptedApi:
         self.objects, self.events = {kind: {} for kind in PATHS.values()}, []
         self.asked, self.refuse = [], None
         self.has_routes = True  # their kinds are installed
+        # Watches that tell first what there is: "no" (an invalid request, as of servers without WatchList), "yes", or
+        # "cut" (the end of the list does not come).
+        self.watch_list = "no"
         self.written, self.noted, self.refuse_writes = [], [], None  # statuses, Events
         self.changed = threading.Condition()
         self.generation = 0  # watches of an earlier one end
@@ -147,6 +150,11 @@ class ScriptedApi:
                     return self.answer(404, {"kind": "Status", "code": 404})
                 if kind == "Pod":
                     assert query["labelSelector"] == "epaulet.io/meshed=true", query
+                if "sendInitialEvents" in query:
+                    assert query["resourceVersionMatch"] == "NotOlderThan" and query["allowWatchBookmarks"] == "true", query
+                    assert "resourceVersion" not in query, query
+                    if api.watch_list == "no":
+                        return self.answer(422, {"kind": "Status", "code": 422, "reason": "Invalid"})
                 return self.watch(kind, query) if "watch" in query else self.list(kind, query)
 
             def body(self):
@@ -206,8 +214,16 @@ class ScriptedApi:
                 self.send_header("Transfer-Encoding", "chunked")
                 self.end_headers()
                 self.close_connection = True
-                seen, generation = int(query["resourceVersion"]), api.generation
+                generation = api.generation
                 with contextlib.suppress(OSError), api.changed:
+                    seen = int(query.get("resourceVersion", api.version))
+                    if "sendInitialEvents" in query:
+                        for one in [api.objects[kind][key] for key in sorted(api.objects[kind])]:
+                            self.send_event({"type": "ADDED", "object": one})
+                        if api.watch_list == "cut":
+                            return self.wfile.write(b"0\r\n\r\n")
+                        self.send_event({"type": "BOOKMARK", "object": {"metadata": {
+                            "resourceVersion": str(seen), "annotations": {"k8s.io/initial-events-end": "true"}}}})
                     while True:
                         if seen < api.oldest:
                             self.send_event({"type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "Expired"}})

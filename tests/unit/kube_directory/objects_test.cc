@@ -106,6 +106,11 @@ TEST(Objects, a_watch_says_more_than_objects) {
       R"({"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"123"}}})");
   EXPECT_EQ(bookmark.kind, EventKind::bookmark);
   EXPECT_EQ(bookmark.version, "123");
+  EXPECT_FALSE(bookmark.ends_list);
+  EXPECT_TRUE(read_event<PodFacts>(
+                  R"({"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"123",
+                    "annotations":{"k8s.io/initial-events-end":"true"}}}})")
+                  .ends_list);
   EXPECT_EQ(read_event<PodFacts>("nonsense").kind, EventKind::unreadable);
   EXPECT_EQ(read_event<PodFacts>(
                 R"({"type":"DELETED","object":{"metadata":{"namespace":"a","name":"b"}}})")

@@ -12,11 +12,31 @@ using Step = Reflector::Step;
 
 TEST(Reflector, lists_first_and_watches_from_there) {
   Reflector reflector;
-  EXPECT_EQ(reflector.next(), Step::list);
+  EXPECT_EQ(reflector.next(), Step::stream);
   EXPECT_EQ(reflector.wait(1), 0ms);
   reflector.listed("10");
   EXPECT_EQ(reflector.next(), Step::watch);
   EXPECT_EQ(reflector.version(), "10");
+}
+
+TEST(Reflector, a_server_without_watch_lists_is_not_asked_for_one_again) {
+  Reflector reflector;
+  reflector.has_no_streams();
+  EXPECT_EQ(reflector.next(), Step::list);
+  reflector.listed("10");
+  reflector.expired();
+  EXPECT_EQ(reflector.next(), Step::list);
+}
+
+TEST(Reflector, a_stream_that_did_not_come_to_its_end_is_listed_in_pages_once) {
+  Reflector reflector;
+  reflector.stream_failed();
+  EXPECT_EQ(reflector.next(), Step::list);
+  reflector.ended();
+  EXPECT_EQ(reflector.next(), Step::list) << "until that has worked";
+  reflector.listed("10");
+  reflector.expired();
+  EXPECT_EQ(reflector.next(), Step::stream);
 }
 
 TEST(Reflector, a_watch_that_brought_news_goes_on_at_once_from_the_newest_version) {
@@ -36,7 +56,7 @@ TEST(Reflector, what_expired_is_listed_again) {
   reflector.listed("10");
   reflector.news("11");
   reflector.expired();
-  EXPECT_EQ(reflector.next(), Step::list);
+  EXPECT_EQ(reflector.next(), Step::stream);
   EXPECT_EQ(reflector.wait(1), 0ms);
   // A server that forgets at once what it has just listed is not asked in a loop.
   reflector.listed("20");
