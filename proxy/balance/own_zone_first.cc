@@ -77,6 +77,7 @@ class OwnZoneFirst final : public Picker {
       group.avoided.clear();
     }
     for (const auto index : avoided) {
+      EPAULET_ASSERT(index < places_.size());
       Place& place = places_[index];
       if (std::exchange(place.avoided_at, picks_) == picks_) continue;
       Group& group = groups_[place.group];

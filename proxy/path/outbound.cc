@@ -93,10 +93,9 @@ bool may_try_another(Connection& connection, const OpaqueWay& way, const TriedEn
                      const Error& error) {
   if (way.route == nullptr || error.retry != Retry::safe) return false;
   if (!way.route->retry.lists(error)) return false;
+  if (tried.count() > way.route->retry.max) return false;
   const EndpointSet* const set = connection.view->endpoints(way.backend);
-  const auto most = std::min<std::size_t>(set == nullptr ? 0 : set->endpoints.size(),
-                                          std::size_t{way.route->retry.max} + 1);
-  if (tried.all().size() >= most) return false;
+  if (set == nullptr || tried.in(*set).all().size() >= set->endpoints.size()) return false;
   if (!spend_retry(connection.worker, way.route->budget.get())) return false;
   connection.worker.telemetry.count(telemetry::Counter::retries);
   return true;
@@ -122,7 +121,7 @@ Task<Result<RawUpstream>> dial_opaque(Connection& connection, Destination destin
     if (hop->balancer != 0) {
       connection.trace(
           Stage::connect, Event::endpoint_picked, hop->endpoint_id,
-          telemetry::picked_by(static_cast<std::uint32_t>(tried.all().size()), hop->balancer));
+          telemetry::picked_by(static_cast<std::uint32_t>(tried.count()), hop->balancer));
     }
     note_zone(connection.worker, *hop, connection.record().trace);
     balance::InFlight in_flight(hop->load, balance::Flight::tunnel, connection.now());

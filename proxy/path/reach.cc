@@ -23,8 +23,9 @@ bool contains(std::span<const std::size_t> indices, std::size_t index) {
 /// one that is left out, since it may be well again where the others have just failed; else any
 /// again. As long as there is a better choice, an endpoint that may be asked again has its turn
 /// with a first attempt only: a retry is no time for experiments.
-std::size_t pick_healthy(View& view, std::uint32_t backend, const TriedEndpoints& tried,
-                         balance::SessionKey key, TimePoint now) {
+std::size_t pick_healthy(View& view, std::uint32_t backend, bool is_first,
+                         std::span<const std::size_t> tried, balance::SessionKey key,
+                         TimePoint now) {
   const auto health = view.health(backend);
   const Outliers& outliers = *view.snapshot().backends[backend].outliers;
   const Zones* const zones = key ? nullptr : view.zones(backend);
@@ -32,34 +33,32 @@ std::size_t pick_healthy(View& view, std::uint32_t backend, const TriedEndpoints
   avoided.clear();
   for (std::size_t i = 0; i < health.size(); ++i) {
     const auto standing = outliers.standing(health[i], now);
-    const bool may_try = standing == Outliers::Standing::due && tried.all().empty();
+    const bool may_try = standing == Outliers::Standing::due && is_first;
     // Nothing else may lead to another zone, and who is there shall be known to be well by then.
     if (may_try && zones != nullptr && !zones->is_own[i]) return i;
     if (standing != Outliers::Standing::in && !may_try) avoided.push_back(i);
   }
   const auto left_out = avoided.size();
-  for (const auto index : tried.all()) avoided.push_back(index);
+  for (const auto index : tried) avoided.push_back(index);
   auto& picker = view.picker(backend);
   const auto first = *picker.pick(health.size(), avoided, key, now);
   if (!contains(avoided, first)) return first;
-  if (!tried.all().empty()) {
-    const auto other = *picker.pick(health.size(), tried.all(), key, now);
-    if (!contains(tried.all(), other)) return other;
+  if (!tried.empty()) {
+    const auto other = *picker.pick(health.size(), tried, key, now);
+    if (!contains(tried, other)) return other;
   }
   const auto out = std::span<const std::size_t>(avoided).first(left_out);
   const auto again = *picker.pick(health.size(), out, key, now);
   if (!contains(out, again)) return again;
-  return *picker.pick(health.size(), tried.all(), key, now);
+  return *picker.pick(health.size(), tried, key, now);
 }
 
 /// Zones fail as a whole: a retry whose attempts were all in our own goes to another one, if
 /// somebody is well there.
 std::optional<std::size_t> pick_elsewhere(View& view, std::uint32_t backend, const Zones& zones,
-                                          const TriedEndpoints& tried, TimePoint now) {
+                                          std::span<const std::size_t> tried, TimePoint now) {
   const auto was_ours = [&zones](std::size_t index) { return zones.is_own[index]; };
-  const auto all_tried = tried.all();
-  if (all_tried.empty() || !std::all_of(all_tried.begin(), all_tried.end(), was_ours))
-    return std::nullopt;
+  if (tried.empty() || !std::all_of(tried.begin(), tried.end(), was_ours)) return std::nullopt;
   const auto health = view.health(backend);
   const Outliers& outliers = *view.snapshot().backends[backend].outliers;
   auto& avoided = view.scratch();
@@ -89,16 +88,35 @@ void place(Hop& hop, const View& view, const Zones& zones, std::size_t index, Ti
   hop.own_zone = telemetry::in_zone(well, all);
 }
 
-EndpointIdentityPtr identity_at(const EndpointSet* set, const SocketAddress& address) {
-  if (set == nullptr) return nullptr;
-  const auto& all = set->endpoints;
+std::optional<std::size_t> index_in(const EndpointSet& set, const SocketAddress& address) {
+  const auto& all = set.endpoints;
   const auto found = std::lower_bound(
       all.begin(), all.end(), address,
       [](const Endpoint& endpoint, const SocketAddress& at) { return endpoint.address < at; });
-  return found == all.end() || found->address != address ? nullptr : found->identity;
+  if (found == all.end() || found->address != address) return std::nullopt;
+  return static_cast<std::size_t>(found - all.begin());
+}
+
+EndpointIdentityPtr identity_at(const EndpointSet* set, const SocketAddress& address) {
+  const auto index = set == nullptr ? std::nullopt : index_in(*set, address);
+  return index ? set->endpoints[*index].identity : nullptr;
 }
 
 }  // namespace
+
+bool TriedEndpoints::contains(const SocketAddress& endpoint) const {
+  const auto end = endpoints_.begin() + static_cast<std::ptrdiff_t>(count_);
+  return std::find(endpoints_.begin(), end, endpoint) != end;
+}
+
+TriedEndpoints::Indices TriedEndpoints::in(const EndpointSet& set) const {
+  Indices indices;
+  for (std::size_t i = 0; i < count_; ++i) {
+    if (const auto index = index_in(set, endpoints_[i]))
+      indices.indices_[indices.count_++] = *index;
+  }
+  return indices;
+}
 
 Result<Hop> next_hop(View& view, std::uint32_t backend, const std::optional<SocketAddress>& pinned,
                      TriedEndpoints& tried, balance::SessionKey key, TimePoint now) {
@@ -118,25 +136,28 @@ Result<Hop> next_hop(View& view, std::uint32_t backend, const std::optional<Sock
   }
   auto& outliers = *view.snapshot().backends[backend].outliers;
   const Zones* const zones = key ? nullptr : view.zones(backend);
+  const auto indices = tried.in(*set);
+  const auto before = indices.all();
+  const bool is_first = tried.count() == 0;
   const auto elsewhere =
-      zones != nullptr ? pick_elsewhere(view, backend, *zones, tried, now) : std::nullopt;
+      zones != nullptr ? pick_elsewhere(view, backend, *zones, before, now) : std::nullopt;
   Hop hop;
   std::size_t index = 0;
   if (elsewhere) {
     index = *elsewhere;
   } else if (!outliers.any_to_avoid(now)) {
-    index = *view.picker(backend).pick(set->endpoints.size(), tried.all(), key, now);
+    index = *view.picker(backend).pick(set->endpoints.size(), before, key, now);
   } else {
-    index = pick_healthy(view, backend, tried, key, now);
+    index = pick_healthy(view, backend, is_first, before, key, now);
     hop.is_try = outliers.claim(view.health(backend)[index], now);
     // Another worker was a moment faster, and finds out for all of us.
     if (!hop.is_try &&
         outliers.standing(view.health(backend)[index], now) == Outliers::Standing::out)
-      index = pick_healthy(view, backend, tried, key, now);
+      index = pick_healthy(view, backend, is_first, before, key, now);
   }
-  tried.add(index);
   hop.backend = backend;
   hop.endpoint = set->endpoints[index].address;
+  tried.add(hop.endpoint);
   hop.identity = set->endpoints[index].identity;
   hop.endpoint_id = view.id_of(hop.endpoint);
   hop.health = view.health(backend)[index];
@@ -157,10 +178,13 @@ void note_zone(Worker& worker, const Hop& hop, telemetry::Trace& trace) {
 
 bool has_untried(const View& view, std::uint32_t backend, const TriedEndpoints& tried,
                  TimePoint now) {
+  const EndpointSet* const set = view.endpoints(backend);
+  if (set == nullptr) return false;
   const auto health = view.health(backend);
   const Outliers& outliers = *view.snapshot().backends[backend].outliers;
   for (std::size_t i = 0; i < health.size(); ++i) {
-    if (!contains(tried.all(), i) && outliers.standing(health[i], now) == Outliers::Standing::in)
+    if (!tried.contains(set->endpoints[i].address) &&
+        outliers.standing(health[i], now) == Outliers::Standing::in)
       return true;
   }
   return false;

@@ -27,26 +27,43 @@ struct Hop {
   std::uint32_t own_zone = 0;         ///< Then: telemetry::in_zone().
 };
 
-/// The endpoints of a backend that one exchange has tried, by index. On the exchange's frame: the
-/// first attempt must not cost an allocation.
+/// The endpoints of a backend that one exchange has tried, by address: the set may change while it
+/// waits, and then an index means another endpoint, or none. On the exchange's frame: the first
+/// attempt must not cost an allocation.
 class TriedEndpoints {
  public:
-  /// Beyond the most retries there can be, nothing is remembered.
-  void add(std::size_t index) {
-    if (count_ < indices_.size()) indices_[count_++] = index;
+  /// Beyond the most attempts there can be without hedges, nothing is remembered: such an endpoint
+  /// may be picked again as if it had not been tried.
+  void add(const SocketAddress& endpoint) {
+    if (count_ < endpoints_.size()) endpoints_[count_++] = endpoint;
   }
-  [[nodiscard]] std::span<const std::size_t> all() const {
-    return std::span(indices_).first(count_);
-  }
+  [[nodiscard]] std::size_t count() const { return count_; }
+  [[nodiscard]] bool contains(const SocketAddress& endpoint) const;
+
+  /// Positions in one set. Valid as long as that set is.
+  class Indices {
+   public:
+    [[nodiscard]] std::span<const std::size_t> all() const {
+      return std::span(indices_).first(count_);
+    }
+
+   private:
+    friend class TriedEndpoints;
+    std::array<std::size_t, limits::kRetriesMax + 1> indices_;
+    std::size_t count_ = 0;
+  };
+  /// Where those that have not left are in this set. Not to be kept across a co_await.
+  [[nodiscard]] Indices in(const EndpointSet& set) const;
 
  private:
-  std::array<std::size_t, limits::kRetriesMax + 1> indices_{};
+  std::array<SocketAddress, limits::kRetriesMax + 1> endpoints_{};
   std::size_t count_ = 0;
 };
 
 /// The endpoint that is `pinned`, or one of the backend's: if possible one that is neither tried
 /// yet nor left out nor to be spared. One that was left out for long enough may be picked, by one
-/// caller, which is told by `is_try`. Errors: never_had_endpoint, no_endpoint.
+/// caller, which is told by `is_try`. Who has left the set since it was tried says nothing about
+/// those that are there. Errors: never_had_endpoint, no_endpoint.
 [[nodiscard]] Result<Hop> next_hop(View& view, std::uint32_t backend,
                                    const std::optional<SocketAddress>& pinned,
                                    TriedEndpoints& tried, balance::SessionKey key, TimePoint now);

@@ -227,6 +227,71 @@ TEST_F(ViewTest, a_session_keeps_its_endpoint_while_that_is_there) {
   EXPECT_EQ(picks(3, 9), (std::map<std::size_t, int>{{0, 3}, {1, 3}, {2, 3}}));
 }
 
+/// Sets that change between two attempts of one exchange.
+class ChurnTest : public ViewTest {
+ protected:
+  void set_ports(std::initializer_list<std::uint16_t> ports) {
+    auto set = std::make_shared<EndpointSet>();
+    set->backend = "shop";
+    for (const auto port : ports) set->endpoints.push_back({{*IpAddress::parse("10.0.0.1"), port}});
+    view_->set_endpoints("shop", set, {}, *view_);
+  }
+  std::uint16_t next(TriedEndpoints& tried) {
+    const auto hop = next_hop(*view_, 0, {}, tried, {}, TimePoint(std::chrono::hours(1)));
+    return hop ? hop->endpoint.port : 0;
+  }
+  /// Of an exchange whose first attempt was at this one.
+  TriedEndpoints tried_at(std::uint16_t port) {
+    for (;;) {
+      TriedEndpoints tried;
+      if (next(tried) == port) return tried;
+    }
+  }
+};
+
+TEST_F(ChurnTest, a_retry_prefers_an_endpoint_that_was_not_tried_whatever_has_come_or_left) {
+  for (int i = 0; i < 4; ++i) {
+    set_ports({1, 2});
+    auto tried = tried_at(2);
+    set_ports({2, 3});
+    EXPECT_EQ(next(tried), 3);
+  }
+  for (int i = 0; i < 4; ++i) {
+    set_ports({1, 2, 3, 4});
+    auto tried = tried_at(4);
+    set_ports({4});
+    EXPECT_EQ(next(tried), 4) << "better again than none";
+    set_ports({3, 4});
+    EXPECT_EQ(next(tried), 3);
+  }
+}
+
+TEST_F(ChurnTest, whether_there_is_another_is_asked_of_the_set_as_it_is_now) {
+  const TimePoint now{std::chrono::hours(1)};
+  set_ports({1, 2});
+  auto tried = tried_at(2);
+  set_ports({2});
+  EXPECT_FALSE(has_untried(*view_, 0, tried, now));
+  set_ports({0, 2});
+  EXPECT_TRUE(has_untried(*view_, 0, tried, now));
+  set_ports({2, 3});
+  EXPECT_TRUE(has_untried(*view_, 0, tried, now));
+  set_ports({});
+  EXPECT_FALSE(has_untried(*view_, 0, tried, now));
+  EXPECT_EQ(next(tried), 0);
+}
+
+TEST_F(ChurnTest, of_endless_churn_the_first_endpoints_are_remembered) {
+  TriedEndpoints tried;
+  for (std::uint16_t port = 1; port <= 2 * limits::kRetriesMax; ++port) {
+    set_ports({port});
+    EXPECT_EQ(next(tried), port);
+  }
+  set_ports({1, 2 * limits::kRetriesMax});
+  EXPECT_EQ(next(tried), 2 * limits::kRetriesMax);
+  EXPECT_EQ(next(tried), 2 * limits::kRetriesMax);
+}
+
 /// Endpoints 0 to 2 are in zone a, 3 to 5 in b.
 class ZonesTest : public ViewTest {
  protected:
@@ -253,10 +318,11 @@ class ZonesTest : public ViewTest {
     for (int i = 0; i < times; ++i) {
       TriedEndpoints tried;
       last_ = *next_hop(*view_, 0, {}, tried, key, kNow);
-      ++counts[tried.all().front()];
+      ++counts[index_of(last_)];
     }
     return counts;
   }
+  static std::size_t index_of(const Hop& hop) { return hop.endpoint.port - 8080u; }
   int in_zone_a(const std::map<std::size_t, int>& counts) {
     int sum = 0;
     for (const auto& [index, count] : counts) sum += index < 3 ? count : 0;
@@ -362,17 +428,42 @@ TEST_F(ZonesTest, a_retry_leaves_the_zone_that_has_just_failed) {
   view_with(BalancePolicy::p2c_ewma, "a");
   for (int i = 0; i < 30; ++i) {
     TriedEndpoints tried;
-    ASSERT_EQ(next_hop(*view_, 0, {}, tried, {}, kNow)->zone, Hop::Zone::own);
-    ASSERT_EQ(next_hop(*view_, 0, {}, tried, {}, kNow)->zone, Hop::Zone::other);
-    const auto third = next_hop(*view_, 0, {}, tried, {}, kNow);
-    EXPECT_NE(tried.all()[2], tried.all()[0]);
-    EXPECT_NE(tried.all()[2], tried.all()[1]);
+    const auto first = *next_hop(*view_, 0, {}, tried, {}, kNow);
+    ASSERT_EQ(first.zone, Hop::Zone::own);
+    const auto second = *next_hop(*view_, 0, {}, tried, {}, kNow);
+    ASSERT_EQ(second.zone, Hop::Zone::other);
+    const auto third = *next_hop(*view_, 0, {}, tried, {}, kNow);
+    EXPECT_NE(index_of(third), index_of(first));
+    EXPECT_NE(index_of(third), index_of(second));
   }
   // If nobody is well there, it stays.
   for (const std::size_t index : {3, 4, 5}) fail(index);
   TriedEndpoints tried;
   (void)next_hop(*view_, 0, {}, tried, {}, kNow);
   EXPECT_EQ(next_hop(*view_, 0, {}, tried, {}, kNow)->zone, Hop::Zone::own);
+}
+
+TEST_F(ZonesTest, a_set_that_shrinks_between_two_attempts_is_only_smaller) {
+  for (const auto policy : kAllPolicies) {
+    SCOPED_TRACE(static_cast<int>(policy));
+    for (int i = 0; i < 20; ++i) {
+      view_with(policy, i % 2 == 0 ? "a" : "b");
+      if (i % 4 < 2) fail(1);
+      TriedEndpoints tried;
+      for (int attempt = 0; attempt < 3; ++attempt) (void)next_hop(*view_, 0, {}, tried, {}, kNow);
+      set_zones("ab");
+      EXPECT_LT(index_of(*next_hop(*view_, 0, {}, tried, {}, kNow)), 2u);
+    }
+  }
+}
+
+TEST_F(ZonesTest, an_endpoint_that_has_left_says_nothing_against_its_zone) {
+  view_with(BalancePolicy::round_robin, "b");
+  TriedEndpoints tried;
+  ASSERT_GE(index_of(*next_hop(*view_, 0, {}, tried, {}, kNow)), 3u);
+  set_zones("bba");
+  EXPECT_EQ(next_hop(*view_, 0, {}, tried, {}, kNow)->zone, Hop::Zone::own);
+  EXPECT_EQ(next_hop(*view_, 0, {}, tried, {}, kNow)->zone, Hop::Zone::other);
 }
 
 TEST_F(ZonesTest, whoever_was_left_out_elsewhere_is_tried_though_nothing_spills_over) {
@@ -382,7 +473,7 @@ TEST_F(ZonesTest, whoever_was_left_out_elsewhere_is_tried_though_nothing_spills_
   const auto later = kNow + std::chrono::minutes(1);
   TriedEndpoints tried;
   const auto hop = next_hop(*view_, 0, {}, tried, {}, later);
-  EXPECT_EQ(tried.all().front(), 4u);
+  EXPECT_EQ(index_of(*hop), 4u);
   EXPECT_TRUE(hop->is_try);
   TriedEndpoints others;  // One finds out for all.
   EXPECT_EQ(next_hop(*view_, 0, {}, others, {}, later)->zone, Hop::Zone::own);
