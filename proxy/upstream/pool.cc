@@ -14,10 +14,10 @@ constexpr std::chrono::milliseconds kTrustedIdle{5};
 constexpr std::chrono::milliseconds kKeepMin{500};
 
 /// Stays below what the peer is believed to allow: its clock started earlier than ours, and the FIN
-/// travels.
+/// travels. `peer_timeout` may be as long as 32 bits of seconds are: the peer says it.
 std::chrono::nanoseconds below(std::chrono::nanoseconds peer_timeout) {
   return std::max<std::chrono::nanoseconds>(
-      kKeepMin, std::min<std::chrono::nanoseconds>(peer_timeout * 8 / 10,
+      kKeepMin, std::min<std::chrono::nanoseconds>(peer_timeout - peer_timeout / 5,
                                                    peer_timeout - std::chrono::seconds(1)));
 }
 

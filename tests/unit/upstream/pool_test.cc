@@ -310,6 +310,15 @@ TEST_F(PoolTest, what_it_learns_stays_in_bounds) {
   EXPECT_EQ(pool_->take(key_of(2), false), nullptr);
 }
 
+TEST_F(PoolTest, a_peer_that_keeps_connections_for_ever_says_so_in_any_number) {
+  for (const std::uint32_t seconds : {2147483647u, 4294967295u}) {
+    pool_->learn(key_of(1), std::chrono::seconds(seconds));
+    put_new(key_of(1));
+    loop_.move_clock(loop_.now() + 50s);
+    EXPECT_NE(pool_->take(key_of(1), false), nullptr) << seconds;
+  }
+}
+
 TEST_F(PoolTest, learns_from_a_close_how_long_the_peer_waits) {
   put_new(key_of(1));
   loop_.advance(10s);
