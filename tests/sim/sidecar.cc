@@ -15,22 +15,25 @@ constexpr std::uint16_t kOutboundPort = 15001;
 constexpr std::uint16_t kInboundPort = 15006;
 constexpr std::uint16_t kDirectPort = 15008;
 
-EndpointSetPtr make_set(const std::string& backend, const std::vector<SocketAddress>& addresses,
-                        bool ever) {
+/// As real sources make them: in order, and each newer than the one before.
+EndpointSetPtr make_set(const std::string& backend, std::uint64_t version,
+                        std::vector<Endpoint> endpoints, bool ever) {
   auto set = std::make_shared<EndpointSet>();
   set->backend = backend;
+  set->version = version;
   set->ever_had_endpoint = ever;
-  for (const auto& address : addresses) set->endpoints.push_back({address});
+  set->endpoints = std::move(endpoints);
+  std::sort(set->endpoints.begin(), set->endpoints.end());
   return set;
 }
 
 /// Every endpoint that the settings list.
-EndpointSetPtr make_set(const std::string& backend, const EndpointsSettings& settings) {
-  auto set = std::make_shared<EndpointSet>(*make_set(backend, settings.addresses, true));
+EndpointSetPtr make_set(const std::string& backend, std::uint64_t version,
+                        const EndpointsSettings& settings) {
+  std::vector<Endpoint> endpoints(settings.addresses.begin(), settings.addresses.end());
   for (const auto& [zone, listed] : settings.zones)
-    for (const auto& address : listed.addresses)
-      set->endpoints.push_back({address, 1, nullptr, zone});
-  return set;
+    for (const auto& address : listed.addresses) endpoints.push_back({address, 1, nullptr, zone});
+  return make_set(backend, version, std::move(endpoints), true);
 }
 
 }  // namespace
@@ -107,13 +110,14 @@ path::SnapshotPtr Sidecar::build(const std::string& yaml) {
 void Sidecar::reload(const std::string& yaml) {
   snapshot_ = build(yaml);
   states_.collect();
+  const auto version = ++version_;
   for (auto& worker : workers) {
     path::Worker& target = worker->worker;
-    worker->loop.post([&target, snapshot = snapshot_] {
+    worker->loop.post([&target, version, snapshot = snapshot_] {
       target.set_snapshot(snapshot);
       for (const auto& [name, backend] : snapshot->settings.backends) {
         if (target.view->find(name)) continue;
-        target.set_endpoints(name, make_set(name, backend.endpoints));
+        target.set_endpoints(name, make_set(name, version, backend.endpoints));
       }
     });
   }
@@ -121,23 +125,22 @@ void Sidecar::reload(const std::string& yaml) {
 
 void Sidecar::publish_endpoints() {
   for (const auto& [name, backend] : snapshot_->settings.backends) {
-    const auto set = make_set(name, backend.endpoints);
+    const auto set = make_set(name, ++version_, backend.endpoints);
     for (auto& worker : workers) worker->worker.set_endpoints(name, set);
   }
 }
 
 void Sidecar::publish(const std::string& backend, std::vector<SocketAddress> addresses, bool ever) {
-  const auto set = make_set(backend, addresses, ever);
+  const auto set = make_set(backend, ++version_, {addresses.begin(), addresses.end()}, ever);
   for (auto& worker : workers) worker->worker.set_endpoints(backend, set);
 }
 
 void Sidecar::post_endpoints(const std::string& backend,
                              const std::vector<SocketAddress>& addresses) {
+  const auto set = make_set(backend, ++version_, {addresses.begin(), addresses.end()}, true);
   for (auto& worker : workers) {
     path::Worker& target = worker->worker;
-    worker->loop.post([&target, backend, set = make_set(backend, addresses, true)] {
-      target.set_endpoints(backend, set);
-    });
+    worker->loop.post([&target, backend, set] { target.set_endpoints(backend, set); });
   }
 }
 
