@@ -11,6 +11,7 @@
 #include "path/obtaining.h"
 #include "path/reach.h"
 #include "path/witness.h"
+#include "resilience/lost_connection.h"
 #include "upstream/handshake_counter.h"
 
 namespace epaulet::path {
@@ -100,6 +101,30 @@ std::optional<Duration> room_for_retry(Exchange& exchange, const Plan& plan, con
     return std::nullopt;
   }
   return backoff;
+}
+
+/// Whether it is sent again at once, since the connection was stale. Of which nothing was written,
+/// or what the peer promises not to have looked at, is asked once all the same. What the peer may
+/// have begun is asked twice: an app that breaks the connections that it keeps would be asked that
+/// often each time, and so would all behind it.
+bool may_resend(Exchange& exchange, const Plan& plan, const Failure& failure) {
+  if (exchange.scope->cancelled()) return false;
+  if (!failure.request_written || failure.error.retry == Retry::safe) return true;
+  if (!spend_retry(exchange.worker(), plan.budget)) {
+    exchange.trace(Stage::limit, Event::retry_refused,
+                   telemetry::intern("the retry budget is spent"));
+    return false;
+  }
+  exchange.trace(Stage::send, Event::retry_decided);
+  return true;
+}
+
+/// A peer that speaks for itself has broken off a connection that it seemed to keep. A sidecar that
+/// does so has gone, and no app of its own is to blame; nor is a handshake for each request cheap.
+void note_loss(Worker& worker, const Failure& failure, upstream::Lease& lease) {
+  if (!failure.reused || !resilience::is_lost_connection(failure.error.code)) return;
+  if (lease.connection() != nullptr && lease.key().trust == 0)
+    worker.pool.lost_in_use(*lease.connection());
 }
 
 /// The caller is watched meanwhile: who has left needs no retry.
@@ -229,6 +254,7 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
       if (upstream->connection() == nullptr || upstream->is_carried())
         failure.reused = is_race(failure, races, upstream->is_carried());
       answered = failure.error.code == ErrorCode::none;
+      note_loss(worker, failure, *upstream);
       // In TLS 1.3 the handshake is over for us before the server refuses our certificate.
       if (failure.error.code == ErrorCode::tls_handshake_failed)
         worker.telemetry.count(upstream::counter_of(HandshakeFailure::refused_by_peer));
@@ -252,7 +278,8 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
     witness->attempt_ended(end, is_overloaded ? std::nullopt : told);
     const auto verdict =
         resilience::decide_retry(*plan.retry, facts_of(exchange, failure), plan.inbound);
-    const bool race = verdict == RetryVerdict::retry_reuse_race;
+    const bool race =
+        verdict == RetryVerdict::retry_reuse_race && may_resend(exchange, plan, failure);
     const Duration asked = answered && hop && !is_over_limit
                                ? pause_asked_for(exchange, plan, *hop, tried)
                                : Duration::zero();
@@ -320,7 +347,7 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
       const auto waited = co_await wait_before_retry(exchange, *backoff);
       if (!waited) co_return waited.error();
     } else {
-      if (verdict != RetryVerdict::retry) {
+      if (verdict != RetryVerdict::retry && verdict != RetryVerdict::retry_reuse_race) {
         exchange.trace(Stage::send, Event::retry_refused,
                        telemetry::intern(resilience::name_of(verdict)));
       }

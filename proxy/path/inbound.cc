@@ -230,6 +230,7 @@ Result<Plan> admit_inbound(Exchange& exchange) {
   Plan plan;
   plan.timeouts = &snapshot.inbound_timeouts;
   plan.retry = &kNoRetries;
+  plan.budget = &connection.worker.shared.app_resends;
   plan.pinned = connection.destination;
   plan.http = settings.http;
   plan.inbound = true;

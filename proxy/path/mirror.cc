@@ -122,6 +122,7 @@ Plan plan_of(const Exchange& exchange, const Plan& original, std::uint32_t index
   Plan plan;
   plan.timeouts = original.timeouts;
   plan.retry = &kNoRetries;
+  plan.budget = &exchange.worker().shared.copy_resends;
   plan.backend = index;
   plan.breaker = snapshot.breaker_of(nullptr, index);
   plan.http = snapshot.backends[index].settings->http;

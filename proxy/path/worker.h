@@ -141,7 +141,9 @@ struct Shared {
   LoopGuard guard;
   std::atomic<std::uint32_t> connections{0};  ///< Served now, for limits.downstream.
   telemetry::InFlight in_flight;              ///< With `tracing.otlp` and `join`.
-  std::uint64_t pod_key = 0;  ///< For `balance.by.source`: session_hash() of the pod.
+  std::uint64_t pod_key = 0;                ///< For `balance.by.source`: session_hash() of the pod.
+  resilience::ResendAllowance app_resends;  ///< Of the inbound hop.
+  resilience::ResendAllowance copy_resends;  ///< Of copies to mirrors.
   /// Asks the other workers to close an idle connection of this backend.
   std::function<void(const struct Worker* asker, telemetry::StringId backend)> release_idle;
 };

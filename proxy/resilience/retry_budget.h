@@ -46,4 +46,12 @@ class RetryBudget {
   std::mutex mutex_;
 };
 
+/// What may be sent again where no route's budget pays for it, since a connection that was kept has
+/// ended under it: enough for the races of keep-alive, and no help to an app that breaks
+/// connections.
+class ResendAllowance final : public RetryBudget {
+ public:
+  ResendAllowance() : RetryBudget(0.003, 3) {}
+};
+
 }  // namespace epaulet::resilience

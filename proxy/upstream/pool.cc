@@ -12,6 +12,11 @@ constexpr std::chrono::seconds kSweepEvery{1};
 /// have told.
 constexpr std::chrono::milliseconds kTrustedIdle{5};
 constexpr std::chrono::milliseconds kKeepMin{500};
+/// Connections lost in use: so many times, each within so long of the one before, and none is kept
+/// for a while; then one more is enough.
+constexpr unsigned kLossesMax = 3;
+constexpr std::chrono::seconds kLossesApart{10};
+constexpr std::chrono::seconds kNoneFor{10};
 
 /// Stays below what the peer is believed to allow: its clock started earlier than ours, and the FIN
 /// travels. `peer_timeout` may be as long as 32 bits of seconds are: the peer says it.
@@ -76,6 +81,7 @@ void Pool::put(ConnectionPtr connection, bool awaited) {
   if (connection->is_carried() && connection->carrier_->is_retired()) return;
   if (idle_count_ >= idle_max_) return;
   if (!awaited && connection->is_contended()) return;
+  if (keeps_none(connection->key())) return;
   Bucket& bucket = buckets_[connection->key()];
   if (bucket.count >= limits::kIdleConnectionsPerEndpointMax) return;
   connection->http.reader().watch();
@@ -91,7 +97,8 @@ void Pool::put(ConnectionPtr connection, bool awaited) {
 
 bool Pool::give_back(LeasePtr lease, bool awaited) {
   Connection* const connection = lease->connection();
-  if (connection == nullptr || !connection->http.reusable()) return false;
+  if (connection == nullptr || !connection->http.reusable() || keeps_none(lease->key()))
+    return false;
   (void)lease.release();
   put(ConnectionPtr(connection), awaited);
   return true;
@@ -100,6 +107,25 @@ bool Pool::give_back(LeasePtr lease, bool awaited) {
 void Pool::learn(const PoolKey& key, std::chrono::nanoseconds peer_timeout) {
   Bucket& bucket = buckets_[key];
   bucket.keep = std::min<std::chrono::nanoseconds>(kIdleMax, below(peer_timeout));
+}
+
+void Pool::lost_in_use(const Connection& connection) {
+  Bucket& bucket = buckets_[connection.key()];
+  const auto now = loop_.now();
+  // What there was already at the loss before is a part of that one: a restart, say.
+  if (bucket.losses > 0 && connection.idle_since() < bucket.lost) return;
+  while (!bucket.idle.empty()) discard(bucket.idle.front());
+  const bool is_another = bucket.losses > 0 && now < bucket.lost + kLossesApart;
+  bucket.losses = is_another ? bucket.losses + 1 : 1;
+  bucket.lost = now;
+  if (bucket.losses < kLossesMax) return;
+  bucket.losses = kLossesMax - 1;
+  bucket.lost = now + kNoneFor;
+}
+
+bool Pool::keeps_none(const PoolKey& key) const {
+  const auto found = buckets_.find(key);
+  return found != buckets_.end() && found->second.losses > 0 && loop_.now() < found->second.lost;
 }
 
 bool Pool::close_one(telemetry::StringId backend) {
@@ -152,7 +178,9 @@ void Pool::on_timer() {
       discard(oldest);
     }
     // Endpoints and trust come and go: of one without connections only what was learnt is kept.
-    const bool learnt = bucket.keep < kIdleMax && buckets_.size() <= limits::kIdleConnectionsMax;
+    const bool has_lost = bucket.losses > 0 && now < bucket.lost + kLossesApart;
+    const bool learnt =
+        (bucket.keep < kIdleMax || has_lost) && buckets_.size() <= limits::kIdleConnectionsMax;
     it = bucket.count == 0 && !learnt ? buckets_.erase(it) : std::next(it);
   }
   if (idle_count_ > 0) loop_.timers().arm(*this, now + kSweepEvery);

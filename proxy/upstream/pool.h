@@ -125,6 +125,11 @@ class Pool final : private Timer {
   /// The peer said `Keep-Alive: timeout=N`.
   void learn(const PoolKey& key, std::chrono::nanoseconds peer_timeout);
 
+  /// One from here was lost while it was used: those that rest beside it are as doubtful, and
+  /// close. Of a peer that breaks connections time and again none is kept for a while: every
+  /// exchange has a new one, on which nothing is a race.
+  void lost_in_use(const Connection& connection);
+
   /// Closes the longest idle connection of this backend; false if it has none here whose permit
   /// would come free.
   bool close_one(telemetry::StringId backend);
@@ -157,7 +162,10 @@ class Pool final : private Timer {
     IntrusiveList<Connection> idle;  ///< Longest idle first.
     std::size_t count = 0;
     std::chrono::nanoseconds keep{kIdleMax};  ///< We close first.
+    unsigned losses = 0;                      ///< Of connections in use, each soon after another.
+    TimePoint lost{};                         ///< The last one, or the end of the time without any.
   };
+  [[nodiscard]] bool keeps_none(const PoolKey& key) const;
   void closed_by_peer(Connection& connection);
   void discard(Connection& connection);
   ConnectionPtr remove(Bucket& bucket, Connection& connection);

@@ -9,12 +9,19 @@ NAMES = ("edge", "front", "middle", "back")
 LENGTHS = {1: "back", 2: "middle", 3: "front"}  # hops: whom the edge asks then
 
 # Asks who is next and gives on what it says; without a next one it is out of order. On stdout: who asked.
+# `breaks`: of the requests on a connection that it has kept, each so-many-th meets a reset instead, once it has
+# asked whom it asks; and then nobody else fails.
 APP = """
-const http = require('http'), [next] = process.argv.slice(1), agent = new http.Agent({ keepAlive: true });
+const http = require('http'), [breaks, next] = process.argv.slice(1), agent = new http.Agent({ keepAlive: true });
 http.createServer((request, response) => {
   console.log(JSON.stringify({ asked: request.url }));
-  const give = (status) => { response.statusCode = status; response.end(); };
-  if (!next) return give(503);
+  const socket = request.socket, heard = socket.heard = (socket.heard || 0) + 1;
+  const give = (status) => {
+    if (breaks > 0 && heard > 1 && heard % breaks === 0) return socket.resetAndDestroy();
+    response.statusCode = status;
+    response.end();
+  };
+  if (!next) return give(breaks > 0 ? 200 : 503);
   http.get(next + request.url, { agent }, (told) => told.resume().on('end', () => give(told.statusCode)))
     .on('error', () => give(502));
 }).listen(8080, '::', () => console.log('listening'));
@@ -53,9 +60,10 @@ SERVICE = """
 
 
 class Chain:
-    """`edge` calls any of the three behind it; each of them asks the next, and the last one fails."""
+    """`edge` calls any of the three behind it; each of them asks the next, and the last one fails. Or, with `breaks`,
+    all of them break connections."""
 
-    def __init__(self, lab, binaries, keys: str = ""):
+    def __init__(self, lab, binaries, keys: str = "", breaks: int = 0):
         mesh = Mesh(lab, binaries)
         pods = {name: lab.pod(name) for name in NAMES}
         self.members: dict[str, Member] = {}
@@ -68,23 +76,33 @@ class Chain:
             self.members[name] = mesh.member(name, config, pod=pods[name])
         for at, name in enumerate(NAMES[1:], start=1):
             following = [f"http://{NAMES[at + 1]}.default"] if name != NAMES[-1] else []
-            app = pods[name].start(["node", "-e", APP, *following], uid=APP_UID, name="app")
+            app = pods[name].start(["node", "-e", APP, str(breaks), *following], uid=APP_UID, name="app")
             self.apps[name] = app
         for app in self.apps.values():
             app.wait_for_line("listening", 20)
 
-    def call(self, hops: int, rate: int, seconds: int) -> dict[str, int]:
-        """How often each app was asked, and the edge's own requests."""
+    def call(self, hops: int, rate: int, seconds: int, statuses: dict[str, int] | None = None) -> dict[str, int]:
+        """How often each app was asked, and the edge's own requests. `statuses` is filled; without it all fail."""
         url = f"http://{LENGTHS[hops]}.default/{hops}"
         argv = ["node", "-e", CALLER, url, str(rate), str(seconds)]
         caller = self.members["edge"].pod.start(argv, uid=APP_UID, name=f"caller-{hops}")
         caller.wait_for(lambda: not caller.is_running(), "its end", seconds + 15)
-        statuses = next(one["statuses"] for one in caller.json_lines() if "statuses" in one)
-        assert statuses == {"503": rate * seconds}, statuses
+        told = next(one["statuses"] for one in caller.json_lines() if "statuses" in one)
+        if statuses is None:
+            assert told == {"503": rate * seconds}, told
+        else:
+            statuses.update(told)
         asked = {"edge": rate * seconds}
         for name in NAMES[NAMES.index(LENGTHS[hops]) :]:
             asked[name] = sum(one.get("asked") == f"/{hops}" for one in self.apps[name].json_lines())
         return asked
+
+
+def bounded(asked: list[int]) -> None:
+    for before, after in zip(asked, asked[1:]):
+        assert after <= A_HOP_MAX * before + FLOOR, asked
+    hops = len(asked) - 1
+    assert asked[-1] <= A_HOP_MAX**hops * asked[0] + FLOOR * hops * A_HOP_MAX**hops, asked
 
 
 def test_a_failing_service_is_asked_at_most_1_2_times_as_often_a_hop(lab, binaries):
@@ -93,10 +111,9 @@ def test_a_failing_service_is_asked_at_most_1_2_times_as_often_a_hop(lab, binari
         asked = list(chain.call(hops, RATE, SECONDS).values())
         print(f"# {hops} hops, requests at each: {asked}, {asked[-1] / asked[0]:.2f} times", flush=True)
         assert len(asked) == hops + 1
+        bounded(asked)
         for before, after in zip(asked, asked[1:]):
-            assert after <= A_HOP_MAX * before + FLOOR, asked
             assert after > before, f"nothing was tried again: {asked}"
-        assert asked[-1] <= A_HOP_MAX**hops * asked[0] + FLOOR * hops * A_HOP_MAX**hops, asked
     for name in NAMES[:-1]:
         assert chain.members[name].counter("epaulet_retries_over_budget_total") > 0, name
 
@@ -105,3 +122,22 @@ def test_without_a_budget_it_would_be_asked_many_times_as_often(lab, binaries):
     # What the test above would see if the budget did nothing.
     asked = list(Chain(lab, binaries, ", budget: 100%").call(3, 40, 2).values())
     assert asked[-1] >= 3 * asked[0], asked
+
+
+def breaking(lab, binaries, breaks: int) -> None:
+    chain = Chain(lab, binaries, breaks=breaks)
+    for hops in LENGTHS:
+        statuses: dict[str, int] = {}
+        asked = list(chain.call(hops, RATE, SECONDS, statuses).values())
+        print(f"# {hops} hops, requests at each: {asked}, {asked[-1] / asked[0]:.2f} times, {statuses}", flush=True)
+        bounded(asked)
+        # A GET is sent again, and soon no connection is kept that could be broken.
+        assert statuses["200"] >= 0.95 * RATE * SECONDS, statuses
+
+
+def test_apps_that_reset_the_second_request_of_a_connection_are_asked_at_most_1_2_times_as_often(lab, binaries):
+    breaking(lab, binaries, 2)
+
+
+def test_apps_that_reset_a_third_of_what_they_are_asked_are_asked_at_most_1_2_times_as_often(lab, binaries):
+    breaking(lab, binaries, 3)

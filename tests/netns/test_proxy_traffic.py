@@ -262,8 +262,9 @@ def test_retries_stay_within_the_budget(lab, binaries):
                 assert (status, body) == (503, b"busy"), "the app's own answer, not ours"
             else:
                 assert status == 502
-    # The inbound hop sends again what met a connection that went stale: not counted by design.
+    # The inbound hop sends again what met a connection that went stale, out of an allowance of its own.
     saved = api2.counter("epaulet_upstream_reuse_races_saved_total")
+    assert saved <= 3, saved
     assert attempts - saved <= first_attempts + allowed, (attempts, saved)
     assert api.counter("epaulet_retries_total") <= allowed
     assert api.counter("epaulet_retries_over_budget_total") > 0

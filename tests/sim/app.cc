@@ -36,6 +36,7 @@ Task<void> App::serve(StreamPtr stream) {
   Peer peer(std::move(stream), scope_, MessageReader::Kind::request);
   After after = After::keep;
   bool fresh = true;
+  unsigned heard = 0;
   // Not `while (a && co_await b)`: g++ 12 does not look at a
   // (tests/unit/runtime/toolchain_test.cc).
   while (after == After::keep) {
@@ -61,7 +62,9 @@ Task<void> App::serve(StreamPtr stream) {
       ++strangers_;
       break;
     }
-    after = co_await handle(peer, id);
+    ++heard;
+    const bool breaks_it = breaks > 0 && heard % breaks == 0;
+    after = co_await handle(peer, id, breaks_it);
     peer.reader.next();
   }
   if (after == After::reset) {
@@ -101,7 +104,7 @@ Task<App::After> App::suffer(Peer& peer, Fault fault) {
   co_return fault == Fault::reset_before_response ? After::reset : After::close;
 }
 
-Task<App::After> App::handle(Peer& peer, int id) {
+Task<App::After> App::handle(Peer& peer, int id, bool breaks_it) {
   Exchanged& exchanged = ledger_.at(id);
   const AnswerScript& script = exchanged.answer;
   const std::size_t index = exchanged.deliveries.size();
@@ -124,6 +127,7 @@ Task<App::After> App::handle(Peer& peer, int id) {
   if (script.think + slowness > script.think.zero()) {
     (void)co_await sleep_until(scope_, thought_until(script.think + slowness));
   }
+  if (breaks_it) co_return After::reset;
   const bool in_body = script.fault == Fault::close_in_body || script.fault == Fault::reset_in_body;
   if (faulty && script.fault != Fault::none && !in_body)
     co_return co_await suffer(peer, script.fault);

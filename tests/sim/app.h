@@ -23,6 +23,8 @@ class App {
   bool answers_silence = false;
   /// Answers every request of HTTP/1.1 with this status, whatever the script says; 0: no.
   int failing_status = 0;
+  /// Of the requests on one connection of HTTP/1.1, each so-many-th meets a reset; 0: none.
+  unsigned breaks = 0;
   /// Requests of HTTP/1.1 that it thinks about at once, the others wait; 0: any number.
   unsigned threads = 0;
   /// Over what the script says of how long it thinks, in HTTP/1.1.
@@ -43,7 +45,7 @@ class App {
   Task<void> serve(StreamPtr stream);
   Task<void> serve_http2(StreamPtr stream, std::string heard);
   Task<bool> await_request(Peer& peer, bool fresh);
-  Task<After> handle(Peer& peer, int id);
+  Task<After> handle(Peer& peer, int id, bool breaks_it);
   Task<After> suffer(Peer& peer, AnswerScript::Fault fault);
   Task<bool> answer(Peer& peer, int id, std::size_t index);
   void keep_request(Peer& peer, int id, std::size_t index);

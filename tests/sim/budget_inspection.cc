@@ -66,14 +66,14 @@ void note(const telemetry::ConnectionRecord& record, Spending& spending) {
 
 }  // namespace
 
-std::vector<std::string> budget_problems(const Sidecar& caller) {
+std::vector<std::string> budget_problems(const Sidecar& sidecar, double share) {
   std::vector<std::string> problems;
   ByService by_service;
-  for (const auto& record : caller.exchanges()) {
+  for (const auto& record : sidecar.exchanges()) {
     if (note(record, by_service[record.service]) > 1)
       problems.emplace_back("an exchange was hedged twice");
   }
-  for (const auto& record : caller.connections()) {
+  for (const auto& record : sidecar.connections()) {
     if (record.direction == telemetry::Direction::outbound)
       note(record, by_service[record.service]);
   }
@@ -86,7 +86,7 @@ std::vector<std::string> budget_problems(const Sidecar& caller) {
       };
       const auto firsts = count(spending.firsts, kTruncated);
       const auto retries = count(spending.retries, Duration::zero());
-      if (static_cast<double>(retries) > std::max(0.2 * static_cast<double>(firsts), 3.0))
+      if (static_cast<double>(retries) > std::max(share * static_cast<double>(firsts), 3.0))
         problems.push_back(fmt::format("{} retries of {} requests", retries, firsts));
     }
   }

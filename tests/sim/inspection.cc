@@ -140,6 +140,7 @@ void Inspection::inspect_all() {
   for (const App* app : {&mesh_.app, &mesh_.second_app, &mesh_.bare_app})
     keeps_rules("the app", app->violations());
   for (auto& broken : budget_problems(mesh_.api)) problems.push_back(std::move(broken));
+  for (auto& broken : budget_problems(mesh_.api2, 0.003)) problems.push_back(std::move(broken));
   for (const Sidecar* sidecar : {&mesh_.api, &mesh_.api2}) {
     inspect_spans(*sidecar);
     // The app's sidecar cannot know that a check of health is none.

@@ -1,5 +1,7 @@
 // What is tried again, what is not, and what it may cost.
 
+#include <algorithm>
+
 #include "scripts.h"
 
 namespace epaulet::sim {
@@ -269,6 +271,72 @@ TEST(Retry, the_inbound_hop_never_retries) {
   mesh.wind_down();
   EXPECT_EQ(mesh[id].deliveries.size(), 1u);
   expect_refused(mesh, id, 502);
+}
+
+/// A hundred requests a second for so many seconds, of an app that resets the second one of each
+/// connection that it keeps. Returns how often it was asked.
+std::size_t ask_who_breaks(Mesh& mesh, bool from_outside, std::vector<int>& ids,
+                           std::size_t seconds_long, const std::string& method = "GET") {
+  mesh.app.breaks = 2;
+  for (std::size_t i = 0; i < 100 * seconds_long; ++i) {
+    ids.push_back(mesh.add(request(method)));
+    const Manner manner{false, milliseconds(10 * i)};
+    if (from_outside) {
+      mesh.call_from_outside({ids.back()}, manner);
+    } else {
+      mesh.call_port(80, {ids.back()}, manner);
+    }
+  }
+  mesh.wind_down();
+  std::size_t deliveries = 0;
+  for (const int id : ids) deliveries += mesh[id].deliveries.size();
+  return deliveries;
+}
+
+std::size_t answered_well(Mesh& mesh, const std::vector<int>& ids) {
+  return static_cast<std::size_t>(std::count_if(
+      ids.begin(), ids.end(), [&mesh](int id) { return mesh[id].response.status() == 200; }));
+}
+
+TEST(Retry, an_app_that_breaks_connections_is_hardly_asked_more_often) {
+  for (const bool from_outside : {true, false}) {
+    Mesh mesh(with(kQuick));
+    std::vector<int> ids;
+    // Three are lost before no connection is kept, and one each ten seconds from then on.
+    EXPECT_LE(ask_who_breaks(mesh, from_outside, ids, 25), ids.size() + 5);
+    EXPECT_EQ(answered_well(mesh, ids), ids.size()) << "a GET is sent again";
+    EXPECT_LE(mesh.api2.counted(Counter::reuse_race_saved), 5u);
+    EXPECT_GE(mesh.api2.counted(Counter::reuse_race_saved), 3u);
+  }
+}
+
+TEST(Retry, an_app_that_breaks_connections_loses_few_posts) {
+  Mesh mesh(with(kQuick));
+  std::vector<int> ids;
+  EXPECT_EQ(ask_who_breaks(mesh, false, ids, 25, "POST"), ids.size());
+  EXPECT_GE(answered_well(mesh, ids), ids.size() - 5);
+}
+
+TEST(Retry, what_was_written_on_a_stale_connection_is_of_the_budget) {
+  // The app has no sidecar: its caller's pays.
+  for (const bool pays : {true, false}) {
+    auto options =
+        with("    retries: { max: 0, budget: 0%, budget_floor: " + std::string(pays ? "1" : "0") +
+             " }\n");
+    options.mesh = MeshKind::plain;
+    options.service += "    endpoints: { addresses: [10.0.0.3:8080] }\n";
+    Mesh mesh(options);
+    mesh.bare_app.breaks = 2;
+    const int warm = mesh.add(request());
+    const int id = mesh.add(request());
+    mesh.call({warm, id});
+    mesh.wind_down();
+    SCOPED_TRACE(mesh.story(id));
+    EXPECT_EQ(mesh[id].deliveries.size(), pays ? 2u : 1u);
+    EXPECT_EQ(mesh[id].response.status(), pays ? 200 : 502);
+    EXPECT_EQ(mesh.api.counted(Counter::reuse_race_saved), pays ? 1u : 0u);
+    EXPECT_EQ(mesh.api.counted(Counter::retries_over_budget), pays ? 0u : 1u);
+  }
 }
 
 TEST(Retry, trailers_are_sent_again_too) {

@@ -135,6 +135,14 @@ TEST(RetryBudget, never_exceeds_the_bound_in_any_ten_seconds_and_refuses_for_hal
   }
 }
 
+TEST(ResendAllowance, is_three_or_three_in_a_thousand) {
+  ResendAllowance allowance;
+  EXPECT_EQ(spend_all(allowance, kStart), 3);
+  ResendAllowance busy;
+  for (int i = 0; i < 2'000; ++i) busy.first_attempt(kStart);
+  EXPECT_EQ(spend_all(busy, kStart), 6);
+}
+
 TEST(RetryBudget, is_one_number_for_all_threads) {
   RetryBudget budget(0.1, 5);
   budget.first_attempt(kStart);

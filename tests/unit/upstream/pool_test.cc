@@ -70,6 +70,13 @@ class PoolTest : public testing::Test {
     loop_.run_until_quiet();
     return false;
   }
+  /// A new one is used again, and lost.
+  void lose(const PoolKey& key) {
+    put_new(key);
+    const auto taken = pool_->take(key, false);
+    ASSERT_NE(taken, nullptr);
+    pool_->lost_in_use(*taken);
+  }
   void peer_closes(std::size_t index) { far_[index].reset(); }
 
   SimLoop loop_;
@@ -340,6 +347,70 @@ TEST_F(PoolTest, a_close_soon_after_an_exchange_says_nothing_about_idle_time) {
   put_new(key_of(1));
   loop_.move_clock(loop_.now() + 50s);
   EXPECT_NE(pool_->take(key_of(1), false), nullptr);
+}
+
+TEST_F(PoolTest, keeps_none_for_a_while_of_a_peer_that_breaks_them_in_use) {
+  const auto keeps = [this] {
+    put_new(key_of(1));
+    return pool_->take(key_of(1), false) != nullptr;
+  };
+  lose(key_of(1));
+  loop_.move_clock(loop_.now() + 9s);
+  lose(key_of(1));
+  EXPECT_TRUE(keeps());
+  loop_.move_clock(loop_.now() + 9s);
+  lose(key_of(1));
+  EXPECT_FALSE(keeps());
+  EXPECT_FALSE(pool_->give_back(connect(key_of(1))));
+  loop_.move_clock(loop_.now() + 10s - 1ns);
+  EXPECT_FALSE(keeps());
+  loop_.move_clock(loop_.now() + 1ns);
+  EXPECT_TRUE(keeps());
+  loop_.move_clock(loop_.now() + 9s);
+  lose(key_of(1));  // Once is enough now,
+  EXPECT_FALSE(keeps());
+  loop_.move_clock(loop_.now() + 20s);
+  lose(key_of(1));  // unless all was well for a while.
+  EXPECT_TRUE(keeps());
+}
+
+TEST_F(PoolTest, losses_far_from_each_other_are_no_habit) {
+  for (int i = 0; i < 20; ++i) {
+    lose(key_of(1));
+    loop_.move_clock(loop_.now() + 10s);
+  }
+  put_new(key_of(1));
+  EXPECT_EQ(pool_->idle(), 1U);
+}
+
+TEST_F(PoolTest, what_is_lost_in_a_restart_is_one_loss) {
+  std::vector<ConnectionPtr> used;
+  for (int i = 0; i < 20; ++i) put_new(key_of(1));
+  for (int i = 0; i < 20; ++i) used.push_back(pool_->take(key_of(1), false));
+  for (const auto& one : used) {
+    loop_.move_clock(loop_.now() + 100ms);
+    pool_->lost_in_use(*one);
+  }
+  put_new(key_of(1));
+  EXPECT_EQ(pool_->idle(), 1U);
+}
+
+TEST_F(PoolTest, those_that_rest_beside_one_that_is_lost_are_closed) {
+  put_new(key_of(1));
+  put_new(key_of(2));
+  lose(key_of(1));
+  EXPECT_EQ(pool_->idle(), 1U) << "that of another";
+  EXPECT_TRUE(closed(0));
+  EXPECT_FALSE(closed(1));
+}
+
+TEST_F(PoolTest, losses_are_forgotten_with_an_endpoint_that_has_no_connections) {
+  lose(key_of(1));
+  put_new(key_of(2));
+  loop_.advance(9s);
+  EXPECT_EQ(pool_->known(), 2U);
+  loop_.advance(2s);
+  EXPECT_EQ(pool_->known(), 1U);
 }
 
 TEST_F(PoolTest, keeps_so_many_for_an_endpoint_and_not_one_more) {
