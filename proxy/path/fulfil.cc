@@ -149,7 +149,11 @@ Duration pause_asked_for(Exchange& exchange, const Plan& plan, const Hop& hop,
                          const TriedEndpoints& tried) {
   const auto asked = http::retry_after(exchange.response, exchange.worker().loop.wall_now());
   if (!asked || asked->count() == 0 || plan.backend == Destination::kNone) return {};
-  exchange.snapshot().backends[plan.backend].outliers->spare(hop.health, exchange.now() + *asked);
+  const auto now = exchange.now();
+  const auto& backend = exchange.snapshot().backends[plan.backend];
+  const auto status = exchange.response.status;
+  if (backend.outliers->spare(hop.health, now, now + *asked, status))
+    tell_pause(exchange.worker(), backend, hop, status, *asked);
   return has_another(exchange, plan, tried) ? Duration::zero() : *asked;
 }
 

@@ -132,6 +132,19 @@ void tell_endpoint(Worker& worker, telemetry::Trace& trace, const BackendState& 
   worker.telemetry.report(record, worker.loop.wall_now());
 }
 
+void tell_pause(Worker& worker, const BackendState& backend, const Hop& hop, std::uint16_t status,
+                Duration pause) {
+  telemetry::HealthRecord record;
+  record.event = "endpoint_spared";
+  record.message = "an endpoint has asked for a pause: others are preferred meanwhile";
+  record.reason = "retry_after";
+  record.backend = backend.name;
+  record.endpoint = hop.endpoint_id;
+  record.lasts = pause;
+  record.status = status;
+  worker.telemetry.report(record, worker.loop.wall_now());
+}
+
 Result<Breaker::Pass> ask_breaker(Worker& worker, telemetry::Trace& trace,
                                   const BreakerState& state) {
   auto entry = state.breaker->enter(worker.loop.now());

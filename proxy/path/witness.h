@@ -12,6 +12,9 @@ void tell_breaker(Worker& worker, telemetry::Trace& trace, const BreakerState& s
 void tell_endpoint(Worker& worker, telemetry::Trace& trace, const BackendState& backend,
                    const Hop& hop, const resilience::Outliers::Change& change,
                    const resilience::Blame& blame);
+/// A pause that an endpoint has asked for by an answer of this status.
+void tell_pause(Worker& worker, const BackendState& backend, const Hop& hop, std::uint16_t status,
+                Duration pause);
 /// Leave of the breaker. Errors: breaker_open, with the milliseconds that are left.
 [[nodiscard]] Result<resilience::Breaker::Pass> ask_breaker(Worker& worker, telemetry::Trace& trace,
                                                             const BreakerState& state);

@@ -8,6 +8,8 @@ namespace {
 
 /// Endpoints that have left and are remembered, should they come back: at least so many.
 constexpr std::size_t kRemembered = 16;
+/// Whoever asks for a second with each answer is one line in the log in so long.
+constexpr std::chrono::minutes kPauseToldEvery{1};
 
 constexpr std::int64_t kIn = 0;
 constexpr TimePoint kLongAgo{std::chrono::nanoseconds(1)};
@@ -41,6 +43,10 @@ struct Outliers::Place {
   Change last;
   Blame blame;
   std::uint64_t ejections = 0;
+  std::uint64_t pauses = 0;
+  TimePoint paused{};
+  std::uint16_t paused_by = 0;
+  std::optional<TimePoint> told_of_pause;
 };
 
 Outliers::Outliers(const Rules& rules) : rules_(rules) {}
@@ -179,6 +185,9 @@ Outliers::Place& Outliers::place_for(const SocketAddress& address) {
     oldest->last = {};
     oldest->blame = {};
     oldest->ejections = 0;
+    oldest->pauses = 0;
+    oldest->paused_by = 0;
+    oldest->told_of_pause.reset();
   }
   oldest->address = address;
   by_address_.emplace(address, oldest);
@@ -368,14 +377,24 @@ std::optional<Outliers::Change> Outliers::settle_try(Handle handle, TimePoint no
   return std::nullopt;
 }
 
-void Outliers::spare(Handle handle, TimePoint until) {
-  if (handle.place_ == nullptr) return;
-  if (handle.place_->generation.load(std::memory_order_relaxed) != handle.generation_) return;
-  handle.place_->spared_until.store(count_of(until), std::memory_order_relaxed);
+bool Outliers::spare(Handle handle, TimePoint now, TimePoint until, std::uint16_t status) {
+  if (handle.place_ == nullptr) return false;
+  Place& place = *handle.place_;
+  if (place.generation.load(std::memory_order_relaxed) != handle.generation_) return false;
+  const auto before = place.spared_until.exchange(count_of(until), std::memory_order_relaxed);
   auto latest = spared_until_.load(std::memory_order_relaxed);
   while (latest < count_of(until) &&
          !spared_until_.compare_exchange_weak(latest, count_of(until), std::memory_order_relaxed)) {
   }
+  if (before > count_of(now)) return false;  // It asks again, within its pause.
+  const std::lock_guard lock(mutex_);
+  ++pauses_;
+  ++place.pauses;
+  place.paused = now;
+  place.paused_by = status;
+  if (place.told_of_pause && now - *place.told_of_pause < kPauseToldEvery) return false;
+  place.told_of_pause = now;
+  return true;
 }
 
 std::vector<Outliers::Entry> Outliers::entries(TimePoint now) const {
@@ -398,18 +417,27 @@ std::vector<Outliers::Entry> Outliers::entries(TimePoint now) const {
     entry.blame = place->blame;
     entry.consecutive = place->consecutive.load(std::memory_order_relaxed);
     entry.ejections = place->ejections;
+    entry.pauses = place->pauses;
+    entry.paused = place->paused;
+    entry.paused_by = place->paused_by;
     entries.push_back(entry);
   }
   return entries;
 }
 
-Outliers::Totals Outliers::totals() const {
+Outliers::Totals Outliers::totals(TimePoint now) const {
   const std::lock_guard lock(mutex_);
   Totals totals;
   for (const auto& place : places_) {
-    if (place->is_member && place->until.load(std::memory_order_relaxed) != kIn) ++totals.ejected;
+    if (!place->is_member) continue;
+    if (place->until.load(std::memory_order_relaxed) != kIn) {
+      ++totals.ejected;
+    } else if (place->spared_until.load(std::memory_order_relaxed) > count_of(now)) {
+      ++totals.spared;
+    }
   }
   totals.withheld = withheld_;
+  totals.pauses = pauses_;
   totals.changes = changes_;
   return totals;
 }

@@ -108,8 +108,9 @@ class Outliers {
   /// How a call to it ended. `unsent`: nothing reached the app, since no connection could be made.
   std::optional<Change> settle(Handle handle, bool is_try, TimePoint now, Judgement judgement,
                                bool unsent, const Blame& blame);
-  /// It has asked not to be called before then; others are preferred meanwhile.
-  void spare(Handle handle, TimePoint until);
+  /// It has asked, by an answer of this status, not to be called before then; others are preferred
+  /// meanwhile. True: a pause begins, and nobody was told of one for a while.
+  [[nodiscard]] bool spare(Handle handle, TimePoint now, TimePoint until, std::uint16_t status);
 
   /// For admin and metrics, the control thread's.
   struct Entry {
@@ -122,14 +123,19 @@ class Outliers {
     Blame blame;        ///< Of the last ejection.
     std::uint32_t consecutive = 0;
     std::uint64_t ejections = 0;
+    std::uint64_t pauses = 0;     ///< That it has asked for.
+    TimePoint paused{};           ///< When the last one began.
+    std::uint16_t paused_by = 0;  ///< The status that asked for it.
   };
   [[nodiscard]] std::vector<Entry> entries(TimePoint now) const;
   struct Totals {
     std::size_t ejected = 0;  ///< Members that are out or due.
     std::uint64_t withheld = 0;
     std::array<std::uint64_t, static_cast<std::size_t>(Reason::count_)> changes{};
+    std::size_t spared = 0;  ///< Members that are in and have asked for a pause.
+    std::uint64_t pauses = 0;
   };
-  [[nodiscard]] Totals totals() const;
+  [[nodiscard]] Totals totals(TimePoint now) const;
   [[nodiscard]] const Rules& rules() const { return rules_; }
 
   ~Outliers();
@@ -158,6 +164,7 @@ class Outliers {
   std::uint64_t version_ = 0;
   std::uint64_t adoptions_ = 0;
   std::uint64_t withheld_ = 0;
+  std::uint64_t pauses_ = 0;
   std::array<std::uint64_t, static_cast<std::size_t>(Reason::count_)> changes_{};
 };
 

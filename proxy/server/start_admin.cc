@@ -19,7 +19,7 @@ std::vector<telemetry::ControlMetrics::Reason> reasons_of(const Counts& counts) 
   return reasons;
 }
 
-void add_health(telemetry::ControlMetrics& metrics, const path::Snapshot& snapshot) {
+void add_health(telemetry::ControlMetrics& metrics, const path::Snapshot& snapshot, TimePoint now) {
   snapshot.for_each_breaker([&](const path::BreakerState& state) {
     const auto ledger = state.breaker->ledger();
     metrics.breakers.push_back({telemetry::text_of(state.service), telemetry::text_of(state.route),
@@ -46,11 +46,12 @@ void add_health(telemetry::ControlMetrics& metrics, const path::Snapshot& snapsh
     }
   }
   for (const auto& backend : snapshot.backends) {
-    auto totals = backend.outliers->totals();
+    auto totals = backend.outliers->totals(now);
     // A return to service is no ejection.
     totals.changes[static_cast<std::size_t>(resilience::Outliers::Reason::try_succeeded)] = 0;
     metrics.outliers.push_back({telemetry::text_of(backend.name), totals.ejected, totals.withheld,
-                                reasons_of<resilience::Outliers::Reason>(totals.changes)});
+                                reasons_of<resilience::Outliers::Reason>(totals.changes),
+                                totals.spared, totals.pauses});
     if (!backend.checks) continue;
     const auto checks = backend.checks->totals();
     metrics.health_checks.push_back({telemetry::text_of(backend.name), checks.healthy,
@@ -154,7 +155,7 @@ telemetry::ControlMetrics Process::control_metrics() const {
   for (const auto& status : endpoints_->snapshot()) {
     metrics.endpoints.push_back({status.set->backend, status.set->endpoints.size()});
   }
-  add_health(metrics, *snapshot_);
+  add_health(metrics, *snapshot_, loop_.now());
   add_localities(metrics);
   return metrics;
 }

@@ -136,11 +136,13 @@ json::array outliers_json(const resilience::Outliers& outliers, const Clocks& cl
   using Standing = resilience::Outliers::Standing;
   json::array out;
   for (const auto& entry : outliers.entries(clocks.now)) {
-    if (entry.standing == Standing::in && entry.ejections == 0 && entry.consecutive == 0) continue;
+    const bool is_known = entry.ejections > 0 || entry.consecutive > 0 || entry.pauses > 0;
+    if (entry.standing == Standing::in && !is_known) continue;
     json::object one{{"address", entry.address.to_string()}, {"state", name_of(entry.standing)}};
     if (!entry.is_member) one["departed"] = true;
     add_number(one, "consecutive_failures", entry.consecutive);
     add_number(one, "ejections", entry.ejections);
+    add_number(one, "pauses", entry.pauses);
     // Whoever is unhealthy stays so until its checks pass, which they say themselves.
     const bool has_end = entry.standing != Standing::in && entry.standing != Standing::unhealthy;
     if (has_end) one["until"] = at(clocks, entry.until);
@@ -149,6 +151,11 @@ json::array outliers_json(const resilience::Outliers& outliers, const Clocks& cl
       one["since"] = at(clocks, entry.since);
       one["reason"] = name_of(entry.last.reason);
       one["evidence"] = evidence(entry.last.sums, entry.last.consecutive, entry.blame);
+    }
+    if (entry.standing == Standing::spared) {
+      one["since"] = at(clocks, entry.paused);
+      one["reason"] = "retry_after";
+      one["evidence"] = json::object{{"status", entry.paused_by}};
     }
     out.push_back(std::move(one));
   }
@@ -278,8 +285,9 @@ std::string endpoints_json(const path::Snapshot& snapshot, const Endpoints& endp
       entry["connections"] = json::object{{"in_use", backend.limit->in_use()},
                                           {"max", backend.limit->connections_max()},
                                           {"waiting", backend.limit->waiting()}};
-      const auto totals = backend.outliers->totals();
+      const auto totals = backend.outliers->totals(clocks.now);
       entry["outliers"] = json::object{{"ejected", totals.ejected},
+                                       {"spared", totals.spared},
                                        {"withheld", totals.withheld},
                                        {"endpoints", outliers_json(*backend.outliers, clocks)}};
       if (backend.checks) entry["health_checks"] = checks_json(backend, clocks);

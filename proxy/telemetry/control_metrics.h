@@ -147,6 +147,8 @@ struct ControlMetrics {
     std::size_t ejected = 0;  ///< Now.
     std::uint64_t withheld = 0;
     std::vector<Reason> ejections;
+    std::size_t spared = 0;  ///< Now.
+    std::uint64_t pauses = 0;
   };
   std::vector<Outliers> outliers;
 

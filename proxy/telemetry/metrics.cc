@@ -81,6 +81,10 @@ void add_routes(MetricFamilies& out, const WorkerMetrics& metrics) {
                 as_double(cells.request_bytes.value()));
     out.counter("epaulet_response_body_bytes_total", "Bytes of response bodies passed on", labels,
                 as_double(cells.response_bytes.value()));
+    if (key.direction == Direction::inbound) return;  // Which tries nothing twice.
+    out.counter("epaulet_request_retries_total",
+                "Attempts of requests after their first, second ones of hedges among them", labels,
+                as_double(cells.retries.value()));
   });
 }
 
@@ -351,6 +355,12 @@ void add_outliers(MetricFamilies& out, const ControlMetrics& control) {
       out.counter("epaulet_backend_ejections_total", "Endpoints left out for a while, by why",
                   {{"backend", each.backend}, {"reason", reason.name}}, as_double(reason.count));
     }
+    out.gauge("epaulet_backend_endpoints_spared",
+              "Endpoints that have asked for a pause by Retry-After, which is not over",
+              {{"backend", each.backend}}, as_double(each.spared));
+    out.counter("epaulet_backend_pauses_total",
+                "Pauses that endpoints have asked for by Retry-After, when they began",
+                {{"backend", each.backend}}, as_double(each.pauses));
   }
 }
 

@@ -89,6 +89,7 @@ bool WorkerMetrics::observe(const ExchangeRecord& record) {
   route.duration.observe(duration);
   route.request_bytes.add(record.request_bytes);
   route.response_bytes.add(record.response_bytes);
+  if (record.attempts > 1) route.retries.add(record.attempts - 1u);
   return route.sketch.observe(duration);
 }
 

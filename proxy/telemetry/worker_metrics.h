@@ -64,6 +64,7 @@ struct RouteCells {
   DurationHistogram duration;
   Cell request_bytes;
   Cell response_bytes;
+  Cell retries;
   SlowSketch sketch;  ///< Of the worker's thread only.
 };
 

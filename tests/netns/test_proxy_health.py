@@ -16,6 +16,7 @@ require('http').createServer((request, response) => {
   const status = Number(request.url.split('/')[2] || 200);
   response.statusCode = well ? 200 : status;
   if (request.url.startsWith('/pause')) response.setHeader('Retry-After', '1');
+  if (request.url.startsWith('/rest')) response.setHeader('Retry-After', '60');
   request.resume().on('end', () => response.end(process.argv[2]));
 }).listen(8080, '::', () => console.log('listening'));
 """
@@ -134,3 +135,24 @@ def test_who_asks_for_a_pause_gets_it(lab, binaries):
     status, head, _ = ask(api, "/pause/503")
     assert status == 503 and field(head, "retry-after") == "1", "two retries do not help"
     assert 2 <= time.monotonic() - begin < 4
+    assert api.counter("epaulet_request_retries_total", service="shop.default") == 2
+
+
+def test_a_pause_is_in_the_ledger_and_told_once(lab, binaries):
+    keys = "    retries: { statuses: [503], backoff: { initial: 1ms, max: 1ms } }"
+    api, api2 = Mesh(lab, binaries).pair(CALLER.format(endpoints=ALIVE, keys=keys), CALLEE)
+    start_app(api2, "ill")
+    assert [ask(api, "/rest/503")[0] for _ in range(3)] == [503] * 3, "no deadline is that far away"
+    (shop,) = api.sidecar.admin("/endpoints")["backends"]
+    (one,) = shop["outliers"]["endpoints"]
+    assert (one["address"], one["state"], one["reason"]) == ("10.88.0.12:8080", "spared", "retry_after"), one
+    assert one["evidence"] == {"status": 503} and one["since"] < one["until"], one
+    assert one["pauses"] == 1 and shop["outliers"]["spared"] == 1, shop["outliers"]
+    record = api.wait_logged(event="endpoint_spared")
+    assert (record["endpoint"], record["status"], record["for_ms"]) == ("10.88.0.12:8080", 503, 60000), record
+    assert len(api.logged(event="endpoint_spared")) == 1
+    backend = {"backend": "shop.default"}
+    assert api.counter("epaulet_backend_endpoints_spared", **backend) == 1
+    assert api.counter("epaulet_backend_pauses_total", **backend) == 1
+    assert api.counter("epaulet_backend_ejections_total", **backend) == 0
+    assert api.counter("epaulet_request_retries_total", service="shop.default") == 0

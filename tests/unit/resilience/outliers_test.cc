@@ -104,8 +104,8 @@ TEST(Outliers, never_the_last_one) {
   Fixture two(2);
   EXPECT_TRUE(two.eject(0));
   for (int i = 0; i < 100; ++i) EXPECT_FALSE(two.fail(1));
-  EXPECT_EQ(two.outliers.totals().ejected, 1u);
-  EXPECT_EQ(two.outliers.totals().withheld, 20u);
+  EXPECT_EQ(two.outliers.totals(kStart).ejected, 1u);
+  EXPECT_EQ(two.outliers.totals(kStart).withheld, 20u);
 }
 
 TEST(Outliers, who_is_out_is_tried_as_soon_as_another_fails_that_cannot_be_left_out) {
@@ -289,7 +289,7 @@ TEST(Outliers, only_members_count_for_the_share) {
   (void)f.eject(1);
   EXPECT_FALSE(f.eject(2));
   f.endpoints = f.outliers.adopt(addresses(2, 3), 2);  // Those that were ejected have left.
-  EXPECT_EQ(f.outliers.totals().ejected, 0u);
+  EXPECT_EQ(f.outliers.totals(kStart).ejected, 0u);
   EXPECT_TRUE(f.eject(0));
 }
 
@@ -327,7 +327,7 @@ TEST(Outliers, what_is_said_of_a_former_tenant_counts_for_nobody) {
   };
   for (int i = 0; i < 20; ++i) {
     EXPECT_FALSE(fail(former));
-    f.outliers.spare(former, kStart + 1min);
+    EXPECT_FALSE(f.outliers.spare(former, kStart, kStart + 1min, 503));
   }
   for (const auto& one : others) EXPECT_EQ(f.outliers.standing(one, kStart), Standing::in);
   // Nor is anybody nearer to an ejection: it takes three connections, as ever.
@@ -337,12 +337,45 @@ TEST(Outliers, what_is_said_of_a_former_tenant_counts_for_nobody) {
 
 TEST(Outliers, who_asks_to_be_spared_is_for_that_time) {
   Fixture f(2);
-  f.outliers.spare(f.endpoints[0], kStart + 3s);
+  EXPECT_TRUE(f.outliers.spare(f.endpoints[0], kStart, kStart + 3s, 503));
   EXPECT_TRUE(f.outliers.any_to_avoid(kStart));
   EXPECT_EQ(f.at(0, kStart + 2s), Standing::spared);
   EXPECT_EQ(f.at(1, kStart + 2s), Standing::in);
   EXPECT_EQ(f.at(0, kStart + 3s), Standing::in);
   EXPECT_FALSE(f.outliers.any_to_avoid(kStart + 3s));
+}
+
+TEST(Outliers, a_pause_is_one_in_the_ledger_however_often_it_is_asked_for) {
+  Fixture f(2);
+  const auto spare = [&f](TimePoint now, std::chrono::seconds pause) {
+    return f.outliers.spare(f.endpoints[0], now, now + pause, 429);
+  };
+  EXPECT_TRUE(spare(kStart, 3s));
+  EXPECT_FALSE(spare(kStart + 2s, 3s)) << "within its pause";
+  const auto now = kStart + 4s;
+  EXPECT_EQ(f.outliers.totals(now).spared, 1u);
+  EXPECT_EQ(f.outliers.totals(now).pauses, 1u);
+  EXPECT_EQ(f.outliers.totals(now).ejected, 0u);
+  auto entry = f.outliers.entries(now)[0];
+  EXPECT_EQ(entry.standing, Standing::spared);
+  EXPECT_EQ(entry.until, kStart + 5s);
+  EXPECT_EQ(entry.paused, kStart);
+  EXPECT_EQ(entry.paused_by, 429);
+  EXPECT_EQ(entry.pauses, 1u);
+
+  EXPECT_FALSE(spare(kStart + 6s, 1s)) << "the next one, of which nobody has to hear so soon";
+  EXPECT_EQ(f.outliers.totals(kStart + 8s).spared, 0u);
+  EXPECT_EQ(f.outliers.totals(kStart + 8s).pauses, 2u);
+  EXPECT_FALSE(spare(kStart + 59s, 1s));
+  EXPECT_TRUE(spare(kStart + 61s, 1s));
+}
+
+TEST(Outliers, one_that_is_out_is_not_spared_besides) {
+  Fixture f(2);
+  (void)f.outliers.spare(f.endpoints[0], kStart, kStart + 1h, 503);
+  EXPECT_TRUE(f.eject(0));
+  EXPECT_EQ(f.outliers.totals(kStart).ejected, 1u);
+  EXPECT_EQ(f.outliers.totals(kStart).spared, 0u);
 }
 
 TEST(Outliers, switched_off_ejects_nobody) {
@@ -402,7 +435,9 @@ TEST(Outliers, keep_their_rules_in_random_sequences) {
       }
       const auto judgement = random.unit() < 0.5 ? Judgement::failure : Judgement::success;
       const bool unsent = random.unit() < 0.3;
-      const auto [before, withheld, changes] = f.outliers.totals();
+      const auto totals = f.outliers.totals(kStart);
+      const auto before = totals.ejected;
+      const auto withheld = totals.withheld;
       const auto change = f.outliers.settle(f.endpoints[i], trying[i], now, judgement, unsent, {});
       if (trying[i]) {
         trying[i] = false;
@@ -433,7 +468,7 @@ TEST(Outliers, keep_their_rules_in_random_sequences) {
         ASSERT_TRUE(row[i] < settings.consecutive || !may);
       }
       // An ejection that is withheld begins the row anew, whatever the reason was.
-      const bool was_withheld = f.outliers.totals().withheld > withheld;
+      const bool was_withheld = f.outliers.totals(kStart).withheld > withheld;
       ASSERT_FALSE(was_withheld && may);
       if (was_withheld || change) row[i] = 0;
       if (!was_withheld) continue;
