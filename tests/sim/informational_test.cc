@@ -22,13 +22,20 @@ Task<void> ask_and_read_late(Mesh& mesh, std::string request, std::chrono::nanos
   }
 }
 
-/// What such a caller hears where the connection takes 20 bytes that nobody has read.
-std::string heard_late(const std::string& service, const AnswerScript& script) {
+/// What such a caller hears where the connection takes 20 bytes that nobody has read. `hedged`: by
+/// a second endpoint, once the first has been asked for 10 ms.
+std::string heard_late(const std::string& service, const AnswerScript& script,
+                       bool hedged = false) {
   MeshOptions options;
   options.mesh = MeshKind::plain;
   options.network.capacity = 20;
   options.service = service;
+  options.port = "8080: { tls: permissive }, 8081: { tls: permissive }";
   Mesh mesh(options);
+  if (hedged) {
+    mesh.api.publish("api2.default", {Mesh::kApp, Mesh::kSecondApp});
+    mesh.api.remember_answers(milliseconds(10));
+  }
   const int id = mesh.add(request(), script);
   const std::string text =
       "GET / HTTP/1.1\r\nHost: api2.default\r\nX-Request-Id: " + id_text(id) + "\r\n\r\n";
@@ -38,6 +45,7 @@ std::string heard_late(const std::string& service, const AnswerScript& script) {
   const auto records = mesh.api.exchanges();
   EXPECT_EQ(records.size(), 1u);
   EXPECT_EQ(records.at(0).status, 0);
+  EXPECT_EQ(mesh.api.counted(Counter::hedges_won), hedged ? 1u : 0u);
   mesh.wind_down();
   return heard;
 }
@@ -54,6 +62,13 @@ TEST(Informational, another_attempts_answer_never_stands_behind_half_of_one) {
   AnswerScript hints = answer();
   hints.informational = 3;
   const auto heard = heard_late("    timeouts: { attempt: 1s }\n    retries: { max: 2 }\n", hints);
+  EXPECT_TRUE(std::string_view("HTTP/1.1 103 Early Hints\r\n").starts_with(heard)) << heard;
+}
+
+TEST(Informational, a_hedges_answer_never_stands_behind_half_of_one_of_the_first) {
+  AnswerScript hints = answer();
+  hints.informational = 3;
+  const auto heard = heard_late("    retries: { hedge: {}, budget: 100% }\n", hints, true);
   EXPECT_TRUE(std::string_view("HTTP/1.1 103 Early Hints\r\n").starts_with(heard)) << heard;
 }
 
