@@ -48,7 +48,12 @@ class Gathering {
          paths::role_binding("epaulet-identity"), paths::role_binding("epaulet-directory")});
     auto named = config_maps();
     named.push_back(paths::secret(question_, serving_secret(facts_, question_)));
-    ask({}, named);
+    std::vector<std::string> lists;
+    if (is_by_cni(facts_, question_)) {
+      lists = {std::string(paths::kNodes), paths::cni_pods(question_)};
+      named.push_back(paths::daemon_set(question_));
+    }
+    ask(lists, named);
   }
 
   Facts take() { return std::move(facts_); }
@@ -133,6 +138,13 @@ std::string replica_sets(const Question& question) {
 }
 std::string deployments(const Question& question) {
   return listed("/apis/apps/v1", "deployments", question.system_namespace);
+}
+std::string daemon_set(const Question& question) {
+  return listed("/apis/apps/v1", "daemonsets/epaulet-cni", question.system_namespace);
+}
+/// Of all pods there: a selector would be one more thing to encode.
+std::string cni_pods(const Question& question) {
+  return listed("/api/v1", "pods", question.system_namespace);
 }
 std::string services(const Question& question) {
   return listed("/api/v1", "services", question.system_namespace);
