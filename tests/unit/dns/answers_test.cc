@@ -8,6 +8,7 @@
 namespace epaulet::test {
 namespace {
 
+using namespace std::chrono_literals;
 using Next = DnsDecision::Next;
 
 class AnswersTest : public testing::Test {
@@ -22,13 +23,14 @@ class AnswersTest : public testing::Test {
     made.dns.virtual_v6 = *IpNetwork::parse("fd00:e9a0::/32");
     return made;
   }
-  static DnsViewPtr view_with(bool v6) {
+  static DnsViewPtr view_with(bool v6) { return view_with(v6, settings()); }
+  static DnsViewPtr view_with(bool v6, const Settings& settings) {
     const IpNetwork v4_network = *IpNetwork::parse("240.0.0.0/4");
     const auto v6_network = v6 ? IpNetwork::parse("fd00:e9a0::/32") : std::nullopt;
     std::vector<VirtualAddress> addresses{{"api2.default", *IpAddress::parse("240.1.2.3"), {}}};
     if (v6) addresses[0].v6 = IpAddress::parse("fd00:e9a0::1");
     return make_dns_view(
-        settings(), std::make_shared<VirtualAddressTable>(v4_network, v6_network, addresses), {});
+        settings, std::make_shared<VirtualAddressTable>(v4_network, v6_network, addresses), {});
   }
   DnsDecision read(const DnsBytes& bytes, bool over_tcp = false) const {
     return read_query(*view, bytes, over_tcp);
@@ -51,6 +53,15 @@ class AnswersTest : public testing::Test {
     const auto decision = read(query, over_tcp);
     EXPECT_EQ(decision.next, Next::forward);
     return answer_forwarded(*view, *decision.query, write_dns_message(upstream, 65535));
+  }
+
+  /// How long a resolver may keep that there is nothing: RFC 2308 section 5, the smaller of the
+  /// two.
+  static std::uint32_t kept_for_s(const DnsMessage& answer) {
+    EXPECT_EQ(answer.authorities.size(), 1u);
+    const auto& soa = answer.authorities.at(0);
+    EXPECT_EQ(soa.ttl, std::get<SoaData>(soa.data).minimum);
+    return soa.ttl;
   }
 
   DnsViewPtr view = view_with(true);
@@ -97,6 +108,17 @@ TEST_F(AnswersTest, other_types_of_a_known_name_are_no_error_and_empty) {
     EXPECT_EQ(answer.header.rcode, Rcode::noerror) << to_text(type);
     EXPECT_TRUE(answer.answers.empty()) << to_text(type);
     EXPECT_EQ(answer.authorities.size(), 1u) << to_text(type);
+  }
+}
+
+TEST_F(AnswersTest, what_a_known_name_does_not_have_is_kept_as_long_as_what_it_has) {
+  auto slow = settings();
+  slow.dns.ttl = std::chrono::seconds(40);
+  for (const auto& [made, seconds] : {std::pair(settings(), 30u), std::pair(slow, 40u)}) {
+    view = view_with(false, made);
+    EXPECT_EQ(ask_service("api2.default", RecordType::a).answers.at(0).ttl, seconds);
+    for (const auto* name : {"api2.default", "_http._tcp.api2.default"})
+      EXPECT_EQ(kept_for_s(ask_service(name, RecordType::aaaa)), seconds) << name;
   }
 }
 
@@ -183,6 +205,19 @@ TEST_F(AnswersTest, what_was_never_deployed_does_not_exist_for_a_second) {
     EXPECT_EQ(answer.authorities[0].owner, name_of("default"));
     EXPECT_EQ(reply.error.code, ErrorCode::never_had_endpoint);
     EXPECT_EQ(reply.result, DnsResult::not_deployed);
+  }
+}
+
+TEST_F(AnswersTest, that_nothing_is_deployed_is_kept_for_the_configured_time) {
+  for (const auto& [configured, seconds] :
+       {std::pair(0ms, 0u), std::pair(900ms, 0u), std::pair(3000ms, 3u), std::pair(5000ms, 5u)}) {
+    auto made = settings();
+    made.dns.negative_ttl = configured;
+    view = view_with(true, made);
+    const auto decision = read(query_bytes("api2.default"));
+    const auto answer = parsed(answer_not_deployed(*view, *decision.query, *decision.service));
+    EXPECT_EQ(kept_for_s(answer), seconds);
+    EXPECT_EQ(ask_service("api2.default", RecordType::a).answers.at(0).ttl, 30u) << "only that";
   }
 }
 
@@ -328,6 +363,20 @@ TEST_F(AnswersTest, an_unknown_name_stays_unknown) {
   EXPECT_EQ(parsed(reply).header.rcode, Rcode::nxdomain);
   EXPECT_EQ(reply.result, DnsResult::forwarded_unknown);
   EXPECT_EQ(reply.error.code, ErrorCode::none);
+}
+
+TEST_F(AnswersTest, an_unknown_name_is_kept_for_as_long_as_its_own_zone_says) {
+  for (const bool asks_edns : {false, true}) {
+    auto query = query_message("nowhere.example");
+    if (asks_edns) query.edns = Edns{1232, 0, true, ""};
+    auto upstream = response_message("nowhere.example", RecordType::a, Rcode::nxdomain);
+    const SoaData zone{name_of("ns.example"), name_of("admin.example"), 7, 3600, 600, 86400, 900};
+    upstream.authorities = {{name_of("example"), RecordType::soa, kClassIn, 450, zone}};
+    const auto answer = parsed(forward(query, upstream));
+    EXPECT_EQ(answer.header.rcode, Rcode::nxdomain);
+    EXPECT_EQ(answer.authorities, upstream.authorities) << "as it is: a resolver judges by both";
+    EXPECT_EQ(answer.edns.has_value(), asks_edns);
+  }
 }
 
 TEST_F(AnswersTest, the_upstreams_refusal_passes_and_counts_as_one) {
