@@ -25,6 +25,7 @@ Process::~Process() {
   file_watch_.reset();
   crowd_memory_.reset();
   pressure_log_.reset();
+  clock_watch_.reset();
   admin_.reset();
   workers_.clear();
   exporter_.reset();
@@ -51,6 +52,7 @@ int Process::run() {
   follow_zone();
   start_directory();
   for (auto& worker : workers_) worker->accept();
+  watch_clock();
   start_admin();
   watch_files();
   pressure_log_ = std::make_unique<PressureLog>(loop_, shards_);

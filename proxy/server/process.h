@@ -24,6 +24,7 @@
 #include "otlp/exporter.h"
 #include "path/snapshot.h"
 #include "runtime/asio_loop.h"
+#include "server/clock_watch.h"
 #include "server/crowd_memory.h"
 #include "server/dns_bridge.h"
 #include "server/file_watch.h"
@@ -87,6 +88,7 @@ class Process {
   void note_state(StateFile which, const std::optional<Error>& error);
   void write_state_again();
   void watch_files();
+  void watch_clock();
 
   // issuer_keys.cc
   [[nodiscard]] std::unique_ptr<jwks::RemoteKeys> make_remote_keys();
@@ -190,6 +192,7 @@ class Process {
 
   std::unique_ptr<FileWatch> file_watch_;
   std::unique_ptr<PressureLog> pressure_log_;
+  std::unique_ptr<ClockWatch> clock_watch_;
   std::unique_ptr<CrowdMemory> crowd_memory_;
   bool draining_ = false;
 };

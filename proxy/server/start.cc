@@ -263,6 +263,16 @@ void Process::start_enrolling() {
   enroll_->start();
 }
 
+void Process::watch_clock() {
+  clock_watch_ = std::make_unique<ClockWatch>(loop_, [this](std::chrono::nanoseconds by) {
+    shards_.front()->log().warning(
+        wall_now(), "clock_jumped",
+        "the wall clock was set; certificates and tokens are judged by it, and nothing else",
+        {{"seconds",
+          static_cast<std::int64_t>(std::chrono::round<std::chrono::seconds>(by).count())}});
+  });
+}
+
 /// Asks the directory where we are, if that matters and the settings do not say it.
 void Process::follow_zone() {
   const auto& settings = snapshot_->settings;

@@ -148,6 +148,7 @@ telemetry::ControlMetrics Process::control_metrics() const {
   metrics.endpoint_addresses_refused = looks.addresses_refused;
   metrics.state_failures = virtual_addresses_.storage_failures() + endpoints_->storage_failures() +
                            remote_keys_->storage_failures();
+  metrics.clock_jumps = clock_watch_->jumps();
   for (std::size_t i = 0; i < static_cast<std::size_t>(DnsResult::count_); ++i) {
     const auto result = static_cast<DnsResult>(i);
     metrics.dns_queries.push_back({name_of(result), dns_server_->counters().of(result)});

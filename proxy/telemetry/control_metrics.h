@@ -63,6 +63,7 @@ struct ControlMetrics {
 
   /// Times that a file of `state.dir` could not be read or written.
   std::uint64_t state_failures = 0;
+  std::uint64_t clock_jumps = 0;  ///< Of the wall clock.
 
   struct Directory {
     bool connected = false;   ///< It answers now.

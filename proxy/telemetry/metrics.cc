@@ -404,6 +404,8 @@ void add_control(MetricFamilies& out, const ControlMetrics& control) {
   out.counter("epaulet_state_failures_total",
               "Times that a file of state.dir could not be read or written", {},
               as_double(control.state_failures));
+  out.counter("epaulet_clock_jumps_total", "Times that the wall clock was set by 5 seconds or more",
+              {}, as_double(control.clock_jumps));
   for (const auto& each : control.dns_queries) {
     out.counter("epaulet_dns_queries_total", "DNS queries of the app, by how they ended",
                 {{"result", each.result}}, as_double(each.count));

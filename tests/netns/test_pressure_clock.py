@@ -258,7 +258,15 @@ def test_certificates_that_a_slow_clock_refuses_are_taken_once_it_is_right(lab, 
     assert not api2.sidecar.admin("/certs").get("refused")
 
 
-def test_tokens_are_judged_by_the_clock_as_it_is(lab, binaries):
+def assert_jump_told(member: Member, seconds: int, count: int) -> None:
+    """`seconds` is the jump, `count` how many it were by now."""
+    member.process.wait_for(lambda: len(member.logged(event="clock_jumped")) == count, "a jump")
+    said = member.logged(event="clock_jumped")[-1]
+    assert said["level"] == "warning" and abs(said["seconds"] - seconds) <= 1, said
+    assert member.counter("epaulet_clock_jumps_total") == count
+
+
+def test_tokens_are_judged_by_the_clock_as_it_is_and_each_jump_is_told(lab, binaries):
     mesh = Mesh(lab, binaries)
     issuer = Issuer(lab.directory, "https://filed.example")
     api2 = mesh.member("api2", GUARDED, mesh.issue("api2", "ca", "--valid", "24h"), start=False)
@@ -289,15 +297,20 @@ def test_tokens_are_judged_by_the_clock_as_it_is(lab, binaries):
 
     seen, other = token("seen"), token("other")
     assert ask(seen) == 200
+    assert not api2.logged(event="clock_jumped")
     clock.set(HOUR)
     assert_refused(seen, "expired")  # however often it was good
     assert_refused(other, "expired")
+    assert_jump_told(api2, HOUR, 1)
     clock.set(0)
     assert ask(seen) == ask(other) == 200
+    assert_jump_told(api2, -HOUR, 2)
     clock.set(-HOUR)
     assert_refused(token("third"), "issued_in_future")
+    assert_jump_told(api2, -HOUR, 3)
     clock.set(0)
     assert ask(token("third")) == 200
+    assert_jump_told(api2, HOUR, 4)
 
 
 def handshakes(member: Member, direction: str, resumed: str) -> float:
