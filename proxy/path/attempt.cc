@@ -28,6 +28,12 @@ constexpr std::size_t kReasonBytesMax = 256;
 /// The next hop is to give up after us, not before: we may ask another endpoint then.
 constexpr std::chrono::milliseconds kNextHopSlack{5};
 
+/// Of a gRPC call: `grpc-timeout`.
+std::optional<TimePoint> own_deadline(const Exchange& exchange) {
+  if (!exchange.has_own_deadline) return std::nullopt;
+  return exchange.record.start + exchange.given_time.value_or(Duration::zero());
+}
+
 /// The next hop hears that this is not the first attempt, as Envoy says it; what the app says there
 /// was of another request.
 void tell_attempt(Exchange& exchange) {
@@ -92,8 +98,9 @@ void Attempt::start_calls_time() {
   exchange_.untimed = false;
   start_attempts_time();
   if (plan_.timeouts->request.count() == 0) return;
-  exchange_.scope->set_deadline(exchange_.now() + plan_.timeouts->request - exchange_.delayed,
-                                {ErrorCode::request_timeout, Side::upstream, Stage::receive});
+  const auto at = exchange_.now() + plan_.timeouts->request - exchange_.delayed;
+  if (const auto own = own_deadline(exchange_); own && *own <= at) return;
+  exchange_.scope->set_deadline(at, {ErrorCode::request_timeout, Side::upstream, Stage::receive});
 }
 
 bool Attempt::retries_exhausted_upstream() const {
@@ -356,7 +363,11 @@ Task<Error> Attempt::deliver() {
   server.begin_response(exchange_.request, response, keep);
   // A stream, or a download that takes its time: it may last while it moves. The deadline of a gRPC
   // call is its client's, and for all of it.
-  if (!exchange_.has_own_deadline) exchange_.scope->clear_deadline();
+  exchange_.scope->clear_deadline();
+  if (const auto own = own_deadline(exchange_)) {
+    exchange_.scope->set_deadline(*own,
+                                  {ErrorCode::deadline_exceeded, Side::upstream, Stage::receive});
+  }
   exchange_.committed = true;
   exchange_.record.status = response.status;
   if (exchange_.is_grpc()) exchange_.record.grpc_status = http::grpc_status(response);

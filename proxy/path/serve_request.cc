@@ -84,17 +84,21 @@ Duration time_given(const Exchange& exchange) {
 }
 
 /// Until when the exchange may take, if there is a limit, and what it ends with. The time of a gRPC
-/// call that names none begins later. Errors: what is late already is not begun.
+/// call that names none begins later, and so does ours beside an outsider's longer one, which may
+/// not lengthen it. Errors: what is late already is not begun.
 Result<void> start_time(Exchange& exchange, const Plan& plan) {
   if (const Duration most = plan.timeouts->max_duration; most.count() > 0)
     exchange.longest.emplace(*exchange.scope).start(most, kDurationExceeded);
   const Duration ours = plan.timeouts->request;
   const Duration given = time_given(exchange);
   const bool is_given = given != kNoTime;
-  exchange.has_own_deadline = exchange.is_grpc() && is_given;
-  exchange.untimed = exchange.is_grpc() && !is_given;
+  const bool is_grpc = exchange.is_grpc();
+  const bool is_outsider = plan.inbound && exchange.connection.peer.empty();
   exchange.hurried = is_given && (ours.count() == 0 || given < ours);
-  if (exchange.untimed || (!is_given && ours.count() == 0)) return Result<void>();
+  exchange.has_own_deadline = is_grpc && is_given;
+  if (exchange.has_own_deadline) exchange.given_time = given;
+  exchange.untimed = is_grpc && (!is_given || (is_outsider && !exchange.hurried));
+  if (!is_given && (exchange.untimed || ours.count() == 0)) return Result<void>();
   const Error late(is_given ? ErrorCode::deadline_exceeded : ErrorCode::request_timeout,
                    Side::upstream, Stage::receive);
   const auto at = exchange.record.start + (is_given ? given : ours);

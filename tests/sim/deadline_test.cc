@@ -416,6 +416,75 @@ TEST(TravellingDeadline, an_outsiders_may_only_shorten) {
   expect_refused(mesh, longer, 504);
 }
 
+RequestScript call_with(std::chrono::milliseconds time) {
+  auto call = request("POST", body(Framing::chunked, 10));
+  call.http2 = call.grpc = true;
+  call.grpc_timeout = time;
+  return call;
+}
+
+std::string grpc_status_of(const Message& response) {
+  for (const auto* fields : {&response.fields, &response.trailers}) {
+    for (const auto& [name, value] : *fields) {
+      if (name == "grpc-status") return value;
+    }
+  }
+  return "none";
+}
+
+TEST(TravellingDeadline, an_outsiders_grpc_timeout_may_only_shorten) {
+  MeshOptions options;
+  options.serving = "timeouts: { request: 1s }\n";
+  Mesh mesh(options);
+  auto thinks = answer(body(Framing::chunked, 10));
+  thinks.think = seconds(5);
+  const int shorter = mesh.add(call_with(milliseconds(100)), thinks);
+  const int longer = mesh.add(call_with(minutes(1)), thinks);
+  mesh.call_http2_from_outside({shorter, longer});
+  mesh.wind_down();
+  EXPECT_EQ(grpc_status_of(mesh[shorter].response), "4") << mesh.story(shorter);
+  EXPECT_EQ(mesh[shorter].ended_at - mesh[shorter].sent_at, milliseconds(100));
+  EXPECT_EQ(outcome(mesh.api2, shorter), ErrorCode::deadline_exceeded);
+  EXPECT_EQ(grpc_status_of(mesh[longer].response), "4") << mesh.story(longer);
+  EXPECT_EQ(mesh[longer].ended_at - mesh[longer].sent_at, seconds(1));
+  EXPECT_EQ(outcome(mesh.api2, longer), ErrorCode::request_timeout);
+}
+
+TEST(TravellingDeadline, a_sidecars_grpc_timeout_counts_instead_of_timeouts_request) {
+  MeshOptions options;
+  options.service = "    timeouts: { request: 1s }\n";
+  options.serving = "timeouts: { request: 1s }\n";
+  Mesh mesh(options);
+  auto thinks = answer(body(Framing::chunked, 10));
+  thinks.think = seconds(5);
+  const int id = mesh.add(call_with(minutes(1)), thinks);
+  mesh.call_http2(Mesh::kService, {id});
+  mesh.wind_down();
+  expect_delivered_once(mesh, id);
+}
+
+// Like that of a call without a deadline; the end of the call stays the outsider's own.
+TEST(TravellingDeadline, an_outsiders_stream_may_last_until_its_grpc_timeout) {
+  MeshOptions options;
+  options.serving = "timeouts: { request: 1s }\n";
+  Mesh mesh(options);
+  auto slow = answer(body(Framing::chunked, 40, 1));
+  slow.body.pause = milliseconds(500);
+  const int whole = mesh.add(call_with(minutes(1)), slow);
+  const int half = mesh.add(call_with(seconds(10)), slow);
+  auto uploading = call_with(minutes(1));
+  uploading.body = body(Framing::chunked, 40, 1);
+  uploading.body.pause = milliseconds(500);
+  const int upload = mesh.add(uploading, answer(body(Framing::chunked, 10)));
+  mesh.call_http2_from_outside({whole, half, upload});
+  mesh.wind_down();
+  expect_delivered_once(mesh, whole);
+  EXPECT_EQ(grpc_status_of(mesh[half].response), "4") << mesh.story(half);
+  EXPECT_EQ(mesh[half].ended_at - mesh[half].sent_at, seconds(10));
+  EXPECT_EQ(outcome(mesh.api2, half), ErrorCode::deadline_exceeded);
+  expect_delivered_once(mesh, upload);
+}
+
 TEST(TravellingDeadline, what_is_late_already_is_not_begun) {
   Mesh mesh;
   const int id = mesh.add(given("0"));
