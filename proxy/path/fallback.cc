@@ -39,9 +39,23 @@ LastGood::ResponsePtr last_good(const Exchange& exchange, const Plan& plan) {
   return fallback.last_good->find(key_of(exchange.request), exchange.now());
 }
 
-bool may_ask_another(const Exchange& exchange, const FallbackState& fallback) {
-  return fallback.backend != Destination::kNone && exchange.body.replayable() &&
-         !exchange.scope->cancelled();
+/// RFC 9110 section 9.2.2: it does no harm to do it twice, or the caller or the route says so.
+bool may_be_repeated(const Exchange& exchange, const Plan& plan) {
+  const auto& request = exchange.request;
+  return http::is_idempotent(request.method) || plan.retry->non_idempotent ||
+         request.find(http::FieldId::idempotency_key) != nullptr;
+}
+
+/// Whether the request may have reached an app, though it `ended` so. One that may not be repeated
+/// has met one app at most, with its last attempt.
+bool may_have_arrived(const Exchange& exchange, const Error& ended) {
+  return exchange.record.upstream_sent != TimePoint() && ended.retry != Retry::safe;
+}
+
+/// Another backend may do once more what the first has done.
+bool may_ask_another(const Exchange& exchange, const Plan& plan, bool arrived) {
+  return plan.fallback->backend != Destination::kNone && exchange.body.replayable() &&
+         !exchange.scope->cancelled() && (!arrived || may_be_repeated(exchange, plan));
 }
 
 /// An answer in plain HTTP would do.
@@ -143,10 +157,12 @@ bool shows_credentials(const Exchange& exchange) {
   });
 }
 
-bool is_to_be_replaced(const Exchange& exchange, const Plan& plan, std::uint16_t status) {
+bool is_to_be_replaced(const Exchange& exchange, const Plan& plan, std::uint16_t status,
+                       const Error& told) {
   if (!suits(exchange, plan) || !plan.fallback->failures.is_failure(status)) return false;
   const auto& fallback = *plan.fallback;
-  return fallback.settings->answer || may_ask_another(exchange, fallback) ||
+  return fallback.settings->answer ||
+         may_ask_another(exchange, plan, may_have_arrived(exchange, told)) ||
          last_good(exchange, plan) != nullptr;
 }
 
@@ -158,7 +174,7 @@ Task<Error> fall_back(Exchange& exchange, const Plan& plan, Error ended) {
     (void)co_await give_last_good(exchange, std::move(kept));
     co_return ended;
   }
-  if (may_ask_another(exchange, fallback)) {
+  if (may_ask_another(exchange, plan, may_have_arrived(exchange, ended))) {
     const auto other = co_await ask_another(exchange, plan);
     if (exchange.committed) co_return other;
   }

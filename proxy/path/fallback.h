@@ -9,9 +9,9 @@ namespace epaulet::path {
 [[nodiscard]] bool shows_credentials(const Exchange& exchange);
 
 /// Whether an upstream's answer of this status is to be replaced by the fallback of its route,
-/// which has something to give.
+/// which has something to give. `told`: in it, by a sidecar that refused the request.
 [[nodiscard]] bool is_to_be_replaced(const Exchange& exchange, const Plan& plan,
-                                     std::uint16_t status);
+                                     std::uint16_t status, const Error& told);
 
 /// Instead of the answer to a failure: the last good response, another backend's, or a fixed one,
 /// whichever the route has first. Returns how the exchange ended: by `ended`, so that log and

@@ -42,14 +42,15 @@ std::optional<GrpcStatus> grpc_status_of(const Exchange& exchange, const Failure
   return static_cast<GrpcStatus>(status);
 }
 
-resilience::AttemptFacts facts_of(const Exchange& exchange, const Failure& failure) {
+resilience::AttemptFacts facts_of(const Exchange& exchange, const Failure& failure,
+                                  std::uint32_t attempts) {
   resilience::AttemptFacts facts;
   facts.method = exchange.request.method;
   facts.idempotency_key = exchange.request.find(http::FieldId::idempotency_key) != nullptr;
   facts.error = failure.error;
   facts.status = failure.status;
   facts.grpc_status = grpc_status_of(exchange, failure);
-  facts.attempts = exchange.record.attempts;
+  facts.attempts = attempts;
   facts.body_replayable = exchange.body.replayable();
   facts.request_written = failure.request_written;
   facts.on_reused_connection = failure.reused;
@@ -74,19 +75,18 @@ resilience::CallEnd end_of(const Exchange& exchange, const Failure& failure, boo
 }
 
 /// A retry that is allowed must also fit: the breaker, the deadline, then the budget. The time to
-/// wait before it, or nothing. `previous`: the wait before this attempt; `asked`: the least that
-/// the answer asks for.
+/// wait before it, or nothing. `attempts`: made so far; `previous`: the wait before this one;
+/// `asked`: the least that the answer asks for.
 std::optional<Duration> room_for_retry(Exchange& exchange, const Plan& plan, const Witness& witness,
-                                       Duration previous, Duration asked) {
+                                       std::uint32_t attempts, Duration previous, Duration asked) {
   Worker& worker = exchange.worker();
   if (!witness.may_retry()) {
     exchange.trace(Stage::limit, Event::retry_refused, telemetry::intern("the breaker is open"));
     return std::nullopt;
   }
   // Who asked for a pause gets it in full, and not all callers back at its end.
-  const auto backoff =
-      asked + resilience::backoff_before(plan.retry->backoff, exchange.record.attempts, previous,
-                                         worker.loop.random());
+  const auto backoff = asked + resilience::backoff_before(plan.retry->backoff, attempts, previous,
+                                                          worker.loop.random());
   const auto deadline = exchange.scope->deadline();
   if (deadline && exchange.now() + backoff >= *deadline) {
     exchange.trace(
@@ -280,8 +280,9 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
     const bool is_over_limit = is_overloaded || (told && told->code == ErrorCode::rate_limited);
     const auto end = end_of(exchange, failure, answered && !is_over_limit);
     witness->attempt_ended(end, is_overloaded ? std::nullopt : told);
+    const auto attempts = exchange.record.attempts - attempts_before;
     const auto verdict =
-        resilience::decide_retry(*plan.retry, facts_of(exchange, failure), plan.inbound);
+        resilience::decide_retry(*plan.retry, facts_of(exchange, failure, attempts), plan.inbound);
     const bool race =
         verdict == RetryVerdict::retry_reuse_race && may_resend(exchange, plan, failure);
     const Duration asked = answered && hop && !is_over_limit
@@ -290,13 +291,13 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
     std::optional<Duration> backoff;
     const bool has_whom_to_ask = !is_overloaded || has_another(exchange, plan, tried);
     if (verdict == RetryVerdict::retry && has_whom_to_ask && !exchange.scope->cancelled())
-      backoff = room_for_retry(exchange, plan, *witness, waited_before, asked);
+      backoff = room_for_retry(exchange, plan, *witness, attempts, waited_before, asked);
     if (answered && !race && !backoff) {
       // A limit's own words say when to come back, and how much is left.
       const bool in_our_words = failure.error.code != ErrorCode::none && !is_over_limit &&
                                 says_the_same(exchange, failure.error);
-      const bool is_replaced =
-          (!is_over_limit || is_overloaded) && is_to_be_replaced(exchange, plan, failure.status);
+      const bool is_replaced = (!is_over_limit || is_overloaded) &&
+                               is_to_be_replaced(exchange, plan, failure.status, failure.error);
       Error ended = failure.error;
       bool broke_off = false;
       witness->answering();

@@ -49,8 +49,7 @@ void Inspection::take_copies_out() {
 
 std::size_t Inspection::deliveries_most(const Exchanged& exchanged) const {
   const bool all_may = feature_ == Feature::non_idempotent && !outside_;  // bare.default, too.
-  if (all_may || is_idempotent(exchanged.request)) return SIZE_MAX;
-  return feature() == Feature::backend_fallback ? 2 : 1;
+  return all_may || is_idempotent(exchanged.request) ? SIZE_MAX : 1;
 }
 
 bool Inspection::has_stood_in(const Exchanged& exchanged) const {
