@@ -129,7 +129,6 @@ void note_loss(Worker& worker, const Failure& failure, upstream::Lease& lease) {
 
 /// The caller is watched meanwhile: who has left needs no retry.
 Task<Result<void>> wait_before_retry(Exchange& exchange, Duration backoff) {
-  exchange.worker().telemetry.count(Counter::retries);
   exchange.trace(Stage::send, Event::retry_decided,
                  static_cast<std::uint32_t>(
                      std::chrono::duration_cast<std::chrono::microseconds>(backoff).count()));
@@ -144,6 +143,7 @@ bool has_another(const Exchange& exchange, const Plan& plan, const TriedEndpoint
 }
 
 /// Retry-After: the endpoint is spared for so long, and if there is nobody else to ask, the retry
+  if (slept) exchange.worker().telemetry.count(Counter::retries);
 /// waits for it.
 Duration pause_asked_for(Exchange& exchange, const Plan& plan, const Hop& hop,
                          const TriedEndpoints& tried) {
@@ -350,7 +350,10 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
     } else if (backoff) {
       waited_before = *backoff - asked;
       const auto waited = co_await wait_before_retry(exchange, *backoff);
-      if (!waited) co_return waited.error();
+      if (!waited) {
+        witness->failed(end);  // What came before was no fault of whoever has left.
+        co_return waited.error();
+      }
     } else {
       if (verdict != RetryVerdict::retry && verdict != RetryVerdict::retry_reuse_race) {
         exchange.trace(Stage::send, Event::retry_refused,

@@ -156,6 +156,22 @@ TEST(Health, callers_that_leave_open_nothing) {
   EXPECT_EQ(said(mesh, "breaker_open"), 0u);
 }
 
+TEST(Health, callers_that_leave_in_the_backoff_hide_no_failure) {
+  Mesh mesh(
+      with("    breaker: { consecutive: 1, open_for: 10s }\n"
+           "    retries: { max: 1, backoff: { initial: 5s, jitter: none } }\n"));
+  auto leaving = request();
+  leaving.abort = Abort::waiting;
+  leaving.abort_wait = milliseconds(500);
+  const int gone = mesh.add(leaving, faulty(Fault::reset_before_response));
+  const int later = mesh.add(request());
+  mesh.call({gone});
+  mesh.call({later}, false, seconds(1));
+  mesh.wind_down();
+  EXPECT_EQ(outcome(mesh.api, gone), ErrorCode::downstream_reset);
+  EXPECT_EQ(outcome(mesh.api, later), ErrorCode::breaker_open) << mesh.story(later);
+}
+
 TEST(Health, what_a_retry_has_saved_does_not_count_for_the_breaker) {
   Mesh mesh(
       with("    breaker: { consecutive: 1, open_for: 10s }\n"

@@ -250,6 +250,25 @@ TEST(Retry, the_budget_bounds_a_storm) {
   EXPECT_GE(deliveries, 100u + 3u);
 }
 
+TEST(Retry, one_that_is_never_made_is_not_counted) {
+  Mesh mesh(
+      with("    outliers: { enabled: false }\n"
+           "    retries: { max: 1, budget_floor: 10, "
+           "backoff: { initial: 500ms, jitter: none } }\n"));
+  auto leaving = request();
+  leaving.abort = Abort::waiting;
+  leaving.abort_wait = milliseconds(200);
+  for (int i = 0; i < 3; ++i) {
+    mesh.call({mesh.add(leaving, faulty(Fault::reset_before_response))}, false,
+              milliseconds(700) * i);
+  }
+  const int saved = mesh.add(request(), faulty(Fault::reset_before_response, 1));
+  mesh.call({saved}, false, seconds(3));
+  mesh.wind_down();
+  EXPECT_EQ(mesh[saved].response.status(), 200) << mesh.story(saved);
+  EXPECT_EQ(mesh.api.counted(Counter::retries), 1u);
+}
+
 TEST(Retry, a_body_above_what_is_kept_is_not_sent_again) {
   Mesh mesh(with(kQuick));
   const int id = mesh.add(request("PUT", body(Framing::length, 100'000)),
