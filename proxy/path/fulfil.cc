@@ -10,6 +10,7 @@
 #include "path/hedge.h"
 #include "path/obtaining.h"
 #include "path/reach.h"
+#include "route/fault.h"
 #include "path/witness.h"
 #include "resilience/lost_connection.h"
 #include "upstream/handshake_counter.h"
@@ -31,12 +32,20 @@ struct Failure {
   bool exhausted_upstream = false;
   bool overloaded_upstream = false;
 };
+/// How a call that got this head has ended, as its caller takes it: by an HTTP status, where it has
+/// none of its own. 0 is no failure, or that it goes on.
+std::uint8_t call_status(const http::ResponseHead& head) {
+  const auto told = http::grpc_status(head);
+  if (told) return *told;
+  return head.status == 200 ? std::uint8_t{0} : grpc_status_of_http(head.status);
+}
+
 
 /// 0 is no failure.
 std::optional<GrpcStatus> grpc_status_of(const Exchange& exchange, const Failure& failure) {
   if (!exchange.is_grpc()) return std::nullopt;
   const auto status = failure.error.code == ErrorCode::none
-                          ? http::grpc_status(exchange.response).value_or(0)
+                          ? call_status(exchange.response)
                           : describe(failure.error.code).grpc_status;
   if (status == 0) return std::nullopt;
   return static_cast<GrpcStatus>(status);

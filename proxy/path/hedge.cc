@@ -56,7 +56,9 @@ Task<Error> ask(Hedge& hedge) {
 bool is_acceptable(const Exchange& exchange, const Plan& plan, const Attempt& attempt,
                    const Error& error, const http::ResponseHead& head) {
   if (error.code != ErrorCode::none || head.status >= 500 || attempt.told_failure()) return false;
-  if (exchange.is_grpc() && http::grpc_status(head).value_or(0) != 0) return false;
+  const bool is_failed_call =
+      exchange.is_grpc() && (head.status != 200 || http::grpc_status(head).value_or(0) != 0);
+  if (is_failed_call) return false;
   const auto& statuses = plan.retry->statuses;
   return std::find(statuses.begin(), statuses.end(), head.status) == statuses.end();
 }

@@ -269,6 +269,26 @@ TEST(Retry, one_that_is_never_made_is_not_counted) {
   EXPECT_EQ(mesh.api.counted(Counter::retries), 1u);
 }
 
+TEST(Retry, an_answer_to_a_grpc_call_that_has_no_status_of_grpc_has_that_of_its_http_status) {
+  for (const int status : {503, 429, 502, 504, 401, 404}) {
+    Mesh mesh(
+        with("    outliers: { enabled: false }\n"
+             "    retries: { max: 1, grpc_statuses: [unavailable], backoff: { initial: 1ms } }\n"));
+    RequestScript call = request("POST", body(Framing::chunked, 10));
+    call.http2 = call.grpc = true;
+    auto answered = answer(body(Framing::chunked, 10));
+    answered.failing_status = status;
+    answered.faulty_deliveries = 1;
+    const int id = mesh.add(call, answered);
+    mesh.call_http2(Mesh::kService, {id});
+    mesh.wind_down();
+    SCOPED_TRACE(mesh.story(id));
+    const bool is_unavailable = status != 401 && status != 404;
+    EXPECT_EQ(mesh[id].deliveries.size(), is_unavailable ? 2u : 1u);
+    EXPECT_EQ(mesh[id].response.status(), is_unavailable ? 200 : status);
+  }
+}
+
 TEST(Retry, a_body_above_what_is_kept_is_not_sent_again) {
   Mesh mesh(with(kQuick));
   const int id = mesh.add(request("PUT", body(Framing::length, 100'000)),
