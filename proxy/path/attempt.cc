@@ -220,6 +220,7 @@ void Attempt::note_head() {
 
 Task<Error> Attempt::until_head() {
   sent_at_ = exchange_.now();
+  witness_.asked(sent_at_);
   if (!is_second_) note_upstream();
   pass_deadline();
   // Behind the deadline, which forgets what the last attempt has added.
@@ -238,6 +239,7 @@ Task<Error> Attempt::until_head() {
   has_head_ = true;
   scope_.clear_deadline();
   head_at_ = exchange_.now();
+  witness_.head_came(head_at_);
   if (!is_second_) note_head();
   if (const auto timeout = keep_alive_timeout(*response_)) {
     exchange_.worker().pool.learn(upstream_.key(), *timeout);

@@ -4,15 +4,14 @@
 #include "base/error_table.h"
 #include "http/grpc.h"
 #include "http/hop_by_hop.h"
-#include "http/retry_after.h"
 #include "path/attempt.h"
 #include "path/fallback.h"
 #include "path/hedge.h"
 #include "path/obtaining.h"
 #include "path/reach.h"
-#include "route/fault.h"
 #include "path/witness.h"
 #include "resilience/lost_connection.h"
+#include "route/fault.h"
 #include "upstream/handshake_counter.h"
 
 namespace epaulet::path {
@@ -32,6 +31,7 @@ struct Failure {
   bool exhausted_upstream = false;
   bool overloaded_upstream = false;
 };
+
 /// How a call that got this head has ended, as its caller takes it: by an HTTP status, where it has
 /// none of its own. 0 is no failure, or that it goes on.
 std::uint8_t call_status(const http::ResponseHead& head) {
@@ -39,7 +39,6 @@ std::uint8_t call_status(const http::ResponseHead& head) {
   if (told) return *told;
   return head.status == 200 ? std::uint8_t{0} : grpc_status_of_http(head.status);
 }
-
 
 /// 0 is no failure.
 std::optional<GrpcStatus> grpc_status_of(const Exchange& exchange, const Failure& failure) {
@@ -144,6 +143,7 @@ Task<Result<void>> wait_before_retry(Exchange& exchange, Duration backoff) {
   exchange.watch_downstream(nullptr);
   const auto slept = co_await sleep_until(*exchange.scope, exchange.now() + backoff);
   exchange.unwatch_downstream();
+  if (slept) exchange.worker().telemetry.count(Counter::retries);
   co_return slept;
 }
 
@@ -152,18 +152,12 @@ bool has_another(const Exchange& exchange, const Plan& plan, const TriedEndpoint
 }
 
 /// Retry-After: the endpoint is spared for so long, and if there is nobody else to ask, the retry
-  if (slept) exchange.worker().telemetry.count(Counter::retries);
 /// waits for it.
-Duration pause_asked_for(Exchange& exchange, const Plan& plan, const Hop& hop,
+Duration pause_asked_for(const Exchange& exchange, const Plan& plan, Witness& witness,
                          const TriedEndpoints& tried) {
-  const auto asked = http::retry_after(exchange.response, exchange.worker().loop.wall_now());
-  if (!asked || asked->count() == 0 || plan.backend == Destination::kNone) return {};
-  const auto now = exchange.now();
-  const auto& backend = exchange.snapshot().backends[plan.backend];
-  const auto status = exchange.response.status;
-  if (backend.outliers->spare(hop.health, now, now + *asked, status))
-    tell_pause(exchange.worker(), backend, hop, status, *asked);
-  return has_another(exchange, plan, tried) ? Duration::zero() : *asked;
+  const auto asked = witness.spare_as_asked(exchange.response);
+  if (asked.count() == 0) return asked;
+  return has_another(exchange, plan, tried) ? Duration::zero() : asked;
 }
 
 /// Whether what the next sidecar told is given to our app in our own words.
@@ -205,6 +199,8 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
   TriedEndpoints tried;
   std::optional<TimePoint> fresh_since;
   Duration waited_before{};
+  // A backend that stands in for another has retries of its own, out of the same budget.
+  const auto attempts_before = exchange.record.attempts;
   unsigned races = 0;
   Witness first_witness(exchange, plan);
   Witness* witness = &first_witness;  // Or that of a second attempt that has won.
@@ -295,7 +291,7 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
     const bool race =
         verdict == RetryVerdict::retry_reuse_race && may_resend(exchange, plan, failure);
     const Duration asked = answered && hop && !is_over_limit
-                               ? pause_asked_for(exchange, plan, *hop, tried)
+                               ? pause_asked_for(exchange, plan, *witness, tried)
                                : Duration::zero();
     std::optional<Duration> backoff;
     const bool has_whom_to_ask = !is_overloaded || has_another(exchange, plan, tried);

@@ -107,12 +107,15 @@ std::optional<Error> told_by(const Attempt& attempt, const Error& error) {
   return error.code == ErrorCode::none ? attempt.told_failure() : std::nullopt;
 }
 
-/// Of an attempt whose end did not end the race.
-void tell(Witness& witness, const Attempt& attempt, resilience::CallEnd end) {
+/// Of an attempt whose end did not end the race. `head`: of its answer, if one came.
+void tell(Witness& witness, const Attempt& attempt, resilience::CallEnd end,
+          const http::ResponseHead& head) {
   auto told = told_by(attempt, end.error);
   if (told && (told->code == ErrorCode::overloaded || told->code == ErrorCode::rate_limited)) {
     end.error = *told;
     told.reset();
+  } else if (end.error.code == ErrorCode::none) {
+    (void)witness.spare_as_asked(head);  // Who has won needs no retry that waits for it.
   }
   witness.attempt_ended(end, told);
 }
@@ -123,7 +126,7 @@ Task<void> give_up(HedgePtr& hedge, const Error& error, bool failed) {
   if (!failed) {
     hedge->witness.abandoned(Duration::zero());
   } else if (hedge->attempt) {
-    tell(hedge->witness, *hedge->attempt, end);
+    tell(hedge->witness, *hedge->attempt, end, hedge->response);
   } else {
     hedge->witness.attempt_ended(end, std::nullopt);
   }
@@ -164,7 +167,8 @@ Task<Error> race(Exchange& exchange, const Plan& plan, Attempt& first, Fork<Erro
     co_return *first_error;
   }
   if (first_error) {
-    tell(witness, first, end_of(exchange, *first_error, exchange.response, &first.upstream()));
+    tell(witness, first, end_of(exchange, *first_error, exchange.response, &first.upstream()),
+         exchange.response);
     witness.end_attempt();
   } else {
     first.cancel(kNotWanted);

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "http/retry_after.h"
+
 namespace epaulet::path {
 namespace {
 
@@ -182,12 +184,21 @@ resilience::Blame Witness::blame(const CallEnd& end) const {
   return {end.error.code, end.status, end.grpc_status, hop_.endpoint_id};
 }
 
+Duration Witness::spare_as_asked(const http::ResponseHead& answer) {
+  if (backend_ == nullptr) return Duration::zero();
+  const auto asked = http::retry_after(answer, exchange_.worker().loop.wall_now());
+  if (!asked || asked->count() == 0) return Duration::zero();
+  const auto now = exchange_.now();
+  if (backend_->outliers->spare(hop_.health, now, now + *asked, answer.status))
+    tell_pause(exchange_.worker(), *backend_, hop_, answer.status, *asked);
+  return *asked;
+}
+
 /// From the last attempt's request to the head of its answer, or until it was given up.
 Duration Witness::took() const {
-  const auto& record = exchange_.record;
-  if (record.upstream_sent == TimePoint()) return Duration::zero();
-  const bool has_head = record.upstream_head >= record.upstream_sent;
-  return (has_head ? record.upstream_head : exchange_.now()) - record.upstream_sent;
+  if (asked_at_ == TimePoint()) return Duration::zero();
+  const bool has_head = head_at_ >= asked_at_;
+  return (has_head ? head_at_ : exchange_.now()) - asked_at_;
 }
 
 void Witness::settle_endpoint(Judgement judgement, bool unsent) {

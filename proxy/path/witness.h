@@ -32,6 +32,11 @@ class Witness {
   /// Another attempt would be refused: the breaker has opened meanwhile.
   [[nodiscard]] bool may_retry() const { return state_ == nullptr || state_->breaker->is_closed(); }
   void begin_attempt(const Hop& hop);
+  /// Of the attempt: its request begins, and the head of its answer has come.
+  void asked(TimePoint at) { asked_at_ = at; }
+  void head_came(TimePoint at) { head_at_ = at; }
+  /// Retry-After: its endpoint is spared for so long, which is given; zero: it does not ask for it.
+  Duration spare_as_asked(const http::ResponseHead& answer);
   /// The attempt led to no answer, or to this head. `told`: by the next sidecar, in the answer.
   void attempt_ended(const resilience::CallEnd& end, const std::optional<Error>& told);
   /// The attempt was broken off for no fault of its endpoint's, which had `waited` for its answer
@@ -62,6 +67,8 @@ class Witness {
   const BreakerState* state_ = nullptr;
   resilience::Breaker::Pass pass_;
   Hop hop_;
+  TimePoint asked_at_{};
+  TimePoint head_at_{};
   balance::InFlight in_flight_;
   bool is_watched_ = false;  ///< hop_ is to be settled.
   bool is_open_ = false;     ///< A gRPC call of which neither status nor message has come.

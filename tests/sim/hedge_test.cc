@@ -197,6 +197,51 @@ TEST(Hedge, a_second_that_fails_leaves_it_to_the_first) {
   for (const int id : ids) EXPECT_EQ(mesh[id].response.status(), 200) << mesh.story(id);
 }
 
+TEST(Hedge, a_pause_that_the_one_who_loses_asks_for_is_kept) {
+  std::uint64_t hedges = 0;
+  for (const bool is_turned : {false, true}) {  // Once the one begins, once the other.
+    Mesh mesh(with());
+    give_two_endpoints(mesh);
+    auto& good = is_turned ? mesh.second_app : mesh.app;
+    auto& full = is_turned ? mesh.app : mesh.second_app;
+    good.slowness = milliseconds(100);
+    full.failing_status = 503;
+    auto answered = answer();
+    answered.fields = {{"Retry-After", "5"}};
+    const auto first = call_every(mesh, 1, seconds(0), request(), answered);
+    mesh.after(seconds(1), [&] { good.slowness = seconds(0); });
+    std::vector<int> ids;
+    for (int i = 0; i < 10; ++i) {
+      ids.push_back(mesh.add(request(), answered));
+      mesh.call({ids.back()}, false, seconds(1) + milliseconds(300) * i);
+    }
+    mesh.wind_down();
+    for (const int id : ids) EXPECT_EQ(mesh[id].response.status(), 200) << mesh.story(id);
+    hedges += mesh.api.counted(Counter::hedges);
+  }
+  EXPECT_EQ(hedges, 1u);
+}
+
+TEST(Hedge, the_second_is_as_slow_as_it_is_from_its_own_beginning) {
+  Mesh mesh(with());
+  give_two_endpoints(mesh);
+  mesh.api.remember_answers(milliseconds(400));
+  mesh.app.slowness = seconds(1);
+  mesh.second_app.slowness = milliseconds(10);
+  mesh.second_app.failing_status = 500;  // Does not win, and is no failure for its balancer.
+  (void)call_every(mesh, 2, seconds(5));
+  const auto& view = *mesh.api.workers[0]->worker.view;
+  const auto loads = view.loads(path::index_of(view.snapshot().backends, "api2.default"));
+  ASSERT_EQ(loads.size(), 2u);
+  for (int i = 0; i < 2; ++i) {
+    mesh.pass(seconds(i == 0 ? 2 : 5));
+    EXPECT_LT(loads[1]->latency(mesh.api.workers[0]->loop.now()), 50e6) << "it took 10 ms";
+  }
+  EXPECT_GT(loads[0]->latency(mesh.api.workers[0]->loop.now()), 500e6);
+  EXPECT_EQ(mesh.api.counted(Counter::hedges), 1u);
+  mesh.wind_down();
+}
+
 TEST(Hedge, an_error_does_not_win_while_an_answer_may_come) {
   Mesh mesh(with());
   give_two_endpoints(mesh);
