@@ -81,7 +81,7 @@ constexpr std::array<ErrorDescription, static_cast<std::size_t>(C::count_)> kTab
   {C::connect_timeout, "connect_timeout", 504, 14, "connection_timeout", "UF", "the connection was not made within `timeouts.connect`", "look whether the endpoint is reachable, or raise timeouts.connect"},
   {C::attempt_timeout, "attempt_timeout", 504, 4, "http_response_timeout", "UT", "no response came within `timeouts.attempt`", "look why the upstream is slow, or raise timeouts.attempt"},
   {C::request_timeout, "request_timeout", 504, 4, "http_response_timeout", "UT", "no response began within `timeouts.request`", "look why the upstream is slow, or raise timeouts.request"},
-  {C::deadline_exceeded, "deadline_exceeded", 504, 4, "http_response_timeout", "UT", "the time that the caller gave the request is over: its `grpc-timeout`, or what its own sidecar had left of `timeouts.request`", "look which hop was slow, or have the caller wait longer"},
+  {C::deadline_exceeded, "deadline_exceeded", 504, 4, "http_response_timeout", "UT", "the time that the caller gave the request is over: its `grpc-timeout`, what its own sidecar had left of `timeouts.request`, or what `background.give_up_after` leaves a delivery", "look which hop was slow, or have the caller wait longer"},
   {C::idle_timeout, "idle_timeout", 504, 4, "connection_read_timeout", "SI", "nothing moved within `timeouts.idle`", "raise timeouts.idle"},
   {C::duration_exceeded, "duration_exceeded", 504, 4, "http_response_timeout", "UT", "it took longer than `timeouts.max_duration` in all", "look whether it should ever end, or raise timeouts.max_duration"},
   {C::drain_timeout, "drain_timeout", 503, 14, "connection_terminated", "SI", "the drain period ended before the exchange did", "raise drain.timeout"},

@@ -8,7 +8,9 @@
 #include "http/deadline.h"
 #include "http/grpc.h"
 #include "http/http1/head_parser.h"
+#include "http/retry_after.h"
 #include "path/no_stream.h"
+#include "path/reach.h"
 #include "path/stored_request.h"
 #include "path/tracing.h"
 #include "resilience/retry.h"
@@ -110,6 +112,7 @@ bool is_refusal(std::uint16_t status) {
 
 struct Try {
   std::uint16_t status = 0;
+  Duration come_back_in{};  ///< The next one is to wait for at least so long.
   Error error;
   bool is_unreadable = false;  ///< The kept head, whenever it is tried.
 
@@ -123,11 +126,32 @@ struct Try {
   }
 };
 
+/// When it is given up, a try that is under way included.
+TimePoint late(const Delivery& delivery) {
+  return delivery.accepted + delivery.rules.give_up_after;
+}
+
+/// Retry-After, unless there is another endpoint, which is not to be spared. A limit is the same
+/// wherever it is met.
+Duration pause_asked_for(const Exchange& exchange) {
+  const auto asked = http::retry_after(exchange.response, exchange.worker().loop.wall_now());
+  if (!asked) return Duration::zero();
+  const auto& view = *exchange.view;
+  const auto backend =
+      index_of(view.snapshot().backends, telemetry::text_of(exchange.record.backend));
+  const bool is_limit = exchange.record.error.code == ErrorCode::rate_limited;
+  const bool has_another = backend != Destination::kNone && !is_limit &&
+                           has_untried(view, backend, TriedEndpoints(), exchange.now());
+  return has_another ? Duration::zero() : *asked;
+}
+
 /// One exchange, as if its caller had just come.
 Task<Try> try_once(Worker& worker, const Delivery& delivery) {
   Connection connection(worker, std::make_unique<NoStream>(worker.loop, delivery.caller),
                         Entry::background);
   connection.destination = delivery.destination;
+  connection.scope.set_deadline(late(delivery),
+                                {ErrorCode::deadline_exceeded, Side::upstream, Stage::receive});
   StoredRequest stored(delivery.body);
   Exchange exchange(connection, connection.scope, stored, nullptr);
   exchange.delivery = &delivery;
@@ -146,6 +170,7 @@ Task<Try> try_once(Worker& worker, const Delivery& delivery) {
   co_await serve_request(exchange);
   result.status = exchange.record.status;
   result.error = exchange.record.error;
+  result.come_back_in = pause_asked_for(exchange);
   co_return result;
 }
 
@@ -182,8 +207,7 @@ class Waiting {
 Task<void> deliver(Worker& worker, std::unique_ptr<const Delivery> delivery) {
   const Waiting waiting(worker);
   const auto& rules = delivery->rules;
-  const auto late = delivery->accepted + rules.give_up_after;
-  Duration waited{};
+  Duration backoff{};
   for (std::uint32_t tries = 1;; ++tries) {
     worker.telemetry.count(Counter::background_tries);
     const auto ended = co_await try_once(worker, *delivery);
@@ -194,11 +218,13 @@ Task<void> deliver(Worker& worker, std::unique_ptr<const Delivery> delivery) {
       co_return give_up(worker, *delivery, Counter::background_dropped_refused, "refused");
     if (tries >= rules.tries)
       co_return give_up(worker, *delivery, Counter::background_dropped_tries, "tries");
-    waited = resilience::backoff_before(rules.backoff, tries, waited, worker.loop.random());
-    if (worker.loop.now() + waited >= late)
+    backoff = resilience::backoff_before(rules.backoff, tries, backoff, worker.loop.random());
+    // Who asked for a pause gets it in full, and not all callers back at its end.
+    const auto next = worker.loop.now() + ended.come_back_in + backoff;
+    if (next >= late(*delivery))
       co_return give_up(worker, *delivery, Counter::background_dropped_late, "late");
     Scope pause(worker.root);
-    const auto slept = co_await sleep_until(pause, worker.loop.now() + waited);
+    const auto slept = co_await sleep_until(pause, next);
     if (!slept)
       co_return give_up(worker, *delivery, Counter::background_dropped_shutdown, "shutdown");
   }

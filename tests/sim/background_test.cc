@@ -232,5 +232,63 @@ TEST(Background, a_body_may_take_its_time_as_long_as_something_comes) {
   EXPECT_LT(time(endless), seconds(21));
 }
 
+TEST(Background, a_pause_that_the_receiver_asks_for_is_kept) {
+  for (const char* value : {"30", "600"}) {
+    Mesh mesh(with("backoff: { initial: 100ms, max: 1s }, tries: 3, give_up_after: 1h"));
+    auto busy = answer();
+    busy.failing_status = 429;
+    busy.faulty_deliveries = 2;
+    busy.fields = {{"Retry-After", value}};
+    const int id = mesh.add(request("POST", body(Framing::length, 10)), busy);
+    mesh.call({id});
+    mesh.pass(minutes(11));
+    mesh.wind_down();
+    ASSERT_EQ(mesh[id].deliveries.size(), 3u) << mesh.story(id);
+    const auto least = value == std::string_view("30") ? seconds(30) : seconds(300);
+    for (std::size_t i = 1; i < 3; ++i) {
+      const auto apart = mesh[id].deliveries[i].at - mesh[id].deliveries[i - 1].at;
+      EXPECT_GE(apart, least);
+      EXPECT_LE(apart, least + milliseconds(1100));
+    }
+    EXPECT_EQ(mesh.api.counted(Counter::background_delivered), 1u);
+  }
+}
+
+TEST(Background, a_pause_beyond_its_time_ends_it) {
+  Mesh mesh(with("give_up_after: 20s"));
+  auto busy = answer();
+  busy.failing_status = 503;
+  busy.faulty_deliveries = 1;
+  busy.fields = {{"Retry-After", "30"}};
+  const int id = mesh.add(request("POST", body(Framing::length, 10)), busy);
+  mesh.call({id});
+  mesh.pass(seconds(1));
+  EXPECT_EQ(mesh.api.counted(Counter::background_dropped_late), 1u);
+  mesh.wind_down();
+  EXPECT_EQ(mesh[id].deliveries.size(), 1u);
+}
+
+// Once there is no other limit, and once while its answer goes on for ever.
+TEST(Background, the_time_for_all_tries_ends_one_that_is_under_way) {
+  auto endless = answer();
+  endless.body = body(Framing::length, 100'000, 1);
+  endless.body.pause = seconds(1);
+  for (const auto& answered : {faulty(Fault::silence), endless}) {
+    auto options = with("give_up_after: 5s");
+    options.service.replace(options.service.find("attempt: 1s, request: 2s"), 24, "request: 0s");
+    Mesh mesh(options);
+    const int id = mesh.add(request("POST", body(Framing::length, 10)), answered);
+    mesh.call({id});
+    mesh.pass(milliseconds(4'900));
+    EXPECT_EQ(mesh.api.gauge(Gauge::background_waiting), 1);
+    mesh.pass(milliseconds(200));
+    EXPECT_EQ(mesh.api.gauge(Gauge::background_waiting), 0);
+    EXPECT_EQ(mesh.api.counted(Counter::background_dropped_late), 1u);
+    mesh.wind_down();
+    EXPECT_EQ(mesh[id].deliveries.size(), 1u);
+    EXPECT_EQ(dropped(mesh), 1u);
+  }
+}
+
 }  // namespace
 }  // namespace epaulet::sim
