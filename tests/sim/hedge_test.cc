@@ -189,12 +189,24 @@ TEST(Hedge, a_first_that_fails_meanwhile_leaves_it_to_the_second) {
 
 TEST(Hedge, a_second_that_fails_leaves_it_to_the_first) {
   Mesh mesh(with());
-  mesh.api.publish("api2.default", {Mesh::kApp, *SocketAddress::parse("10.0.0.77:1")});
+  // With three, one that answers is followed by the one that refuses.
+  mesh.api.publish("api2.default",
+                   {Mesh::kApp, Mesh::kSecondApp, *SocketAddress::parse("10.0.0.77:1")});
   mesh.api.remember_answers(kUsual);
-  mesh.app.slowness = milliseconds(500);
-  const auto ids = call_every(mesh, 2, seconds(5));
+  mesh.app.slowness = mesh.second_app.slowness = milliseconds(500);
+  const auto ids = call_every(mesh, 6, seconds(5));
   mesh.wind_down();
-  for (const int id : ids) EXPECT_EQ(mesh[id].response.status(), 200) << mesh.story(id);
+  std::size_t left_to_the_first = 0;
+  for (const int id : ids) {
+    EXPECT_EQ(mesh[id].response.status(), 200) << mesh.story(id);
+    const auto records = mesh.api.exchanges();
+    const auto mine = std::find_if(records.begin(), records.end(), [id](const auto& record) {
+      return record.request_id.view() == id_text(id);
+    });
+    ASSERT_NE(mine, records.end());
+    if (mine->hedged == Hedged::lost && mesh[id].deliveries.size() == 1) ++left_to_the_first;
+  }
+  EXPECT_GE(left_to_the_first, 1u);
 }
 
 TEST(Hedge, a_pause_that_the_one_who_loses_asks_for_is_kept) {

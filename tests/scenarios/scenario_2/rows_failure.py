@@ -103,6 +103,10 @@ def retries(row: Row, world: World) -> None:
 
 @encrypted
 def timeouts(row: Row, world: World) -> None:
+    def gets() -> list[dict]:
+        return [one for one in world["order"].logged(status=504) if one.get("route") == "default"]
+
+    before = len(gets())
     world.feel("user", delay=11_000)
     wanted = {
         # what: (case, path, status, at least, at most, in seconds). The first is over after its
@@ -125,6 +129,10 @@ def timeouts(row: Row, world: World) -> None:
         row.tries.append((f"order$ {case.upper()} {path}  # {what}", f"{got} after {seconds:.1f} s"))
         row.check(f"{what}: {status}, not {got}", got == status)
         row.check(f"{what}: after {least} to {most} s, not {seconds:.1f}", least <= seconds <= most)
+    wait_until(lambda: len(gets()) > before, "the record of the GET", 5)
+    made = gets()[-1]["attempts"]
+    # Each wait is drawn below one and two seconds: the third begins within 9 s, and a fourth may.
+    row.check(f"the GET was made again every 3 s: {made} attempts", made in (3, 4))
     outcomes = {one["outcome"] for one in world["order"].logged(status=504)}
     row.check("the log names the time-outs", {"request_timeout"} <= outcomes)
 

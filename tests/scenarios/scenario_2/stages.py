@@ -83,4 +83,10 @@ STAGES = {
             ),
         ),
     ),
+    "attempts": Stage(
+        frozenset({6}),
+        "an attempt may take as long as its request",
+        only=frozenset({6}),
+        edits=(Edit("order.yaml", "timeouts: { request: 10s, attempt: 3s }", "timeouts: { request: 10s }"),),
+    ),
 }
