@@ -340,6 +340,56 @@ TEST(Deadline, permit_queue_ends_with_the_request) {
   EXPECT_EQ(mesh[second].deliveries.size(), 1u) << mesh.story(second);
 }
 
+TEST(Deadline, is_that_of_the_route_and_so_of_a_method) {
+  Mesh mesh(
+      with("    timeouts: { request: 10s }\n    retries: { max: 0 }\n    routes:\n"
+           "      - { name: write, methods: [POST, PUT], timeouts: { request: 4s } }\n"
+           "      - { name: report, paths: [/report], timeouts: { request: 30s, attempt: 20s } }\n"
+           "      - { name: look, paths: [/look/**], timeouts: { attempt: 2s } }\n"));
+  struct Case {
+    const char* method;
+    const char* path;
+    seconds time;
+    ErrorCode code;
+  };
+  const Case cases[]{{"POST", "/", seconds(4), ErrorCode::request_timeout},
+                     {"PUT", "/report", seconds(4), ErrorCode::request_timeout},
+                     {"GET", "/report", seconds(20), ErrorCode::attempt_timeout},
+                     {"GET", "/look/1", seconds(2), ErrorCode::attempt_timeout},
+                     {"DELETE", "/", seconds(10), ErrorCode::request_timeout}};
+  std::vector<int> ids;
+  for (const auto& one : cases) {
+    auto asked = request(one.method);
+    asked.path = one.path;
+    ids.push_back(mesh.add(asked, faulty(Fault::silence)));
+    mesh.call({ids.back()});
+  }
+  mesh.wind_down();
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    SCOPED_TRACE(std::string(cases[i].method) + " " + cases[i].path);
+    expect_refused(mesh, ids[i], 504);
+    EXPECT_EQ(outcome(mesh.api, ids[i]), cases[i].code);
+    const auto took = mesh[ids[i]].head_at - mesh[ids[i]].sent_at;
+    EXPECT_GE(took, cases[i].time);
+    EXPECT_LT(took, cases[i].time + milliseconds(50));
+  }
+}
+
+/// As full.yaml says: who waits for a connection is under `request` alone.
+TEST(Deadline, of_an_attempt_begins_once_it_has_a_connection) {
+  Mesh mesh(
+      with("    timeouts: { request: 10s, attempt: 2s }\n    retries: { max: 0 }\n"
+           "    limits: { connections: 1, pending: 10 }\n"));
+  std::vector<int> ids;
+  for (int i = 0; i < 3; ++i) {
+    ids.push_back(mesh.add(request(), thinking(milliseconds(1'500))));
+    mesh.call({ids.back()}, false, milliseconds(10) * i);
+  }
+  mesh.wind_down();
+  for (const int id : ids) expect_delivered_once(mesh, id);
+  EXPECT_GE(mesh[ids[2]].head_at - mesh[ids[2]].sent_at, milliseconds(4'000));
+}
+
 RequestScript given(const char* time) {
   auto script = request();
   script.fields = {{"X-Epaulet-Deadline", time}};
