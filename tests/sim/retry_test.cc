@@ -342,8 +342,10 @@ TEST(Retry, an_app_that_breaks_connections_is_hardly_asked_more_often) {
     Mesh mesh(with(kQuick));
     std::vector<int> ids;
     // Three are lost before no connection is kept, and one each ten seconds from then on.
-    EXPECT_LE(ask_who_breaks(mesh, from_outside, ids, 25), ids.size() + 5);
-    EXPECT_EQ(answered_well(mesh, ids), ids.size()) << "a GET is sent again";
+    const auto asked = ask_who_breaks(mesh, from_outside, ids, 25);
+    EXPECT_LE(asked, ids.size() + 5);
+    // A GET is sent again: of an outsider as long as there is an allowance, of a sidecar by its budget.
+    EXPECT_GE(answered_well(mesh, ids), ids.size() - (from_outside ? 2 : 0));
     EXPECT_LE(mesh.api2.counted(Counter::reuse_race_saved), 5u);
     EXPECT_GE(mesh.api2.counted(Counter::reuse_race_saved), 3u);
   }
@@ -352,7 +354,8 @@ TEST(Retry, an_app_that_breaks_connections_is_hardly_asked_more_often) {
 TEST(Retry, an_app_that_breaks_connections_loses_few_posts) {
   Mesh mesh(with(kQuick));
   std::vector<int> ids;
-  EXPECT_EQ(ask_who_breaks(mesh, false, ids, 25, "POST"), ids.size());
+  const auto asked = ask_who_breaks(mesh, false, ids, 25, "POST");
+  EXPECT_EQ(asked, ids.size());
   EXPECT_GE(answered_well(mesh, ids), ids.size() - 5);
 }
 
@@ -363,7 +366,7 @@ TEST(Retry, what_was_written_on_a_stale_connection_is_of_the_budget) {
         with("    retries: { max: 0, budget: 0%, budget_floor: " + std::string(pays ? "1" : "0") +
              " }\n");
     options.mesh = MeshKind::plain;
-    options.service += "    endpoints: { addresses: [10.0.0.3:8080] }\n";
+    options.endpoints = "10.0.0.3:8080";
     Mesh mesh(options);
     mesh.bare_app.breaks = 2;
     const int warm = mesh.add(request());

@@ -72,7 +72,7 @@ class World {
         network_(Random(script.seed + 7919)),
         snapshot_(build()),
         // What a sidecar's process does beside: no system calls in a simulation.
-        shared_{LoopGuard([](const IpAddress&) { return false; }), {}, {}, 0, {}},
+        shared_{LoopGuard([](const IpAddress&) { return false; }), {}, {}, 0, {}, {}, {}},
         sidecar_(simulation_, network_, pod(), std::make_unique<sim::FakeMeshTls>(kOurIdentity),
                  shared_, snapshot_),
         hold_(caller_loop_),
