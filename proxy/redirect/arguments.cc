@@ -143,6 +143,16 @@ void take_surroundings(RedirectCommand& command, const CLI::App& step) {
 
 }  // namespace
 
+OrFailure<RedirectOptions> parse_rules(const std::vector<std::string>& arguments) {
+  RedirectOptions options;
+  try {
+    parse_options(arguments, options);
+  } catch (const CLI::ParseError& error) {
+    return Failure{error.what(), "epaulet redirect install --help lists what there is"};
+  }
+  return options;
+}
+
 void add_redirect_command(CLI::App& app, int& exit_code, WallClock now) {
   // Shared by the callbacks, which CLI11 copies and which outlive this call.
   const auto command = std::make_shared<RedirectCommand>();
@@ -154,9 +164,18 @@ void add_redirect_command(CLI::App& app, int& exit_code, WallClock now) {
   auto* const installing = add_step(*redirect, *command, "install", "Installs and tries the rules");
   add_rule_options(*installing, command->options);
   installing->add_flag("--dry-run", command->dry_run, "Print the rules and do nothing");
-  installing->callback([command, installing, &exit_code, clock = std::move(now)] {
+  installing->callback([command, installing, &exit_code, clock = now] {
     take_surroundings(*command, *installing);
     exit_code = install(*command, clock());
+  });
+
+  auto* const confirming =
+      add_step(*redirect, *command, "confirm",
+               "Sees, without any right, that a CNI plugin has installed the rules");
+  add_rule_options(*confirming, command->options);
+  confirming->callback([command, confirming, &exit_code, clock = std::move(now)] {
+    take_surroundings(*command, *confirming);
+    exit_code = confirm(*command, clock());
   });
 
   auto* const removing = add_step(*redirect, *command, "remove", "Removes them, nothing else");

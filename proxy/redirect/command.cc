@@ -8,6 +8,7 @@
 
 #include "redirect/backend.h"
 #include "redirect/checks.h"
+#include "redirect/confirm.h"
 #include "redirect/failure.h"
 #include "redirect/pod.h"
 #include "redirect/report.h"
@@ -75,7 +76,60 @@ void print_failed(const std::vector<Check>& checks) {
              checks.size(), kCheckRemedy);
 }
 
+std::string time_text(std::chrono::sys_seconds now) {
+  const auto day = std::chrono::floor<std::chrono::days>(now);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss time(now - day);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()),
+                     unsigned{date.month()}, unsigned{date.day()}, time.hours().count(),
+                     time.minutes().count(), time.seconds().count());
+}
+
+using Try = OrFailure<std::vector<Check>> (*)(const RedirectOptions&, const Pod&);
+
+/// The pod is looked at first: what makes rules impossible there says more than a failed check.
+OrFailure<std::vector<Check>> look_and(Try tries, const RedirectOptions& options) {
+  if (const auto wrong = contradiction(options)) return *wrong;
+  const auto pod = look_at_pod();
+  if (!pod) return pod.error();
+  if (const auto wrong = obstacle(*pod, options)) return *wrong;
+  return tries(options, *pod);
+}
+
+void conclude(Report& report, OrFailure<std::vector<Check>> checks) {
+  if (!checks) {
+    report.error = sentence(checks.error());
+    return;
+  }
+  report.checks = std::move(*checks);
+  report.ok = count_failed(report.checks) == 0;
+}
+
+std::string absence(const std::vector<Check>& checks) {
+  std::string why;
+  for (const auto& check : checks) {
+    if (!check.ok) why += (why.empty() ? "" : "; ") + check.detail;
+  }
+  return fmt::format(
+      "nobody has installed the mesh's rules in this pod's network: {}; remedy: see that the pod "
+      "of the DaemonSet epaulet-cni on this node is ready, then delete this pod: its successor "
+      "gets them",
+      why);
+}
+
 }  // namespace
+
+Report put_in_place(const RedirectOptions& options) {
+  Report report;
+  conclude(report, put_in_place_and_check(options, report));
+  return report;
+}
+
+Report try_in_place(const RedirectOptions& options) {
+  Report report;
+  conclude(report, look_and(check_rules, options));
+  return report;
+}
 
 int install(const RedirectCommand& command, std::chrono::sys_seconds now) {
   if (command.dry_run) {
@@ -83,35 +137,39 @@ int install(const RedirectCommand& command, std::chrono::sys_seconds now) {
     fmt::print("{}", rules_text(command.options));
     return 0;
   }
-  Report report;
+  auto report = put_in_place(command.options);
   report.arguments = command.arguments;
-  const auto day = std::chrono::floor<std::chrono::days>(now);
-  const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss time(now - day);
-  report.installed_at = fmt::format(
-      "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()), unsigned{date.month()},
-      unsigned{date.day()}, time.hours().count(), time.minutes().count(), time.seconds().count());
-  int status = 0;
-  auto checks = put_in_place_and_check(command.options, report);
-  if (!checks) {
-    report.error = sentence(checks.error());
-    status = fail(checks.error());
-  } else {
-    report.checks = std::move(*checks);
-    report.ok = count_failed(report.checks) == 0;
-    if (!report.ok) {
-      print_failed(report.checks);
-      status = 1;
-    }
+  report.installed_at = time_text(now);
+  if (!report.error.empty()) {
+    fmt::print(stderr, "epaulet redirect: {}\n", report.error);
+  } else if (!report.ok) {
+    print_failed(report.checks);
   }
   if (auto written = write_report(command.result_file, report); !written) {
     return fail(written.error());
   }
-  if (status == 0) {
-    fmt::print("epaulet redirect: installed by {} for {}, {} checks passed\n", report.backend,
-               fmt::join(report.families, " and "), report.checks.size());
+  if (!report.ok) return 1;
+  fmt::print("epaulet redirect: installed by {} for {}, {} checks passed\n", report.backend,
+             fmt::join(report.families, " and "), report.checks.size());
+  return 0;
+}
+
+int confirm(const RedirectCommand& command, std::chrono::sys_seconds now) {
+  Report report;
+  report.backend = "cni";
+  report.arguments = command.arguments;
+  report.installed_at = time_text(now);
+  conclude(report, look_and(confirm_rules, command.options));
+  if (!report.ok && report.error.empty()) report.error = absence(report.checks);
+  if (!report.checks.empty()) report.families.emplace_back("ipv4");
+  if (report.checks.size() > 1) report.families.emplace_back("ipv6");
+  if (!report.ok) fmt::print(stderr, "epaulet redirect: {}\n", report.error);
+  if (auto written = write_report(command.result_file, report); !written) {
+    return fail(written.error());
   }
-  return status;
+  if (!report.ok) return 1;
+  fmt::print("epaulet redirect: the rules are there for {}\n", fmt::join(report.families, " and "));
+  return 0;
 }
 
 int remove(const RedirectCommand& command) {
@@ -125,11 +183,7 @@ int remove(const RedirectCommand& command) {
 }
 
 int verify(const RedirectCommand& command) {
-  if (const auto wrong = contradiction(command.options)) return fail(*wrong);
-  const auto pod = look_at_pod();
-  if (!pod) return fail(pod.error());
-  if (const auto wrong = obstacle(*pod, command.options)) return fail(*wrong);
-  const auto checks = check_rules(command.options, *pod);
+  const auto checks = look_and(check_rules, command.options);
   if (!checks) return fail(checks.error());
   for (const auto& check : *checks) {
     fmt::print("{:4} {}: {}\n", check.ok ? "ok" : "fail", check.name, check.detail);

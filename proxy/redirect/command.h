@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "redirect/options.h"
+#include "redirect/report.h"
 
 namespace CLI {
 class App;
@@ -24,9 +25,9 @@ struct RedirectCommand {
 /// Calendar time; given by main, because only runtime/ may read the clock.
 using WallClock = std::function<std::chrono::sys_seconds()>;
 
-/// Adds `redirect` with `install`, `remove` and `verify` to the program. Parsing such a command
-/// line runs it and sets `exit_code`: 0 done, 1 failed; wrong options are CLI11's own errors.
-/// `exit_code` must outlive `app`.
+/// Adds `redirect` with `install`, `confirm`, `remove` and `verify` to the program. Parsing such a
+/// command line runs it and sets `exit_code`: 0 done, 1 failed; wrong options are CLI11's own
+/// errors. `exit_code` must outlive `app`.
 void add_redirect_command(CLI::App& app, int& exit_code, WallClock now);
 
 /// Installs the rules and routes, then tries each. Prints what failed and what to do about it.
@@ -39,5 +40,19 @@ void add_redirect_command(CLI::App& app, int& exit_code, WallClock now);
 
 /// Tries each rule again and prints a line for each; changes nothing.
 [[nodiscard]] int verify(const RedirectCommand& command);
+
+/// Sees, without any right, whether somebody outside (the CNI plugin) has installed the rules, and
+/// leaves the result for readiness as `install` does.
+[[nodiscard]] int confirm(const RedirectCommand& command, std::chrono::sys_seconds now);
+
+// For a program that has words of its own; complaint() of a report says what is wrong.
+
+/// What `install` does in this network namespace, without a word and without a file.
+[[nodiscard]] Report put_in_place(const RedirectOptions& options);
+/// What `verify` does.
+[[nodiscard]] Report try_in_place(const RedirectOptions& options);
+
+/// The options of `install`, `--name=value` each, from somebody else. Changes nothing outside.
+[[nodiscard]] OrFailure<RedirectOptions> parse_rules(const std::vector<std::string>& arguments);
 
 }  // namespace epaulet::redirect
