@@ -22,7 +22,8 @@ import tarfile
 import tempfile
 
 PROGRAMS = ("proxy/epaulet", "certs-tool/epaulet-certs", "k8s/injector/epaulet-injector",
-            "k8s/directory/epaulet-directory", "k8s/doctor/epaulet-doctor")
+            "k8s/directory/epaulet-directory", "k8s/doctor/epaulet-doctor", "k8s/cni/epaulet-cni",
+            "k8s/cni/epaulet-cni-launcher")
 TOOLS = ["/usr/sbin/nft", "/usr/sbin/xtables-nft-multi", "/usr/sbin/xtables-legacy-multi"]
 LINKS = {"iptables": "xtables-nft-multi", "ip6tables": "xtables-nft-multi"}
 for _command in ("iptables", "ip6tables"):
@@ -39,7 +40,11 @@ def run(*argv):
 
 
 def libraries(binary):
-    return [pathlib.Path(found) for found in re.findall(r"(/\S+) \(0x", run("ldd", str(binary)))]
+    """None of a program that is linked statically, which is an error to ldd."""
+    said = subprocess.run(["ldd", str(binary)], capture_output=True, text=True)
+    if said.returncode != 0 and "not a dynamic executable" not in said.stderr:
+        sys.exit(f"build.py: ldd {binary}: {said.stderr}")
+    return [pathlib.Path(found) for found in re.findall(r"(/\S+) \(0x", said.stdout)]
 
 
 def copy(source, root, target, mode):
@@ -50,12 +55,12 @@ def copy(source, root, target, mode):
     return to
 
 
-def fill(root, binaries, strip):
+def fill(root, binaries, strip, programs=PROGRAMS):
     for folder in ("usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "etc", "tmp", "var/run/epaulet"):
         (root / folder).mkdir(parents=True)
     for link, target in (("bin", "usr/bin"), ("sbin", "usr/sbin"), ("lib", "usr/lib"), ("lib64", "usr/lib64")):
         (root / link).symlink_to(target)
-    made = [copy(binaries / path, root, f"/usr/local/bin/{pathlib.Path(path).name}", 0o755) for path in PROGRAMS]
+    made = [copy(binaries / path, root, f"/usr/local/bin/{pathlib.Path(path).name}", 0o755) for path in programs]
     if strip:
         for program in made:
             run("strip", "--strip-unneeded", str(program))
