@@ -19,6 +19,9 @@ void check_cluster(const Facts& facts, DoctorReport& report);
 void check_namespaces(const Facts& facts, const Question& question, DoctorReport& report);
 void check_other_meshes(const Facts& facts, DoctorReport& report);
 void check_programs(const Facts& facts, const Question& question, DoctorReport& report);
+/// On every node where a pod of the mesh may come, the plugin that installs its rules must be
+/// there.
+void check_cni(const Facts& facts, const Question& question, DoctorReport& report);
 void check_webhook(const Facts& facts, const Question& question, DoctorReport& report);
 void check_pods(const Facts& facts, const Question& question, DoctorReport& report);
 
@@ -32,5 +35,7 @@ void check_pods(const Facts& facts, const Question& question, DoctorReport& repo
 [[nodiscard]] std::optional<std::string> injector_argument(const Facts& facts,
                                                            const Question& question,
                                                            std::string_view name);
+/// Whether epaulet-cni installs the redirect rules, as the injector is told.
+[[nodiscard]] bool is_by_cni(const Facts& facts, const Question& question);
 
 }  // namespace epaulet::kube

@@ -110,14 +110,13 @@ void check_namespaces(const Facts& facts, const Question& question, DoctorReport
                   fmt::format("kubectl label namespace {} epaulet.io/inject-", name));
     }
     const auto enforced = text_in(*labels, "pod-security.kubernetes.io/enforce");
-    const bool redirects = !injector_argument(facts, question, "no-redirect");
-    if (redirects && (enforced == "baseline" || enforced == "restricted")) {
+    if (!is_by_cni(facts, question) && (enforced == "baseline" || enforced == "restricted")) {
       report.fail(kAbout,
                   fmt::format("{} enforces the Pod Security level {}, which refuses the init "
                               "container that installs the redirect (NET_ADMIN)",
                               name, enforced),
                   "enforce privileged there, or let a CNI plugin install the rules "
-                  "(injector.redirect=false)");
+                  "(cni.enabled=true)");
     }
   }
   if (labelled > 0) {
@@ -162,6 +161,7 @@ void diagnose_before(const Facts& facts, const Question& question, DoctorReport&
 void diagnose(const Facts& facts, const Question& question, DoctorReport& report) {
   check_cluster(facts, report);
   check_programs(facts, question, report);
+  check_cni(facts, question, report);
   check_ca(facts, question, report);
   check_webhook(facts, question, report);
   check_other_meshes(facts, report);

@@ -79,8 +79,7 @@ class PodChecks {
         question_(question),
         report_(report),
         roots_(mesh_roots(facts, question)),
-        image_(injector_argument(facts, question, "image").value_or("")),
-        redirects_(!injector_argument(facts, question, "no-redirect")) {
+        image_(injector_argument(facts, question, "image").value_or("")) {
     for (const auto& each : facts.items(paths::kNamespaces)) {
       const auto* space = each.if_object();
       if (space == nullptr) continue;
@@ -134,10 +133,15 @@ class PodChecks {
           kAbout,
           fmt::format("the redirect rules of {} are not installed: epaulet-init, {}",
                       printable(full_name(pod), 120), trouble),
-          fmt::format("kubectl -n {} logs {} -c epaulet-init",
-                      text_at(pod, {"metadata", "namespace"}), text_at(pod, {"metadata", "name"})));
+          fmt::format(
+              "kubectl -n {} logs {} -c epaulet-init{}", text_at(pod, {"metadata", "namespace"}),
+              text_at(pod, {"metadata", "name"}),
+              is_by_cni(facts_, question_)
+                  ? "; once epaulet-cni is ready on its node, delete it: its successor gets "
+                    "the rules"
+                  : ""));
     }
-    if (redirects_ && container_in(pod, "epaulet-init") == nullptr) unruled_.add(pod);
+    if (container_in(pod, "epaulet-init") == nullptr) unruled_.add(pod);
     const auto* sidecar = status_of(pod, "epaulet");
     if (sidecar != nullptr && !is_true_in(*sidecar, "ready")) {
       const auto trouble = trouble_of(*sidecar);
@@ -184,7 +188,9 @@ class PodChecks {
           "write epaulet.io/inject: \"true\" as a label of the pod template");
     }
     if (!unruled_.is_empty()) {
-      report_.fail(kAbout, "have no epaulet-init, so nothing is redirected: " + unruled_.text(),
+      report_.fail(kAbout,
+                   "have no epaulet-init, so nobody knows whether anything is redirected: " +
+                       unruled_.text(),
                    kRestart);
     }
     if (!rootless_.is_empty()) {
@@ -206,7 +212,6 @@ class PodChecks {
   DoctorReport& report_;
   const std::vector<Certificate> roots_;
   const std::string image_;
-  const bool redirects_;
   std::map<std::string, bool, std::less<>> labelled_;
   std::size_t meshed_ = 0;
   std::size_t well_ = 0;

@@ -95,10 +95,8 @@ void add_doctor_commands(CLI::App& app, int& exit_code, std::function<WallTime()
   auto* pod = app.add_subcommand("pod", "Inside a pod: redirect, sidecar, certificate, clock");
   pod->add_option("--admin", options->inside.admin, "The sidecar's admin address")
       ->capture_default_str();
-  pod->add_option("--redirect-result", options->inside.redirect_result,
-                  "What `epaulet redirect install` left")
+  pod->add_option("--redirect-result", options->inside.redirect_result, "What epaulet-init left")
       ->capture_default_str();
-  pod->add_flag("!--no-redirect", options->inside.redirects, "A CNI plugin installs the rules");
   pod->add_flag("--json", options->json, "As JSON");
   pod->callback([&exit_code, options, clock] {
     DoctorReport report;

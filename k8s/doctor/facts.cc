@@ -72,6 +72,11 @@ class Gathering {
     one(paths::secret(question_, serving_secret(facts_, question_)));
     for (const auto* name : {"epaulet-identity", "epaulet-directory"})
       one(paths::role_binding(name));
+    if (is_by_cni(facts_, question_)) {
+      one(paths::daemon_set(question_));
+      list(std::string(paths::kNodes));
+      list(paths::cni_pods(question_));
+    }
     config_maps();
   }
 
@@ -113,6 +118,13 @@ std::string replica_sets(const Question& question) {
 }
 std::string deployments(const Question& question) {
   return listed("/apis/apps/v1", "deployments", question.system_namespace);
+}
+std::string daemon_set(const Question& question) {
+  return listed("/apis/apps/v1", "daemonsets/epaulet-cni", question.system_namespace);
+}
+/// Of all pods there: a selector would be one more thing to encode.
+std::string cni_pods(const Question& question) {
+  return listed("/api/v1", "pods", question.system_namespace);
 }
 std::string services(const Question& question) {
   return listed("/api/v1", "services", question.system_namespace);

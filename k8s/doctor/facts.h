@@ -58,6 +58,7 @@ class Facts {
 namespace paths {
 inline constexpr std::string_view kVersion = "/version";
 inline constexpr std::string_view kNamespaces = "/api/v1/namespaces";
+inline constexpr std::string_view kNodes = "/api/v1/nodes";
 inline constexpr std::string_view kWebhooks =
     "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
 inline constexpr std::string_view kLeases =
@@ -65,6 +66,8 @@ inline constexpr std::string_view kLeases =
 [[nodiscard]] std::string pods(const Question& question);
 [[nodiscard]] std::string replica_sets(const Question& question);
 [[nodiscard]] std::string deployments(const Question& question);
+[[nodiscard]] std::string daemon_set(const Question& question);
+[[nodiscard]] std::string cni_pods(const Question& question);
 [[nodiscard]] std::string services(const Question& question);
 [[nodiscard]] std::string endpoint_slices(const Question& question);
 [[nodiscard]] std::string secret(const Question& question, std::string_view name);

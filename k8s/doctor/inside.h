@@ -11,7 +11,8 @@ namespace epaulet::kube {
 /// What can be seen from inside a pod.
 struct InsideFacts {
   WallTime now{};
-  std::optional<std::string> redirect_report;  ///< What `epaulet redirect install` left.
+  std::optional<std::string>
+      redirect_report;  ///< What `epaulet redirect install` or `confirm` left.
   /// What `epaulet redirect verify` said, and whether all was well; only root can ask.
   std::optional<std::pair<bool, std::string>> rules;
   std::optional<std::string> ready;  ///< The page /ready of the admin port; nothing: no answer.
@@ -21,7 +22,6 @@ struct InsideFacts {
 struct InsideQuestion {
   std::string admin = "127.0.0.1:15000";
   std::string redirect_result = "/var/run/epaulet/redirect.json";
-  bool redirects = true;  ///< False: a CNI plugin installs the rules.
 };
 
 /// Blocks.

@@ -22,6 +22,8 @@ inline constexpr std::string_view kStatus = "epaulet.io/status";
 inline constexpr std::string_view kConfig = "epaulet.io/sidecar-config";
 inline constexpr std::string_view kRoots = "epaulet.io/trust-roots";
 inline constexpr std::string_view kProbes = "epaulet.io/app-probes";
+/// The rules that epaulet-cni installs: a list of options of `epaulet redirect install`, as JSON.
+inline constexpr std::string_view kRedirect = "epaulet.io/redirect";
 inline constexpr std::string_view kAppMetrics = "epaulet.io/app-metrics";
 inline constexpr std::string_view kMeshed = "epaulet.io/meshed";  ///< A label.
 }  // namespace written

@@ -42,6 +42,14 @@ bool runs_as_proxy(const json::object& holder) {
   return security != nullptr && number_in(*security, "runAsUser") == kProxyUid;
 }
 
+/// Or keeps those that a runtime gives by itself.
+bool adds_capabilities(const json::object& container) {
+  const auto* security = object_in(container, "securityContext");
+  const auto* capabilities = security == nullptr ? nullptr : object_in(*security, "capabilities");
+  return capabilities == nullptr || capabilities->contains("add") ||
+         !capabilities->contains("drop");
+}
+
 Verdict refused(const Review& review, const Reason& why) {
   Verdict verdict;
   verdict.allowed = false;
@@ -228,15 +236,20 @@ class Injection {
     note_in_metadata(plan, originals);
     json::array first;
     const bool is_native = settings_.kind == SidecarKind::native;
-    if (settings_.redirect && is_native) first.push_back(init_container(plan));
+    // There is nobody yet whom traffic could be led to while ordinary init containers run: where
+    // the sidecar is no native one, the rules come behind them, if they come from a container.
+    const bool comes_first = is_native || settings_.redirect == RedirectBy::cni;
+    if (comes_first) first.push_back(init_container(plan));
     if (is_native) first.push_back(sidecar_container(plan));
     auto& init = array_at(spec_, "initContainers");
+    if (!is_native && comes_first && !init.empty()) {
+      verdict_.warnings.emplace_back(
+          "epaulet: the redirect rules are there before the sidecar is, so this pod's init "
+          "containers have no network");
+    }
     for (auto& each : init) first.push_back(std::move(each));
-    // There is nobody yet whom traffic could be led to while ordinary init containers run: where
-    // the sidecar is no native one, the rules come behind them.
-    if (settings_.redirect && !is_native) first.push_back(init_container(plan));
+    if (!comes_first) first.push_back(init_container(plan));
     init = std::move(first);
-    if (init.empty()) spec_.erase("initContainers");
     if (!is_native) {
       auto& containers = array_at(spec_, "containers");
       containers.insert(containers.begin(), json::value(sidecar_container(plan)));
@@ -254,6 +267,11 @@ class Injection {
     annotations[written::kConfig] = sidecar_config(plan);
     annotations[written::kRoots] = settings_.roots;
     annotations[written::kProbes] = json::serialize(originals);
+    if (settings_.redirect == RedirectBy::cni) {
+      annotations[written::kRedirect] = json::serialize(redirect_rules(plan));
+    } else {
+      annotations.erase(written::kRedirect);  // Where there is a plugin, it would act on it.
+    }
     const auto* containers = array_in(spec_, "containers");
     if (!annotations.contains("kubectl.kubernetes.io/default-container") && containers != nullptr &&
         !containers->empty() && containers->front().is_object()) {
@@ -305,22 +323,26 @@ std::string broken_promise(const json::object& pod, const InjectorSettings& sett
     return text_in((*list)[i].get_object(), "name");
   };
   const bool is_native = settings.kind == SidecarKind::native;
-  const std::size_t place = is_native && settings.redirect ? 1 : 0;
+  const bool by_cni = settings.redirect == RedirectBy::cni;
+  const std::size_t place = is_native ? 1 : 0;
   const auto* list = is_native ? init : containers;
   if (name_at(list, place) != kSidecarName) return "the sidecar is not where it belongs";
-  if (settings.redirect && is_native && name_at(init, 0) != kInitName)
+  if ((by_cni || is_native) && name_at(init, 0) != kInitName)
     return "the redirect does not come first";
   std::size_t ours = 0;
   for (const auto* each : {init, containers}) {
     if (each != nullptr)
       ours += static_cast<std::size_t>(std::count_if(each->begin(), each->end(), is_ours));
   }
-  if (ours != 1u + (settings.redirect ? 1 : 0))
-    return "there are not as many sidecars as should be";
+  if (ours != 2) return "there are not as many sidecars as should be";
+  const auto* notes = object_in(pod.at("metadata").get_object(), "annotations");
+  if (by_cni != (notes != nullptr && notes->contains(written::kRedirect)))
+    return "the rules are for somebody else to install";
+  if (by_cni && adds_capabilities((*init)[0].get_object()))
+    return "epaulet-init has rights that it does not need";
   const auto& sidecar = (*list)[place].get_object();
   const auto& security = sidecar.at("securityContext").get_object();
-  if (number_in(security, "runAsUser") != kProxyUid || security.contains("capabilities") == false ||
-      security.at("capabilities").get_object().contains("add"))
+  if (number_in(security, "runAsUser") != kProxyUid || adds_capabilities(sidecar))
     return "the sidecar has rights that it does not need";
   return "";
 }

@@ -59,8 +59,15 @@ void add_settings(CLI::App& command, InjectorSettings& settings) {
           "first of the ordinary ones")
       ->transform(CLI::CheckedTransformer(kinds))
       ->default_str("native");
-  command.add_flag("!--no-redirect", settings.redirect,
-                   "A CNI plugin installs the rules: no init container");
+  const std::map<std::string, RedirectBy> redirects{{"init", RedirectBy::init_container},
+                                                    {"cni", RedirectBy::cni}};
+  command
+      .add_option(
+          "--redirect", settings.redirect,
+          "init: an init container of each pod installs the rules; cni: epaulet-cni on each "
+          "node, and no container has a right")
+      ->transform(CLI::CheckedTransformer(redirects))
+      ->default_str("init");
   command
       .add_option("--own-namespace", settings.own_namespaces,
                   "Never touched; besides kube-system and the like")

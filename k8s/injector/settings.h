@@ -9,6 +9,8 @@ namespace epaulet::injector {
 /// Who is what in a pod that has a sidecar. The sidecar's user is exempt from the redirect, so no
 /// container of an app may have it.
 inline constexpr int kProxyUid = 1337;
+/// Who looks whether a CNI plugin has installed the rules: a user whom they redirect.
+inline constexpr int kConfirmUid = 65534;
 inline constexpr std::uint16_t kOwnPorts[] = {15000, 15001, 15006, 15008, 15020, 15021, 15053};
 inline constexpr const char* kSidecarName = "epaulet";
 inline constexpr const char* kInitName = "epaulet-init";
@@ -17,6 +19,10 @@ inline constexpr const char* kVolumePrefix = "epaulet-";
 /// Which containers the cluster runs how. `native`: an init container with `restartPolicy: Always`
 /// (Kubernetes 1.29 and later). `container`: an ordinary container, the first.
 enum class SidecarKind : unsigned char { native, container };
+
+/// Who installs the redirect rules. `init_container`: epaulet-init in each pod, with NET_ADMIN.
+/// `cni`: epaulet-cni on each node; epaulet-init has no right, and stops a pod that got none.
+enum class RedirectBy : unsigned char { init_container, cni };
 
 /// What sidecars are given unless their pod says otherwise.
 struct SidecarResources {
@@ -40,7 +46,7 @@ struct InjectorSettings {
   std::string log_level;           ///< "": the sidecar's own default.
   std::string version;             ///< Stands in each pod's annotation.
   SidecarKind kind = SidecarKind::native;
-  bool redirect = true;  ///< False: a CNI plugin installs the rules, there is no init container.
+  RedirectBy redirect = RedirectBy::init_container;
   SidecarResources resources;
   /// Never touched, whatever their labels are.
   std::vector<std::string> own_namespaces = {"kube-system", "kube-public", "kube-node-lease"};

@@ -130,32 +130,40 @@ json::object config_map_volume(const std::string& volume, const std::string& nam
 
 }  // namespace
 
-json::object init_container(const SidecarPlan& plan) {
+json::array redirect_rules(const SidecarPlan& plan) {
   const auto& options = plan.options;
-  auto made = base_container(plan, kInitName);
-  json::array arguments{"redirect", "install"};
-  add_list(arguments, "--exclude-inbound-port", options.skip_inbound_ports);
-  add_list(arguments, "--exclude-outbound-port", options.skip_outbound_ports);
+  json::array rules;
+  add_list(rules, "--exclude-inbound-port", options.skip_inbound_ports);
+  add_list(rules, "--exclude-outbound-port", options.skip_outbound_ports);
   if (!options.skip_outbound_networks.empty()) {
-    arguments.push_back(json::value(fmt::format("--exclude-outbound-network={}",
-                                                fmt::join(options.skip_outbound_networks, ","))));
+    rules.push_back(json::value(fmt::format("--exclude-outbound-network={}",
+                                            fmt::join(options.skip_outbound_networks, ","))));
   }
-  add_list(arguments, "--allow-udp", plan.udp_ports);
+  add_list(rules, "--allow-udp", plan.udp_ports);
+  return rules;
+}
+
+json::object init_container(const SidecarPlan& plan) {
+  const bool installs = plan.settings.redirect == RedirectBy::init_container;
+  auto made = base_container(plan, kInitName);
+  json::array arguments{"redirect", installs ? "install" : "confirm"};
+  for (auto& rule : redirect_rules(plan)) arguments.push_back(std::move(rule));
   made["args"] = std::move(arguments);
   auto security = confined();
-  security["runAsUser"] = 0;
-  security["runAsGroup"] = 0;
-  security["runAsNonRoot"] = false;
-  // Rules and routes; raw sockets and other users to try each rule as an app would.
-  security["capabilities"].get_object()["add"] =
-      json::array{"NET_ADMIN", "NET_RAW", "SETGID", "SETUID"};
+  security["runAsUser"] = installs ? 0 : kConfirmUid;
+  security["runAsGroup"] = installs ? 0 : kConfirmUid;
+  security["runAsNonRoot"] = !installs;
   made["securityContext"] = std::move(security);
-  json::object lock;  // Where the root file system cannot be written, for iptables-legacy.
-  lock["name"] = "XTABLES_LOCKFILE";
-  lock["value"] = std::string(kRunFolder) + "/xtables.lock";
-  made["env"] = json::array{std::move(lock)};
-  SidecarResources resources = options.resources;
-  made["resources"] = resources_of(resources);
+  if (installs) {
+    // Rules and routes; raw sockets and other users to try each rule as an app would.
+    made["securityContext"].at("capabilities").get_object()["add"] =
+        json::array{"NET_ADMIN", "NET_RAW", "SETGID", "SETUID"};
+    json::object lock;  // Where the root file system cannot be written, for iptables-legacy.
+    lock["name"] = "XTABLES_LOCKFILE";
+    lock["value"] = std::string(kRunFolder) + "/xtables.lock";
+    made["env"] = json::array{std::move(lock)};
+  }
+  made["resources"] = resources_of(plan.options.resources);
   made["volumeMounts"] = json::array{mount(std::string(kVolumePrefix) + "run", kRunFolder, false)};
   return made;
 }

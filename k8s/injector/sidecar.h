@@ -23,8 +23,11 @@ struct SidecarPlan {
 /// ConfigMaps.
 [[nodiscard]] std::string sidecar_config(const SidecarPlan& plan);
 
-/// Installs the redirect rules; root with the few capabilities that it takes, and gone before the
-/// app starts.
+/// What `epaulet redirect install` is told: options, `--name=value` each.
+[[nodiscard]] json::array redirect_rules(const SidecarPlan& plan);
+
+/// Installs the redirect rules: root with the few capabilities that it takes, and gone before the
+/// app starts. Where a CNI plugin has installed them it sees that, as nobody and without a right.
 [[nodiscard]] json::object init_container(const SidecarPlan& plan);
 
 /// The sidecar: nobody's user, no capability, no file that it could write but its own folder.

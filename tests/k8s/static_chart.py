@@ -91,6 +91,24 @@ def test_rights_are_as_small_as_they_can_be():
     assert [item["key"] for item in roots["secret"]["items"]] == ["ca.pem"]
 
 
+def test_a_cni_plugin_takes_the_place_of_privileged_containers():
+    assert "epaulet-cni" not in render()
+    found = objects(render("--set=cni.enabled=true,cni.binDir=/home/cni/bin"))
+    (role,) = of_kind(found, "Role")
+    assert role["rules"] == [{"apiGroups": ["apps"], "resources": ["daemonsets"], "resourceNames": ["epaulet-cni"],
+                              "verbs": ["get"]}]
+    (daemon,) = of_kind(found, "DaemonSet")
+    pod = daemon["spec"]["template"]["spec"]
+    assert "hostNetwork" not in pod and "hostPID" not in pod and pod["tolerations"] == [{"operator": "Exists"}]
+    (container,) = pod["containers"]
+    assert container["securityContext"] == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
+                                            "capabilities": {"drop": ["ALL"]}}
+    paths = [one["hostPath"]["path"] for one in pod["volumes"] if "hostPath" in one]
+    assert paths == ["/home/cni/bin", "/etc/cni/net.d"], paths
+    (injector,) = [one for one in of_kind(found, "Deployment") if one["metadata"]["name"] == "epaulet-injector"]
+    assert "--redirect=cni" in injector["spec"]["template"]["spec"]["containers"][0]["args"]
+
+
 def test_the_webhook_fails_closed_and_leaves_the_system_alone():
     (webhooks,) = of_kind(objects(render()), "MutatingWebhookConfiguration")
     assert len(webhooks["webhooks"]) == 2
@@ -127,13 +145,13 @@ def test_other_certificates():
 def test_wrong_values_are_refused():
     for option, word in (("injector.failurePolicy=Maybe", "failurePolicy"), ("identity.replicas=0", "replicas"), ("directory.replicas=0", "replicas"),
                          ("proxy.memoryLimit=lots", "memoryLimit"), ("trustdomain=x", "trustdomain"),
-                         ("identity.leafLifetime=1", "leafLifetime")):
+                         ("identity.leafLifetime=1", "leafLifetime"), ("cni.binDir=bin", "binDir")):
         assert word in refused(f"--set={option}"), option
 
 
 def test_what_the_injector_is_told_it_takes(binaries):
     """Every argument that the chart makes is one of the program's."""
-    for deployment in of_kind(objects(render("--set=injector.redirect=false,proxy.cpuLimit=2")), "Deployment"):
+    for deployment in of_kind(objects(render("--set=cni.enabled=true,proxy.cpuLimit=2")), "Deployment"):
         (container,) = deployment["spec"]["template"]["spec"]["containers"]
         name = container["command"][0].rsplit("/", 1)[1]
         program = {"epaulet-injector": "k8s/injector/epaulet-injector", "epaulet-certs": "certs-tool/epaulet-certs",
@@ -141,6 +159,11 @@ def test_what_the_injector_is_told_it_takes(binaries):
         told = subprocess.run([binaries / program, *container["args"]], capture_output=True, text=True, timeout=10)
         # It gets as far as the files, which are not here.
         assert "remedy" in told.stderr and "--help" not in told.stderr, told.stderr
+    (daemon,) = of_kind(objects(render("--set=cni.enabled=true")), "DaemonSet")
+    (container,) = daemon["spec"]["template"]["spec"]["containers"]
+    told = subprocess.run([binaries / "k8s/cni/epaulet-cni", *container["args"], "--plugins", "/dev/null/none"],
+                          capture_output=True, text=True, timeout=10)
+    assert told.returncode == 1 and "files_missing" in told.stderr, told
 
 
 def test_the_dashboard_and_the_rules_ask_for_metrics_that_exist():

@@ -46,12 +46,43 @@ TEST(Inject, on_old_clusters_is_the_first_container_and_redirects_last) {
   EXPECT_EQ(annotation_of(pod, "kubectl.kubernetes.io/default-container"), "app");
 }
 
-TEST(Inject, leaves_the_rules_to_a_cni_plugin) {
+TEST(Inject, leaves_the_rules_to_a_cni_plugin_and_looks_whether_they_are_there) {
   auto settings = test_settings();
-  settings.redirect = false;
-  const auto pod = injected(pod_with("{}"), settings);
-  EXPECT_EQ(pod.at("spec").at("initContainers").as_array().size(), 1u);
-  EXPECT_EQ(text_in(container(pod, "initContainers", 0), "name"), "epaulet");
+  settings.redirect = RedirectBy::cni;
+  const auto review = pod_with(R"({"annotations":{"epaulet.io/skip-inbound-ports":"9000"}})");
+  auto pod = injected(review, settings);
+  EXPECT_EQ(annotation_of(pod, "epaulet.io/redirect"), R"(["--exclude-inbound-port=9000"])");
+  const auto& init = container(pod, "initContainers", 0);
+  EXPECT_EQ(text_in(init, "name"), "epaulet-init");
+  EXPECT_EQ(json::serialize(init.at("args")),
+            R"(["redirect","confirm","--exclude-inbound-port=9000"])");
+  EXPECT_EQ(json::serialize(init.at("securityContext")),
+            R"({"allowPrivilegeEscalation":false,"privileged":false,"readOnlyRootFilesystem":true,)"
+            R"("capabilities":{"drop":["ALL"]},"seccompProfile":{"type":"RuntimeDefault"},)"
+            R"("runAsUser":65534,"runAsGroup":65534,"runAsNonRoot":true})");
+  EXPECT_EQ(text_in(container(pod, "initContainers", 1), "name"), "epaulet");
+  EXPECT_FALSE(has(json::serialize(pod), "NET_ADMIN"));
+  auto again = review;
+  again.pod = pod;
+  EXPECT_TRUE(inject(again, settings).patch.empty());
+  // Once init containers are chosen again, no plugin that is still there may act.
+  pod = injected(again, test_settings());
+  EXPECT_FALSE(pod.at("metadata").at("annotations").as_object().contains("epaulet.io/redirect"));
+  EXPECT_TRUE(has(json::serialize(container(pod, "initContainers", 0)), "NET_ADMIN"));
+}
+
+TEST(Inject, with_a_cni_plugin_and_no_native_sidecar_warns_of_init_containers) {
+  auto settings = test_settings();
+  settings.redirect = RedirectBy::cni;
+  settings.kind = SidecarKind::container;
+  const auto review = pod_with("{}", R"({"initContainers":[{"name":"migrate","image":"m"}]})");
+  const auto pod = injected(review, settings);
+  EXPECT_EQ(text_in(container(pod, "initContainers", 0), "name"), "epaulet-init");
+  EXPECT_EQ(text_in(container(pod, "initContainers", 1), "name"), "migrate");
+  EXPECT_EQ(text_in(container(pod, "containers", 0), "name"), "epaulet");
+  ASSERT_EQ(inject(review, settings).warnings.size(), 1u);
+  EXPECT_TRUE(has(inject(review, settings).warnings[0], "init containers have no network"));
+  EXPECT_TRUE(inject(pod_with("{}"), settings).warnings.empty());
 }
 
 TEST(Inject, is_idempotent) {

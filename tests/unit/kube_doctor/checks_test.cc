@@ -61,15 +61,51 @@ TEST_F(Checks, a_redirect_that_failed_is_told) {
             "CrashLoopBackOff\n");
 }
 
-TEST_F(Checks, a_pod_without_epaulet_init_is_told_unless_a_cni_plugin_does_it) {
+TEST_F(Checks, a_pod_without_epaulet_init_is_told) {
   auto& init = cluster.only_pod()["spec"].as_object()["initContainers"].as_array();
   init.erase(init.begin());
   pods();
-  EXPECT_EQ(failures(), "pods: have no epaulet-init, so nothing is redirected: shop/api\n");
-  cluster.deployments["items"].as_array()[1] = json::parse(R"({"metadata":{"name":
-    "epaulet-injector"},"spec":{"template":{"spec":{"containers":[{"args":["--no-redirect"]}]}}}})");
+  EXPECT_EQ(failures(),
+            "pods: have no epaulet-init, so nobody knows whether anything is redirected: "
+            "shop/api\n");
+}
+
+TEST_F(Checks, nodes_without_the_cni_plugin_are_named) {
+  const auto check = [this] {
+    report = {};
+    check_cni(cluster.facts(), cluster.question, report);
+  };
+  check();
+  EXPECT_EQ(report.findings().size(), 0u) << "init containers install the rules";
+  cluster.use_cni();
+  check();
+  EXPECT_EQ(failures(), "");
+  EXPECT_EQ(said(report, Level::ok), "epaulet-cni: ready on 2 nodes\n");
+  auto& second = cluster.cni_pods["items"].as_array()[1].as_object();
+  second["status"].as_object()["conditions"].as_array()[0].as_object()["status"] = "False";
+  check();
+  EXPECT_EQ(failures(),
+            "epaulet-cni: it is not ready on n2: pods of the mesh do not start there\n");
+  second["spec"].as_object()["nodeName"] = "n3";
+  cluster.cni_pods["items"].as_array().erase(cluster.cni_pods["items"].as_array().begin());
+  check();
+  EXPECT_EQ(failures(),
+            "epaulet-cni: it is not ready on n1, n2: pods of the mesh do not start there\n");
+  cluster.daemon_set.clear();
+  check();
+  EXPECT_EQ(failures(),
+            "epaulet-cni: there is no DaemonSet epaulet-system/epaulet-cni, and the "
+            "injector counts on it: no pod of the mesh starts\n");
+}
+
+TEST_F(Checks, a_level_of_pod_security_does_not_matter_to_a_cni_plugin) {
+  cluster.namespaces = Cluster::list(R"([{"metadata":{"name":"shop","labels":{
+    "epaulet.io/inject":"enabled","pod-security.kubernetes.io/enforce":"restricted"}}}])");
+  check_namespaces(cluster.facts(), cluster.question, report);
+  EXPECT_NE(failures().find("shop enforces the Pod Security level restricted"), std::string::npos);
+  cluster.use_cni();
   report = {};
-  pods();
+  check_namespaces(cluster.facts(), cluster.question, report);
   EXPECT_EQ(failures(), "");
 }
 

@@ -30,6 +30,7 @@ inline std::string encode_base64(std::string_view text) {
 struct Cluster {
   Question question;
   json::object namespaces, webhooks, pods, sets, deployments, services, slices, leases, ca;
+  json::object daemon_set, nodes, cni_pods;  ///< With `use_cni`.
   CertificateAuthority root = CertificateAuthority::create("cluster.local", KeyType::p256, kNow);
   CertificateAuthority issuer = *root.create_issuer(KeyType::p256, kNow);
 
@@ -87,6 +88,21 @@ struct Cluster {
     return webhooks["items"].as_array()[0].as_object()["webhooks"].as_array()[0].as_object();
   }
 
+  /// On two nodes.
+  void use_cni() {
+    deployments["items"].as_array()[1] = json::parse(R"({"metadata":{"name":"epaulet-injector"},
+      "spec":{"replicas":2,"template":{"spec":{"containers":[{"args":["serve","--redirect=cni"]}]}}},
+      "status":{"availableReplicas":2}})");
+    daemon_set = json::parse(R"({"metadata":{"name":"epaulet-cni"}})").as_object();
+    nodes = list(R"([{"metadata":{"name":"n1"}},{"metadata":{"name":"n2"}}])");
+    cni_pods = list("[]");
+    for (const std::string node : {"n1", "n2"}) {
+      add(cni_pods, R"({"metadata":{"labels":{"app.kubernetes.io/name":"epaulet-cni"}},"spec":{
+        "nodeName":")" + node +
+                        R"("},"status":{"conditions":[{"type":"Ready","status":"True"}]}})");
+    }
+  }
+
   [[nodiscard]] Facts facts(WallTime now = kNow) const {
     Facts facts(now);
     const auto put = [&](std::string path, json::object document) {
@@ -104,6 +120,12 @@ struct Cluster {
     put(paths::deployments(question), deployments);
     put(paths::services(question), services);
     put(paths::endpoint_slices(question), slices);
+    Fact absent;
+    absent.status = 404;
+    facts.put(paths::daemon_set(question), absent);
+    if (!daemon_set.empty()) put(paths::daemon_set(question), daemon_set);
+    put(std::string(paths::kNodes), nodes);
+    put(paths::cni_pods(question), cni_pods);
     if (!ca.empty()) put(paths::secret(question, "epaulet-ca"), ca);
     for (const std::string name : {"epaulet-identity", "epaulet-directory"}) {
       put(paths::role_binding(name), list_of_subjects(name));
