@@ -42,8 +42,8 @@ def get(*arguments):
     return json.loads(kubectl("get", *arguments, "-o", "json").stdout)
 
 
-def rollout(namespace, name, seconds=90):
-    done = kubectl("-n", namespace, "rollout", "status", f"deployment/{name}", f"--timeout={seconds}s", check=False)
+def rollout(namespace, name, seconds=90, kind="deployment"):
+    done = kubectl("-n", namespace, "rollout", "status", f"{kind}/{name}", f"--timeout={seconds}s", check=False)
     if done.returncode == 0:
         return
     pods = kubectl("-n", namespace, "describe", "pods", check=False).stdout

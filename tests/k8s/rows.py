@@ -8,9 +8,10 @@ import sys
 import time
 
 import cluster
+import rows_cni
 from cluster import ClusterError, get, helm, kubectl, pod_of, request, rollout, wait_until
 from lab import Issuer
-from rows_apps import (a_prometheus_finds_and_scrapes_apps_and_sidecars, probes_by_grpc_https_and_with_headers,
+from rows_apps import (doctor, a_prometheus_finds_and_scrapes_apps_and_sidecars, probes_by_grpc_https_and_with_headers,
                        the_doctor_finds_a_mesh_that_is_well, the_doctor_finds_what_is_broken)
 from rows_routes import (a_bad_route_is_refused_alone_and_what_was_good_stays, a_grpc_route_matches_methods,
                          an_http_route_splits_and_matches)
@@ -388,18 +389,42 @@ def while_the_injector_is_away_no_pod_starts_unmeshed(world):
     rollout(SYSTEM, "epaulet-injector")
 
 
+def by_a_cni_plugin_no_container_is_privileged(world):
+    rows_cni.install_by_cni(CHART, VALUES)
+    rows_cni.look_at_pod_by_cni()
+    wait_until("hello", 20, lambda: hello(world) == (200, HELLO))
+    served = [line for line in log_of(world.api2(), "epaulet") if line.get("direction") == "inbound" and line.get("status") == 200]
+    assert "spiffe://cluster.local/ns/default/sa/api" in json.dumps(served), served
+    code, said = doctor(world, "check")
+    assert code == 0 and "ok epaulet-cni: ready on 1 nodes" in said, said
+
+
+def a_cni_plugin_leaves_others_alone_and_says_what_is_wrong(world):
+    rows_cni.outside_the_mesh_and_wrong()
+
+
+def a_cni_plugin_is_updated_without_a_gap(world):
+    rows_cni.update_without_a_gap()
+
+
+def on_a_node_without_the_cni_plugin_a_pod_waits(world):
+    rows_cni.node_without_the_plugin(lambda: doctor(world, "check"))
+    assert hello(world) == (200, HELLO), "pods that run keep their rules"
+
+
 def an_upgrade_keeps_the_certificate_and_uninstall_leaves_the_apps(world):
     def bundle():
         return get("mutatingwebhookconfiguration", "epaulet-injector")["webhooks"][0]["clientConfig"]["caBundle"]
 
     before = bundle()
     assert b"BEGIN CERTIFICATE" in base64.b64decode(before)
-    helm("upgrade", "epaulet", CHART, "-n", SYSTEM, *VALUES, "--set", "proxy.logLevel=debug")
+    helm("upgrade", "epaulet", CHART, "-n", SYSTEM, *VALUES, *rows_cni.CNI, "--set", "proxy.logLevel=debug")
     rollout(SYSTEM, "epaulet-injector")
     assert bundle() == before
     helm("uninstall", "epaulet", "-n", SYSTEM, "--wait")
     done = kubectl("get", "mutatingwebhookconfiguration", "epaulet-injector", check=False)
     assert done.returncode != 0
+    rows_cni.node_is_clean()
     assert hello(world) == (200, HELLO), "sidecars keep what they have"
 
 
@@ -418,5 +443,8 @@ ROWS = [a_labelled_namespace_is_in_the_mesh, its_certificate_is_its_service_acco
         a_config_map_is_reloaded, a_job_completes, a_rolling_restart_of_both_loses_no_request, a_broken_config_map_is_told_at_its_place,
         without_the_identity_service_old_pods_go_on_and_new_ones_wait, metrics_are_where_the_annotations_say,
         a_skipped_port_is_open_and_a_port_is_strict_by_default, malformed_annotations_are_refused_by_name,
-        while_the_injector_is_away_no_pod_starts_unmeshed, where_there_are_no_native_sidecars, an_upgrade_keeps_the_certificate_and_uninstall_leaves_the_apps,
+        while_the_injector_is_away_no_pod_starts_unmeshed, where_there_are_no_native_sidecars,
+        by_a_cni_plugin_no_container_is_privileged, a_cni_plugin_leaves_others_alone_and_says_what_is_wrong,
+        a_cni_plugin_is_updated_without_a_gap, on_a_node_without_the_cni_plugin_a_pod_waits,
+        an_upgrade_keeps_the_certificate_and_uninstall_leaves_the_apps,
         the_plain_manifests_are_valid]

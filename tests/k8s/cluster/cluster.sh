@@ -101,7 +101,9 @@ YAML
 }
 
 write_configuration() {
-  mkdir -p "$WORK/cni" "$RUN/podlogs" "$RUN/volplugins" "$RUN/kubelet"
+  rm -rf "$WORK/cni" "$WORK/cni-bin"  # What a DaemonSet may have left there.
+  mkdir -p "$WORK/cni" "$WORK/cni-bin" "$RUN/podlogs" "$RUN/volplugins" "$RUN/kubelet"
+  ln -s /usr/lib/cni/* "$WORK/cni-bin/"
   # restrict_oom_score_adj: CAP_SYS_RESOURCE may be missing.
   cat >"$WORK/containerd.toml" <<TOML
 version = 2
@@ -115,7 +117,7 @@ state = "$WORK/cstate"
   [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
     runtime_type = "io.containerd.runc.v2"
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/usr/lib/cni"
+    bin_dir = "$WORK/cni-bin"
     conf_dir = "$WORK/cni"
 TOML
   cat >"$WORK/cni/10-test.conflist" <<JSON
