@@ -164,6 +164,8 @@ void Client::State::take(std::string_view line) {
   } else if (auto* mark = std::get_if<DirectoryVersion>(&said)) {
     version = std::move(mark->text);
     status.heard_at = loop.wall_now();
+  } else if (const auto* zone = std::get_if<DirectoryZone>(&said)) {
+    feed.take_zone(zone->text);
   }
 }
 

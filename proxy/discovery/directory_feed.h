@@ -49,6 +49,14 @@ class DirectoryFeed {
   void set_on_routes(std::function<void()> on_routes) { on_routes_ = std::move(on_routes); }
   /// Of all that are wanted, each once, in the order of their names.
   [[nodiscard]] std::vector<ServiceView::Route> routes() const;
+  /// Hears in which zone we run, once it is told, and when it is another.
+  void set_on_zone(std::function<void()> on_zone) { on_zone_ = std::move(on_zone); }
+  [[nodiscard]] const std::string& zone() const { return zone_; }  ///< "": it was not told.
+  void take_zone(const std::string& zone) {
+    if (zone_ == zone) return;
+    zone_ = zone;
+    if (on_zone_) on_zone_();
+  }
   /// What the directory says. What nobody wants is forgotten.
   void take(const ServiceViewPtr& view);
 
@@ -62,6 +70,8 @@ class DirectoryFeed {
   std::map<std::string, std::vector<ServiceView::Route>> routes_;
   std::function<void()> on_wanted_;
   std::function<void()> on_routes_;
+  std::function<void()> on_zone_;
+  std::string zone_;
 };
 
 }  // namespace epaulet

@@ -18,6 +18,7 @@ bool is_among(const std::vector<std::string>& identities, const std::string& ide
 std::optional<Endpoint> as_endpoint(const ServiceView::Endpoint& from, std::uint16_t port,
                                     const UpstreamTlsSettings& tls) {
   Endpoint endpoint(SocketAddress{from.address, port}, 1, nullptr, from.zone);
+  endpoint.for_zones = from.for_zones;
   if (tls.mode != UpstreamTls::mesh) return endpoint;
   if (from.identity.empty()) return std::nullopt;
   if (!tls.identities.empty() && !is_among(tls.identities, from.identity)) return std::nullopt;

@@ -44,6 +44,26 @@ void write_told(json::object& to, std::string_view what, const Told& told) {
   to[json::string_view(what.data(), what.size())] = std::move(by_address);
 }
 
+/// Zones are values of labels, which have no commas.
+std::string joined(const std::vector<std::string>& zones) {
+  std::string all;
+  for (const auto& zone : zones) {
+    if (!all.empty()) all += ',';
+    all += zone;
+  }
+  return all;
+}
+
+std::vector<std::string> split(std::string_view zones) {
+  std::vector<std::string> all;
+  while (!zones.empty()) {
+    const auto comma = std::min(zones.find(','), zones.size());
+    if (comma > 0) all.emplace_back(zones.substr(0, comma));
+    zones.remove_prefix(std::min(comma + 1, zones.size()));
+  }
+  return all;
+}
+
 std::optional<EndpointMemory::Entry> entry_from(const json::value& value) {
   const auto* object = value.if_object();
   if (object == nullptr) return std::nullopt;
@@ -72,6 +92,7 @@ std::optional<EndpointMemory::Entry> entry_from(const json::value& value) {
   std::sort(entry.endpoints.begin(), entry.endpoints.end());
   if (!read_told(*object, "identities", entry.identities)) return std::nullopt;
   if (!read_told(*object, "zones", entry.zones)) return std::nullopt;
+  if (!read_told(*object, "for_zones", entry.for_zones)) return std::nullopt;
   return entry;
 }
 
@@ -128,6 +149,8 @@ EndpointSetPtr EndpointMemory::recall(const BackendSettings& backend, WallTime n
       endpoint.identity = std::make_shared<const EndpointIdentity>(identity->second);
     if (const auto zone = entry.zones.find(address); zone != entry.zones.end())
       endpoint.zone = zone->second;
+    if (const auto zones = entry.for_zones.find(address); zones != entry.for_zones.end())
+      endpoint.for_zones = split(zones->second);
   }
   set->ever_had_endpoint = true;
   set->updated_at = now;
@@ -144,6 +167,8 @@ void EndpointMemory::remember(const BackendSettings& backend, const EndpointSet&
     if (endpoint.identity)
       entry.identities.emplace(endpoint.address, endpoint.identity->ids.front());
     if (!endpoint.zone.empty()) entry.zones.emplace(endpoint.address, endpoint.zone);
+    if (!endpoint.for_zones.empty())
+      entry.for_zones.emplace(endpoint.address, joined(endpoint.for_zones));
   }
   auto [known, is_new] = entries_.try_emplace(backend.name);
   if (!is_new && known->second == entry) return;
@@ -184,6 +209,7 @@ std::string EndpointMemory::to_json(const Entries& entries) {
     object["gone_since"] = entry.gone_since;
     write_told(object, "identities", entry.identities);
     write_told(object, "zones", entry.zones);
+    write_told(object, "for_zones", entry.for_zones);
     backends[name] = std::move(object);
   }
   return state_document("backends", std::move(backends));

@@ -28,6 +28,8 @@ class EndpointMemory {
     /// Of those endpoints whose identity the directory has told.
     std::map<SocketAddress, std::string> identities = {};
     std::map<SocketAddress, std::string> zones = {};  ///< The same of zones.
+    /// Of topology hints: zones, with commas between.
+    std::map<SocketAddress, std::string> for_zones = {};
 
     friend bool operator==(const Entry&, const Entry&) = default;
   };

@@ -41,12 +41,14 @@ struct Endpoint {
   /// Null: whoever the backend's `tls.identities` name.
   EndpointIdentityPtr identity;
   std::string zone;  ///< "": nobody has told.
+  /// Topology hints: callers in these zones use it rather than others. Empty: it has none.
+  std::vector<std::string> for_zones;
 
   [[nodiscard]] std::uint64_t identity_key() const { return identity ? identity->key : 0; }
 
   friend bool operator==(const Endpoint& a, const Endpoint& b) {
     return a.address == b.address && a.weight == b.weight && a.identity_key() == b.identity_key() &&
-           a.zone == b.zone;
+           a.zone == b.zone && a.for_zones == b.for_zones;
   }
   friend bool operator<(const Endpoint& a, const Endpoint& b) {
     return std::make_pair(a.address, a.weight) < std::make_pair(b.address, b.weight);

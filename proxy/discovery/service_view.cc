@@ -13,6 +13,9 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kDepthMax = 8;
+/// EndpointSlice API: an endpoint has at most so many hints.
+constexpr std::size_t kHintsMax = 8;
+constexpr std::size_t kZoneBytesMax = 253;
 
 std::string_view text_in(const json::object& from, std::string_view key) {
   const auto* found = from.if_contains(key);
@@ -58,6 +61,13 @@ std::optional<ServiceView::Endpoint> read_endpoint(const json::object& from) {
   endpoint.serving = flag_in(from, "serving", endpoint.ready);
   endpoint.terminating = flag_in(from, "terminating", false);
   endpoint.zone = text_in(from, "zone");
+  if (const auto* zones = array_in(from, "for_zones")) {
+    for (const auto& each : *zones) {
+      const auto* text = each.if_string();
+      if (text != nullptr && !text->empty() && endpoint.for_zones.size() < kHintsMax)
+        endpoint.for_zones.emplace_back(std::string_view(*text));
+    }
+  }
   endpoint.identity = text_in(from, "identity");
   return endpoint;
 }
@@ -150,8 +160,10 @@ DirectoryLine read_directory_line(std::string_view line) {
   const auto service = text_in(*root, "service");
   if (service.empty()) {
     const auto version = text_in(*root, "version");
-    if (version.empty()) return UnknownLine();
-    return DirectoryVersion{std::string(version)};
+    if (!version.empty()) return DirectoryVersion{std::string(version)};
+    const auto zone = text_in(*root, "zone");
+    if (zone.empty() || zone.size() > kZoneBytesMax) return UnknownLine();
+    return DirectoryZone{std::string(zone)};
   }
   auto view = std::make_shared<ServiceView>();
   view->service = service;

@@ -25,7 +25,8 @@ struct ServiceView {
     bool serving = true;
     bool terminating = false;
     std::string zone;
-    std::string identity;  ///< "": it is in no mesh.
+    std::vector<std::string> for_zones;  ///< Topology hints.
+    std::string identity;                ///< "": it is in no mesh.
   };
   struct Group {
     std::map<std::uint16_t, std::uint16_t> ports;  ///< The service's to the endpoints'.
@@ -53,9 +54,13 @@ using ServiceViewPtr = std::shared_ptr<const ServiceView>;
 struct DirectoryVersion {
   std::string text;
 };
+/// In which zone we run. Older directories do not tell it.
+struct DirectoryZone {
+  std::string text;
+};
 /// Nothing we know: an older sidecar skips what a newer directory says beside.
 struct UnknownLine {};
-using DirectoryLine = std::variant<UnknownLine, DirectoryVersion, ServiceViewPtr>;
+using DirectoryLine = std::variant<UnknownLine, DirectoryVersion, DirectoryZone, ServiceViewPtr>;
 
 /// One line of the directory's answer, without its end.
 [[nodiscard]] DirectoryLine read_directory_line(std::string_view line);

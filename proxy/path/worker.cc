@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "discovery/nearness.h"
 #include "path/connection.h"
 #include "path/health_checks.h"
 
@@ -38,8 +39,10 @@ void View::take_turns(std::uint32_t backend, std::vector<std::uint32_t> weights)
 
 Zones View::zones_of(std::uint32_t backend, const EndpointSet& set) const {
   Zones zones;
-  if (!snapshot_->backends[backend].settings->balance.locality || own_zone_.empty()) return zones;
-  const auto is_own = [this](const Endpoint& endpoint) { return endpoint.zone == own_zone_; };
+  const auto& locality = snapshot_->backends[backend].settings->balance.locality;
+  const auto by = nearness_of(set, own_zone_, locality.has_value());
+  if (by == Nearness::none) return zones;
+  const auto is_own = [&](const Endpoint& each) { return is_near(each, own_zone_, by); };
   const auto& all = set.endpoints;
   if (std::none_of(all.begin(), all.end(), is_own) || std::all_of(all.begin(), all.end(), is_own))
     return zones;
@@ -104,9 +107,9 @@ void View::make_picker(std::uint32_t backend, const EndpointSet& set) {
   if (has_sessions || was_divided) picking.picker.reset();
   if (!picking.zones.is_own.empty()) {
     const auto make = [&](balance::Members part) { return part_picker(settings, part); };
-    picking.picker = balance::make_own_zone_first(members, picking.zones.is_own,
-                                                  settings.locality->overprovisioning_factor, make,
-                                                  random_.unit());
+    const auto factor = settings.locality.value_or(LocalitySettings()).overprovisioning_factor;
+    picking.picker =
+        balance::make_own_zone_first(members, picking.zones.is_own, factor, make, random_.unit());
   } else if (has_sessions || settings.policy == BalancePolicy::round_robin) {
     take_turns(backend, weights);
   } else {
@@ -120,7 +123,8 @@ void View::set_zone(const std::string& told) {
   if (!snapshot_->settings.workload.zone.empty() || told == own_zone_) return;
   own_zone_ = told;
   for (std::uint32_t i = 0; i < endpoints_.size(); ++i) {
-    if (endpoints_[i] && snapshot_->backends[i].settings->balance.locality)
+    if (!endpoints_[i]) continue;
+    if (snapshot_->backends[i].settings->balance.locality || has_hints(*endpoints_[i]))
       make_picker(i, *endpoints_[i]);
   }
 }

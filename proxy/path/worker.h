@@ -49,8 +49,9 @@ class View {
   [[nodiscard]] std::span<const balance::LoadPtr> loads(std::uint32_t backend) const {
     return pickers_[backend].loads;
   }
-  /// In which zones endpoints(backend) are. Nothing: it does not matter, since the backend has no
-  /// `balance.locality`, or all are in our zone, or none of them.
+  /// In which zones endpoints(backend) are, and which of them are ours: by their zones with
+  /// `balance.locality`, and by topology hints wherever these hold. Nothing: it does not matter,
+  /// since all are ours, or none of them.
   [[nodiscard]] const Zones* zones(std::uint32_t backend) const {
     const Zones& zones = pickers_[backend].zones;
     return zones.is_own.empty() ? nullptr : &zones;

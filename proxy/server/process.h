@@ -71,6 +71,7 @@ class Process {
   void start_enrolling();
   void start_directory();
   void follow_zone();
+  void tell_zone(const std::string& zone);
   [[nodiscard]] const std::string& own_zone() const;
   void add_localities(telemetry::ControlMetrics& metrics) const;
   void start_admin();

@@ -205,6 +205,7 @@ void Process::start_dns() {
   dns_upstream_ = std::make_unique<CaresUpstream>(loop_, make_fd_watch(loop_), options);
   resolver_ = std::make_unique<UpstreamResolver>(*dns_upstream_, has_route);
   feed_.set_on_routes([this] { take_routes_soon(); });
+  feed_.set_on_zone([this] { tell_zone(feed_.zone()); });
   endpoints_ = std::make_unique<Endpoints>(
       loop_, *resolver_, feed_, [this](const std::string& backend, EndpointSetPtr set) {
         note_endpoints(*set);
@@ -273,7 +274,8 @@ void Process::watch_clock() {
   });
 }
 
-/// Asks the directory where we are, if that matters and the settings do not say it.
+/// Asks an older directory where we are, if that matters and the settings do not say it: it knows
+/// of endpoints alone, so of us as one of them.
 void Process::follow_zone() {
   const auto& settings = snapshot_->settings;
   const bool matters =
@@ -289,16 +291,23 @@ void Process::follow_zone() {
   own_zone_.reset();
   own_zone_ =
       std::make_unique<OwnZone>(feed_, service, is_local_address, [this](const std::string& zone) {
-        shards_.front()->log().info(wall_now(), "zone_known",
-                                    "the directory tells in which zone this workload runs",
-                                    {{"zone", std::string_view(zone)}});
-        on_every_worker([zone](path::Worker& worker, WorkerTls&) { worker.set_zone(zone); });
+        if (feed_.zone().empty()) tell_zone(zone);
       });
+}
+
+void Process::tell_zone(const std::string& zone) {
+  if (snapshot_->settings.workload.zone.empty()) {
+    shards_.front()->log().info(wall_now(), "zone_known",
+                                "the directory tells in which zone this workload runs",
+                                {{"zone", std::string_view(zone)}});
+  }
+  on_every_worker([zone](path::Worker& worker, WorkerTls&) { worker.set_zone(zone); });
 }
 
 const std::string& Process::own_zone() const {
   static const std::string kUnknown;
   if (const auto& zone = snapshot_->settings.workload.zone; !zone.empty()) return zone;
+  if (!feed_.zone().empty()) return feed_.zone();
   return own_zone_ ? own_zone_->zone() : kUnknown;
 }
 

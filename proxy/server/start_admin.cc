@@ -163,7 +163,6 @@ telemetry::ControlMetrics Process::control_metrics() const {
 
 void Process::add_localities(telemetry::ControlMetrics& metrics) const {
   for (const auto& backend : snapshot_->backends) {
-    if (!backend.settings->balance.locality) continue;
     const auto set = endpoints_->find(backend.settings->name);
     const auto locality =
         set == nullptr ? std::nullopt : locality_of(backend, *set, own_zone(), loop_.now());

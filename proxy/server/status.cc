@@ -217,8 +217,22 @@ json::object zones_json(const EndpointSet& set) {
   return zones;
 }
 
+/// For which zones endpoints are, by topology hints.
+json::object hints_json(const EndpointSet& set) {
+  json::object zones;
+  for (const auto& endpoint : set.endpoints) {
+    for (const auto& name : endpoint.for_zones) {
+      auto& zone = zones[name];
+      if (!zone.is_array()) zone.emplace_array();
+      zone.get_array().emplace_back(endpoint.address.to_string());
+    }
+  }
+  return zones;
+}
+
 json::object locality_json(std::string_view own_zone, const Locality& locality) {
   return {{"own_zone", own_zone},
+          {"by", locality.by == Nearness::hints ? "hints" : "zones"},
           {"own_share", locality.own_share},
           {"own", json::object{{"well", locality.own_well}, {"endpoints", locality.own}}},
           {"others", json::object{{"well", locality.others_well}, {"endpoints", locality.others}}}};
@@ -279,6 +293,8 @@ std::string endpoints_json(const path::Snapshot& snapshot, const Endpoints& endp
         {"version", status.set->version},    {"updated_at", rfc3339(status.set->updated_at)}};
     auto zones = zones_json(*status.set);
     if (!zones.empty()) entry["zones"] = std::move(zones);
+    auto hints = hints_json(*status.set);
+    if (!hints.empty()) entry["hints"] = std::move(hints);
     if (status.set->last_error) entry["last_error"] = describe(status.set->last_error->code).name;
     for (const auto& backend : snapshot.backends) {
       if (backend.settings->name != status.set->backend) continue;
@@ -297,6 +313,7 @@ std::string endpoints_json(const path::Snapshot& snapshot, const Endpoints& endp
     list.push_back(std::move(entry));
   }
   json::object page{{"backends", std::move(list)}, {"breakers", breakers_json(snapshot, clocks)}};
+  if (!own_zone.empty()) page["zone"] = own_zone;
   if (snapshot.concurrency.limit != nullptr)
     page["concurrency"] = concurrency_json(snapshot.concurrency);
   return json::serialize(page);

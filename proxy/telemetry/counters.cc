@@ -105,8 +105,8 @@ constexpr std::array<CounterRow, kCounters> kCounterRows{{
   {Counter::hedges, {"epaulet_hedges_total", "Second attempts of retries.hedge, begun since the first took longer than most", "", ""}},
   {Counter::hedges_won, {"epaulet_hedges_won_total", "Second attempts of retries.hedge whose answer came first", "", ""}},
   {Counter::hedges_over_budget, {"epaulet_hedges_over_budget_total", "Second attempts of retries.hedge not made because retries.budget was spent", "", ""}},
-  {Counter::zone_picks_own, {"epaulet_zone_picks_total", "Attempts of backends with balance.locality, by the zone of the endpoint: that of this workload, or another because too few endpoints of it are well, or because one of it has just failed", "zone", "own"}},
-  {Counter::zone_picks_other, {"epaulet_zone_picks_total", "Attempts of backends with balance.locality, by the zone of the endpoint: that of this workload, or another because too few endpoints of it are well, or because one of it has just failed", "zone", "other"}},
+  {Counter::zone_picks_own, {"epaulet_zone_picks_total", "Attempts of backends with balance.locality or topology hints, by the zone of the endpoint: that of this workload, or another because too few endpoints of it are well, or because one of it has just failed", "zone", "own"}},
+  {Counter::zone_picks_other, {"epaulet_zone_picks_total", "Attempts of backends with balance.locality or topology hints, by the zone of the endpoint: that of this workload, or another because too few endpoints of it are well, or because one of it has just failed", "zone", "other"}},
 }};
 constexpr std::array<GaugeRow, kGauges> kGaugeRows{{
   {Gauge::connections_inbound, {"epaulet_connections_active", "Connections served now", "direction", "inbound"}},

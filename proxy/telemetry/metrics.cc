@@ -273,7 +273,7 @@ void add_discovery(MetricFamilies& out, const ControlMetrics& control) {
   for (const auto& each : control.localities) {
     out.gauge("epaulet_backend_own_zone_share",
               "The share of its requests that endpoints in this workload's own zone get now, with "
-              "balance.locality: 1 as long as enough of them are well",
+              "balance.locality or topology hints: 1 as long as enough of them are well",
               {{"backend", each.backend}}, each.own_share);
   }
 }

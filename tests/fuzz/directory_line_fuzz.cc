@@ -16,6 +16,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   (void)lines.take(
       std::string_view(reinterpret_cast<const char*>(data), size), [&](std::string_view line) {
         const auto said = read_directory_line(line);
+        const auto* zone = std::get_if<DirectoryZone>(&said);
+        if (zone != nullptr && (zone->text.empty() || zone->text.size() > 253)) std::abort();
         const auto* view = std::get_if<ServiceViewPtr>(&said);
         if (view == nullptr) return true;
         for (const auto& route : (**view).routes) {
@@ -30,6 +32,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
           // Nobody is dialled without an identity, none twice.
           if (!endpoints[i].identity || endpoints[i].address.port == 0) std::abort();
           if (i > 0 && !(endpoints[i - 1].address < endpoints[i].address)) std::abort();
+          if (endpoints[i].for_zones.size() > 8) std::abort();
         }
         return true;
       });

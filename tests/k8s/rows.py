@@ -188,12 +188,16 @@ def metric_of(pod, name):
     return value and float(value)
 
 
+def _endpoints_page(world):
+    return kubectl("-n", "default", "exec", world.api()["metadata"]["name"], "-c", "app", "--", "/usr/bin/node", "-e",
+                   "require('http').get({port:15000,path:'/endpoints',headers:{Host:'localhost:15000'}},r=>r.pipe(process.stdout))").stdout
+
+
 def the_directory_tells_the_pods(world):
     assert metric_of(world.api(), "epaulet_directory_connected") == 1
     endpoints = 'epaulet_backend_endpoints{backend="api2.default"}'
     assert metric_of(world.api(), endpoints) == 1
-    said = kubectl("-n", "default", "exec", world.api()["metadata"]["name"], "-c", "app", "--", "/usr/bin/node", "-e",
-                   "require('http').get({port:15000,path:'/endpoints',headers:{Host:'localhost:15000'}},r=>r.pipe(process.stdout))").stdout
+    said = _endpoints_page(world)
     assert f"{address(world.api2())}:8080" in said, "the pod itself, not the ClusterIP: " + said
     # This server has WatchList.
     page = request(address(pod_of(SYSTEM, "epaulet-directory")), "/metrics", port=15026)[2]
@@ -207,6 +211,24 @@ def the_directory_tells_the_pods(world):
     wait_until("one endpoint", 10, lambda: metric_of(world.api(), endpoints) == 1)
     wait_until("one pod", 30, lambda: len(get("-n", "default", "pods", "-l", "app=api2")["items"]) == 1)
     assert hello(world) == (200, HELLO)
+
+
+def zones_and_hints_of_a_service_reach_the_sidecars(world):
+    (node,) = get("nodes")["items"]
+    kubectl("label", "node", node["metadata"]["name"], "topology.kubernetes.io/zone=eu-1a")
+    for wish in ("PreferClose", None):
+        kubectl("-n", "default", "patch", "service", "api2", "-p", json.dumps({"spec": {"trafficDistribution": wish}}))
+        hints = {"eu-1a": [f"{address(world.api2())}:8080"]} if wish else None
+
+        def is_told():
+            page = json.loads(_endpoints_page(world))
+            (backend,) = [one for one in page["backends"] if one["backend"] == "api2.default"]
+            return page.get("zone") == "eu-1a" and backend.get("hints") == hints and backend["zones"] == {
+                "eu-1a": [f"{address(world.api2())}:8080"]} and backend.get("locality", {}).get("by") == ("hints" if wish else None)
+
+        wait_until(f"hints: {hints}", 40, is_told)
+        assert hello(world) == (200, HELLO)
+    kubectl("label", "node", node["metadata"]["name"], "topology.kubernetes.io/zone-")
 
 
 def without_the_directory_sidecars_go_on(world):
@@ -439,7 +461,7 @@ def the_plain_manifests_are_valid(world):
 
 ROWS = [a_labelled_namespace_is_in_the_mesh, its_certificate_is_its_service_accounts, row_1_before_api2_exists,
         row_2_with_api2_up, row_3_from_outside_without_credentials, row_4_from_outside_with_a_token,
-        row_5_forged_headers_change_nothing, row_6_names_and_ports, the_directory_tells_the_pods,
+        row_5_forged_headers_change_nothing, row_6_names_and_ports, the_directory_tells_the_pods, zones_and_hints_of_a_service_reach_the_sidecars,
         without_the_directory_sidecars_go_on, an_http_route_splits_and_matches, a_grpc_route_matches_methods,
         a_bad_route_is_refused_alone_and_what_was_good_stays, probes_ask_the_app_through_the_sidecar,
         probes_by_grpc_https_and_with_headers, a_prometheus_finds_and_scrapes_apps_and_sidecars,

@@ -83,6 +83,62 @@ def test_endpoints_of_the_own_zone_die_one_after_another_and_nobody_notices(lab,
     assert not traffic.failures, traffic.failures[:3]
 
 
+def test_topology_hints_of_a_service_are_followed_and_a_pod_in_none_is_told_its_zone(lab, binaries):
+    mesh = Mesh(lab, binaries)
+    directory = DirectoryPod(mesh)
+    caller = f"""
+workers: 1
+identity: {{ dir: /var/run/epaulet/identity }}
+{DIRECTORY}
+services:
+  api2.default:
+    ports: {{ 80: http }}
+    endpoints: {{ directory: api2.default, port: 80 }}
+    retries: {{ max: 3, non_idempotent: true, budget: 100% }}
+    outliers: {{ eject_for: 1s, max_eject_for: 1s, max_ejected: 100% }}
+"""
+
+    def hinted(member: Member, name: str, *zones: str) -> dict:
+        hints = {"hints": {"forZones": [{"name": zone} for zone in zones]}} if zones else {}
+        return {**endpoint(member.pod.ipv4, name), "nodeName": f"node-{name}", "zone": "eu-1a", **hints}
+
+    with directory.running():
+        near = mesh.member("near", CALLEE, identity=mesh.issue("api2"))
+        far = mesh.member("far", CALLEE, identity=mesh.issue("api2"))
+        apps = CountingApp(near.pod), CountingApp(far.pod)
+        directory.api.put(pod("api2-1", "api2", "default"), pod("api2-2", "api2", "default"))
+        directory.tell(hinted(near, "api2-1", "eu-1a", "eu-1b"), hinted(far, "api2-2", "eu-1c"))
+        api = mesh.member("api", caller)
+        wait_until(lambda: len(page(api)["endpoints"]) == 2, "the endpoints", 10)
+        ours = pod("api-1", "api", "default")
+        ours["spec"]["nodeName"] = "node-api2-2"
+        ours["status"] = {"phase": "Running", "podIPs": [{"ip": api.pod.ipv4}]}
+        with Traffic(api, "api2.default") as traffic:
+            # Nobody knows where we are: hints say nothing to us.
+            wait_until(lambda: all(len(app.calls) > 10 for app in apps), "calls of both", 10)
+            assert "locality" not in page(api) and picks(api) == (0, 0)
+            # Our pod is on the second one's node, by which the directory knows our zone.
+            directory.api.put(ours)
+            wait_until(lambda: api.sidecar.admin("/endpoints").get("zone") == "eu-1a", "ours", 20)
+            assert api.wait_logged(event="zone_known")["zone"] == "eu-1a"
+            assert page(api)["locality"]["by"] == "hints", page(api)
+            assert page(api)["hints"]["eu-1b"] == [f"{near.pod.ipv4}:8080"], page(api)
+            assert share_of_next(api, 200) == 1
+            # Who is hinted for us dies: others do.
+            near.process.kill()
+            wait_until(lambda: share(api) == 0, "it is left out", 10)
+            assert share_of_next(api, 200) < 0.1
+            near.start()
+            wait_until(lambda: share(api) == 1, "it is back", 10)
+            # An endpoint without hints: they are being written, and hold for nobody.
+            directory.tell(hinted(near, "api2-1", "eu-1a"), hinted(far, "api2-2"))
+            wait_until(lambda: "locality" not in page(api), "hints that do not hold", 5)
+            before = [app.calls.total() for app in apps]
+            wait_until(lambda: all(app.calls.total() > was + 10 for app, was in zip(apps, before)),
+                       "calls of both again", 10)
+        assert not traffic.failures, traffic.failures[:3]
+
+
 def test_the_directory_tells_the_zones_of_endpoints_and_our_own(lab, binaries):
     mesh = Mesh(lab, binaries)
     directory = DirectoryPod(mesh)

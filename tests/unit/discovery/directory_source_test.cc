@@ -117,6 +117,16 @@ TEST_F(EndpointsInTest, zones_are_kept_and_another_zone_is_another_endpoint) {
   EXPECT_NE(endpoints_in(*view_of({there}), directory_backend(), looks), in_a);
 }
 
+TEST_F(EndpointsInTest, topology_hints_are_kept_and_other_ones_are_news) {
+  auto there = endpoint("10.0.0.1");
+  there.for_zones = {"eu-1a", "eu-1b"};
+  const auto before = endpoints_in(*view_of({there}), directory_backend(), looks);
+  ASSERT_EQ(before.size(), 1u);
+  EXPECT_EQ(before[0].for_zones, there.for_zones);
+  there.for_zones.pop_back();
+  EXPECT_NE(endpoints_in(*view_of({there}), directory_backend(), looks), before);
+}
+
 TEST(EndpointIdentity, another_identity_at_an_address_is_another_endpoint) {
   const auto with = [](const char* id) {
     return Endpoint(*SocketAddress::parse("10.0.0.1:80"), 1,

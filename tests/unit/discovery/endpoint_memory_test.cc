@@ -43,6 +43,7 @@ TEST(EndpointMemory, zones_are_recalled_with_their_endpoints) {
   const auto backend = dns_backend("b", "b.example");
   auto set = set_of({"10.0.0.1:8080", "10.0.0.2:8080"});
   set.endpoints[1].zone = "eu-1a";
+  set.endpoints[0].for_zones = {"eu-1a", "eu-1b"};
   EndpointMemory first(folder.path());
   first.remember(backend, set);
   ASSERT_TRUE(first.save());

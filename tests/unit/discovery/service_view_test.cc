@@ -20,7 +20,7 @@ TEST(ServiceView, is_what_a_directory_writes) {
   const auto view = view_in(
       R"({"service":"api.shop","cluster_ips":["10.96.0.7"],"ports":[{"port":80,"name":"http",
         "app_protocol":"grpc"},{"port":0},7],"groups":[{"ports":{"80":8080,"x":1,"81":0},"endpoints":[
-        {"address":"10.0.0.1","identity":"spiffe://td/ns/shop/sa/api","zone":"a"},
+        {"address":"10.0.0.1","identity":"spiffe://td/ns/shop/sa/api","zone":"a","for_zones":["a","",7,"b"]},
         {"address":"fd00::1","ready":false,"serving":true,"terminating":true},
         {"address":"nonsense"},7]}]})");
   ASSERT_NE(view, nullptr);
@@ -31,6 +31,8 @@ TEST(ServiceView, is_what_a_directory_writes) {
   EXPECT_EQ(view->groups[0].ports, (std::map<std::uint16_t, std::uint16_t>{{80, 8080}}));
   ASSERT_EQ(view->groups[0].endpoints.size(), 2u);
   EXPECT_EQ(view->groups[0].endpoints[0].identity, "spiffe://td/ns/shop/sa/api");
+  EXPECT_EQ(view->groups[0].endpoints[0].for_zones, (std::vector<std::string>{"a", "b"}));
+  EXPECT_TRUE(view->groups[0].endpoints[1].for_zones.empty());
   EXPECT_TRUE(view->groups[0].endpoints[0].ready && view->groups[0].endpoints[0].serving);
   EXPECT_TRUE(view->groups[0].endpoints[1].terminating && view->groups[0].endpoints[1].serving);
   EXPECT_FALSE(view->groups[0].endpoints[1].ready);
@@ -85,6 +87,16 @@ ServiceViewPtr with_routes(const std::string& service, std::vector<std::string> 
   return view;
 }
 
+TEST(DirectoryFeed, tells_our_zone_once_and_when_it_is_another) {
+  DirectoryFeed feed;
+  int told = 0;
+  feed.set_on_zone([&] { ++told; });
+  EXPECT_EQ(feed.zone(), "");
+  for (const char* zone : {"a", "a", "b"}) feed.take_zone(zone);
+  EXPECT_EQ(told, 2);
+  EXPECT_EQ(feed.zone(), "b");
+}
+
 TEST(DirectoryFeed, tells_routes_of_wanted_services_once_and_when_they_change) {
   DirectoryFeed feed;
   int told = 0;
@@ -120,6 +132,11 @@ TEST(ServiceView, absence_versions_and_what_is_unknown_are_told_apart) {
   const auto version = read_directory_line(R"({"version":"i.7"})");
   ASSERT_TRUE(std::holds_alternative<DirectoryVersion>(version));
   EXPECT_EQ(std::get<DirectoryVersion>(version).text, "i.7");
+  const auto zone = read_directory_line(R"({"zone":"eu-1a"})");
+  ASSERT_TRUE(std::holds_alternative<DirectoryZone>(zone));
+  EXPECT_EQ(std::get<DirectoryZone>(zone).text, "eu-1a");
+  const auto endless = R"({"zone":")" + std::string(254, 'z') + "\"}";
+  EXPECT_TRUE(std::holds_alternative<UnknownLine>(read_directory_line(endless)));
   for (const auto* line :
        {"", "7", "[]", "{}", R"({"news":1})", R"({"service":7})", "{\"service\":"})
     EXPECT_TRUE(std::holds_alternative<UnknownLine>(read_directory_line(line))) << line;

@@ -149,6 +149,30 @@ TEST_F(StreamTest, a_refusal_reaches_the_log_with_its_remedy) {
   EXPECT_TRUE(client_->status().connected);
 }
 
+TEST_F(StreamTest, a_sidecar_is_told_its_zone_once_that_is_known) {
+  Wish api(feed_, "api.shop");
+  start_client();
+  EXPECT_EQ(api.told, 1);
+  EXPECT_EQ(feed_.zone(), "");
+  PodFacts pod;
+  pod.name_space = "default";
+  pod.name = "api-1";
+  pod.service_account = "api";
+  pod.node = "n1";
+  pod.zone = "eu-1a";
+  pod.addresses = {*IpAddress::parse("10.0.0.2")};
+  hub_->model().put(PodFacts(pod));
+  loop_.advance(DirectoryServer::kHeartbeat + 1s);
+  EXPECT_EQ(feed_.zone(), "eu-1a");
+  // Another identity at that address is not that pod.
+  pod.service_account = "other";
+  pod.zone = "eu-1b";
+  hub_->model().put(std::move(pod));
+  loop_.advance(DirectoryServer::kHeartbeat + 1s);
+  EXPECT_EQ(feed_.zone(), "eu-1a");
+  EXPECT_EQ(api.told, 1) << "the services are as they were";
+}
+
 TEST(ConnectionsThatFit, leave_descriptors_for_the_rest) {
   for (const std::uint64_t descriptors : {64U, 256U, 1024U, 4096U}) {
     const auto fit = connections_that_fit(descriptors);

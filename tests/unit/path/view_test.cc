@@ -312,6 +312,21 @@ class ZonesTest : public ViewTest {
       set->endpoints.push_back({{*IpAddress::parse("10.0.0.1"), port++}, 1, nullptr, {zone}});
     view_->set_endpoints("shop", set, {}, *view_);
   }
+  /// Zones a to c for which each endpoint is; "-": none.
+  void set_hints(const std::vector<std::string>& hints) {
+    auto set = std::make_shared<EndpointSet>();
+    set->backend = "shop";
+    set->version = ++version_;
+    std::uint16_t port = 8080;
+    for (const auto& zones : hints) {
+      auto& endpoint =
+          set->endpoints.emplace_back(SocketAddress{*IpAddress::parse("10.0.0.1"), port++});
+      endpoint.zone = "a";
+      for (const char zone : zones)
+        if (zone != '-') endpoint.for_zones.emplace_back(1, zone);
+    }
+    view_->set_endpoints("shop", set, {}, *view_);
+  }
   /// Of so many first attempts, those at each endpoint.
   std::map<std::size_t, int> hops(int times, balance::SessionKey key = {}) {
     std::map<std::size_t, int> counts;
@@ -422,6 +437,47 @@ TEST_F(ZonesTest, endpoints_that_change_zones_count_at_once) {
   EXPECT_EQ(in_zone_a(hops(60)), 0);
   set_zones("bbbbbb");
   EXPECT_EQ(in_zone_a(hops(60)), 30);
+}
+
+TEST_F(ZonesTest, topology_hints_go_before_zones) {
+  view_with(BalancePolicy::p2c_ewma, "b");
+  set_hints({"a", "a", "ab", "b", "bc", "c"});
+  const auto hinted = [](const std::map<std::size_t, int>& counts) {
+    int sum = 0;
+    for (const auto& [index, count] : counts) sum += index >= 2 && index <= 4 ? count : 0;
+    return sum;
+  };
+  const auto counts = hops(600);
+  EXPECT_EQ(counts.size(), 3u);
+  for (const std::size_t index : {2, 3, 4}) EXPECT_GT(counts.at(index), 100);
+  EXPECT_EQ(last_.zone, Hop::Zone::own);
+  fail(2);
+  EXPECT_NEAR(hinted(hops(600)), 560, 1);  // 1.4 x 2/3: what is too much for two goes on.
+  fail(3);
+  fail(4);
+  EXPECT_EQ(hinted(hops(60)), 0);
+}
+
+TEST_F(ZonesTest, topology_hints_need_no_setting_but_one_on_each_endpoint_and_one_for_us) {
+  settings_.backends["shop"].balance.policy = BalancePolicy::round_robin;
+  settings_.backends["shop"].balance.locality.reset();
+  view_ =
+      std::make_unique<View>(Snapshot::build(settings_, ++version_, {}, {}, states_), random_, "b");
+  set_hints({"a", "a", "a", "b", "b", "b"});
+  EXPECT_NE(view_->zones(0), nullptr);
+  const std::vector<std::vector<std::string>> void_hints{{"a", "a", "a", "b", "b", "-"},
+                                                         {"a", "a", "a", "c", "c", "c"},
+                                                         {"b", "b", "b", "b", "b", "b"},
+                                                         {"-", "-", "-", "-", "-", "-"}};
+  for (const auto& hints : void_hints) {
+    set_hints(hints);
+    EXPECT_EQ(view_->zones(0), nullptr);
+    EXPECT_EQ(in_zone_a(hops(60)), 30);
+  }
+  // We learn later where we are.
+  set_hints({"a", "a", "a", "b", "b", "b"});
+  view_->set_zone("a");
+  EXPECT_EQ(in_zone_a(hops(60)), 60);
 }
 
 TEST_F(ZonesTest, a_retry_leaves_the_zone_that_has_just_failed) {
