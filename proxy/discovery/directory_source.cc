@@ -89,6 +89,7 @@ struct DirectorySource::State final : private Timer, DirectoryFeed::Listener {
   std::string dns_name;
   LookSignal heard;
   EndpointSetPtr current;
+  std::vector<IpAddress> service_addresses;  ///< Of the next set.
   OnChange on_change;
   bool is_patient = true;
   bool stopped = false;
@@ -115,6 +116,9 @@ void DirectorySource::State::on_view(const ServiceViewPtr& view) {
   if (stopped || !on_change) return;
   Timer::disarm();
   is_patient = false;
+  service_addresses = view->cluster_ips;
+  std::erase_if(service_addresses,
+                [this](const auto& address) { return !looks->may_be_endpoint(address); });
   if (!view->external_name.empty()) {
     ask_dns(view->external_name);
   } else {
@@ -144,11 +148,14 @@ void DirectorySource::State::take_from_dns(const EndpointSet& set) {
 
 void DirectorySource::State::publish(std::vector<Endpoint> endpoints,
                                      std::optional<Error> last_error) {
-  if (endpoints == current->endpoints && last_error == current->last_error) return;
+  if (endpoints == current->endpoints && last_error == current->last_error &&
+      service_addresses == current->service_addresses)
+    return;
   auto next = std::make_shared<EndpointSet>(*current);
   ++next->version;
   next->ever_had_endpoint = current->ever_had_endpoint || !endpoints.empty();
   next->endpoints = std::move(endpoints);
+  next->service_addresses = service_addresses;
   next->last_error = last_error;
   next->updated_at = loop.wall_now();
   current = std::move(next);
@@ -177,6 +184,7 @@ DirectorySource::DirectorySource(Loop& loop, DirectoryFeed& feed, const BackendS
     : state_(std::make_shared<State>(loop, feed, backend, std::move(looks),
                                      std::move(make_dns_source))) {
   state_->current = first_set(std::move(remembered), backend.name, loop.wall_now());
+  state_->service_addresses = state_->current->service_addresses;
 }
 
 DirectorySource::~DirectorySource() {

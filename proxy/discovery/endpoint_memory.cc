@@ -44,6 +44,19 @@ void write_told(json::object& to, std::string_view what, const Told& told) {
   to[json::string_view(what.data(), what.size())] = std::move(by_address);
 }
 
+bool read_addresses(const json::object& from, std::string_view what, std::vector<IpAddress>& to) {
+  const auto* list = from.if_contains(json::string_view(what.data(), what.size()));
+  if (list == nullptr) return true;
+  if (!list->is_array()) return false;
+  for (const auto& each : list->get_array()) {
+    const auto* text = each.if_string();
+    const auto address = text == nullptr ? std::nullopt : IpAddress::parse(std::string_view(*text));
+    if (!address) return false;
+    to.push_back(*address);
+  }
+  return true;
+}
+
 /// Zones are values of labels, which have no commas.
 std::string joined(const std::vector<std::string>& zones) {
   std::string all;
@@ -93,6 +106,7 @@ std::optional<EndpointMemory::Entry> entry_from(const json::value& value) {
   if (!read_told(*object, "identities", entry.identities)) return std::nullopt;
   if (!read_told(*object, "zones", entry.zones)) return std::nullopt;
   if (!read_told(*object, "for_zones", entry.for_zones)) return std::nullopt;
+  if (!read_addresses(*object, "service_addresses", entry.service_addresses)) return std::nullopt;
   return entry;
 }
 
@@ -152,6 +166,7 @@ EndpointSetPtr EndpointMemory::recall(const BackendSettings& backend, WallTime n
     if (const auto zones = entry.for_zones.find(address); zones != entry.for_zones.end())
       endpoint.for_zones = split(zones->second);
   }
+  set->service_addresses = entry.service_addresses;
   set->ever_had_endpoint = true;
   set->updated_at = now;
   return set;
@@ -162,6 +177,7 @@ void EndpointMemory::remember(const BackendSettings& backend, const EndpointSet&
   Entry entry;
   entry.dns = asked_of(backend.endpoints);
   entry.port = backend.endpoints.port;
+  entry.service_addresses = set.service_addresses;
   for (const auto& endpoint : set.endpoints) {
     entry.endpoints.push_back(endpoint.address);
     if (endpoint.identity)
@@ -210,6 +226,11 @@ std::string EndpointMemory::to_json(const Entries& entries) {
     write_told(object, "identities", entry.identities);
     write_told(object, "zones", entry.zones);
     write_told(object, "for_zones", entry.for_zones);
+    if (!entry.service_addresses.empty()) {
+      json::array addresses;
+      for (const auto& each : entry.service_addresses) addresses.emplace_back(each.to_string());
+      object["service_addresses"] = std::move(addresses);
+    }
     backends[name] = std::move(object);
   }
   return state_document("backends", std::move(backends));

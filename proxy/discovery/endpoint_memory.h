@@ -30,6 +30,7 @@ class EndpointMemory {
     std::map<SocketAddress, std::string> zones = {};  ///< The same of zones.
     /// Of topology hints: zones, with commas between.
     std::map<SocketAddress, std::string> for_zones = {};
+    std::vector<IpAddress> service_addresses = {};
 
     friend bool operator==(const Entry&, const Entry&) = default;
   };

@@ -62,6 +62,8 @@ struct EndpointSet {
   std::uint64_t version = 0;
   /// Sorted, no address twice, at most limits::kEndpointsPerBackendMax.
   std::vector<Endpoint> endpoints;
+  /// Of the Kubernetes Service: who dials one of them means the service. Most often one or two.
+  std::vector<IpAddress> service_addresses;
   /// True for ever once an endpoint was seen, also by an earlier process with the same state
   /// directory: from then on the loss of all of them is an explained 503 and no longer "not
   /// deployed".

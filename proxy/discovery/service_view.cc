@@ -16,6 +16,8 @@ constexpr std::size_t kDepthMax = 8;
 /// EndpointSlice API: an endpoint has at most so many hints.
 constexpr std::size_t kHintsMax = 8;
 constexpr std::size_t kZoneBytesMax = 253;
+/// A Service has one of each family.
+constexpr std::size_t kClusterIpsMax = 2;
 
 std::string_view text_in(const json::object& from, std::string_view key) {
   const auto* found = from.if_contains(key);
@@ -38,6 +40,14 @@ std::uint16_t as_port(const json::value* value) {
   const auto* number = value == nullptr ? nullptr : value->if_int64();
   return number != nullptr && *number > 0 && *number <= 65535 ? static_cast<std::uint16_t>(*number)
                                                               : 0;
+}
+
+void read_cluster_ips(const json::array& from, ServiceView& view) {
+  for (const auto& each : from) {
+    const auto* text = each.if_string();
+    const auto address = text == nullptr ? std::nullopt : IpAddress::parse(std::string_view(*text));
+    if (address && view.cluster_ips.size() < kClusterIpsMax) view.cluster_ips.push_back(*address);
+  }
 }
 
 void read_ports(const json::array& from, ServiceView& view) {
@@ -170,6 +180,7 @@ DirectoryLine read_directory_line(std::string_view line) {
   view->is_absent = flag_in(*root, "absent", false);
   view->is_headless = flag_in(*root, "headless", false);
   view->external_name = text_in(*root, "external_name");
+  if (const auto* addresses = array_in(*root, "cluster_ips")) read_cluster_ips(*addresses, *view);
   if (const auto* ports = array_in(*root, "ports")) read_ports(*ports, *view);
   if (const auto* groups = array_in(*root, "groups")) {
     for (const auto& each : *groups)

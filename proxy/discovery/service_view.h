@@ -44,6 +44,7 @@ struct ServiceView {
   bool is_absent = false;
   bool is_headless = false;
   std::string external_name;
+  std::vector<IpAddress> cluster_ips;
   std::vector<Port> ports;
   std::vector<Group> groups;
   std::vector<Route> routes;

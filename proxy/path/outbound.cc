@@ -21,7 +21,10 @@ Destination look_up(const View& view, const SocketAddress& address) {
   auto found = view.snapshot().destinations.find(address);
   if (found.kind != Destination::Kind::egress) return found;
   const auto backend = view.backend_of(address);
-  if (backend == Destination::kNone) return found;
+  if (backend == Destination::kNone) {
+    const auto* service = view.service_at(address);
+    return service == nullptr ? found : *service;
+  }
   found.kind = Destination::Kind::endpoint;
   found.backend = backend;
   const auto& services = view.snapshot().services;

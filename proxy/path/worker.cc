@@ -173,7 +173,19 @@ void View::set_endpoints(const std::string& backend, EndpointSetPtr set, TimePoi
   }
   make_picker(index, *set);
   picking.health = snapshot_->backends[index].outliers->adopt(addresses, set->version);
-  endpoints_[index] = std::move(set);
+  const auto known_before = std::exchange(endpoints_[index], std::move(set));
+  learn_cluster_addresses(index, known_before.get());
+}
+
+/// Services are rarely given another address: then all are learned anew.
+void View::learn_cluster_addresses(std::uint32_t backend, const EndpointSet* before) {
+  const bool had_some = before != nullptr && !before->service_addresses.empty();
+  const auto& now = *endpoints_[backend];
+  if (!had_some) return cluster_addresses_.add(*snapshot_, backend, now);
+  if (before->service_addresses == now.service_addresses) return;
+  cluster_addresses_.clear();
+  for (std::uint32_t i = 0; i < endpoints_.size(); ++i)
+    if (endpoints_[i]) cluster_addresses_.add(*snapshot_, i, *endpoints_[i]);
 }
 
 std::uint64_t View::shape_of(const std::string& backend) const {

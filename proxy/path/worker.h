@@ -10,6 +10,7 @@
 #include "balance/picker.h"
 #include "discovery/endpoint_set.h"
 #include "io/dialer.h"
+#include "path/cluster_addresses.h"
 #include "path/endpoint_owners.h"
 #include "path/snapshot.h"
 #include "policy/token_cache.h"
@@ -62,6 +63,10 @@ class View {
   [[nodiscard]] std::vector<std::size_t>& scratch() { return scratch_; }
   /// The backend that has this endpoint by discovery, or Destination::kNone.
   [[nodiscard]] std::uint32_t backend_of(const SocketAddress& endpoint) const;
+  /// The service that has this address in its cluster, with that port; null: none that we know.
+  [[nodiscard]] const Destination* service_at(const SocketAddress& address) const {
+    return cluster_addresses_.is_empty() ? nullptr : cluster_addresses_.find(address);
+  }
   /// The endpoint's address for traces, interned when it is first asked for; 0 for other addresses.
   [[nodiscard]] telemetry::StringId id_of(const SocketAddress& endpoint);
 
@@ -90,6 +95,7 @@ class View {
   /// The picker of a backend whose endpoints have these weights.
   void make_picker(std::uint32_t backend, const EndpointSet& set);
   void take_turns(std::uint32_t backend, std::vector<std::uint32_t> weights);
+  void learn_cluster_addresses(std::uint32_t backend, const EndpointSet* before);
   [[nodiscard]] Zones zones_of(std::uint32_t backend, const EndpointSet& set) const;
   [[nodiscard]] std::unique_ptr<balance::Picker> part_picker(const BalanceSettings& settings,
                                                              balance::Members members);
@@ -106,6 +112,7 @@ class View {
   std::string own_zone_;
   Random& random_;
   EndpointOwners owners_;
+  ClusterAddresses cluster_addresses_;
   std::vector<std::size_t> scratch_;
   resilience::SingleFlight flights_;
   std::vector<MintedToken> minted_;  ///< By position of the service, once one was asked for.

@@ -293,6 +293,10 @@ std::string endpoints_json(const path::Snapshot& snapshot, const Endpoints& endp
         {"version", status.set->version},    {"updated_at", rfc3339(status.set->updated_at)}};
     auto zones = zones_json(*status.set);
     if (!zones.empty()) entry["zones"] = std::move(zones);
+    json::array service_addresses;
+    for (const auto& address : status.set->service_addresses)
+      service_addresses.emplace_back(address.to_string());
+    if (!service_addresses.empty()) entry["service_addresses"] = std::move(service_addresses);
     auto hints = hints_json(*status.set);
     if (!hints.empty()) entry["hints"] = std::move(hints);
     if (status.set->last_error) entry["last_error"] = describe(status.set->last_error->code).name;

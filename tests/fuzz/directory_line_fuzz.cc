@@ -26,6 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             std::abort();
           if (route.document.empty() || route.document.front() != '{') std::abort();
         }
+        if ((**view).cluster_ips.size() > 2) std::abort();
         const auto endpoints = endpoints_in(**view, backend, looks);
         if (endpoints.size() > limits::kEndpointsPerBackendMax) std::abort();
         for (std::size_t i = 0; i < endpoints.size(); ++i) {

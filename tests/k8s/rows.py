@@ -231,6 +231,16 @@ def zones_and_hints_of_a_service_reach_the_sidecars(world):
     kubectl("label", "node", node["metadata"]["name"], "topology.kubernetes.io/zone-")
 
 
+def the_address_of_a_service_leads_into_the_mesh(world):
+    (cluster_ip,) = get("-n", "default", "service", "api2")["spec"]["clusterIPs"]
+    before = len(app_requests(world.api2()))
+    kubectl("-n", "default", "exec", world.api()["metadata"]["name"], "-c", "app", "--", "/usr/bin/node", "-e",
+            f"require('http').get('http://{cluster_ip}/respond', r => r.pipe(process.stdout))")
+    wait_until("its request", 5, lambda: len(app_requests(world.api2())) == before + 1)
+    told = [one for one in app_requests(world.api2())[before:]]
+    assert any("spiffe://cluster.local/ns/default/sa/api" in value for _, value in told[0]["headers"]), told
+
+
 def without_the_directory_sidecars_go_on(world):
     kubectl("-n", SYSTEM, "scale", "deployment/epaulet-directory", "--replicas=0")
     wait_until("nobody connected", 30, lambda: metric_of(world.api(), "epaulet_directory_connected") == 0)
@@ -462,6 +472,7 @@ def the_plain_manifests_are_valid(world):
 ROWS = [a_labelled_namespace_is_in_the_mesh, its_certificate_is_its_service_accounts, row_1_before_api2_exists,
         row_2_with_api2_up, row_3_from_outside_without_credentials, row_4_from_outside_with_a_token,
         row_5_forged_headers_change_nothing, row_6_names_and_ports, the_directory_tells_the_pods, zones_and_hints_of_a_service_reach_the_sidecars,
+        the_address_of_a_service_leads_into_the_mesh,
         without_the_directory_sidecars_go_on, an_http_route_splits_and_matches, a_grpc_route_matches_methods,
         a_bad_route_is_refused_alone_and_what_was_good_stays, probes_ask_the_app_through_the_sidecar,
         probes_by_grpc_https_and_with_headers, a_prometheus_finds_and_scrapes_apps_and_sidecars,

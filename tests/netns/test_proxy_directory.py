@@ -244,3 +244,47 @@ def test_routes_of_the_cluster_lead_the_way(lab, binaries):
         wait_until(lambda: "routes" not in api.sidecar.admin("/config")["settings"]["services"]["api2.default"], "end", 10)
         before = sum(second.calls.values())
         assert asked_for(api, "/next")[0] == 200 and sum(second.calls.values()) == before
+
+
+def asked_at(member, address: str, port: int = 80) -> int:
+    with member.dial(address, port) as client:
+        client.send("GET / HTTP/1.1\r\nHost: h\r\nX-Call: 1\r\n\r\n")
+        return client.response()[0]
+
+
+def test_the_address_of_a_service_is_as_good_as_its_name(lab, binaries):
+    mesh, directory = place(lab, binaries)
+    with directory.running():
+        api = mesh.member("api", CALLER)
+        one = mesh.member("api2", CALLEE)
+        app = CountingApp(one.pod)
+        # As by a pod's default route.
+        lab.ip(api.pod.netns, "route add 10.96.0.0/24 dev eth0")
+        directory.api.put(pod("api2-1", "api2", "default"))
+        directory.tell(endpoint(one.pod.ipv4, "api2-1"))
+        wait_until(lambda: endpoints_of(api) == 1, "the endpoint", 5)
+        assert asked_at(api, "10.96.0.7") == 200 and app.calls.total() == 1
+        record = api.wait_logged(kind="exchange", service="api2.default")
+        assert record["peer"] == API2 and record["route"] and record["endpoint"] == f"{one.pod.ipv4}:8080", record
+        (shown,) = api.sidecar.admin("/endpoints")["backends"]
+        assert shown["service_addresses"] == ["10.96.0.7"], shown
+        # Routes of the cluster hold there, too.
+        rules = [{"filters": [{"type": "RequestRedirect", "requestRedirect": {"hostname": "elsewhere"}}]}]
+        parent = [{"group": "", "kind": "Service", "name": "api2"}]
+        directory.api.put(http_route("away", rules, parent, "default"))
+        wait_until(lambda: asked_at(api, "10.96.0.7") == 302, "the route", 10)
+        directory.api.remove(http_route("away", rules, parent, "default"))
+        # It moves, as after it was deleted and made again; its old address is nobody's.
+        directory.api.put(service("api2", "default", clusterIP="10.96.0.8", clusterIPs=["10.96.0.8"]))
+        wait_until(lambda: asked_at(api, "10.96.0.8") == 200, "the new address", 10)
+        before = app.calls.total()
+        assert api.counter("epaulet_egress_connections_total") == 0
+        with api.dial("10.96.0.7", 80):
+            wait_until(lambda: api.counter("epaulet_egress_connections_total") == 1, "egress", 5)
+        assert app.calls.total() == before
+        # After a restart without any directory it is remembered, with the endpoints.
+        directory.process.kill()
+        api.process.kill()
+        api.start()
+        wait_until(lambda: endpoints_of(api) == 1, "what is remembered", 5)
+        assert asked_at(api, "10.96.0.8") == 200

@@ -178,6 +178,26 @@ TEST_F(DirectorySourceTest, publishes_each_change_at_once_and_what_is_the_same_n
   EXPECT_TRUE(source->current()->ever_had_endpoint);
 }
 
+TEST_F(DirectorySourceTest, the_services_own_addresses_are_told_with_its_endpoints) {
+  const auto source = make();
+  auto view = std::make_shared<ServiceView>(*view_of({endpoint("10.0.0.1")}));
+  view->cluster_ips = {*IpAddress::parse("10.96.0.7"), *IpAddress::parse("127.0.0.1")};
+  feed.take(view);
+  ASSERT_EQ(published.size(), 1u);
+  EXPECT_EQ(published[0]->service_addresses, std::vector{*IpAddress::parse("10.96.0.7")});
+  view = std::make_shared<ServiceView>(*view);
+  view->cluster_ips = {*IpAddress::parse("10.96.0.8")};
+  feed.take(view);
+  ASSERT_EQ(published.size(), 2u) << "the address alone has changed";
+  EXPECT_EQ(published[1]->service_addresses, view->cluster_ips);
+  // The Service is gone, and its address may be another one's soon.
+  auto absent = std::make_shared<ServiceView>();
+  absent->service = kName;
+  absent->is_absent = true;
+  feed.take(absent);
+  EXPECT_TRUE(source->current()->service_addresses.empty());
+}
+
 TEST_F(DirectorySourceTest, a_service_that_is_not_there_never_had_an_endpoint) {
   const auto source = make();
   auto absent = std::make_shared<ServiceView>();

@@ -44,6 +44,7 @@ TEST(EndpointMemory, zones_are_recalled_with_their_endpoints) {
   auto set = set_of({"10.0.0.1:8080", "10.0.0.2:8080"});
   set.endpoints[1].zone = "eu-1a";
   set.endpoints[0].for_zones = {"eu-1a", "eu-1b"};
+  set.service_addresses = {*IpAddress::parse("10.96.0.7"), *IpAddress::parse("fd00::7")};
   EndpointMemory first(folder.path());
   first.remember(backend, set);
   ASSERT_TRUE(first.save());
@@ -52,9 +53,14 @@ TEST(EndpointMemory, zones_are_recalled_with_their_endpoints) {
   const auto recalled = second.recall(backend, kNow);
   ASSERT_NE(recalled, nullptr);
   EXPECT_EQ(recalled->endpoints, set.endpoints);
-  EXPECT_FALSE(EndpointMemory::from_json(
-      R"({"version":1,"backends":{"b":{"dns":"b.example","port":8080,"endpoints":["10.0.0.1:1"],)"
-      R"("gone_since":0,"zones":{"10.0.0.1:1":7}}}})"));
+  EXPECT_EQ(recalled->service_addresses, set.service_addresses);
+  for (const char* bad : {R"("zones":{"10.0.0.1:1":7}}}})", R"("for_zones":7}}})",
+                          R"("service_addresses":["x"]}}})", R"("service_addresses":7}}})"}) {
+    EXPECT_FALSE(EndpointMemory::from_json(
+        std::string(R"({"version":1,"backends":{"b":{"dns":"b.example","port":8080,"endpoints":)") +
+        R"(["10.0.0.1:1"],"gone_since":0,)" + bad))
+        << bad;
+  }
 }
 
 TEST(EndpointMemory, remembers_that_there_were_endpoints_when_there_are_none) {

@@ -25,6 +25,7 @@ TEST(ServiceView, is_what_a_directory_writes) {
         {"address":"nonsense"},7]}]})");
   ASSERT_NE(view, nullptr);
   EXPECT_EQ(view->service, "api.shop");
+  EXPECT_EQ(view->cluster_ips, std::vector<IpAddress>{*IpAddress::parse("10.96.0.7")});
   ASSERT_EQ(view->ports.size(), 1u);
   EXPECT_EQ(view->ports[0].app_protocol, "grpc");
   ASSERT_EQ(view->groups.size(), 1u);

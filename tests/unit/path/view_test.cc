@@ -63,6 +63,71 @@ TEST_F(ViewTest, endpoints_are_picked_in_proportion_to_their_weights) {
   EXPECT_EQ(picks(2, 400), (std::map<std::size_t, int>{{0, 100}, {1, 300}}));
 }
 
+class ClusterAddressesTest : public ViewTest {
+ protected:
+  ClusterAddressesTest() {
+    for (const char* name : {"api.shop", "web.shop"}) {
+      auto& service = settings_.services[name];
+      service.name = name;
+      service.ports = {{80, PortProtocol::http}, {81, PortProtocol::tcp}};
+      service.default_backend = "shop";
+    }
+    for (const char* name : {"shop", "other"}) {
+      settings_.backends[name].name = name;
+      settings_.backends[name].endpoints.directory = "web.shop";
+    }
+    view_ = std::make_unique<View>(Snapshot::build(settings_, 2, {}, {}, states_), random_);
+  }
+  void tell(View& view, const std::string& backend, std::initializer_list<const char*> addresses) {
+    auto set = std::make_shared<EndpointSet>();
+    set->backend = backend;
+    for (const char* address : addresses)
+      set->service_addresses.push_back(*IpAddress::parse(address));
+    view.set_endpoints(backend, set, {}, *view_);
+  }
+  /// SERVICE:PORT, or "".
+  std::string at(const View& view, const char* address) {
+    const auto* found = view.service_at(*SocketAddress::parse(address));
+    if (found == nullptr) return "";
+    EXPECT_EQ(found->kind, Destination::Kind::service);
+    const auto& name = view.snapshot().services[found->service].settings->name;
+    return name + ":" + std::to_string(found->service_port) +
+           (found->protocol == PortProtocol::tcp ? " tcp" : "");
+  }
+  std::string at(const char* address) { return at(*view_, address); }
+};
+
+TEST_F(ClusterAddressesTest, stand_for_the_service_of_that_name_on_its_ports) {
+  EXPECT_EQ(at("10.96.0.7:80"), "");
+  tell(*view_, "shop", {"10.96.0.7", "fd00::7"});
+  EXPECT_EQ(at("10.96.0.7:80"), "web.shop:80");
+  EXPECT_EQ(at("[fd00::7]:81"), "web.shop:81 tcp");
+  EXPECT_EQ(at("10.96.0.7:82"), "") << "a port that the service does not have";
+  EXPECT_EQ(at("10.96.0.8:80"), "");
+}
+
+TEST_F(ClusterAddressesTest, move_with_their_service_and_stay_as_long_as_one_backend_tells_them) {
+  tell(*view_, "shop", {"10.96.0.7"});
+  tell(*view_, "other", {"10.96.0.7"});
+  tell(*view_, "shop", {"10.96.0.8"});
+  EXPECT_EQ(at("10.96.0.7:80"), "web.shop:80");
+  tell(*view_, "other", {"10.96.0.8"});
+  EXPECT_EQ(at("10.96.0.7:80"), "");
+  EXPECT_EQ(at("10.96.0.8:80"), "web.shop:80");
+  // After a reload they are learned from the sets that were known.
+  View next(Snapshot::build(settings_, 3, {}, {}, states_), random_);
+  EXPECT_EQ(at(next, "10.96.0.8:80"), "");
+  next.set_endpoints("shop", view_->find("shop"), {}, *view_);
+  EXPECT_EQ(at(next, "10.96.0.8:80"), "web.shop:80");
+}
+
+TEST_F(ClusterAddressesTest, of_a_service_that_the_mesh_does_not_know_say_nothing) {
+  settings_.backends["shop"].endpoints.directory = "unknown.shop";
+  view_ = std::make_unique<View>(Snapshot::build(settings_, 3, {}, {}, states_), random_);
+  tell(*view_, "shop", {"10.96.0.7"});
+  EXPECT_EQ(at("10.96.0.7:80"), "");
+}
+
 TEST_F(ViewTest, other_weights_and_other_endpoints_count_at_once) {
   set_weights({1, 3});
   set_weights({1, 3, 4});
