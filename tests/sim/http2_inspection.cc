@@ -21,10 +21,12 @@ void Inspection::inspect(const Http2Conversation& conversation) {
   outside_ = conversation.outside;
   bare_ = conversation.bare;
   before_ = 0;
+  const auto& manners = conversation.calling.manners;
   for (const int id : conversation.ids) {
     id_ = id;
     const Exchanged& exchanged = mesh_[id];
-    const bool broken = conversation.calling.manners.breaks_after.has_value();
+    reads_slowly_ = exchanged.request.stall.count() > 0 || manners.stops_reading_for.count() > 0;
+    const bool broken = manners.breaks_after.has_value();
     aborted_ = exchanged.aborted || (broken && !exchanged.answered);
     inspect_deliveries(exchanged);
     inspect_answer(exchanged);

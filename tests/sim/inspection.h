@@ -47,6 +47,7 @@ class Inspection {
   void inspect_reports(const Exchanged& exchanged, bool closed);
   void inspect_times(const telemetry::ExchangeRecord& record, const Exchanged& exchanged);
   [[nodiscard]] std::optional<std::chrono::nanoseconds> time_of(const RequestScript& request) const;
+  [[nodiscard]] std::chrono::nanoseconds tick() const;
   void inspect_bytes(const telemetry::ExchangeRecord& record, const Exchanged& exchanged);
   /// Nothing went wrong, so nothing may have failed.
   void inspect_calm(const Exchanged& exchanged);
@@ -80,6 +81,7 @@ class Inspection {
   int id_ = 0;
   int before_ = 0;
   bool pipelined_ = false;
+  bool reads_slowly_ = false;  ///< The caller takes its time with answers.
   bool outside_ = false;
   bool bare_ = false;  ///< The app has no sidecar.
   /// It says nothing for so long that it may be refused first: whoever keeps silent while its
