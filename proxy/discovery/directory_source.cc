@@ -65,13 +65,17 @@ std::vector<Endpoint> endpoints_in(const ServiceView& view, const BackendSetting
 }
 
 struct DirectorySource::State final : private Timer, DirectoryFeed::Listener {
-  State(Loop& loop_, DirectoryFeed& feed, const BackendSettings& backend_,
+  State(Loop& loop_, DirectoryFeed& feed, const BackendSettings& backend_, Beginning beginning,
         std::shared_ptr<DnsLooks> looks_, MakeDnsSource make_dns_source_)
       : Listener(feed, backend_.endpoints.directory),
         loop(loop_),
         backend(backend_),
         looks(std::move(looks_)),
-        make_dns_source(std::move(make_dns_source_)) {}
+        make_dns_source(std::move(make_dns_source_)),
+        current(std::move(beginning.set)),
+        stands_in(beginning.stands_in) {
+    if (!stands_in) service_addresses = current->service_addresses;
+  }
 
   void start();
   void on_view(const ServiceViewPtr& view) override;
@@ -79,6 +83,10 @@ struct DirectorySource::State final : private Timer, DirectoryFeed::Listener {
   void take_from_dns(const EndpointSet& set);
   void publish(std::vector<Endpoint> endpoints, std::optional<Error> last_error);
   void stop();
+  /// This source's, or an earlier process's of the same.
+  [[nodiscard]] std::vector<Endpoint> last_good() const {
+    return stands_in ? std::vector<Endpoint>() : current->endpoints;
+  }
   static Task<void> wait_for_first(std::shared_ptr<State> state, Scope& scope);
 
   Loop& loop;
@@ -89,6 +97,7 @@ struct DirectorySource::State final : private Timer, DirectoryFeed::Listener {
   std::string dns_name;
   LookSignal heard;
   EndpointSetPtr current;
+  bool stands_in;                            ///< See Beginning.
   std::vector<IpAddress> service_addresses;  ///< Of the next set.
   OnChange on_change;
   bool is_patient = true;
@@ -108,8 +117,9 @@ void DirectorySource::State::on_timer() {
   heard.wake_all();
   // What the directory told an earlier process is better than what DNS knows: pods and their
   // identities instead of one address for all of them.
-  const bool knows_some = !current->endpoints.empty();
-  if (!knows_some && !backend.endpoints.dns.empty()) ask_dns(backend.endpoints.dns);
+  const bool knows_some = !last_good().empty();
+  if (!knows_some && !backend.endpoints.dns.empty()) return ask_dns(backend.endpoints.dns);
+  if (stands_in) publish({}, std::nullopt);
 }
 
 void DirectorySource::State::on_view(const ServiceViewPtr& view) {
@@ -143,17 +153,18 @@ void DirectorySource::State::ask_dns(const std::string& name) {
 /// Beside what was remembered, an answer that brings nothing is none.
 void DirectorySource::State::take_from_dns(const EndpointSet& set) {
   const bool says_nothing = set.last_error && set.endpoints.empty();
-  publish(says_nothing ? current->endpoints : set.endpoints, set.last_error);
+  publish(says_nothing ? last_good() : set.endpoints, set.last_error);
 }
 
 void DirectorySource::State::publish(std::vector<Endpoint> endpoints,
                                      std::optional<Error> last_error) {
-  if (endpoints == current->endpoints && last_error == current->last_error &&
-      service_addresses == current->service_addresses)
-    return;
+  const bool is_same = endpoints == current->endpoints && last_error == current->last_error &&
+                       service_addresses == current->service_addresses;
+  if (is_same && !stands_in) return;
   auto next = std::make_shared<EndpointSet>(*current);
   ++next->version;
-  next->ever_had_endpoint = current->ever_had_endpoint || !endpoints.empty();
+  next->ever_had_endpoint = (current->ever_had_endpoint && !stands_in) || !endpoints.empty();
+  stands_in = false;
   next->endpoints = std::move(endpoints);
   next->service_addresses = service_addresses;
   next->last_error = last_error;
@@ -179,13 +190,10 @@ Task<void> DirectorySource::State::wait_for_first(std::shared_ptr<State> state, 
 }
 
 DirectorySource::DirectorySource(Loop& loop, DirectoryFeed& feed, const BackendSettings& backend,
-                                 EndpointSetPtr remembered, std::shared_ptr<DnsLooks> looks,
+                                 Beginning beginning, std::shared_ptr<DnsLooks> looks,
                                  MakeDnsSource make_dns_source)
-    : state_(std::make_shared<State>(loop, feed, backend, std::move(looks),
-                                     std::move(make_dns_source))) {
-  state_->current = first_set(std::move(remembered), backend.name, loop.wall_now());
-  state_->service_addresses = state_->current->service_addresses;
-}
+    : state_(std::make_shared<State>(loop, feed, backend, std::move(beginning), std::move(looks),
+                                     std::move(make_dns_source))) {}
 
 DirectorySource::~DirectorySource() {
   state_->stop();

@@ -23,7 +23,7 @@ namespace epaulet {
 /// Endpoints of a Kubernetes Service, as the directory tells them: at once, when they change. While
 /// the directory is away the last good ones stay. One that has not answered within kPatience since
 /// the start leaves the word to DNS, if the backend has a name there and nothing was remembered,
-/// until it does.
+/// until it does; and then nobody stands in for it any more.
 class DirectorySource final : public EndpointSource {
  public:
   /// Of a name that somebody else answers for.
@@ -31,9 +31,9 @@ class DirectorySource final : public EndpointSource {
       std::function<std::unique_ptr<EndpointSource>(const BackendSettings& backend)>;
   static constexpr std::chrono::seconds kPatience{3};
 
-  /// `remembered`: what an earlier process left behind, or null. `feed` outlives the source.
+  /// `feed` outlives the source.
   DirectorySource(Loop& loop, DirectoryFeed& feed, const BackendSettings& backend,
-                  EndpointSetPtr remembered, std::shared_ptr<DnsLooks> looks,
+                  Beginning beginning, std::shared_ptr<DnsLooks> looks,
                   MakeDnsSource make_dns_source);
   ~DirectorySource() override;
 

@@ -64,7 +64,7 @@ bool DnsLooks::may_be_endpoint(const IpAddress& address) const {
 }
 
 struct DnsSource::State final : private Timer, std::enable_shared_from_this<State> {
-  State(Loop& loop_, Resolver& resolver_, const BackendSettings& of,
+  State(Loop& loop_, Resolver& resolver_, const BackendSettings& of, Beginning beginning,
         std::shared_ptr<DnsLooks> looks_)
       : loop(loop_),
         resolver(resolver_),
@@ -72,7 +72,9 @@ struct DnsSource::State final : private Timer, std::enable_shared_from_this<Stat
         name(of.endpoints.dns),
         port(of.endpoints.port),
         looks(std::move(looks_)),
-        scope(loop_) {}
+        scope(loop_),
+        current(std::move(beginning.set)),
+        stands_in(beginning.stands_in) {}
 
   void begin_look();
   void finish(Result<Found> found);
@@ -80,6 +82,11 @@ struct DnsSource::State final : private Timer, std::enable_shared_from_this<Stat
   void publish(std::vector<Endpoint> endpoints, std::optional<Error> last_error);
   void look_in(LookSchedule::Interval interval);
   void stop();
+  /// Of this name, and so worth keeping when a look brings nothing.
+  [[nodiscard]] std::vector<Endpoint> last_good() const {
+    return stands_in ? std::vector<Endpoint>() : current->endpoints;
+  }
+  [[nodiscard]] bool ever_had_endpoint() const { return !stands_in && current->ever_had_endpoint; }
   [[nodiscard]] bool may_look_on_demand() const {
     return !looked_at || loop.now() >= *looked_at + LookSchedule::kOnDemand;
   }
@@ -96,6 +103,7 @@ struct DnsSource::State final : private Timer, std::enable_shared_from_this<Stat
   LookSignal look_ended;
   LookSchedule schedule;
   EndpointSetPtr current;
+  bool stands_in;  ///< See Beginning.
   OnChange on_change;
   std::optional<TimePoint> looked_at;
   bool looking = false;
@@ -158,34 +166,36 @@ void DnsSource::State::refuse_unusable(Result<Found>& found) {
 void DnsSource::State::finish(Result<Found> found) {
   looking = false;
   if (found) refuse_unusable(found);
-  const auto keep_last_good = current->endpoints;
   if (found) {
     ++looks->answered;
     const bool partial = found->v4_failed || found->v6_failed;
     look_in(schedule.after_success(found->ttl, partial));
-    publish(merge(*found, current->endpoints), std::nullopt);
+    publish(merge(*found, last_good()), std::nullopt);
   } else if (found.error().code == ErrorCode::dns_name_unknown) {
     ++looks->unknown;
-    look_in(schedule.after_negative(current->ever_had_endpoint));
+    look_in(schedule.after_negative(ever_had_endpoint()));
     if (schedule.negative_is_confirmed()) {
       publish({}, found.error());
     } else {
-      publish(keep_last_good, found.error());
+      publish(last_good(), found.error());
     }
   } else {
     ++looks->failed;
     look_in(schedule.after_failure());
-    publish(keep_last_good, found.error());
+    publish(last_good(), found.error());
   }
   look_ended.wake_all();
 }
 
 void DnsSource::State::publish(std::vector<Endpoint> endpoints, std::optional<Error> last_error) {
-  if (endpoints == current->endpoints && last_error == current->last_error) return;
+  const bool is_same = endpoints == current->endpoints && last_error == current->last_error;
+  if (is_same && !stands_in) return;
   auto next = std::make_shared<EndpointSet>(*current);
   ++next->version;
-  next->ever_had_endpoint = current->ever_had_endpoint || !endpoints.empty();
+  next->ever_had_endpoint = ever_had_endpoint() || !endpoints.empty();
+  stands_in = false;
   next->endpoints = std::move(endpoints);
+  next->service_addresses.clear();  // Those of a directory that was asked before.
   next->last_error = last_error;
   next->updated_at = loop.wall_now();
   current = std::move(next);
@@ -213,10 +223,9 @@ Task<void> DnsSource::State::look_and_wait(std::shared_ptr<State> state, Scope& 
 }
 
 DnsSource::DnsSource(Loop& loop, Resolver& resolver, const BackendSettings& backend,
-                     EndpointSetPtr remembered, std::shared_ptr<DnsLooks> looks)
-    : state_(std::make_shared<State>(loop, resolver, backend, std::move(looks))) {
-  state_->current = first_set(std::move(remembered), backend.name, loop.wall_now());
-}
+                     Beginning beginning, std::shared_ptr<DnsLooks> looks)
+    : state_(std::make_shared<State>(loop, resolver, backend, std::move(beginning),
+                                     std::move(looks))) {}
 
 DnsSource::~DnsSource() {
   state_->stop();

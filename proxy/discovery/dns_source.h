@@ -45,9 +45,9 @@ class DnsSource final : public EndpointSource {
  public:
   /// An answer without any address that may be an endpoint is none.
   ///
-  /// `remembered`: what an earlier process left behind, or null. `resolver` outlives the source.
-  DnsSource(Loop& loop, Resolver& resolver, const BackendSettings& backend,
-            EndpointSetPtr remembered, std::shared_ptr<DnsLooks> looks);
+  /// `resolver` outlives the source.
+  DnsSource(Loop& loop, Resolver& resolver, const BackendSettings& backend, Beginning beginning,
+            std::shared_ptr<DnsLooks> looks);
   ~DnsSource() override;
 
   std::string_view kind() const override { return "dns"; }

@@ -110,17 +110,14 @@ std::optional<EndpointMemory::Entry> entry_from(const json::value& value) {
   return entry;
 }
 
-/// The file may name other identities than it did when this endpoint was remembered, and its word
-/// goes before the directory's. `identity` "": DNS told of the endpoint, which only the file's
-/// identities make one.
+}  // namespace
+
 bool may_be_dialled(const std::string& identity, const BackendSettings& backend) {
   if (backend.endpoints.directory.empty() || backend.tls.mode != UpstreamTls::mesh) return true;
   const auto& allowed = backend.tls.identities;
   if (identity.empty()) return !allowed.empty();
   return allowed.empty() || std::find(allowed.begin(), allowed.end(), identity) != allowed.end();
 }
-
-}  // namespace
 
 EndpointMemory::EndpointMemory(std::string state_dir) : state_dir_(std::move(state_dir)) {}
 

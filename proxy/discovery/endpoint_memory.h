@@ -14,6 +14,12 @@
 
 namespace epaulet {
 
+/// Whether an endpoint with this identity ("": the directory has told none) is one of the backend's
+/// as it is configured now. The file may name other identities than it did when the endpoint was
+/// found, and its word goes before the directory's; whom DNS has told of, only the file's
+/// identities make an endpoint.
+[[nodiscard]] bool may_be_dialled(const std::string& identity, const BackendSettings& backend);
+
 /// What survives a restart: the last good endpoints of each backend that is asked for, and that it
 /// ever had one. The file is `endpoints.json` in the state directory.
 class EndpointMemory {

@@ -9,6 +9,14 @@
 
 namespace epaulet {
 
+/// What a source says before its first answer: never nothing at all.
+struct Beginning {
+  EndpointSetPtr set;
+  /// These are another source's, which the configuration has replaced: better than none until the
+  /// first answer, which ends that even if it brings nothing.
+  bool stands_in = false;
+};
+
 /// Supplies one backend's endpoints: a static list, DNS, the simulator. Lives on the control
 /// thread.
 class EndpointSource {

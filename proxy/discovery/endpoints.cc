@@ -14,19 +14,19 @@ constexpr std::chrono::seconds kSaveRetry{5};
 
 Endpoints::MakeSource all_kinds(Loop& loop, Resolver& resolver, DirectoryFeed& feed,
                                 const std::shared_ptr<DnsLooks>& looks) {
-  return [&loop, &resolver, &feed, looks](
-             const BackendSettings& backend,
-             EndpointSetPtr remembered) -> std::unique_ptr<EndpointSource> {
+  return [&loop, &resolver, &feed, looks](const BackendSettings& backend,
+                                          Beginning beginning) -> std::unique_ptr<EndpointSource> {
     if (!backend.endpoints.directory.empty()) {
       const auto by_dns = [&loop, &resolver, looks](const BackendSettings& other) {
-        return std::make_unique<DnsSource>(loop, resolver, other, nullptr, looks);
+        Beginning nothing{first_set(nullptr, other.name, loop.wall_now())};
+        return std::make_unique<DnsSource>(loop, resolver, other, std::move(nothing), looks);
       };
-      return std::make_unique<DirectorySource>(loop, feed, backend, std::move(remembered), looks,
+      return std::make_unique<DirectorySource>(loop, feed, backend, std::move(beginning), looks,
                                                by_dns);
     }
     if (backend.endpoints.dns.empty())
-      return std::make_unique<StaticSource>(backend, loop.wall_now());
-    return std::make_unique<DnsSource>(loop, resolver, backend, std::move(remembered), looks);
+      return std::make_unique<StaticSource>(backend, loop.wall_now(), beginning.set->version);
+    return std::make_unique<DnsSource>(loop, resolver, backend, std::move(beginning), looks);
   };
 }
 
@@ -56,6 +56,22 @@ bool is_found(const EndpointsSettings& endpoints) {
   return !endpoints.dns.empty() || !endpoints.directory.empty();
 }
 
+/// Those of another source's endpoints that this backend may use until its own source has answered.
+EndpointSet usable_by(const BackendSettings& backend, const EndpointSet& of) {
+  const bool is_told =
+      !backend.endpoints.directory.empty() && backend.tls.mode == UpstreamTls::mesh;
+  EndpointSet set = of;
+  set.last_error.reset();
+  std::erase_if(set.endpoints, [&backend](const Endpoint& endpoint) {
+    return !may_be_dialled(endpoint.identity ? endpoint.identity->ids.front() : "", backend);
+  });
+  // Where the file says who they are, what the directory said of them no longer counts.
+  for (auto& endpoint : set.endpoints) {
+    if (!is_told) endpoint.identity = nullptr;
+  }
+  return set;
+}
+
 Task<void> nothing_to_look_for() {
   co_return;
 }
@@ -83,19 +99,24 @@ void Endpoints::apply(const Settings& settings) {
     memory_ = EndpointMemory(settings.state_dir);
     set_storage_error(memory_.load());
     for (const auto& [name, entry] : entries_) {
-      if (is_found(entry.settings.endpoints))
+      if (is_found(entry.settings.endpoints) && !entry.stands_in)
         memory_.remember(entry.settings, *entry.source->current());
     }
   }
-  std::erase_if(entries_, [&](const auto& item) {
-    const auto wanted = settings.backends.find(item.first);
-    return wanted == settings.backends.end() || !same_source(wanted->second, item.second.settings);
-  });
+  std::erase_if(entries_,
+                [&](const auto& item) { return !settings.backends.contains(item.first); });
+  const auto version = next_version_;
   for (const auto& [name, backend] : settings.backends) {
-    if (const auto known = entries_.find(name); known != entries_.end()) {
+    const auto known = entries_.find(name);
+    if (known == entries_.end()) {
+      add(backend, nullptr, version);
+    } else if (same_source(backend, known->second.settings)) {
       known->second.settings = backend;
     } else {
-      add(backend);
+      // Until it is replaced: the directory forgets what nobody wants for a moment.
+      const Entry replaced = std::move(known->second);
+      entries_.erase(known);
+      add(backend, replaced.source->current(), version);
     }
   }
   memory_.retain(settings.backends, loop_.wall_now());
@@ -104,23 +125,47 @@ void Endpoints::apply(const Settings& settings) {
   save_soon();
 }
 
-void Endpoints::add(const BackendSettings& backend) {
+Beginning Endpoints::begin_with(const BackendSettings& backend, const EndpointSetPtr& before,
+                                std::uint64_t version) const {
+  const auto remembered =
+      is_found(backend.endpoints) ? memory_.recall(backend, loop_.wall_now()) : nullptr;
+  EndpointSet first = *first_set(remembered, backend.name, loop_.wall_now());
+  Beginning beginning;
+  if (remembered == nullptr && before != nullptr) {
+    auto others = usable_by(backend, *before);
+    beginning.stands_in = !others.endpoints.empty();
+    if (beginning.stands_in) first = std::move(others);
+  }
+  first.version = version;
+  beginning.set = std::make_shared<const EndpointSet>(std::move(first));
+  return beginning;
+}
+
+void Endpoints::add(const BackendSettings& backend, const EndpointSetPtr& before,
+                    std::uint64_t version) {
+  auto beginning = begin_with(backend, before, version);
   Entry& entry = entries_[backend.name];
   entry.settings = backend;
-  entry.source = make_source_(
-      backend, is_found(backend.endpoints) ? memory_.recall(backend, loop_.wall_now()) : nullptr);
-  if (on_change_) on_change_(backend.name, entry.source->current());
+  entry.stands_in = beginning.stands_in;
+  entry.source = make_source_(backend, std::move(beginning));
+  publish(backend.name, entry.source->current());
   entry.source->start([this, name = backend.name](EndpointSetPtr set) { changed(name, set); });
+}
+
+void Endpoints::publish(const std::string& backend, const EndpointSetPtr& set) {
+  next_version_ = std::max(next_version_, set->version + 1);
+  if (on_change_) on_change_(backend, set);
 }
 
 void Endpoints::changed(const std::string& backend, const EndpointSetPtr& set) {
   const auto found = entries_.find(backend);
   if (found == entries_.end()) return;
+  found->second.stands_in = false;
   if (is_found(found->second.settings.endpoints)) {
     memory_.remember(found->second.settings, *set);
     save_soon();
   }
-  if (on_change_) on_change_(backend, set);
+  publish(backend, set);
 }
 
 void Endpoints::save_soon() {

@@ -25,10 +25,9 @@ class Endpoints final : private Timer {
  public:
   /// Called on the control thread with each new set, the first one of each backend included.
   using OnChange = std::function<void(const std::string& backend, EndpointSetPtr set)>;
-  /// Makes a backend's source; `remembered` is null or what an earlier process left. Tests and the
-  /// simulator put their own here.
+  /// Makes a backend's source. Its sets are newer than `beginning`'s. Tests put their own here.
   using MakeSource = std::function<std::unique_ptr<EndpointSource>(const BackendSettings& backend,
-                                                                   EndpointSetPtr remembered)>;
+                                                                   Beginning beginning)>;
 
   /// Static lists, DNS, and what `feed` says, which outlives this.
   Endpoints(Loop& loop, Resolver& resolver, DirectoryFeed& feed, OnChange on_change);
@@ -37,7 +36,9 @@ class Endpoints final : private Timer {
   ~Endpoints();
 
   /// Follows a validated configuration. A backend whose endpoints are written as before keeps its
-  /// source and all that is known; one that has gone is forgotten after 24 h only.
+  /// source and all that is known. Where they are written in another way, the old ones stay until
+  /// the new source has its first answer, or the time for it is over: make before break. One that
+  /// has gone is forgotten after 24 h only.
   void apply(const Settings& settings);
 
   /// Null if the backend is not configured.
@@ -71,8 +72,14 @@ class Endpoints final : private Timer {
   struct Entry {
     BackendSettings settings;
     std::unique_ptr<EndpointSource> source;
+    bool stands_in = false;  ///< The source has not answered yet, and says what another said.
   };
-  void add(const BackendSettings& backend);
+  /// `before`: what was last published for it, if it is there already. `version`: higher than that
+  /// of whatever was published.
+  void add(const BackendSettings& backend, const EndpointSetPtr& before, std::uint64_t version);
+  [[nodiscard]] Beginning begin_with(const BackendSettings& backend, const EndpointSetPtr& before,
+                                     std::uint64_t version) const;
+  void publish(const std::string& backend, const EndpointSetPtr& set);
   void changed(const std::string& backend, const EndpointSetPtr& set);
   void save_soon();
   void save();
@@ -85,6 +92,9 @@ class Endpoints final : private Timer {
   OnStorage on_storage_;
   std::shared_ptr<DnsLooks> looks_ = std::make_shared<DnsLooks>();
   std::map<std::string, Entry> entries_;
+  /// Workers tell the newer of two sets by its version (Outliers): a source that takes the place of
+  /// another must not begin to count anew.
+  std::uint64_t next_version_ = 0;
   std::optional<std::string> state_dir_;  ///< Nothing before the first apply().
   EndpointMemory memory_{""};
   std::optional<Error> storage_error_;

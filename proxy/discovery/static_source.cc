@@ -4,10 +4,10 @@
 
 namespace epaulet {
 
-StaticSource::StaticSource(const BackendSettings& backend, WallTime now) {
+StaticSource::StaticSource(const BackendSettings& backend, WallTime now, std::uint64_t version) {
   auto set = std::make_shared<EndpointSet>();
   set->backend = backend.name;
-  set->version = 1;
+  set->version = version + 1;
   for (const auto& address : backend.endpoints.addresses) set->endpoints.push_back({address});
   for (const auto& [name, zone] : backend.endpoints.zones)
     for (const auto& address : zone.addresses)

@@ -141,9 +141,11 @@ class DirectorySourceTest : public testing::Test {
  protected:
   std::unique_ptr<DirectorySource> make(const BackendSettings& backend = directory_backend(),
                                         EndpointSetPtr remembered = nullptr) {
+    Beginning beginning{first_set(std::move(remembered), backend.name, loop.wall_now())};
     auto source = std::make_unique<DirectorySource>(
-        loop, feed, backend, std::move(remembered), looks, [this](const BackendSettings& other) {
-          return std::make_unique<DnsSource>(loop, resolver, other, nullptr, looks);
+        loop, feed, backend, std::move(beginning), looks, [this](const BackendSettings& other) {
+          Beginning nothing{first_set(nullptr, other.name, loop.wall_now())};
+          return std::make_unique<DnsSource>(loop, resolver, other, std::move(nothing), looks);
         });
     source->start([this](EndpointSetPtr set) { published.push_back(std::move(set)); });
     return source;

@@ -16,11 +16,13 @@ constexpr const char* kName = "api2.default.svc.cluster.local";
 class DnsSourceTest : public testing::Test {
  protected:
   std::unique_ptr<DnsSource> make(EndpointSetPtr remembered = nullptr) {
+    Beginning beginning{first_set(std::move(remembered), "api2.default", loop.wall_now())};
     auto source = std::make_unique<DnsSource>(loop, resolver, dns_backend("api2.default", kName),
-                                              std::move(remembered), looks);
+                                              std::move(beginning), looks);
     source->start([this](EndpointSetPtr set) { published.push_back(std::move(set)); });
     return source;
   }
+  Beginning nothing_yet() { return {first_set(nullptr, "api2.default", loop.wall_now())}; }
   /// A look on demand; sets `ended`.
   void spawn_look(DnsSource& source) { loop.spawn(look_in_scope(source, scope, ended)); }
   static Task<void> look_in_scope(DnsSource& source, Scope& scope, int& ended) {
@@ -272,7 +274,7 @@ TEST_F(DnsSourceTest, the_loop_may_go_while_it_looks) {
   auto other = std::make_unique<SimLoop>();
   resolver.holds = true;
   auto source =
-      std::make_unique<DnsSource>(*other, resolver, dns_backend("b", kName), nullptr, looks);
+      std::make_unique<DnsSource>(*other, resolver, dns_backend("b", kName), nothing_yet(), looks);
   source->start({});
   other->advance(1ms);
   EXPECT_EQ(looks->taken, 1u);
@@ -289,7 +291,7 @@ class SrvSourceTest : public DnsSourceTest {
 
   std::unique_ptr<DnsSource> make_srv() {
     auto source = std::make_unique<DnsSource>(
-        loop, resolver, dns_backend("api2.default", kService, 0), nullptr, looks);
+        loop, resolver, dns_backend("api2.default", kService, 0), nothing_yet(), looks);
     source->start([this](EndpointSetPtr set) { published.push_back(std::move(set)); });
     return source;
   }

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 
+#include "discovery/directory_source.h"
 #include "tests/support/sim_loop.h"
 #include "tests/unit/discovery/fake_resolver.h"
 #include "tests/unit/discovery/temporary_folder.h"
@@ -28,6 +29,7 @@ class EndpointsTest : public testing::Test {
     auto made = std::make_unique<Endpoints>(loop, resolver, feed,
                                             [this](const std::string& backend, EndpointSetPtr set) {
                                               ++changes;
+                                              published[backend].push_back(set);
                                               latest[backend] = std::move(set);
                                             });
     made->set_on_storage([this](const std::optional<Error>& error) {
@@ -39,6 +41,7 @@ class EndpointsTest : public testing::Test {
   FakeResolver resolver;
   DirectoryFeed feed;
   std::map<std::string, EndpointSetPtr> latest;
+  std::map<std::string, std::vector<EndpointSetPtr>> published;  ///< All that there were.
   int changes = 0;
   std::vector<ErrorCode> storage;  ///< What was said of the state directory; none: it works again.
 };
@@ -87,15 +90,150 @@ TEST_F(EndpointsTest, a_reload_keeps_what_is_known_of_an_unchanged_backend) {
   EXPECT_EQ(addresses_of(*endpoints->find("d")), "10.0.0.1:8080");
 }
 
-TEST_F(EndpointsTest, a_reload_that_changes_the_port_starts_afresh) {
+TEST_F(EndpointsTest, a_reload_that_changes_the_port_makes_before_it_breaks) {
   resolver.answer("d.example", {"10.0.0.1"});
   const auto endpoints = make();
   endpoints->apply(settings_with({dns_backend("d", "d.example")}));
   loop.advance(1ms);
+  published.clear();
+  resolver.holds = true;
   endpoints->apply(settings_with({dns_backend("d", "d.example", 9090)}));
-  EXPECT_FALSE(endpoints->ever_had_endpoint("d"));
+  loop.advance(4s);
+  EXPECT_EQ(addresses_of(*endpoints->find("d")), "10.0.0.1:8080");
+  EXPECT_EQ(resolver.asked, 2u);
+  endpoints->apply(settings_with({dns_backend("d", "e.example", 9090)}));  // Once more.
+  resolver.answer("e.example", {"10.0.0.2"});
+  resolver.release();
   loop.advance(1ms);
-  EXPECT_EQ(addresses_of(*endpoints->find("d")), "10.0.0.1:9090");
+  EXPECT_EQ(addresses_of(*endpoints->find("d")), "10.0.0.2:9090");
+  for (const auto& set : published["d"]) EXPECT_NE(addresses_of(*set), "");
+}
+
+TEST_F(EndpointsTest, others_endpoints_stay_no_longer_than_the_first_look_takes) {
+  resolver.answer("d.example", {"10.0.0.1"});
+  const auto endpoints = make();
+  const auto lost = [&](bool is_unknown) {
+    endpoints->apply(settings_with({dns_backend("d", "d.example")}));
+    loop.advance(2s);
+    EXPECT_EQ(addresses_of(*latest["d"]), "10.0.0.1:8080");
+    if (!is_unknown) resolver.fail("other.example");
+    endpoints->apply(settings_with({dns_backend("d", "other.example")}));
+    EXPECT_EQ(addresses_of(*latest["d"]), "10.0.0.1:8080");
+    loop.advance(1ms);
+    EXPECT_EQ(addresses_of(*latest["d"]), "");
+    EXPECT_FALSE(endpoints->ever_had_endpoint("d")) << "under this name";
+    ASSERT_TRUE(latest["d"]->last_error);
+    EXPECT_EQ(latest["d"]->last_error->code,
+              is_unknown ? ErrorCode::dns_name_unknown : ErrorCode::dns_failed);
+  };
+  lost(true);
+  lost(false);
+}
+
+TEST_F(EndpointsTest, others_endpoints_are_not_remembered_as_ones_own) {
+  const TemporaryFolder folder;
+  resolver.answer("d.example", {"10.0.0.1"});
+  const auto endpoints = make();
+  endpoints->apply(settings_with({dns_backend("d", "d.example")}));
+  loop.advance(1ms);
+  resolver.holds = true;
+  endpoints->apply(settings_with({dns_backend("d", "other.example")}));
+  endpoints->apply(settings_with({dns_backend("d", "other.example")}, folder.path()));
+  loop.advance(1s);
+  EXPECT_EQ(addresses_of(*latest["d"]), "10.0.0.1:8080");
+  EXPECT_EQ(folder.read("endpoints.json").find("10.0.0.1"), std::string::npos);
+}
+
+TEST_F(EndpointsTest, versions_grow_through_all_sources_that_a_backend_ever_has) {
+  const auto endpoints = make();
+  int last = 0;
+  const auto changes_of = [&](const BackendSettings& backend) {
+    endpoints->apply(settings_with({backend}));
+    for (int i = 0; i < 3; ++i) {
+      resolver.answer(backend.endpoints.dns, {"10.0.0." + std::to_string(++last)}, 1s);
+      loop.advance(1min);
+    }
+  };
+  changes_of(dns_backend("d", "d.example"));
+  changes_of(dns_backend("d", "d.example", 9090));
+  changes_of(dns_backend("d", "e.example"));
+  endpoints->apply(settings_with({static_backend("d", {"10.0.0.1:80"})}));
+  endpoints->apply(settings_with({static_backend("d", {"10.0.0.2:80"})}));
+  endpoints->apply(settings_with({}));
+  endpoints->apply(settings_with({static_backend("d", {"10.0.0.1:80"})}));
+  changes_of(dns_backend("d", "d.example"));
+  std::uint64_t before = 0;
+  ASSERT_GE(published["d"].size(), 15u);
+  EXPECT_EQ(published["d"].front()->version, 0u);
+  for (const auto& set : published["d"]) {
+    EXPECT_TRUE(set == published["d"].front() || set->version > before) << set->version;
+    before = set->version;
+  }
+}
+
+class EndpointsOfDirectoryTest : public EndpointsTest {
+ protected:
+  static BackendSettings backend(std::vector<std::string> identities) {
+    BackendSettings made;
+    made.name = "d";
+    made.endpoints.directory = "d.default";
+    made.endpoints.port = 80;
+    made.tls.mode = UpstreamTls::mesh;
+    made.tls.identities = std::move(identities);
+    return made;
+  }
+  /// As the directory tells them: an address and an identity each.
+  void tell(std::initializer_list<std::pair<std::string_view, std::string>> told) {
+    auto view = std::make_shared<ServiceView>();
+    view->service = "d.default";
+    view->groups.emplace_back();
+    view->groups.back().ports = {{80, 8080}};
+    for (const auto& [address, identity] : told) {
+      view->groups.back().endpoints.emplace_back();
+      view->groups.back().endpoints.back().address = *IpAddress::parse(address);
+      view->groups.back().endpoints.back().identity = identity;
+    }
+    feed.take(view);
+  }
+};
+
+TEST_F(EndpointsOfDirectoryTest, who_may_no_longer_be_dialled_does_not_stand_in) {
+  const std::string a = "spiffe://td/ns/default/sa/a";
+  const std::string b = "spiffe://td/ns/default/sa/b";
+  const auto endpoints = make();
+  endpoints->apply(settings_with({backend({})}));
+  tell({{"10.0.0.1", a}, {"10.0.0.2", b}});
+  loop.advance(1ms);
+  EXPECT_EQ(addresses_of(*latest["d"]), "10.0.0.1:8080 10.0.0.2:8080");
+
+  auto other = backend({a});
+  other.endpoints.directory = "other.default";
+  endpoints->apply(settings_with({other}));
+  EXPECT_EQ(addresses_of(*latest["d"]), "10.0.0.1:8080");
+  ASSERT_NE(latest["d"]->endpoints[0].identity, nullptr);
+  loop.advance(DirectorySource::kPatience + 1ms);
+  EXPECT_EQ(addresses_of(*latest["d"]), "") << "the directory does not answer";
+
+  endpoints->apply(settings_with({backend({})}));
+  loop.advance(1ms);
+  EXPECT_EQ(addresses_of(*latest["d"]), "10.0.0.1:8080 10.0.0.2:8080");
+  auto by_dns = dns_backend("d", "d.example");
+  by_dns.tls.mode = UpstreamTls::mesh;
+  by_dns.tls.identities = {b};
+  endpoints->apply(settings_with({by_dns}));
+  EXPECT_EQ(addresses_of(*latest["d"]), "10.0.0.1:8080 10.0.0.2:8080");
+  EXPECT_EQ(latest["d"]->endpoints[0].identity, nullptr) << "it is to prove to be b";
+}
+
+TEST_F(EndpointsOfDirectoryTest, a_service_without_endpoints_is_an_answer_too) {
+  const auto endpoints = make();
+  endpoints->apply(settings_with({static_backend("d", {"10.0.0.9:80"})}));
+  auto plain = backend({});
+  plain.tls.mode = UpstreamTls::none;
+  endpoints->apply(settings_with({plain}));
+  EXPECT_EQ(addresses_of(*latest["d"]), "10.0.0.9:80");
+  tell({});
+  EXPECT_EQ(addresses_of(*latest["d"]), "");
 }
 
 TEST_F(EndpointsTest, a_removed_backend_is_no_longer_asked_for) {
@@ -201,7 +339,7 @@ TEST_F(EndpointsTest, takes_endpoints_from_whatever_source_it_is_given) {
   Scripted* script = nullptr;
   Endpoints endpoints(
       loop,
-      [&script](const BackendSettings&, EndpointSetPtr) {
+      [&script](const BackendSettings&, Beginning) {
         auto source = std::make_unique<Scripted>();
         script = source.get();
         return source;
