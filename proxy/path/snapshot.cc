@@ -102,9 +102,11 @@ BackendState backend_state(const BackendSettings& backend, const LimitSettings& 
   const auto connections =
       backend.limits.connections.value_or(defaults.connections.value_or(kConnections));
   const auto pending = backend.limits.pending.value_or(defaults.pending.value_or(kPending));
-  state.limit = states.get<resilience::ConnectionLimit>(
-      backend.name, fmt::format("{}/{}", connections, pending),
-      [&] { return std::make_shared<resilience::ConnectionLimit>(connections, pending); });
+  // Not another limit for other numbers: connections outlive a reload, and count.
+  state.limit = states.get<resilience::ConnectionLimit>(backend.name, "", [&] {
+    return std::make_shared<resilience::ConnectionLimit>(connections, pending);
+  });
+  state.limit->change(connections, pending);
   state.outliers = outliers_of(backend, states);
   state.checks = checks_of(backend, states);
   state.outliers->heed(state.checks);
@@ -144,16 +146,15 @@ RateLimitState rate_limit_state(const RateLimitSettings& settings, std::string_v
 ConcurrencyState concurrency_state(const ConcurrencySettings& settings,
                                    resilience::StateTable& states) {
   ConcurrencyState state;
-  const auto shape = fmt::format("{} {} {} {}", settings.min, settings.max, settings.tolerance,
-                                 settings.remeasure.count());
-  state.limit = states.get<resilience::AdaptiveConcurrency>("", shape, [&] {
-    resilience::GradientLimit::Rules rules;
-    rules.min = settings.min;
-    rules.max = settings.max;
-    rules.tolerance = settings.tolerance;
-    rules.remeasure = settings.remeasure;
-    return std::make_shared<resilience::AdaptiveConcurrency>(rules);
-  });
+  resilience::GradientLimit::Rules rules;
+  rules.min = settings.min;
+  rules.max = settings.max;
+  rules.tolerance = settings.tolerance;
+  rules.remeasure = settings.remeasure;
+  // Not another limit for other rules: what the app is asked now goes on, and counts.
+  state.limit = states.get<resilience::AdaptiveConcurrency>(
+      "", "", [&] { return std::make_shared<resilience::AdaptiveConcurrency>(rules); });
+  state.limit->change(rules);
   state.source = telemetry::intern(settings.origin.to_string());
   for (const auto& one : settings.criticality)
     state.classes.push_back({RequestMatch(one), one.ports, one.is});

@@ -231,6 +231,11 @@ void Worker::set_snapshot(SnapshotPtr snapshot) {
     if (auto set = view->find(name)) next->set_endpoints(name, std::move(set), loop.now(), *view);
   }
   view = std::move(next);
+  // Of connections beyond a limit that is lower now, the idle ones end.
+  for (const auto& backend : view->snapshot().backends) {
+    for (auto more = backend.limit->excess(); more > 0 && make_room(backend.name); --more) {
+    }
+  }
   if (health_checks) health_checks->follow();
 }
 

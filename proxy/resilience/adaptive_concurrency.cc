@@ -96,6 +96,12 @@ void AdaptiveConcurrency::end_window(TimePoint now) {
   window_began_.store(count_of(now), kRelaxed);
 }
 
+void AdaptiveConcurrency::change(const GradientLimit::Rules& rules) {
+  const std::lock_guard lock(mutex_);
+  gradient_.change(rules);
+  limit_.store(gradient_.limit(), kRelaxed);
+}
+
 AdaptiveConcurrency::Numbers AdaptiveConcurrency::numbers() const {
   Numbers out;
   out.limit = limit_.load(kRelaxed);

@@ -74,6 +74,9 @@ class AdaptiveConcurrency {
   };
   [[nodiscard]] Numbers numbers() const;
 
+  /// A reload has changed the rules: what is known of the app stays, and what is under way counts.
+  void change(const GradientLimit::Rules& rules);
+
  private:
   static constexpr std::uint32_t kSamplesMin = 10;
   static constexpr std::uint32_t kSlowSamplesMin = 3;  ///< After kSlowWindow.

@@ -9,7 +9,7 @@ namespace epaulet::resilience {
 ConnectionLimit::Permit ConnectionLimit::try_acquire() {
   if (waiting_.load(std::memory_order_relaxed) > 0) return {};
   auto in_use = in_use_.load(std::memory_order_relaxed);
-  while (in_use < connections_max_) {
+  while (in_use < connections_max()) {
     if (in_use_.compare_exchange_weak(in_use, in_use + 1, std::memory_order_relaxed))
       return Permit(*this);
   }
@@ -27,12 +27,12 @@ Task<Result<ConnectionLimit::Permit>> ConnectionLimit::acquire(Scope& scope) {
     // one of the two sees the other (sequentially consistent on both sides).
     const auto ahead = waiting_.fetch_add(1);
     auto in_use = in_use_.load();
-    while (waiters_.empty() && in_use < connections_max_) {
+    while (waiters_.empty() && in_use < connections_max()) {
       if (!in_use_.compare_exchange_weak(in_use, in_use + 1)) continue;
       waiting_.fetch_sub(1);
       co_return Permit(*this);
     }
-    if (ahead >= pending_max_) {
+    if (ahead >= pending_max()) {
       waiting_.fetch_sub(1);
       co_return Error(ErrorCode::limit_pending, Side::self, Stage::limit, Retry::never);
     }
@@ -61,15 +61,26 @@ void ConnectionLimit::give_back() {
   in_use_.fetch_sub(1);
   if (waiting_.load() == 0) return;
   const std::lock_guard lock(mutex_);
+  grant();
+}
+
+void ConnectionLimit::grant() {
   auto in_use = in_use_.load();
-  while (!waiters_.empty() && in_use < connections_max_) {
+  while (!waiters_.empty() && in_use < connections_max()) {
     if (!in_use_.compare_exchange_weak(in_use, in_use + 1)) continue;
+    ++in_use;
     Waiter& waiter = waiters_.pop_front();
     waiting_.fetch_sub(1);
     waiter.granted = true;
     waiter.wake();
-    return;
   }
+}
+
+void ConnectionLimit::change(std::uint32_t connections, std::uint32_t pending) {
+  const std::lock_guard lock(mutex_);
+  connections_max_.store(connections, std::memory_order_relaxed);
+  pending_max_.store(pending, std::memory_order_relaxed);
+  grant();
 }
 
 }  // namespace epaulet::resilience

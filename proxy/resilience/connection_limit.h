@@ -16,7 +16,8 @@ namespace epaulet::resilience {
 /// `limits.connections` and `limits.pending` of one backend: one number over all workers.
 /// A permit stands for one open connection, busy or idle. Who finds the limit reached asks for an
 /// idle one to be closed (`on_exhausted`) and queues under its deadline; permits come in the order
-/// of asking. Outlives every worker; any thread, but a waiter is woken on its own loop.
+/// of asking. The numbers may change: the count goes on, since the connections do. Outlives every
+/// worker; any thread, but a waiter is woken on its own loop.
 class ConnectionLimit : public std::enable_shared_from_this<ConnectionLimit> {
  public:
   ConnectionLimit(std::uint32_t connections, std::uint32_t pending)
@@ -38,8 +39,10 @@ class ConnectionLimit : public std::enable_shared_from_this<ConnectionLimit> {
     void release() {
       if (const auto limit = std::exchange(limit_, nullptr)) limit->give_back();
     }
-    /// Somebody waits for a permit.
-    [[nodiscard]] bool contended() const { return limit_ != nullptr && limit_->waiting() > 0; }
+    /// Somebody waits for a permit, or there are more than there may be now.
+    [[nodiscard]] bool contended() const {
+      return limit_ != nullptr && (limit_->waiting() > 0 || limit_->excess() > 0);
+    }
     [[nodiscard]] explicit operator bool() const { return limit_ != nullptr; }
 
    private:
@@ -68,7 +71,18 @@ class ConnectionLimit : public std::enable_shared_from_this<ConnectionLimit> {
   };
   /// As many wait, of either kind, as may.
   [[nodiscard]] bool is_crowded() const {
-    return waiting() + queued_.load(std::memory_order_relaxed) >= pending_max_;
+    return waiting() + queued_.load(std::memory_order_relaxed) >= pending_max();
+  }
+
+  /// A reload has changed the numbers. Connections beyond a lower one are closed when they are
+  /// idle: by whoever reloads those that are so now, and later ones instead of being pooled. Who
+  /// waits already stays, though it be more than `pending`.
+  void change(std::uint32_t connections, std::uint32_t pending);
+  /// By how many there are more than there may be, since change().
+  [[nodiscard]] std::uint32_t excess() const {
+    const auto most = connections_max();
+    const auto now = in_use();
+    return now > most ? now - most : 0;
   }
 
   /// A permit if one is free and nobody waits.
@@ -78,8 +92,12 @@ class ConnectionLimit : public std::enable_shared_from_this<ConnectionLimit> {
 
   [[nodiscard]] std::uint32_t in_use() const { return in_use_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint32_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
-  [[nodiscard]] std::uint32_t connections_max() const { return connections_max_; }
-  [[nodiscard]] std::uint32_t pending_max() const { return pending_max_; }
+  [[nodiscard]] std::uint32_t connections_max() const {
+    return connections_max_.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::uint32_t pending_max() const {
+    return pending_max_.load(std::memory_order_relaxed);
+  }
 
  private:
   struct Waiter : ListNode {
@@ -94,9 +112,11 @@ class ConnectionLimit : public std::enable_shared_from_this<ConnectionLimit> {
     std::function<void()> wake;  ///< Posted to the waiter's loop.
   };
   void give_back();
+  /// Gives those who wait what is free. Under mutex_.
+  void grant();
 
-  const std::uint32_t connections_max_;
-  const std::uint32_t pending_max_;
+  std::atomic<std::uint32_t> connections_max_;
+  std::atomic<std::uint32_t> pending_max_;
   std::atomic<std::uint32_t> in_use_{0};
   std::atomic<std::uint32_t> waiting_{0};
   std::atomic<std::uint32_t> queued_{0};

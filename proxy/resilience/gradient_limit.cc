@@ -31,6 +31,11 @@ double spread(std::uint64_t from) {
 
 GradientLimit::GradientLimit(const Rules& rules) : rules_(rules), limit_(first_limit(rules)) {}
 
+void GradientLimit::change(const Rules& rules) {
+  rules_ = rules;
+  limit_ = std::clamp(limit_, static_cast<double>(rules.min), static_cast<double>(rules.max));
+}
+
 std::uint32_t GradientLimit::limit() const {
   return measuring_ ? rules_.min : static_cast<std::uint32_t>(limit_);
 }

@@ -46,6 +46,9 @@ class GradientLimit {
   /// At the end of a window, which had some samples. `now`: not decreasing.
   void update(const Window& window, TimePoint now);
 
+  /// Other rules from now on. What was learnt stays, and so does the limit where they allow it.
+  void change(const Rules& rules);
+
   [[nodiscard]] std::uint32_t limit() const;
   /// Latency at rest; zero: not known yet.
   [[nodiscard]] std::chrono::nanoseconds at_rest() const {
@@ -62,7 +65,7 @@ class GradientLimit {
   void adapt(const Window& window, double median);
   [[nodiscard]] std::chrono::nanoseconds jittered(TimePoint now) const;
 
-  const Rules rules_;
+  Rules rules_;
   double limit_;
   double rest_ = 0;    ///< Nanoseconds.
   double median_ = 0;  ///< Of the last window.

@@ -74,6 +74,34 @@ TEST(Reload, keeps_how_long_answers_take_unless_the_quantile_changes) {
   }
 }
 
+TEST(Reload, that_lowers_the_limit_of_connections_counts_those_that_there_are) {
+  for (const bool are_idle : {false, true}) {
+    Mesh mesh(with("    limits: { connections: 3 }\n"));
+    auto slow = answer();
+    slow.think = are_idle ? milliseconds(100) : seconds(5);
+    std::vector<int> ids;
+    for (int i = 0; i < 3; ++i) {
+      ids.push_back(mesh.add(request(), slow));
+      mesh.call({ids.back()});
+    }
+    mesh.after(seconds(1), [&] {
+      EXPECT_EQ(mesh.api.permits(), 3u);
+      reload(mesh, "    outliers: { enabled: false }\n    limits: { connections: 1 }\n");
+    });
+    mesh.after(seconds(2), [&] { EXPECT_EQ(mesh.api.permits(), are_idle ? 1u : 3u); });
+    auto late = answer();
+    late.think = seconds(5);
+    for (int i = 0; i < 2; ++i) {
+      ids.push_back(mesh.add(request(), late));
+      mesh.call({ids.back()}, false, seconds(3));
+    }
+    mesh.after(seconds(4), [&] { EXPECT_EQ(mesh.api.permits(), are_idle ? 1u : 3u); });
+    mesh.after(seconds(9), [&] { EXPECT_EQ(mesh.api.permits(), 1u); });
+    mesh.wind_down();
+    EXPECT_EQ(count_with(mesh, ids, 200), ids.size());
+  }
+}
+
 std::string later(const std::string& background) {
   return "    timeouts: { attempt: 1s, request: 2s }\n    retries: { max: 0 }\n"
          "    routes: [ { name: later, background: { backoff: { initial: 100ms, max: 1s }, " +

@@ -47,6 +47,27 @@ TEST(AdaptiveConcurrency, sheddable_requests_are_refused_first_and_critical_ones
   EXPECT_EQ(numbers.refused, (std::array<std::uint64_t, 3>{1, 1, 2}));
 }
 
+TEST(AdaptiveConcurrency, under_other_rules_what_is_under_way_counts_on) {
+  AdaptiveConcurrency limit(fixed(8));
+  std::vector<Place> places;
+  EXPECT_EQ(fill(limit, Criticality::normal, places), 8u);
+  limit.change(fixed(10));
+  EXPECT_EQ(fill(limit, Criticality::normal, places), 2u);
+  limit.change(fixed(4));
+  EXPECT_EQ(limit.numbers().in_flight, 10u);
+  places.resize(4);
+  EXPECT_FALSE(limit.enter(Criticality::normal, kBegin).place);
+  places.resize(3);
+  EXPECT_TRUE(limit.enter(Criticality::normal, kBegin).place);
+
+  GradientLimit::Rules wide;  // Where the rules allow it, it stays where it was.
+  limit.change(wide);
+  EXPECT_EQ(limit.numbers().limit, wide.min);
+  limit.change(fixed(20));
+  limit.change(wide);
+  EXPECT_EQ(limit.numbers().limit, 20u);
+}
+
 TEST(AdaptiveConcurrency, with_a_limit_of_one_sheddable_requests_go_on_too) {
   AdaptiveConcurrency limit(fixed(1));
   const auto entry = limit.enter(Criticality::sheddable, kBegin);

@@ -133,6 +133,47 @@ TEST_F(ConnectionLimitTest, whoever_comes_later_does_not_overtake_those_who_wait
   loop_.end_tasks();
 }
 
+TEST_F(ConnectionLimitTest, a_lower_limit_counts_the_connections_that_there_are) {
+  const auto limit = make(3, 10);
+  std::vector<Permit> held;
+  for (int i = 0; i < 3; ++i) held.push_back(limit->try_acquire());
+  EXPECT_FALSE(held[0].contended());
+  limit->change(1, 10);
+  EXPECT_EQ(limit->in_use(), 3U);
+  EXPECT_EQ(limit->excess(), 2U);
+  EXPECT_TRUE(held[0].contended());
+  Caller waiter;
+  loop_.spawn(acquire(*limit, scope_, waiter));
+  held.pop_back();
+  held.pop_back();
+  loop_.run_until_quiet();
+  EXPECT_TRUE(waiter.waits());
+  EXPECT_EQ(limit->excess(), 0U);
+  held.clear();
+  loop_.run_until_quiet();
+  EXPECT_TRUE(waiter.has_permit());
+  EXPECT_EQ(limit->in_use(), 1U);
+  EXPECT_FALSE(limit->try_acquire());
+}
+
+TEST_F(ConnectionLimitTest, a_higher_limit_is_for_those_who_wait_already) {
+  const auto limit = make(1, 3);
+  const auto held = limit->try_acquire();
+  std::vector<Caller> callers(3);
+  for (auto& caller : callers) loop_.spawn(acquire(*limit, scope_, caller));
+  limit->change(3, 1);
+  loop_.run_until_quiet();
+  EXPECT_TRUE(callers[0].has_permit());
+  EXPECT_TRUE(callers[1].has_permit());
+  EXPECT_TRUE(callers[2].waits());
+  EXPECT_EQ(limit->in_use(), 3U);
+  EXPECT_TRUE(limit->is_crowded());
+  limit->change(4, 1);
+  loop_.run_until_quiet();
+  EXPECT_TRUE(callers[2].has_permit());
+  EXPECT_EQ(limit->waiting(), 0U);
+}
+
 TEST_F(ConnectionLimitTest, so_many_may_wait_and_not_one_more) {
   const auto limit = make(1, 2);
   auto held = limit->try_acquire();
