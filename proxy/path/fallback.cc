@@ -188,14 +188,15 @@ Task<Error> fall_back(Exchange& exchange, const Plan& plan, Error ended) {
 }
 
 void KeptCopy::begin(const Exchange& exchange, const Plan& plan) {
-  active_ = false;
+  give_up();
   if (!suits(exchange, plan) || plan.fallback->last_good == nullptr || plan.pinned) return;
   const auto& response = exchange.response;
   if (exchange.request.method != http::Method::get || response.status >= 300) return;
   const auto declared = plan.fallback->settings->last_good->keep;
   const auto lasts =
       http::stale_for(exchange.request, response, declared, shows_credentials(exchange));
-  if (!lasts) return plan.fallback->last_good->forget(key_of(exchange.request));
+  key_ = key_of(exchange.request);
+  if (!lasts) return plan.fallback->last_good->forget(key_);
   active_ = true;
   lasts_ = *lasts;
   response_ = {};
@@ -209,12 +210,21 @@ void KeptCopy::begin(const Exchange& exchange, const Plan& plan) {
   }
   if (plan.shaping != nullptr && plan.shaping->rules.response_headers)
     response_.fields += plan.shaping->rules.response_headers->lines();
+  room_ = resilience::LastGood::Room(plan.fallback->last_good);
+  if (!room_.grow(resilience::LastGood::bytes_of(key_, response_))) give_up();
+}
+
+void KeptCopy::give_up() {
+  active_ = false;
+  response_ = {};
+  room_.release();
 }
 
 void KeptCopy::add(ConstBytes bytes) {
   if (!active_) return;
-  active_ = bytes.size() <= limits::kLastGoodBodyBytesMax - response_.body.size();
-  if (active_) response_.body += as_text(bytes);
+  const bool is_small = bytes.size() <= limits::kLastGoodBodyBytesMax - response_.body.size();
+  if (!is_small || !room_.grow(bytes.size())) return give_up();
+  response_.body += as_text(bytes);
 }
 
 void KeptCopy::keep(const Exchange& exchange, const Plan& plan) {
@@ -222,7 +232,7 @@ void KeptCopy::keep(const Exchange& exchange, const Plan& plan) {
   active_ = false;
   response_.since = exchange.now() - http::age_of(exchange.response);
   response_.until = exchange.now() + lasts_;
-  plan.fallback->last_good->keep(key_of(exchange.request), std::move(response_));
+  plan.fallback->last_good->keep(std::move(key_), std::move(response_), std::move(room_));
 }
 
 }  // namespace epaulet::path

@@ -24,15 +24,19 @@ class KeptCopy {
  public:
   /// Begins where the route keeps responses and this one may be kept.
   void begin(const Exchange& exchange, const Plan& plan);
-  /// Too much of it, and it is not kept.
+  /// Too much of it, or no room for it among all that is kept, and it is not.
   void add(ConstBytes bytes);
   /// All of it was given to the caller.
   void keep(const Exchange& exchange, const Plan& plan);
 
  private:
+  void give_up();
+
   bool active_ = false;
   Duration lasts_{};
+  std::string key_;
   resilience::LastGood::Response response_;
+  resilience::LastGood::Room room_;
 };
 
 }  // namespace epaulet::path

@@ -45,6 +45,14 @@ void add_health(telemetry::ControlMetrics& metrics, const path::Snapshot& snapsh
                            numbers.refused[i]});
     }
   }
+  for (const auto& service : snapshot.services) {
+    for (const auto& route : service.routes) {
+      const auto* kept = route.fallback.last_good.get();
+      if (kept == nullptr) continue;
+      metrics.last_good.push_back({telemetry::text_of(service.name), telemetry::text_of(route.name),
+                                   kept->bytes() + kept->reserved(), kept->refused()});
+    }
+  }
   for (const auto& backend : snapshot.backends) {
     auto totals = backend.outliers->totals(now);
     // A return to service is no ejection.

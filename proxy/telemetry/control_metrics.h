@@ -143,6 +143,15 @@ struct ControlMetrics {
   };
   std::optional<Concurrency> concurrency;
 
+  /// `last_good` of a route's fallback.
+  struct LastGood {
+    std::string_view service;
+    std::string_view route;
+    std::uint64_t bytes = 0;  ///< Now, of copies that are being made too.
+    std::uint64_t refused = 0;
+  };
+  std::vector<LastGood> last_good;
+
   struct Outliers {
     std::string_view backend;
     std::size_t ejected = 0;  ///< Now.

@@ -344,6 +344,17 @@ void add_concurrency(MetricFamilies& out, const ControlMetrics& control) {
   }
 }
 
+void add_last_good(MetricFamilies& out, const ControlMetrics& control) {
+  for (const auto& each : control.last_good) {
+    out.gauge("epaulet_last_good_bytes",
+              "Memory of last good responses, with those that are being copied",
+              {{"service", each.service}, {"route", each.route}}, as_double(each.bytes));
+    out.counter("epaulet_last_good_refused_total",
+                "Good responses that were not kept, for want of room in last_good.bytes",
+                {{"service", each.service}, {"route", each.route}}, as_double(each.refused));
+  }
+}
+
 void add_outliers(MetricFamilies& out, const ControlMetrics& control) {
   for (const auto& each : control.outliers) {
     out.gauge("epaulet_backend_endpoints_ejected", "Endpoints that are left out now",
@@ -414,6 +425,7 @@ void add_control(MetricFamilies& out, const ControlMetrics& control) {
   add_breakers(out, control);
   add_rate_limits(out, control);
   add_concurrency(out, control);
+  add_last_good(out, control);
   add_outliers(out, control);
   add_health_checks(out, control);
   for (const auto& each : control.pages) {
