@@ -344,7 +344,8 @@ TEST(Retry, an_app_that_breaks_connections_is_hardly_asked_more_often) {
     // Three are lost before no connection is kept, and one each ten seconds from then on.
     const auto asked = ask_who_breaks(mesh, from_outside, ids, 25);
     EXPECT_LE(asked, ids.size() + 5);
-    // A GET is sent again: of an outsider as long as there is an allowance, of a sidecar by its budget.
+    // A GET is sent again: of an outsider as long as there is an allowance, of a sidecar by its
+    // budget.
     EXPECT_GE(answered_well(mesh, ids), ids.size() - (from_outside ? 2 : 0));
     EXPECT_LE(mesh.api2.counted(Counter::reuse_race_saved), 5u);
     EXPECT_GE(mesh.api2.counted(Counter::reuse_race_saved), 3u);
