@@ -200,7 +200,8 @@ def the_directory_tells_the_pods(world):
     said = _endpoints_page(world)
     assert f"{address(world.api2())}:8080" in said, "the pod itself, not the ClusterIP: " + said
     # This server has WatchList.
-    page = request(address(pod_of(SYSTEM, "epaulet-directory")), "/metrics", port=15026)[2]
+    (directory,) = get("-n", SYSTEM, "pods", "-l", "app.kubernetes.io/name=epaulet-directory")["items"]
+    page = request(address(directory), "/metrics", port=15026)[2]
     for kind in ("services", "endpointslices", "pods"):
         assert f'epaulet_directory_streamed_lists_total{{objects="{kind}"}} 1' in page, page
     # A second pod, and it alone when the first is not ready any more.
