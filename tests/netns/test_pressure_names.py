@@ -213,7 +213,9 @@ def test_names_and_endpoints_go_on_while_the_upstream_dns_is_down(lab, binaries)
         assert ask(api, "other.test")[0].rcode == "SERVFAIL"
         assert api.address_of("named.default") == virtual
         page = endpoints_of(api)["named"]
-        assert page["endpoints"] == [f"{api2.pod.ipv4}:8080"] and page["last_error"] == "dns_failed"
+        assert page["endpoints"] == [f"{api2.pod.ipv4}:8080"]
+        # The second: of a look for which the flood had left no room.
+        assert page["last_error"] in ("dns_failed", "limit_pending"), page
         bystander.assert_unharmed(
             lambda: flood(api.pod, lab.nameserver, 53), lambda: flood(api.pod, api2.pod.ipv4, 9)
         )
