@@ -59,8 +59,11 @@ def serve_tcp(name: str, listener) -> None:
 def serve_udp(name: str, listener) -> None:
     on = text(listener.getsockname())
     while True:
-        _, peer = listener.recvfrom(4096)
-        listener.sendto(line(name, on, peer=text(peer)), peer)
+        try:
+            _, peer = listener.recvfrom(4096)
+            listener.sendto(line(name, on, peer=text(peer)), peer)
+        except OSError:  # Who asked has gone: an address of a check's, say.
+            pass
 
 
 def main() -> None:

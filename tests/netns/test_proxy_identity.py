@@ -215,7 +215,7 @@ def inotify_instances(member) -> int:
 def test_files_are_watched_so_that_a_renewed_certificate_is_taken_at_once(lab, binaries):
     mesh = Mesh(lab, binaries)
     api2 = mesh.member("api2", CALLEE)
-    assert inotify_instances(api2) > 0
+    wait_until(lambda: inotify_instances(api2) > 0, "a watch", 5)
     # One right after the other: who only polled would need a whole period for each.
     took = [seconds_to_take(api2, mesh.issue("api2")) for _ in range(3)]
     assert max(took) < POLL_SECONDS * 0.75, took
