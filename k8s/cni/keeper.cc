@@ -11,25 +11,13 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "base/owned_fd.h"
+
 namespace epaulet::cni {
 namespace {
 
 /// Should the folder itself have been replaced, or a word of the kernel have been lost.
 constexpr int kLookEveryMilliseconds = 30'000;
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 int end_signals() {
   sigset_t ends;
@@ -63,7 +51,7 @@ class Entry {
 /// Until the end.
 void watch(const NodePlaces& places, int signals) {
   Entry entry(places);
-  const Descriptor changes(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  const OwnedFd changes(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   for (;;) {
     // Again each time: the folder may be another one by now. The same one is watched once.
     ::inotify_add_watch(changes.get(), places.lists.c_str(),
@@ -93,7 +81,7 @@ void log_line(std::string_view level, std::string_view event, std::string_view d
 
 int keep(const NodePlaces& places, const std::function<void()>& begin,
          const std::function<bool()>& is_for_good) {
-  const Descriptor signals(end_signals());
+  const OwnedFd signals(end_signals());
   begin();
   if (const auto put = put_files(places); !put) {
     log_line("error", "files_missing", put.error().what, put.error().remedy);

@@ -13,24 +13,11 @@
 #include <memory>
 
 #include "base/limits.h"
+#include "base/owned_fd.h"
 #include "crypto/digest.h"
 
 namespace epaulet {
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 std::string parent_of(const std::string& path) {
   const auto slash = path.rfind('/');
@@ -74,7 +61,7 @@ class Temporary {
 
   [[nodiscard]] Checked<void> fill(const std::optional<uid_t>& owner) {
     // O_EXCL: a link that somebody placed there is not followed. 0600 until the owner is right.
-    const Descriptor fd(
+    const OwnedFd fd(
         ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (fd.get() < 0) return cannot_write(file_.path, errno);
     there_ = true;
@@ -116,7 +103,7 @@ class Temporary {
 }  // namespace
 
 Checked<std::string> read_pem_file(const std::string& path) {
-  const Descriptor fd(
+  const OwnedFd fd(
       ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // A pipe must not hang us.
   if (fd.get() < 0) return cannot_read(path, errno);
   struct stat facts {};
@@ -155,7 +142,7 @@ Checked<void> write_pem_files(const std::vector<PemFile>& files, const WritePemO
   for (auto& temporary : temporaries) {
     if (auto renamed = temporary->rename(options.overwrite); !renamed) return renamed;
   }
-  const Descriptor folder(
+  const OwnedFd folder(
       ::open(parent_of(files.front().path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.get() >= 0) ::fsync(folder.get());
   return {};

@@ -9,6 +9,7 @@
 #include <cstdio>
 
 #include "base/limits.h"
+#include "base/owned_fd.h"
 
 namespace epaulet {
 namespace {
@@ -17,26 +18,10 @@ Error failed(int error_number) {
   return {ErrorCode::io_failed, Side::self, Stage::none, Retry::never, error_number};
 }
 
-/// Closes when it goes out of scope.
-class File {
- public:
-  explicit File(int fd) : fd_(fd) {}
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  ~File() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  [[nodiscard]] int get() const { return fd_; }
-  /// 0 or errno: a full disk may say so only now.
-  [[nodiscard]] int close() {
-    const int result = ::close(fd_);
-    fd_ = -1;
-    return result == 0 ? 0 : errno;
-  }
-
- private:
-  int fd_;
-};
+/// 0 or errno: a full disk may say so only now.
+int close_of(OwnedFd& file) {
+  return ::close(file.release()) == 0 ? 0 : errno;
+}
 
 int write_all_of(int fd, std::string_view text) {
   while (!text.empty()) {
@@ -51,7 +36,7 @@ int write_all_of(int fd, std::string_view text) {
 }  // namespace
 
 Result<std::string> read_state_file(const std::string& path) {
-  File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  OwnedFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) {
     if (errno == ENOENT) return std::string();
     return failed(errno);
@@ -74,10 +59,10 @@ Result<void> write_state_file(const std::string& path, std::string_view text) {
     if (::mkdir(path.substr(0, slash).c_str(), 0700) != 0 && errno != EEXIST) return failed(errno);
   }
   const std::string unfinished = path + ".new";
-  File file(::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  OwnedFd file(::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (file.get() < 0) return failed(errno);
   int error = write_all_of(file.get(), text);
-  if (error == 0) error = file.close();
+  if (error == 0) error = close_of(file);
   if (error == 0 && std::rename(unfinished.c_str(), path.c_str()) != 0) error = errno;
   if (error == 0) return {};
   ::unlink(unfinished.c_str());

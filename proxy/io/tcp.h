@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "base/owned_fd.h"
 #include "io/datagram.h"
 #include "io/dialer.h"
 #include "io/listener.h"
@@ -10,26 +11,6 @@
 
 /// Real sockets on a loop that can wait for them.
 namespace epaulet {
-
-/// A closed-on-destruction descriptor.
-class OwnedFd {
- public:
-  OwnedFd() = default;
-  explicit OwnedFd(int fd) : fd_(fd) {}
-  OwnedFd(OwnedFd&& other) noexcept : fd_(other.release()) {}
-  OwnedFd& operator=(OwnedFd&& other) noexcept;
-  ~OwnedFd();
-  [[nodiscard]] int get() const { return fd_; }
-  [[nodiscard]] bool valid() const { return fd_ >= 0; }
-  int release() {
-    const int fd = fd_;
-    fd_ = -1;
-    return fd;
-  }
-
- private:
-  int fd_ = -1;
-};
 
 /// Takes a connected, non-blocking TCP socket.
 [[nodiscard]] StreamPtr make_tcp_stream(IoLoop& loop, OwnedFd socket);

@@ -203,18 +203,6 @@ class TcpStream final : public ByteStream, private Readiness::Owner, private Rea
 
 }  // namespace
 
-OwnedFd& OwnedFd::operator=(OwnedFd&& other) noexcept {
-  if (this != &other) {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = other.release();
-  }
-  return *this;
-}
-
-OwnedFd::~OwnedFd() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 StreamPtr make_tcp_stream(IoLoop& loop, OwnedFd socket) {
   return std::make_unique<TcpStream>(loop, std::move(socket));
 }

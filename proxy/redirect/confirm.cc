@@ -9,23 +9,14 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/owned_fd.h"
+
 namespace epaulet::redirect {
 namespace {
 
-class Socket {
- public:
-  Socket(bool v4, int flags)
-      : fd_(::socket(v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | flags, 0)) {}
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
-  ~Socket() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  [[nodiscard]] int fd() const { return fd_; }
-
- private:
-  int fd_;
-};
+OwnedFd stream_socket(bool v4, int flags) {
+  return OwnedFd(::socket(v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
+}
 
 template <class Call>
 int with(const SocketAddress& address, Call call) {
@@ -53,15 +44,15 @@ bool waits_for(int fd, short events) {
 }
 
 /// 0, or why not.
-int dial(const Socket& socket, const SocketAddress& to) {
-  if (socket.fd() < 0) return errno;
+int dial(const OwnedFd& socket, const SocketAddress& to) {
+  if (socket.get() < 0) return errno;
   const int begun =
-      with(to, [&](const auto* at, auto size) { return ::connect(socket.fd(), at, size); });
+      with(to, [&](const auto* at, auto size) { return ::connect(socket.get(), at, size); });
   if (begun != EINPROGRESS) return begun;
-  if (!waits_for(socket.fd(), POLLOUT)) return ETIMEDOUT;
+  if (!waits_for(socket.get(), POLLOUT)) return ETIMEDOUT;
   int error = 0;
   socklen_t size = sizeof error;
-  ::getsockopt(socket.fd(), SOL_SOCKET, SO_ERROR, &error, &size);
+  ::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size);
   return error;
 }
 
@@ -70,25 +61,25 @@ Check confirm(const RedirectOptions& options, bool v4) {
   check.name = v4 ? "confirmed/ipv4" : "confirmed/ipv6";
   const SocketAddress proxy{*IpAddress::parse(v4 ? "127.0.0.1" : "::1"), options.outbound_port};
   const auto to = confirmed_address(options, v4);
-  const Socket listener(v4, 0);
+  const auto listener = stream_socket(v4, 0);
   const int on = 1;
-  ::setsockopt(listener.fd(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (!v4) ::setsockopt(listener.fd(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+  ::setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (!v4) ::setsockopt(listener.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
   int error =
-      with(proxy, [&](const auto* at, auto size) { return ::bind(listener.fd(), at, size); });
+      with(proxy, [&](const auto* at, auto size) { return ::bind(listener.get(), at, size); });
   const bool is_theirs = error == EADDRINUSE;  // The proxy itself, already.
-  if (error == 0 && ::listen(listener.fd(), 1) != 0) error = errno;
+  if (error == 0 && ::listen(listener.get(), 1) != 0) error = errno;
   if (error != 0 && !is_theirs) {
     check.detail = fmt::format("cannot listen on {}: {}", proxy.to_string(), errno_text(error));
     return check;
   }
-  const Socket socket(v4, SOCK_NONBLOCK);
+  const auto socket = stream_socket(v4, SOCK_NONBLOCK);
   if (const int refused = dial(socket, to); refused != 0) {
     check.detail = fmt::format("{} does not lead to {}: {}", to.to_string(), proxy.to_string(),
                                refused == ETIMEDOUT ? "nothing happens" : errno_text(refused));
     return check;
   }
-  check.ok = is_theirs || waits_for(listener.fd(), POLLIN);
+  check.ok = is_theirs || waits_for(listener.get(), POLLIN);
   check.detail = fmt::format("{} is {} {}", to.to_string(),
                              check.ok ? "led to" : "answered, and not by", proxy.to_string());
   return check;
