@@ -1,6 +1,5 @@
 #include "k8s/cni/node_files.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 #include <system_error>
 #include <vector>
 
+#include "crypto/pem_file.h"
 #include "k8s/cni/conflist.h"
 #include "k8s/cni/plugin.h"
 
@@ -30,32 +30,22 @@ constexpr const char* kTrees[] = {"usr/sbin", "usr/lib", "usr/lib64"};
 constexpr const char* kLinks[] = {"sbin", "lib", "lib64", "bin"};
 constexpr const char* kEmpty[] = {"proc", "run", "tmp", "var", "usr/bin"};
 
+constexpr const char* kRemedy =
+    "is the node's folder mounted here, writable, with space left? (cni.binDir, cni.confDir)";
+
 Reason failed(std::string_view what, const fs::path& path, int error) {
   return {fmt::format("{} {}: {}", what, path.string(), std::generic_category().message(error)),
-          "is the node's folder mounted here, writable, with space left? (cni.binDir, "
-          "cni.confDir)"};
+          kRemedy};
 }
 
-/// Of the node a half-written list of plugins would be the end: on the disk before it has its name.
+/// On the node a half-written list of plugins would be the end. Until it is whole its name ends as
+/// no runtime reads it.
 Checked<void> replace(const fs::path& file, const std::string& text, mode_t mode) {
-  // Runtimes read files with other endings alone.
-  const auto half = file.parent_path() / fmt::format(".{}.new", kType);
-  ::unlink(half.c_str());
-  const int fd = ::open(half.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-  if (fd < 0) return failed("cannot write", half, errno);
-  std::string_view rest = text;
-  int error = ::fchmod(fd, mode) == 0 ? 0 : errno;
-  while (error == 0 && !rest.empty()) {
-    const auto count = ::write(fd, rest.data(), rest.size());
-    if (count < 0 && errno != EINTR) error = errno;
-    if (count > 0) rest.remove_prefix(static_cast<std::size_t>(count));
-  }
-  if (error == 0 && ::fsync(fd) != 0) error = errno;
-  ::close(fd);
-  if (error == 0 && ::rename(half.c_str(), file.c_str()) != 0) error = errno;
-  if (error == 0) return {};
-  ::unlink(half.c_str());
-  return failed("cannot write", file, error);
+  WritePemOptions options;
+  options.overwrite = true;
+  if (auto written = write_pem_files({{file.string(), text, mode}}, options); !written)
+    return Reason(written.error().what, kRemedy);
+  return {};
 }
 
 std::optional<std::string> text_of(const fs::path& file, std::size_t bytes_max) {
