@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/limits.h"
+#include "discovery/current_set.h"
 #include "discovery/look_signal.h"
 
 namespace epaulet {
@@ -72,9 +73,8 @@ struct DirectorySource::State final : private Timer, DirectoryFeed::Listener {
         backend(backend_),
         looks(std::move(looks_)),
         make_dns_source(std::move(make_dns_source_)),
-        current(std::move(beginning.set)),
-        stands_in(beginning.stands_in) {
-    if (!stands_in) service_addresses = current->service_addresses;
+        current(std::move(beginning)) {
+    if (!current.stands_in()) service_addresses = current.get()->service_addresses;
   }
 
   void start();
@@ -83,10 +83,6 @@ struct DirectorySource::State final : private Timer, DirectoryFeed::Listener {
   void take_from_dns(const EndpointSet& set);
   void publish(std::vector<Endpoint> endpoints, std::optional<Error> last_error);
   void stop();
-  /// This source's, or an earlier process's of the same.
-  [[nodiscard]] std::vector<Endpoint> last_good() const {
-    return stands_in ? std::vector<Endpoint>() : current->endpoints;
-  }
   static Task<void> wait_for_first(std::shared_ptr<State> state, Scope& scope);
 
   Loop& loop;
@@ -96,8 +92,7 @@ struct DirectorySource::State final : private Timer, DirectoryFeed::Listener {
   std::unique_ptr<EndpointSource> dns;  ///< While the directory has not answered, or sends there.
   std::string dns_name;
   LookSignal heard;
-  EndpointSetPtr current;
-  bool stands_in;                            ///< See Beginning.
+  CurrentSet current;
   std::vector<IpAddress> service_addresses;  ///< Of the next set.
   OnChange on_change;
   bool is_patient = true;
@@ -117,9 +112,9 @@ void DirectorySource::State::on_timer() {
   heard.wake_all();
   // What the directory told an earlier process is better than what DNS knows: pods and their
   // identities instead of one address for all of them.
-  const bool knows_some = !last_good().empty();
+  const bool knows_some = !current.last_good().empty();
   if (!knows_some && !backend.endpoints.dns.empty()) return ask_dns(backend.endpoints.dns);
-  if (stands_in) publish({}, std::nullopt);
+  if (current.stands_in()) publish({}, std::nullopt);
 }
 
 void DirectorySource::State::on_view(const ServiceViewPtr& view) {
@@ -153,24 +148,14 @@ void DirectorySource::State::ask_dns(const std::string& name) {
 /// Beside what was remembered, an answer that brings nothing is none.
 void DirectorySource::State::take_from_dns(const EndpointSet& set) {
   const bool says_nothing = set.last_error && set.endpoints.empty();
-  publish(says_nothing ? last_good() : set.endpoints, set.last_error);
+  publish(says_nothing ? current.last_good() : set.endpoints, set.last_error);
 }
 
 void DirectorySource::State::publish(std::vector<Endpoint> endpoints,
                                      std::optional<Error> last_error) {
-  const bool is_same = endpoints == current->endpoints && last_error == current->last_error &&
-                       service_addresses == current->service_addresses;
-  if (is_same && !stands_in) return;
-  auto next = std::make_shared<EndpointSet>(*current);
-  ++next->version;
-  next->ever_had_endpoint = (current->ever_had_endpoint && !stands_in) || !endpoints.empty();
-  stands_in = false;
-  next->endpoints = std::move(endpoints);
-  next->service_addresses = service_addresses;
-  next->last_error = last_error;
-  next->updated_at = loop.wall_now();
-  current = std::move(next);
-  if (on_change) on_change(current);
+  const bool is_news =
+      current.change(std::move(endpoints), last_error, service_addresses, loop.wall_now());
+  if (is_news && on_change) on_change(current.get());
 }
 
 void DirectorySource::State::stop() {
@@ -200,7 +185,7 @@ DirectorySource::~DirectorySource() {
 }
 
 EndpointSetPtr DirectorySource::current() const {
-  return state_->current;
+  return state_->current.get();
 }
 
 void DirectorySource::start(OnChange on_change) {

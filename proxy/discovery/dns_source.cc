@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/limits.h"
+#include "discovery/current_set.h"
 #include "discovery/look_schedule.h"
 #include "discovery/look_signal.h"
 
@@ -73,8 +74,7 @@ struct DnsSource::State final : private Timer, std::enable_shared_from_this<Stat
         port(of.endpoints.port),
         looks(std::move(looks_)),
         scope(loop_),
-        current(std::move(beginning.set)),
-        stands_in(beginning.stands_in) {}
+        current(std::move(beginning)) {}
 
   void begin_look();
   void finish(Result<Found> found);
@@ -82,11 +82,6 @@ struct DnsSource::State final : private Timer, std::enable_shared_from_this<Stat
   void publish(std::vector<Endpoint> endpoints, std::optional<Error> last_error);
   void look_in(LookSchedule::Interval interval);
   void stop();
-  /// Of this name, and so worth keeping when a look brings nothing.
-  [[nodiscard]] std::vector<Endpoint> last_good() const {
-    return stands_in ? std::vector<Endpoint>() : current->endpoints;
-  }
-  [[nodiscard]] bool ever_had_endpoint() const { return !stands_in && current->ever_had_endpoint; }
   [[nodiscard]] bool may_look_on_demand() const {
     return !looked_at || loop.now() >= *looked_at + LookSchedule::kOnDemand;
   }
@@ -102,8 +97,7 @@ struct DnsSource::State final : private Timer, std::enable_shared_from_this<Stat
   Scope scope;
   LookSignal look_ended;
   LookSchedule schedule;
-  EndpointSetPtr current;
-  bool stands_in;  ///< See Beginning.
+  CurrentSet current;
   OnChange on_change;
   std::optional<TimePoint> looked_at;
   bool looking = false;
@@ -170,36 +164,26 @@ void DnsSource::State::finish(Result<Found> found) {
     ++looks->answered;
     const bool partial = found->v4_failed || found->v6_failed;
     look_in(schedule.after_success(found->ttl, partial));
-    publish(merge(*found, last_good()), std::nullopt);
+    publish(merge(*found, current.last_good()), std::nullopt);
   } else if (found.error().code == ErrorCode::dns_name_unknown) {
     ++looks->unknown;
-    look_in(schedule.after_negative(ever_had_endpoint()));
+    look_in(schedule.after_negative(current.ever_had_endpoint()));
     if (schedule.negative_is_confirmed()) {
       publish({}, found.error());
     } else {
-      publish(last_good(), found.error());
+      publish(current.last_good(), found.error());
     }
   } else {
     ++looks->failed;
     look_in(schedule.after_failure());
-    publish(last_good(), found.error());
+    publish(current.last_good(), found.error());
   }
   look_ended.wake_all();
 }
 
 void DnsSource::State::publish(std::vector<Endpoint> endpoints, std::optional<Error> last_error) {
-  const bool is_same = endpoints == current->endpoints && last_error == current->last_error;
-  if (is_same && !stands_in) return;
-  auto next = std::make_shared<EndpointSet>(*current);
-  ++next->version;
-  next->ever_had_endpoint = ever_had_endpoint() || !endpoints.empty();
-  stands_in = false;
-  next->endpoints = std::move(endpoints);
-  next->service_addresses.clear();  // Those of a directory that was asked before.
-  next->last_error = last_error;
-  next->updated_at = loop.wall_now();
-  current = std::move(next);
-  if (on_change) on_change(current);
+  const bool is_news = current.change(std::move(endpoints), last_error, {}, loop.wall_now());
+  if (is_news && on_change) on_change(current.get());
 }
 
 void DnsSource::State::look_in(LookSchedule::Interval interval) {
@@ -232,7 +216,7 @@ DnsSource::~DnsSource() {
 }
 
 EndpointSetPtr DnsSource::current() const {
-  return state_->current;
+  return state_->current.get();
 }
 
 void DnsSource::start(OnChange on_change) {
