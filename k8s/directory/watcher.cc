@@ -7,6 +7,8 @@
 namespace epaulet::kube {
 namespace {
 
+const Error kSilent(ErrorCode::idle_timeout, Side::upstream, Stage::receive);
+
 std::string_view path_of(ObjectKind kind) {
   switch (kind) {
     case ObjectKind::service:
@@ -93,6 +95,7 @@ struct Watcher::State {
   Task<Checked<void>> stream();
   template <class Facts>
   Task<Checked<void>> watch();
+  Task<Checked<ApiStreamPtr>> open(std::string_view path, Scope& within);
   template <class Facts>
   Task<Checked<void>> follow(ApiStream& stream, Scope& within);
   template <class Facts>
@@ -101,6 +104,12 @@ struct Watcher::State {
   Task<Checked<void>> step_of();
   Task<Checked<void>> step();
   [[nodiscard]] std::string watch_path(std::string_view from) const;
+  /// All that there was is told.
+  void listed(std::string version) {
+    model.end_list(kind);
+    reflector.listed(std::move(version));
+    status.is_listed = true;
+  }
   void heard() {
     status.heard_at = loop.now();
     status.last_error.clear();
@@ -160,9 +169,7 @@ Task<Checked<void>> Watcher::State::list() {
     for (const auto& name : page->left_names) listener.on_unreadable(kind, name);
     next = page->next;
     if (next.empty()) {
-      model.end_list(kind);
-      reflector.listed(page->version);
-      status.is_listed = true;
+      listed(page->version);
     }
     heard();
     listener.on_change();
@@ -185,9 +192,7 @@ bool Watcher::State::take(std::string_view line) {
     case EventKind::bookmark:
       if (is_streaming && event.ends_list) {
         is_streaming = false;
-        model.end_list(kind);
-        reflector.listed(event.version);
-        status.is_listed = true;
+        listed(event.version);
         ++status.streams;
         heard();
         return true;  // A list is no progress yet, see Reflector::listed().
@@ -218,20 +223,23 @@ std::string Watcher::State::watch_path(std::string_view from) const {
                      query_of(kind));
 }
 
+/// A watch of either kind.
+Task<Checked<ApiStreamPtr>> Watcher::State::open(std::string_view path, Scope& within) {
+  within.set_deadline(loop.now() + kPageTime, kSilent);
+  auto stream = co_await api.open(path, within);
+  if (!stream && !scope.cancelled()) reflector.ended();
+  co_return std::move(stream);
+}
+
 /// WatchList (KEP-3157): a watch that tells first what there is, object by object, and says where
 /// that ends. Neither side then holds a list in memory, and no watch is to be begun behind it.
 template <class Facts>
 Task<Checked<void>> Watcher::State::stream() {
   const auto path = watch_path("sendInitialEvents=true&resourceVersionMatch=NotOlderThan");
   Scope within(scope);
-  within.set_deadline(loop.now() + kPageTime,
-                      {ErrorCode::idle_timeout, Side::upstream, Stage::receive});
-  const auto stream = co_await api.open(path, within);
+  const auto stream = co_await open(path, within);
   if (scope.cancelled()) co_return Checked<void>();
-  if (!stream) {
-    reflector.ended();
-    co_return stream.error();
-  }
+  if (!stream) co_return stream.error();
   const auto answer = (*stream)->status();
   if (answer != 200) {
     // Servers that do not know it, or have it switched off, call it an invalid request.
@@ -259,14 +267,9 @@ Task<Checked<void>> Watcher::State::watch() {
   ++status.watches;
   const auto path = watch_path("resourceVersion=" + escaped(reflector.version()));
   Scope within(scope);
-  within.set_deadline(loop.now() + kPageTime,
-                      {ErrorCode::idle_timeout, Side::upstream, Stage::receive});
-  const auto stream = co_await api.open(path, within);
+  const auto stream = co_await open(path, within);
   if (scope.cancelled()) co_return Checked<void>();
-  if (!stream) {
-    reflector.ended();
-    co_return stream.error();
-  }
+  if (!stream) co_return stream.error();
   if ((*stream)->status() == 410) {
     ++status.expired;
     reflector.expired();
@@ -286,8 +289,7 @@ Task<Checked<void>> Watcher::State::follow(ApiStream& stream, Scope& within) {
   const std::string before = reflector.version();
   is_expired = false;
   for (;;) {
-    within.set_deadline(loop.now() + (is_streaming ? kPageTime : kSilenceMax),
-                        {ErrorCode::idle_timeout, Side::upstream, Stage::receive});
+    within.set_deadline(loop.now() + (is_streaming ? kPageTime : kSilenceMax), kSilent);
     const auto piece = co_await stream.pull(within);
     if (scope.cancelled()) co_return Checked<void>();
     // A silent or broken watch is begun again from where it was; only one that never said
