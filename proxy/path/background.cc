@@ -126,11 +126,6 @@ struct Try {
   }
 };
 
-/// When it is given up, a try that is under way included.
-TimePoint late(const Delivery& delivery) {
-  return delivery.accepted + delivery.rules.give_up_after;
-}
-
 /// Retry-After, unless there is another endpoint, which is not to be spared. A limit is the same
 /// wherever it is met.
 Duration pause_asked_for(const Exchange& exchange) {
@@ -150,7 +145,7 @@ Task<Try> try_once(Worker& worker, const Delivery& delivery) {
   Connection connection(worker, std::make_unique<NoStream>(worker.loop, delivery.caller),
                         Entry::background);
   connection.destination = delivery.destination;
-  connection.scope.set_deadline(late(delivery),
+  connection.scope.set_deadline(delivery.late(),
                                 {ErrorCode::deadline_exceeded, Side::upstream, Stage::receive});
   StoredRequest stored(delivery.body);
   Exchange exchange(connection, connection.scope, stored, nullptr);
@@ -221,7 +216,7 @@ Task<void> deliver(Worker& worker, std::unique_ptr<const Delivery> delivery) {
     backoff = resilience::backoff_before(rules.backoff, tries, backoff, worker.loop.random());
     // Who asked for a pause gets it in full, and not all callers back at its end.
     const auto next = worker.loop.now() + ended.come_back_in + backoff;
-    if (next >= late(*delivery))
+    if (next >= delivery->late())
       co_return give_up(worker, *delivery, Counter::background_dropped_late, "late");
     Scope pause(worker.root);
     const auto slept = co_await sleep_until(pause, next);

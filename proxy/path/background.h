@@ -16,6 +16,9 @@ struct Delivery {
   telemetry::StringId service = 0;
   telemetry::StringId route = 0;
   TimePoint accepted{};
+
+  /// When it is given up, a try that is under way included.
+  [[nodiscard]] TimePoint late() const { return accepted + rules.give_up_after; }
 };
 
 /// Whether a request is accepted at once and delivered later: its route says so, and it is no call

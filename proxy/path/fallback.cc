@@ -39,11 +39,10 @@ LastGood::ResponsePtr last_good(const Exchange& exchange, const Plan& plan) {
   return fallback.last_good->find(key_of(exchange.request), exchange.now());
 }
 
-/// RFC 9110 section 9.2.2: it does no harm to do it twice, or the caller or the route says so.
 bool may_be_repeated(const Exchange& exchange, const Plan& plan) {
   const auto& request = exchange.request;
-  return http::is_idempotent(request.method) || plan.retry->non_idempotent ||
-         request.find(http::FieldId::idempotency_key) != nullptr;
+  return resilience::may_repeat(*plan.retry, request.method,
+                                request.find(http::FieldId::idempotency_key) != nullptr);
 }
 
 /// Whether the request may have reached an app, though it `ended` so. One that may not be repeated

@@ -96,9 +96,8 @@ Result<void> start_time(Exchange& exchange, const Plan& plan) {
   const bool is_outsider = plan.inbound && exchange.connection.peer.empty();
   exchange.hurried = is_given && (ours.count() == 0 || given < ours);
   if (exchange.delivery != nullptr) {  // Its last try may have less.
-    const auto& delivery = *exchange.delivery;
-    const auto late = delivery.accepted + delivery.rules.give_up_after;
-    exchange.hurried = ours.count() == 0 || late < exchange.record.start + ours;
+    exchange.hurried =
+        ours.count() == 0 || exchange.delivery->late() < exchange.record.start + ours;
   }
   exchange.has_own_deadline = is_grpc && is_given;
   if (exchange.has_own_deadline) exchange.given_time = given;

@@ -58,6 +58,10 @@ bool RetryRules::lists(const Error& error) const {
   return !errors || !kind || std::find(errors->begin(), errors->end(), *kind) != errors->end();
 }
 
+bool may_repeat(const RetryRules& rules, http::Method method, bool idempotency_key) {
+  return http::is_idempotent(method) || idempotency_key || rules.non_idempotent;
+}
+
 RetryVerdict decide_retry(const RetryRules& rules, const AttemptFacts& facts, bool inbound) {
   const bool failed = facts.error.code != ErrorCode::none;
   const bool grpc_listed =
@@ -70,9 +74,8 @@ RetryVerdict decide_retry(const RetryRules& rules, const AttemptFacts& facts, bo
 
   const bool nothing_sent = failed && (facts.error.retry == Retry::safe || !facts.request_written);
   const bool idempotent = http::is_idempotent(facts.method);
-  const bool may_repeat =
-      idempotent || facts.idempotency_key || rules.non_idempotent || grpc_listed;
-  if (!nothing_sent && !may_repeat) return RetryVerdict::no_not_idempotent;
+  const bool is_repeatable = grpc_listed || may_repeat(rules, facts.method, facts.idempotency_key);
+  if (!nothing_sent && !is_repeatable) return RetryVerdict::no_not_idempotent;
   if (!facts.body_replayable) return RetryVerdict::no_body_gone;
 
   // A connection that went stale in the pool says nothing about the upstream's health.

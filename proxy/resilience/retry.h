@@ -64,6 +64,9 @@ enum class RetryVerdict : std::uint8_t {
 };
 [[nodiscard]] std::string_view name_of(RetryVerdict verdict);
 
+/// RFC 9110 section 9.2.2: once more does no harm, or the caller or the route says so.
+[[nodiscard]] bool may_repeat(const RetryRules& rules, http::Method method, bool idempotency_key);
+
 /// RFC 9110 section 9.2.2 and design section 8: without opt-in nothing that may have taken effect
 /// is repeated; a listed gRPC status is such an opt-in. The budget is asked afterwards, by the
 /// caller. `inbound`: the hop before an app
