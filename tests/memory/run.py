@@ -26,7 +26,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
 sys.path[:0] = [str(REPOSITORY / "tests" / "support"), str(REPOSITORY / "tests" / "netns")]
-from bystander import WORST_RATIO, Bystander  # noqa: E402  (the path above first)
+from bystander import Bystander  # noqa: E402  (the path above first)
 from crowd import PROXY_UID, crowd  # noqa: E402
 from lab import Lab, LabError, find_binaries  # noqa: E402
 from mesh import CALLEE, CALLER, App, Mesh  # noqa: E402
@@ -182,7 +182,7 @@ def check(told: dict, hold: bool) -> list[str]:
         # Each line tells of those since the one before; they are seldom, so the last are untold.
         "the excess is said": 0 < sum(told["said_refused"]) <= refused,
         "no request of others failed": told["others"] > 0 and not told["others_failed"],
-        "p99 of others is within 1.5x": told.get("p99_ratio", 0) <= WORST_RATIO,
+        "p99 of others is within 1.5x": told.get("p99_ratio", 0) <= Bystander.rule.worst_ratio,
         "who knocks is refused": not hold or told["knocks_refused"] > KNOCKS_PER_SECOND,
         "enough idle ones are admitted": ADMITTED_AT_LEAST <= idle["admitted"] <= told["limit"],
         "all offered are accounted for": idle["admitted"] + idle["refused"] == IDLE,

@@ -6,7 +6,7 @@ import random
 import signal
 import threading
 
-from bystander import SLOWER, WORST_RATIO, Bystander
+from bystander import COARSE, SLOWER, STRICT, Bystander, Rule
 from mesh import Mesh
 
 STALL_SECONDS, STALLS_PER_SECOND = 0.05, 3
@@ -28,24 +28,32 @@ class Drawn(Bystander):
         pass
 
 
-def test_the_rule_lets_pass_what_its_table_says(lab):
+def test_the_rules_let_pass_what_their_table_says(lab):
     random.seed(1)
 
-    def passed(ratio: float, deviation: float) -> float:
-        with contextlib.redirect_stdout(None):
-            harmed = [Drawn(ratio, deviation).harmed(contextlib.nullcontext) for _ in range(TRIALS)]
-        return 1 - sum(harmed) / TRIALS
+    def passed(rule: Rule, ratio: float, deviation: float) -> float:
+        def harmed() -> bool:
+            drawn = Drawn(ratio, deviation)
+            drawn.rule = rule
+            return drawn.harmed(contextlib.nullcontext)
 
-    for ratio, deviation, least, most in (
-        (1.0, 0.5, 0.97, 1.0),
-        (1.2, 0.25, 0.97, 1.0),
-        (1.8, 0.25, 0.0, 0.04),
-        (2.0, 0.35, 0.0, 0.03),
-        (2.0, 0.5, 0.0, 0.07),
-        (3.0, 0.5, 0.0, 0.01),
+        with contextlib.redirect_stdout(None):
+            return 1 - sum(harmed() for _ in range(TRIALS)) / TRIALS
+
+    for rule, ratio, deviation, least, most in (
+        (STRICT, 1.0, 0.5, 0.97, 1.0),
+        (STRICT, 1.2, 0.25, 0.97, 1.0),
+        (STRICT, 1.8, 0.25, 0.0, 0.04),
+        (STRICT, 2.0, 0.35, 0.0, 0.03),
+        (STRICT, 2.0, 0.5, 0.0, 0.07),
+        (STRICT, 3.0, 0.5, 0.0, 0.01),
+        (COARSE, 1.0, 0.9, 0.97, 1.0),
+        (COARSE, 1.5, 0.5, 0.97, 1.0),
+        (COARSE, 8.0, 0.5, 0.0, 0.05),
+        (COARSE, 20.0, 0.9, 0.0, 0.05),
     ):
-        share = passed(ratio, deviation)
-        assert least <= share <= most, (ratio, deviation, share)
+        share = passed(rule, ratio, deviation)
+        assert least <= share <= most, (rule, ratio, deviation, share)
 
 
 @contextlib.contextmanager
@@ -68,7 +76,7 @@ def stalling(process):
         thread.join()
 
 
-def test_stalls_are_harm_and_so_is_a_latency_that_doubles(lab, binaries):
+def test_stalls_are_harm_and_so_is_a_latency_that_doubles_if_one_looks_closely(lab, binaries):
     api, api2 = Mesh(lab, binaries).pair()
     slower = api2.pod.run_dir / os.path.basename(SLOWER)
     slower.touch()
@@ -81,10 +89,12 @@ def test_stalls_are_harm_and_so_is_a_latency_that_doubles(lab, binaries):
 
     with Bystander(api, api2) as others:
         assert others.harmed(lambda: stalling(api2.process))
-        assert others.ratio > 2 * WORST_RATIO, others.ratio
+        assert others.ratio > others.rule.worst_ratio, others.ratio
         others.assert_flawless()
+    if Bystander.rule is not STRICT:
+        return
     with Bystander(api, api2, rate=SLOW_RATE) as others:
         as_much_again = sorted(others.p99() for _ in range(5))[2]
         assert others.harmed(lambda: slow(min(as_much_again, MORE_MAX)))
-        assert others.ratio > WORST_RATIO, others.ratio
+        assert others.ratio > STRICT.worst_ratio, others.ratio
         others.assert_flawless()

@@ -8,7 +8,7 @@ import threading
 import time
 from pathlib import Path
 
-from bystander import Bystander
+from bystander import STRICT, Bystander
 from crowd import become_of, crowd
 from lab import request, wait_until
 from mesh import CALLEE, CALLER, HEALTH, Mesh
@@ -53,7 +53,8 @@ def assert_unharmed_by(others: Bystander, outside, member, bare, rate: int, coun
     print(f"# of {rate} that were to knock each second {each:.0f} did")
     others.assert_flawless()
     assert not harmed, f"p99 of others grew to {others.ratio:.2f} of what it was"
-    assert each >= REACHED_MIN * rate, "that was no storm: this machine has too much else to do"
+    if others.rule is STRICT:
+        assert each >= REACHED_MIN * rate, "that was no storm: this machine has too much else to do"
 
 
 @contextlib.contextmanager
@@ -97,7 +98,8 @@ def test_ten_thousand_in_a_second_are_served_or_refused(lab, binaries):
         assert told["hanging"] == 0, told
         answers = {"200", "502", "503", "504", "reset"}
         assert set(told) <= answers | {"offered", "waited", "took", "hanging"}, told
-        assert told["offered"] - told["waited"] <= OFFERED_SECONDS, "that is no burst"
+        if Bystander.rule is STRICT:
+            assert told["offered"] - told["waited"] <= OFFERED_SECONDS, "that is no burst"
         assert told["200"] > 0
         # Of ten thousand a few may end otherwise at one end than at the other.
         ours = count("connections_refused", reason="overload") - refused

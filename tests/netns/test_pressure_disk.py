@@ -8,7 +8,7 @@ import subprocess
 import threading
 from pathlib import Path
 
-from bystander import LEAD, Bystander
+from bystander import Bystander
 from lab import Nameserver, Sidecar, query, wait_until
 from mesh import CALLEE, CALLER, Member, Mesh
 
@@ -150,4 +150,4 @@ def test_a_disk_that_is_full_or_read_only_costs_the_memory_alone(lab, binaries):
         for fault in (full, read_only):
             failures = api.counter(FAILURES)
             bystander.assert_unharmed(fault, learning)
-            assert api.counter(FAILURES) >= failures + LEAD, "one in each window at least"
+            assert api.counter(FAILURES) >= failures + Bystander.rule.lead, "one in each window at least"

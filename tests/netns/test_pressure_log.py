@@ -9,7 +9,7 @@ import signal
 import threading
 from pathlib import Path
 
-from bystander import PAIRS_MAX, Bystander
+from bystander import Bystander
 from lab import wait_until
 from mesh import CALLEE, CALLER, Member, Mesh
 
@@ -117,7 +117,7 @@ def test_an_output_that_nobody_reads_holds_up_nobody(lab, binaries):
 
     wait_until(lambda: sum(one["ring_full"] for one in told()) == full, "all that is missing", 5)
     assert all(one["level"] == "warning" and one["write_failed"] == 0 for one in told())
-    assert len(told()) <= 2 * PAIRS_MAX, "for each time that nobody read: its first second, and its rest"
+    assert len(told()) <= 2 * Bystander.rule.pairs_max, "for each time that nobody read: its first second, and its rest"
     answered = len(bystander.answers())
 
     def logged() -> int:
