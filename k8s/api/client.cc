@@ -72,16 +72,17 @@ Task<Checked<std::string_view>> ApiStream::pull(Scope& scope) {
   co_return std::string_view();
 }
 
-Task<Checked<std::string>> ApiStream::rest(std::size_t bytes_max, Scope& scope) {
-  std::string all;
-  for (;;) {
+Task<Checked<ApiAnswer>> ApiStream::rest(std::size_t bytes_max, Scope& scope) {
+  ApiAnswer answer;
+  answer.status = status_;
+  while (!answer.is_cut) {
     const auto piece = co_await pull(scope);
     if (!piece) co_return piece.error();
-    if (piece->empty()) co_return std::move(all);
-    if (all.size() + piece->size() > bytes_max)
-      co_return Reason("the answer of the API server is too long", "is another server there?");
-    all.append(*piece);
+    if (piece->empty()) break;
+    answer.is_cut = answer.body.size() + piece->size() > bytes_max;
+    if (!answer.is_cut) answer.body.append(*piece);
   }
+  co_return std::move(answer);
 }
 
 Task<Checked<ApiAnswer>> ApiClient::post(std::string_view path, std::string_view json,
@@ -98,24 +99,17 @@ Task<Checked<ApiAnswer>> ApiClient::send(Verb verb, std::string_view path, std::
                                          Scope& scope) {
   const auto stream = co_await ask(verb, path, json, scope);
   if (!stream) co_return stream.error();
-  auto body = co_await (*stream)->rest(kAnswerBytesMax, scope);
-  if (!body) co_return body.error();
-  ApiAnswer answer;
-  answer.status = (*stream)->status();
-  answer.body = std::move(*body);
+  auto answer = co_await (*stream)->rest(kAnswerBytesMax, scope);
+  if (answer && answer->is_cut)
+    co_return Reason("the answer of the API server is too long", "is another server there?");
   co_return std::move(answer);
 }
 
-Task<Checked<ApiAnswer>> ApiClient::get(std::string_view path, std::size_t bytes_max,
-                                        Scope& scope) {
-  const auto stream = co_await ask(Verb::get, path, {}, scope);
+Task<Checked<ApiAnswer>> ApiClient::get(std::string_view path, std::size_t bytes_max, Scope& scope,
+                                        std::string_view accept) {
+  const auto stream = co_await ask(Verb::get, path, {}, scope, accept);
   if (!stream) co_return stream.error();
-  auto body = co_await (*stream)->rest(bytes_max, scope);
-  if (!body) co_return body.error();
-  ApiAnswer answer;
-  answer.status = (*stream)->status();
-  answer.body = std::move(*body);
-  co_return std::move(answer);
+  co_return co_await (*stream)->rest(bytes_max, scope);
 }
 
 Task<Checked<ApiStreamPtr>> ApiClient::open(std::string_view path, Scope& scope) {
@@ -123,7 +117,7 @@ Task<Checked<ApiStreamPtr>> ApiClient::open(std::string_view path, Scope& scope)
 }
 
 Task<Checked<ApiStreamPtr>> ApiClient::ask(Verb verb, std::string_view path, std::string_view json,
-                                           Scope& scope) {
+                                           Scope& scope, std::string_view accept) {
   const auto token = read_token(access_.token_file);
   if (!token) co_return token.error();
   const auto pem = read_pem_file(access_.ca_file);
@@ -160,7 +154,7 @@ Task<Checked<ApiStreamPtr>> ApiClient::ask(Verb verb, std::string_view path, std
                       verb == Verb::post ? "application/json" : "application/merge-patch+json");
     request.added.add("Content-Length", std::to_string(json.size()));
   }
-  request.added.add("Accept", "application/json");
+  request.added.add("Accept", accept);
   request.added.add("Authorization", "Bearer " + *token);
   connection->begin_request(request, "User-Agent: epaulet\r\nConnection: close\r\n");
   const http::Chunk all(verb == Verb::get ? ConstBytes() : as_bytes(json), true);

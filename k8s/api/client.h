@@ -29,6 +29,7 @@ struct ApiAccess {
 
 struct ApiAnswer {
   std::uint16_t status = 0;
+  bool is_cut = false;  ///< It is longer than was asked for, and `body` has its beginning alone.
   std::string body;
 };
 
@@ -41,8 +42,8 @@ class ApiStream {
   [[nodiscard]] std::uint16_t status() const { return status_; }
   /// The next piece, valid until the next call; "" at the end.
   Task<Checked<std::string_view>> pull(Scope& scope);
-  /// All that is left.
-  Task<Checked<std::string>> rest(std::size_t bytes_max, Scope& scope);
+  /// All that is left, as far as it is not longer.
+  Task<Checked<ApiAnswer>> rest(std::size_t bytes_max, Scope& scope);
 
  private:
   SocketAddress address_;
@@ -56,6 +57,10 @@ using ApiStreamPtr = std::unique_ptr<ApiStream>;
 class ApiClient {
  public:
   static constexpr std::size_t kAnswerBytesMax = 256 * 1024;
+  static constexpr std::string_view kJson = "application/json";
+  /// Of objects what is in `metadata` alone.
+  static constexpr std::string_view kNamesJson =
+      "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
   /// `dialer`: outlives this.
   ApiClient(Dialer& dialer, ApiAccess access) : dialer_(dialer), access_(std::move(access)) {}
@@ -65,8 +70,9 @@ class ApiClient {
   Task<Checked<ApiAnswer>> post(std::string_view path, std::string_view json, Scope& scope);
   /// The same with a merge patch (RFC 7386).
   Task<Checked<ApiAnswer>> patch(std::string_view path, std::string_view json, Scope& scope);
-  /// `bytes_max`: of the answer.
-  Task<Checked<ApiAnswer>> get(std::string_view path, std::size_t bytes_max, Scope& scope);
+  /// `bytes_max`: of the answer, which says so if it is longer.
+  Task<Checked<ApiAnswer>> get(std::string_view path, std::size_t bytes_max, Scope& scope,
+                               std::string_view accept = kJson);
   /// As soon as its head is there.
   Task<Checked<ApiStreamPtr>> open(std::string_view path, Scope& scope);
 
@@ -75,7 +81,7 @@ class ApiClient {
   Task<Checked<ApiAnswer>> send(Verb verb, std::string_view path, std::string_view json,
                                 Scope& scope);
   Task<Checked<ApiStreamPtr>> ask(Verb verb, std::string_view path, std::string_view json,
-                                  Scope& scope);
+                                  Scope& scope, std::string_view accept = kJson);
 
   Dialer& dialer_;
   ApiAccess access_;

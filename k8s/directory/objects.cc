@@ -210,6 +210,10 @@ bool read_facts(const json::object& from, PodFacts& to) {
   return true;
 }
 
+bool read_facts(const json::object& from, NameFacts& to) {
+  return read_names(from, to) != nullptr;
+}
+
 template <class Facts>
 std::optional<Page<Facts>> read_page(std::string_view text) {
   const auto document = parse(text);
@@ -267,6 +271,7 @@ WatchEvent<Facts> read_event(std::string_view line) {
 template std::optional<Page<ServiceFacts>> read_page(std::string_view);
 template std::optional<Page<SliceFacts>> read_page(std::string_view);
 template std::optional<Page<PodFacts>> read_page(std::string_view);
+template std::optional<Page<NameFacts>> read_page(std::string_view);
 template std::optional<Page<HttpRouteFacts>> read_page(std::string_view);
 template std::optional<Page<GrpcRouteFacts>> read_page(std::string_view);
 template WatchEvent<ServiceFacts> read_event(std::string_view);

@@ -70,10 +70,17 @@ struct PodFacts {
 
 inline constexpr std::string_view kMeshedLabel = "epaulet.io/meshed";
 
+/// Of any object.
+struct NameFacts {
+  std::string name_space;
+  std::string name;
+};
+
 /// False: the object is not what it should be, or names nothing.
 [[nodiscard]] bool read_facts(const boost::json::object& from, ServiceFacts& to);
 [[nodiscard]] bool read_facts(const boost::json::object& from, SliceFacts& to);
 [[nodiscard]] bool read_facts(const boost::json::object& from, PodFacts& to);
+[[nodiscard]] bool read_facts(const boost::json::object& from, NameFacts& to);
 
 /// One page of a list.
 template <class Facts>

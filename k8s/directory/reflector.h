@@ -11,7 +11,9 @@ namespace epaulet::kube {
 ///
 /// listing: begins it, and begins it again when the version to watch from has expired (410): with a
 /// watch that tells all objects first (WatchList), where the server has that, else in pages.
-/// watching: goes on from the newest version seen. A step that brought nothing backs off.
+/// watching: goes on from the newest version seen. A step that brought nothing backs off, and so
+/// does a watch that ended at once and brought no object: bookmarks alone are no sign that it is
+/// one.
 class Reflector {
  public:
   enum class Step : std::uint8_t { stream, list, watch };
@@ -47,11 +49,30 @@ class Reflector {
     lists_next_ = false;
     // A watch from here that expires at once is no progress: `fruitless_` stays until news came.
   }
-  /// An object or a bookmark came.
+  /// An object came.
   void news(const std::string& version) {
+    const bool is_new = !version.empty() && version != version_;
+    bookmark(version);
+    if (is_new) lasted();
+  }
+  /// Nothing has changed up to this version.
+  void bookmark(const std::string& version) {
     if (!version.empty()) version_ = version;
+  }
+  /// A watch was there for a while, whatever it said.
+  void lasted() {
     fruitless_ = 0;
     brought_news_ = true;
+  }
+  /// The server answers to a watch from our version otherwise than by one. One that refuses us, or
+  /// has too much to do, has nothing against the version; others may, whatever they call it ("too
+  /// large resource version" after etcd came back from a backup is 400, 500 or 504).
+  void refused(std::uint16_t status) {
+    if (status == 401 || status == 403 || status == 429 || status == 503) {
+      ended();
+    } else {
+      expired();
+    }
   }
   /// The server does not know our version any more.
   void expired() {

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include "base/line_splitter.h"
+#include "k8s/directory/page_limit.h"
 
 namespace epaulet::kube {
 namespace {
 
 const Error kSilent(ErrorCode::idle_timeout, Side::upstream, Stage::receive);
+const Error kSlow(ErrorCode::attempt_timeout, Side::upstream, Stage::receive);
 
 std::string_view path_of(ObjectKind kind) {
   switch (kind) {
@@ -91,6 +93,9 @@ struct Watcher::State {
   static Task<void> run(std::shared_ptr<State> state);
   template <class Facts>
   Task<Checked<void>> list();
+  [[nodiscard]] std::string page_path(std::string_view next) const;
+  template <class Facts>
+  Task<Checked<Page<Facts>>> leave_out(const std::string& path);
   template <class Facts>
   Task<Checked<void>> stream();
   template <class Facts>
@@ -110,6 +115,19 @@ struct Watcher::State {
     reflector.listed(std::move(version));
     status.is_listed = true;
   }
+  /// Until something is to have come.
+  [[nodiscard]] std::chrono::seconds page_time() const {
+    return is_optional(kind) && !status.is_listed ? kOptionalTime : kPageTime;
+  }
+  void failed(const std::string& why) {
+    ++status.failures;
+    // A kind that a cluster need not have, and that does not come, keeps nothing else back.
+    if (is_optional(kind) && !status.is_listed && loop.now() - started_at >= kOptionalTime) {
+      status.is_listed = true;
+      listener.on_change();
+    }
+    if (std::exchange(status.last_error, why) != why) listener.on_failure(kind, why);
+  }
   void heard() {
     status.heard_at = loop.now();
     status.last_error.clear();
@@ -122,7 +140,9 @@ struct Watcher::State {
   Listener listener;
   Scope scope;
   Reflector reflector;
+  PageLimit limit;
   WatcherStatus status;
+  TimePoint started_at{};
   bool is_streaming = false;   ///< What comes is the list, and not news yet.
   std::size_t unreadable = 0;  ///< In it.
   bool is_expired = false;     ///< The watch ended with 410.
@@ -133,13 +153,11 @@ Task<Checked<void>> Watcher::State::list() {
   ++status.lists;
   model.begin_list(kind);
   std::string next;
-  do {
-    std::string path = fmt::format("{}?limit={}{}", path_of(kind), kPageObjects, query_of(kind));
-    if (!next.empty()) path += "&continue=" + escaped(next);
+  for (;;) {
+    const auto path = page_path(next);
     Scope within(scope);
-    within.set_deadline(loop.now() + kPageTime,
-                        {ErrorCode::attempt_timeout, Side::upstream, Stage::receive});
-    const auto answer = co_await api.get(path, kPageBytesMax, within);
+    within.set_deadline(loop.now() + page_time(), kSlow);
+    const auto answer = co_await api.get(path, PageLimit::kBytesMax, within);
     if (scope.cancelled()) co_return Checked<void>();
     if (!answer) co_return answer.error();
     if (answer->status == 410) {
@@ -148,7 +166,6 @@ Task<Checked<void>> Watcher::State::list() {
       co_return Checked<void>();
     }
     constexpr std::uint16_t kUnknownKind = 404;
-    constexpr std::uint16_t kForbidden = 403;
     if (is_optional(kind) && answer->status == kUnknownKind) {
       // Nobody has installed them, or somebody took them away: asked again, ever more rarely.
       model.end_list(kind);
@@ -157,24 +174,55 @@ Task<Checked<void>> Watcher::State::list() {
       listener.on_change();
       co_return Checked<void>();
     }
-    if (is_optional(kind) && answer->status == kForbidden && !status.is_listed) {
-      status.is_listed = true;  // Services are not kept back because of it.
-      listener.on_change();
-    }
     if (answer->status != 200) co_return answered(kind, answer->status);
-    auto page = read_page<Facts>(answer->body);
-    if (!page) co_return Reason("the API server sent no list", "is another server there?");
+    std::optional<Page<Facts>> page;
+    if (!answer->is_cut) page = read_page<Facts>(answer->body);
+    if (!page) {
+      // One object that is too much costs the others nothing.
+      if (limit.shrink()) continue;
+      auto left = co_await leave_out<Facts>(path);
+      if (scope.cancelled()) co_return Checked<void>();
+      if (!left) co_return left.error();
+      page = std::move(*left);
+    } else {
+      limit.fits(answer->body.size());
+    }
     for (auto& each : page->items) model.put(std::move(each));
     status.unreadable += page->left;
     for (const auto& name : page->left_names) listener.on_unreadable(kind, name);
     next = page->next;
-    if (next.empty()) {
-      listed(page->version);
-    }
+    if (next.empty()) listed(page->version);
     heard();
     listener.on_change();
-  } while (!next.empty());
-  co_return Checked<void>();
+    if (next.empty()) co_return Checked<void>();
+  }
+}
+
+std::string Watcher::State::page_path(std::string_view next) const {
+  auto path = fmt::format("{}?limit={}{}", path_of(kind), limit.objects(), query_of(kind));
+  if (!next.empty()) path += "&continue=" + escaped(next);
+  return path;
+}
+
+/// The page at `path`, of one object, that is too long or that nobody can read: without it.
+template <class Facts>
+Task<Checked<Page<Facts>>> Watcher::State::leave_out(const std::string& path) {
+  Scope within(scope);
+  within.set_deadline(loop.now() + kPageTime, kSlow);
+  const auto answer = co_await api.get(path, PageLimit::kBytesMax, within, ApiClient::kNamesJson);
+  if (!answer) co_return answer.error();
+  if (answer->status != 200) co_return answered(kind, answer->status);
+  std::optional<Page<NameFacts>> names;
+  if (!answer->is_cut) names = read_page<NameFacts>(answer->body);
+  if (!names || names->items.size() + names->left > 1)
+    co_return Reason("the API server sent no list", "is another server there?");
+  Page<Facts> page;
+  page.version = names->version;
+  page.next = names->next;
+  page.left = names->items.size() + names->left;
+  page.left_names = std::move(names->left_names);
+  for (const auto& one : names->items) page.left_names.push_back(one.name_space + "/" + one.name);
+  co_return std::move(page);
 }
 
 /// False: the watch is over.
@@ -212,7 +260,12 @@ bool Watcher::State::take(std::string_view line) {
   }
   heard();
   // Before all of the list is there no version of it is one to go on from.
-  if (!is_streaming) reflector.news(event.version);
+  if (is_streaming) return true;
+  if (event.kind == EventKind::put || event.kind == EventKind::removed) {
+    reflector.news(event.version);
+  } else {
+    reflector.bookmark(event.version);
+  }
   return true;
 }
 
@@ -225,7 +278,7 @@ std::string Watcher::State::watch_path(std::string_view from) const {
 
 /// A watch of either kind.
 Task<Checked<ApiStreamPtr>> Watcher::State::open(std::string_view path, Scope& within) {
-  within.set_deadline(loop.now() + kPageTime, kSilent);
+  within.set_deadline(loop.now() + page_time(), kSilent);
   auto stream = co_await api.open(path, within);
   if (!stream && !scope.cancelled()) reflector.ended();
   co_return std::move(stream);
@@ -270,14 +323,15 @@ Task<Checked<void>> Watcher::State::watch() {
   const auto stream = co_await open(path, within);
   if (scope.cancelled()) co_return Checked<void>();
   if (!stream) co_return stream.error();
-  if ((*stream)->status() == 410) {
+  const auto answer = (*stream)->status();
+  if (answer == 410) {
     ++status.expired;
     reflector.expired();
     co_return Checked<void>();
   }
-  if ((*stream)->status() != 200) {
-    reflector.ended();
-    co_return answered(kind, (*stream)->status());
+  if (answer != 200) {
+    reflector.refused(answer);
+    co_return answered(kind, answer);
   }
   co_return co_await follow<Facts>(**stream, within);
 }
@@ -287,11 +341,13 @@ template <class Facts>
 Task<Checked<void>> Watcher::State::follow(ApiStream& stream, Scope& within) {
   LineSplitter lines(kLineBytesMax);
   const std::string before = reflector.version();
+  const auto begun = loop.now();
   is_expired = false;
   for (;;) {
     within.set_deadline(loop.now() + (is_streaming ? kPageTime : kSilenceMax), kSilent);
     const auto piece = co_await stream.pull(within);
     if (scope.cancelled()) co_return Checked<void>();
+    if (loop.now() - begun >= kShortWatch && !is_streaming) reflector.lasted();
     // A silent or broken watch is begun again from where it was; only one that never said
     // anything is a failure.
     if (!piece || piece->empty()) {
@@ -342,6 +398,7 @@ Task<Checked<void>> Watcher::State::step() {
 }
 
 Task<void> Watcher::State::run(std::shared_ptr<State> state) {
+  state->started_at = state->loop.now();
   for (;;) {
     const auto wait = state->reflector.wait(state->loop.random().unit());
     if (wait.count() > 0) {
@@ -353,11 +410,7 @@ Task<void> Watcher::State::run(std::shared_ptr<State> state) {
     if (state->scope.cancelled()) co_return;
     // A list that could not be read wholly.
     if (lists && state->reflector.version().empty()) state->reflector.ended();
-    if (done) continue;
-    ++state->status.failures;
-    const auto why = done.error().to_string();
-    if (std::exchange(state->status.last_error, why) != why)
-      state->listener.on_failure(state->kind, why);
+    if (!done) state->failed(done.error().to_string());
   }
 }
 

@@ -22,17 +22,19 @@ struct WatcherStatus {
   std::uint64_t unreadable = 0;  ///< Objects that are not what they should be.
   std::string last_error;        ///< "" once something has come.
   TimePoint heard_at{};          ///< Object, bookmark or list.
-  bool is_listed = false;        ///< Once, wholly.
+  bool is_listed = false;        ///< Once, wholly; or nobody has to wait for it.
 };
 
 /// Keeps the model as the API server has it: lists and watches one kind of object.
 class Watcher {
  public:
-  static constexpr std::size_t kPageObjects = 250;
-  /// Of a page, or of one event: an object has at most 1.5 MiB in etcd.
-  static constexpr std::size_t kPageBytesMax = 64 * 1024 * 1024;
+  /// Of one event: an object has at most 1.5 MiB in etcd.
   static constexpr std::size_t kLineBytesMax = 4 * 1024 * 1024;
   static constexpr std::chrono::seconds kPageTime{30};
+  /// So long everything else waits for kinds that a cluster need not have.
+  static constexpr std::chrono::seconds kOptionalTime{3};
+  /// A watch that ends sooner is none.
+  static constexpr std::chrono::seconds kShortWatch{1};
   /// A watch that says nothing, bookmarks included, is asked for again: its peer may be gone
   /// without a word.
   static constexpr std::chrono::seconds kSilenceMax{120};

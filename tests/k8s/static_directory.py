@@ -222,6 +222,88 @@ def test_what_an_api_server_forgets_is_listed_again(place, binaries):
         assert directory.metric('epaulet_directory_expired_total{objects="services"}') >= 1
 
 
+def test_a_watch_that_is_refused_is_listed_again_whatever_that_is_called(place, binaries):
+    api = ScriptedApi(place)
+    shop(api)
+    api.remove(service("other"))
+    with api.running(), Directory(place, binaries, api).running() as directory:
+        stream = directory.stream("api.shop", "other.shop")
+        wait_for(lambda: stream.version)
+        present = False
+        for status in (400, 504):
+            time.sleep(1.1)  # a watch that ends sooner is a reason to pause
+            api.forgotten = status
+            api.remove(service("other"), silently=True) if present else api.put(service("other"))
+            present = not present
+            with api.changed:  # as after a restart from a backup: nothing is told, the watches break off
+                api.version += 1
+                api.oldest = api.version
+                api.events.clear()
+            api.drop_watches()
+            wait_for(lambda: ("absent" in stream.views["other.shop"]) != present)
+        # One that refuses us says nothing about our version.
+        def lists():
+            return sum(path == "/api/v1/services" and "limit" in query for path, query in api.asked)
+
+        before = lists()
+        api.refuse = 403
+        api.drop_watches()
+        time.sleep(1)
+        api.refuse = None
+        api.put(service("fourth"))
+        wait_for(lambda: directory.metric('epaulet_directory_objects{objects="services"}') == 3)
+        assert lists() == before, "no list is read again"
+
+
+def test_watches_that_end_at_once_are_not_asked_for_in_a_loop(place, binaries):
+    api = ScriptedApi(place)
+    shop(api)
+    with api.running(), Directory(place, binaries, api).running():
+        api.short_watches = True
+        api.drop_watches()
+        time.sleep(0.5)
+        before = len(api.watches())
+        time.sleep(2)
+        assert len(api.watches()) - before <= 5 * 5, f"{len(api.watches()) - before} in two seconds, of five kinds"
+
+
+def test_pages_that_are_too_long_are_halved_and_one_object_that_is_too_large_is_left_out(place, binaries):
+    api = ScriptedApi(place, page=250)
+    shop(api)
+    padded = [pod(f"padded-{i:02}") for i in range(40)]
+    for one in padded:
+        one["metadata"]["annotations"] = {"note": "x" * (256 << 10)}
+    huge = pod("huge")
+    huge["spec"]["note"] = "x" * (9 << 20)
+    api.put(*padded, huge)
+    with api.running(), Directory(place, binaries, api).running() as directory:
+        assert directory.metric('epaulet_directory_objects{objects="pods"}') == 3 + 40
+        assert directory.metric('epaulet_directory_unreadable_objects_total{objects="pods"}') == 1
+        assert "shop/huge" in directory.log.read_text() and "shop/padded" not in directory.log.read_text()
+        limits = [int(query["limit"]) for path, query in api.asked if path == "/api/v1/pods" and "limit" in query]
+        assert limits[0] == 250 and min(limits) == 1 and len(limits) < 40, limits
+
+
+def test_a_broken_kind_of_routes_keeps_nothing_else_back(place, binaries):
+    api = ScriptedApi(place)
+    shop(api)
+    api.refuse_kinds = {"HTTPRoute": 500}
+    with api.running(), Directory(place, binaries, api).running() as directory:
+        stream = directory.stream("api.shop")
+        wait_for(lambda: stream.version)
+        assert set(stream.addresses("api.shop")) == {"10.0.0.1", "10.0.0.2"}
+        assert "answered 500 to a list or watch of httproutes" in directory.log.read_text()
+        api.put(http_route("good", GOOD))
+        api.refuse_kinds = {}
+        wait_for(lambda: stream.views["api.shop"].get("routes"), 20)
+    # Of what everybody has to have nothing is left out.
+    (place / "second").mkdir()
+    api.refuse_kinds = {"Pod": 500}
+    with api.running(), Directory(place / "second", binaries, api).running(ready=False) as directory:
+        time.sleep(4)
+        assert not directory.is_ready() and directory.ask({"services": ["api.shop"]}).status == 503
+
+
 def kinds_of_steps(api):
     """How often was asked for a watch that begins with a list, for a list in pages, for a watch from a version."""
     streams = [path for path, query in api.asked if "sendInitialEvents" in query]

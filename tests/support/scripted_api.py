@@ -65,6 +65,9 @@ class ScriptedApi:
         self.version, self.oldest = 1, 0
         self.objects, self.events = {kind: {} for kind in PATHS.values()}, []
         self.asked, self.refuse = [], None
+        self.refuse_kinds = {}  # kind: status
+        self.forgotten = 410  # what a watch from a version that is forgotten is answered; 410: as an event
+        self.short_watches = False  # each says one bookmark and ends
         self.has_routes = True  # their kinds are installed
         # Watches that tell first what there is: "no" (an invalid request, as of servers without WatchList), "yes", or
         # "cut" (the end of the list does not come).
@@ -146,6 +149,8 @@ class ScriptedApi:
                 if api.refuse:
                     return self.answer(api.refuse, {"kind": "Status", "code": api.refuse})
                 kind = PATHS[url.path]
+                if kind in api.refuse_kinds:
+                    return self.answer(api.refuse_kinds[kind], {"kind": "Status", "code": api.refuse_kinds[kind]})
                 if kind.endswith("Route") and not api.has_routes:
                     return self.answer(404, {"kind": "Status", "code": 404})
                 if kind == "Pod":
@@ -155,6 +160,8 @@ class ScriptedApi:
                     assert "resourceVersion" not in query, query
                     if api.watch_list == "no":
                         return self.answer(422, {"kind": "Status", "code": 422, "reason": "Invalid"})
+                if int(query.get("resourceVersion", api.oldest)) < api.oldest and api.forgotten != 410:
+                    return self.answer(api.forgotten, {"kind": "Status", "code": api.forgotten})
                 return self.watch(kind, query) if "watch" in query else self.list(kind, query)
 
             def body(self):
@@ -196,10 +203,13 @@ class ScriptedApi:
                 with api.changed:
                     at = int(query.get("continue", "0=").rstrip("="))
                     everything = [api.objects[kind][key] for key in sorted(api.objects[kind])]
-                    some = everything[at:at + api.page]
+                    end = at + min(api.page, int(query["limit"]))
+                    some = everything[at:end]
                     metadata = {"resourceVersion": str(api.version)}
-                    if at + api.page < len(everything):
-                        metadata["continue"] = f"{at + api.page}="
+                    if end < len(everything):
+                        metadata["continue"] = f"{end}="
+                    if "as=PartialObjectMetadataList" in self.headers["Accept"]:
+                        kind, some = "PartialObjectMetadata", [{"metadata": one["metadata"]} for one in some]
                     self.answer(200, {"kind": kind + "List", "metadata": metadata, "items": some})
 
             def send_event(self, event):
@@ -231,9 +241,11 @@ class ScriptedApi:
                         for version, of, event in list(api.events):
                             if version > seen and of == kind:
                                 self.send_event(event)
-                        if seen < api.version:
+                        if seen < api.version or api.short_watches:
                             self.send_event({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": str(api.version)}}})
                         seen = api.version
+                        if api.short_watches:
+                            break
                         if generation != api.generation:
                             break
                         api.changed.wait(1)

@@ -27,6 +27,15 @@ TEST(Objects, of_a_service_the_ports_that_can_be_dialled_are_kept) {
   EXPECT_FALSE(service.headless);
 }
 
+TEST(Objects, a_page_of_names_is_read_of_any_kind) {
+  const auto page = read_page<NameFacts>(
+      R"({"kind":"PartialObjectMetadataList","metadata":{"resourceVersion":"9","continue":"c"},
+        "items":[{"metadata":{"namespace":"shop","name":"huge","annotations":{"a":"b"}}}]})");
+  ASSERT_TRUE(page && page->items.size() == 1);
+  EXPECT_EQ(page->items[0].name_space + "/" + page->items[0].name, "shop/huge");
+  EXPECT_EQ(page->next, "c");
+}
+
 TEST(Objects, headless_and_external_services_are_told_apart) {
   EXPECT_TRUE(put<ServiceFacts>(R"({"metadata":{"namespace":"a","name":"b"},
     "spec":{"clusterIP":"None","clusterIPs":["None"]}})")

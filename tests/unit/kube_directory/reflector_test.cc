@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "k8s/directory/page_limit.h"
 #include "k8s/directory/question.h"
 
 namespace epaulet::kube {
@@ -65,6 +66,51 @@ TEST(Reflector, what_expired_is_listed_again) {
   reflector.listed("30");
   reflector.expired();
   EXPECT_EQ(reflector.wait(1), 2 * Reflector::kBackoff);
+}
+
+TEST(Reflector, a_watch_that_ends_at_once_with_bookmarks_alone_backs_off) {
+  Reflector reflector;
+  reflector.listed("10");
+  reflector.bookmark("11");
+  reflector.ended();
+  EXPECT_EQ(reflector.version(), "11");
+  EXPECT_EQ(reflector.wait(1), Reflector::kBackoff);
+  reflector.news("11");  // The same once more.
+  reflector.ended();
+  EXPECT_EQ(reflector.wait(1), 2 * Reflector::kBackoff);
+  reflector.lasted();
+  reflector.ended();
+  EXPECT_EQ(reflector.wait(1), 0ms);
+}
+
+TEST(Reflector, a_refused_watch_is_listed_again_unless_it_is_we_who_are_refused) {
+  for (const std::uint16_t status :
+       std::initializer_list<std::uint16_t>{400, 404, 410, 422, 500, 504}) {
+    Reflector reflector;
+    reflector.listed("10");
+    reflector.refused(status);
+    EXPECT_EQ(reflector.next(), Step::stream) << status;
+    EXPECT_EQ(reflector.wait(1), Reflector::kBackoff) << status;
+  }
+  for (const std::uint16_t status : std::initializer_list<std::uint16_t>{401, 403, 429, 503}) {
+    Reflector reflector;
+    reflector.listed("10");
+    reflector.refused(status);
+    EXPECT_EQ(reflector.next(), Step::watch) << status;
+    EXPECT_EQ(reflector.wait(1), Reflector::kBackoff) << status;
+  }
+}
+
+TEST(PageLimit, halves_after_pages_that_are_too_long_and_doubles_after_short_ones) {
+  PageLimit limit;
+  std::size_t halvings = 0;
+  while (limit.shrink()) ++halvings;
+  EXPECT_EQ(limit.objects(), 1u);
+  EXPECT_EQ(halvings, 7u);
+  limit.fits(PageLimit::kBytesMax / 2);
+  EXPECT_EQ(limit.objects(), 1u);
+  for (int i = 0; i < 20; ++i) limit.fits(100);
+  EXPECT_EQ(limit.objects(), PageLimit::kObjectsMax);
 }
 
 TEST(Reflector, failures_back_off_to_a_bound_and_news_ends_that) {
