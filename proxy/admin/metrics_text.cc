@@ -171,9 +171,10 @@ class Cleaner {
     skip_blank(rest);
     const auto type = older_type(written, format_);
     if (type.empty() || !rest.empty()) return false;
-    if (is_ours(name)) return true;
-    const auto suffix = format_ == MetricsFormat::open_metrics ? suffix_of(written) : "";
-    append({"# TYPE ", name, suffix, " ", type});
+    auto handed_on = std::string(name);  // OpenMetrics' `epaulet` has samples `epaulet_total`.
+    if (format_ == MetricsFormat::open_metrics) handed_on += suffix_of(written);
+    if (is_ours(handed_on)) return true;
+    append({"# TYPE ", handed_on, " ", type});
     return true;
   }
 

@@ -41,6 +41,14 @@ TEST(MetricsText, keeps_names_of_ours_for_us) {
   EXPECT_EQ(made->samples, 1u);
 }
 
+TEST(MetricsText, keeps_names_for_us_that_become_ours_in_the_older_format) {
+  const auto made = clean_metrics("# TYPE epaulet counter\nepaulet_total 1\nepaulet 1\n# EOF\n",
+                                  MetricsFormat::open_metrics);
+  ASSERT_TRUE(made);
+  EXPECT_EQ(made->text, "epaulet 1\n");
+  EXPECT_EQ(made->left_out, 2u);
+}
+
 TEST(MetricsText, refuses_a_page_that_a_scraper_would_refuse) {
   for (const std::string_view line : {"a",
                                       "a ",
