@@ -64,6 +64,7 @@ void Process::renew_keys() {
 }
 
 void Process::publish_snapshot() {
+  published_.push_back(snapshot_);
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     auto* shard = shards_[i + 1].get();
     workers_[i]->post([shard, snapshot = snapshot_](path::Worker& worker, WorkerTls&) {
@@ -71,6 +72,12 @@ void Process::publish_snapshot() {
       worker.set_snapshot(snapshot);
     });
   }
+}
+
+/// Ten thousand services take 90 ms to take apart. That is done here, and not by whichever worker
+/// was the last to have them.
+void Process::forget_snapshots() {
+  std::erase_if(published_, [](const path::SnapshotPtr& one) { return one.use_count() == 1; });
 }
 
 }  // namespace epaulet::server

@@ -96,6 +96,7 @@ class Process {
   void renew_keys_soon();
   void renew_keys();
   void publish_snapshot();
+  void forget_snapshots();
 
   // spans.cc
   [[nodiscard]] std::unique_ptr<otlp::Exporter> make_exporter();
@@ -132,7 +133,8 @@ class Process {
   std::string config_text_;
   std::uint64_t version_ = 0;
   path::SnapshotPtr snapshot_;
-  std::string text_seen_;  ///< By the last look at the files.
+  std::vector<path::SnapshotPtr> published_;  ///< That some worker may have yet, and the last one.
+  std::string text_seen_;                     ///< By the last look at the files.
   std::set<std::string> config_folders_;
   std::vector<ServiceView::Route> routes_;  ///< Of the directory, as they were read last.
   bool taking_routes_ = false;              ///< They are looked at soon.

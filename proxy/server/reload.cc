@@ -190,6 +190,7 @@ void Process::take_routes_soon() {
 /// False: something is half written.
 bool Process::look_at_files() {
   write_state_again();
+  forget_snapshots();
   const bool is_finished = reload(false);
   const auto& identity = snapshot_->settings.identity;
   if (identity.dir.empty()) return is_finished;

@@ -162,5 +162,38 @@ TEST(Reload, that_takes_a_route_away_leaves_what_it_had_accepted_to_be_tried_to_
   }
 }
 
+/// So many that a worker needs several turns to take them over.
+void reload_with_many(Mesh& mesh, const std::string& service) {
+  auto next = mesh.options;
+  next.service = service;
+  for (std::size_t i = 0; i < 3 * path::UpcomingView::kBackendsATurn; ++i) {
+    next.services += "  many" + std::to_string(i) +
+                     ".default: { ports: { 80: http }, endpoints: { addresses: [10.9.9.9:1] }, "
+                     "tls: { mode: none } }\n";
+  }
+  mesh.api.reload(Mesh::calling_yaml(next));
+}
+
+TEST(Reload, with_very_many_backends_has_what_is_told_meanwhile_and_the_last_one_counts) {
+  Mesh mesh(with("    retries: { max: 0 }\n"));
+  mesh.api.publish("api2.default", {kDead});
+  const int before = mesh.add(request(), answer());
+  mesh.call({before});
+  const path::Worker& worker = mesh.api.workers.front()->worker;
+  mesh.after(seconds(1), [&] {
+    const auto version = worker.view->snapshot().version;
+    reload_with_many(mesh, "    routes: [ { name: none, refuse: { status: 503 } } ]\n");
+    reload_with_many(mesh, "    retries: { max: 1 }\n");
+    mesh.api.post_endpoints("api2.default", {Mesh::kApp});
+    EXPECT_EQ(worker.view->snapshot().version, version) << "it is in force some turns later";
+  });
+  const int after = mesh.add(request(), answer());
+  mesh.call({after}, false, seconds(2));
+  mesh.wind_down();
+  EXPECT_NE(mesh[before].response.status(), 200);
+  EXPECT_EQ(mesh[after].response.status(), 200) << mesh.story(after);
+  EXPECT_GT(worker.view->snapshot().services.size(), 3 * path::UpcomingView::kBackendsATurn);
+}
+
 }  // namespace
 }  // namespace epaulet::sim
