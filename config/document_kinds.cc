@@ -7,8 +7,11 @@
 namespace epaulet::config {
 
 void DocumentKinds::OnDocumentStart(const YAML::Mark& mark) {
+  const auto begin = static_cast<std::size_t>(std::max(mark.pos, 0));
+  if (!found_.empty() && begin == begin_) stands_still_at_ = begin;
+  begin_ = begin;
   found_.emplace_back();
-  found_.back().offset = static_cast<std::size_t>(std::max(mark.pos, 0));
+  found_.back().offset = begin;
   depth_ = 0;
   is_map_ = false;
   expects_key_ = true;

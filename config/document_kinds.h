@@ -2,6 +2,7 @@
 
 #include <yaml-cpp/eventhandler.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,9 @@ struct DocumentKind {
 class DocumentKinds final : public YAML::EventHandler {
  public:
   [[nodiscard]] const std::vector<DocumentKind>& found() const { return found_; }
+  /// Where a document began a second time: at a `,`, `]` or `}` outside of brackets yaml-cpp finds
+  /// an empty document, and stays there, for ever.
+  [[nodiscard]] std::optional<std::size_t> stands_still_at() const { return stands_still_at_; }
 
   void OnDocumentStart(const YAML::Mark& mark) override;
   void OnDocumentEnd() override {}
@@ -45,6 +49,8 @@ class DocumentKinds final : public YAML::EventHandler {
   void open(bool is_map);
 
   std::vector<DocumentKind> found_;
+  std::size_t begin_ = 0;  ///< Of the last one.
+  std::optional<std::size_t> stands_still_at_;
   std::size_t depth_ = 0;
   bool is_map_ = false;  ///< The document's outermost container.
   bool expects_key_ = true;

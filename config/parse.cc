@@ -191,9 +191,14 @@ std::optional<Diagnostic> parse(SourceText& source, Draft& draft, Complaints& co
   if (may_have_objects(source.text())) {
     DocumentKinds kinds;
     auto failed = with_parser(source, [&](YAML::Parser& parser) {
-      while (parser.HandleNextDocument(kinds)) continue;
+      while (!kinds.stands_still_at() && parser.HandleNextDocument(kinds)) continue;
     });
     if (failed) return failed;
+    if (const auto at = kinds.stands_still_at()) {
+      return source.diagnose(source.place_of_offset(std::min(*at, source.text().size())), {},
+                             "not YAML: a comma or a bracket that nothing opens",
+                             "remove it, or open the bracket");
+    }
     const auto& found = kinds.found();
     if (std::any_of(found.begin(), found.end(),
                     [](const auto& document) { return document.is_of_kubernetes(); }))

@@ -163,6 +163,11 @@ MISTAKES(yaml,
                  "not YAML: a quote is never closed"},
          Mistake{"closing_brace_too_many", "log: {}@@}\n",
                  "not YAML: a bracket or brace that closes nothing"},
+         Mistake{"comma_that_nothing_opens", "@@, x\napiVersion: v1\n",
+                 "not YAML: a comma or a bracket that nothing opens", "", "remove it"},
+         Mistake{"comma_behind_an_object",
+                 "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\n---\n@@, x\n",
+                 "not YAML: a comma or a bracket that nothing opens", "", "remove it"},
          Mistake{"colon_in_a_text", "state:\n  dir: a@@: b\n",
                  "not YAML: a colon and blank that begin no value here", "", "quotes"},
          Mistake{"tab_in_the_indentation", "log:\n\tlevel@@: info\n", "a tab in the indentation",
@@ -183,6 +188,15 @@ MISTAKES(yaml,
                  "the line ends with a carriage return alone", "", "newline"},
          Mistake{"text_in_another_encoding", "# caf@@\xe9\negress: deny\n", "the text is not UTF-8",
                  "", "UTF-8"});
+
+TEST(Documents, without_end_are_not_read_to_it) {
+  for (const std::string_view stray : {",", "]", "}"}) {
+    const auto result = load_settings("f.yaml", std::string(stray) + "x:apiVersion: y- \n\n", "");
+    ASSERT_EQ(result.diagnostics.size(), 1u) << stray;
+    EXPECT_TRUE(result.diagnostics[0].message.starts_with("not YAML: ")) << stray;
+    EXPECT_EQ(result.diagnostics[0].origin.column, 1u) << stray;
+  }
+}
 
 std::string text_with_roles(std::size_t count) {
   std::string text = "roles:\n";
