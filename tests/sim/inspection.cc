@@ -174,10 +174,12 @@ Nanoseconds Inspection::tick() const {
   return std::chrono::milliseconds(1) + 3 * scenario_.options.network.delay_max;
 }
 
-/// How long an exchange may take; nothing: as long as it moves.
-std::optional<Nanoseconds> Inspection::time_of(const RequestScript& request) const {
-  if (request.grpc) return request.grpc_timeout;
-  return scenario_.request_timeout * (outside_ ? 2 : 1);
+/// How long an exchange may take: by `timeouts.request`, or `max_duration`, which is as long here.
+Nanoseconds Inspection::time_of(const RequestScript& request) const {
+  const Nanoseconds longest = scenario_.request_timeout * (outside_ ? 2 : 1);
+  return request.grpc && request.grpc_timeout
+             ? std::min(Nanoseconds(*request.grpc_timeout), longest)
+             : longest;
 }
 
 void Inspection::problem(std::string_view what) {
@@ -275,9 +277,7 @@ bool Inspection::was_hedged() const {
 /// Simulated time is exact: whatever has a deadline ends when it comes, or before.
 void Inspection::inspect_times(const telemetry::ExchangeRecord& record,
                                const Exchanged& exchanged) {
-  const auto time = time_of(exchanged.request);
-  if (!time) return;
-  const auto limit = *time;
+  const auto limit = time_of(exchanged.request);
   const auto took = record.end - record.start;
   // Our own answer may wait for a slow reader, for a time of its own, and so may our own end of a
   // gRPC call that was answered in part. Whoever reads has either at once.

@@ -46,7 +46,7 @@ class Inspection {
   void inspect_answer(const Exchanged& exchanged);
   void inspect_reports(const Exchanged& exchanged, bool closed);
   void inspect_times(const telemetry::ExchangeRecord& record, const Exchanged& exchanged);
-  [[nodiscard]] std::optional<std::chrono::nanoseconds> time_of(const RequestScript& request) const;
+  [[nodiscard]] std::chrono::nanoseconds time_of(const RequestScript& request) const;
   [[nodiscard]] std::chrono::nanoseconds tick() const;
   void inspect_bytes(const telemetry::ExchangeRecord& record, const Exchanged& exchanged);
   /// Nothing went wrong, so nothing may have failed.
