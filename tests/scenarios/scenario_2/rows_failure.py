@@ -1,5 +1,6 @@
 """Rows 4, 5, 6 and 8: a service that fails or is slow, and callers that know nothing of it."""
 
+import functools
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -75,7 +76,9 @@ def retries(row: Row, world: World) -> None:
         most = sum(BACKOFF_SECONDS) if attempts > 1 else 0.0
         row.check(f"{mood}: and in all, {seconds:.1f} s", seconds < most + 2.0)
         row.check(f"{mood}: the log tells of them {logged['attempts']}", logged["attempts"] == attempts)
-        each = world["user"].logged(direction="inbound", trace_id=logged["trace_id"])
+        came = functools.partial(world["user"].logged, direction="inbound", trace_id=logged["trace_id"])
+        wait_until(lambda: len(came()) >= attempts, "the records of where it came", 5)
+        each = came()
         row.check(f"{mood}: each is logged where it came, {len(each)}", len(each) == attempts)
         longest = max([longest, *_pauses(each)])
         retried = order.counter("epaulet_retries_total")
