@@ -5,8 +5,12 @@
 
 namespace epaulet::path {
 
-void UpcomingView::begin(SnapshotPtr snapshot, Random& random, std::string zone) {
-  view_ = ViewPtr(new View(std::move(snapshot), random, std::move(zone)));
+void UpcomingView::begin(SnapshotPtr snapshot, Random& random, const std::string& zone) {
+  if (view_) {
+    waiting_ = std::move(snapshot);
+    return;
+  }
+  view_ = ViewPtr(new View(std::move(snapshot), random, zone));
   next_ = 0;
 }
 
@@ -15,24 +19,28 @@ bool UpcomingView::make_some(const View& before, TimePoint now) {
   const auto end = std::min(backends.size(), next_ + kBackendsATurn);
   for (; next_ < end; ++next_) {
     const auto& name = backends[next_].settings->name;
-    auto set = before.find(name);
-    if (const auto told = told_.find(name); told != told_.end()) set = told->second;
+    const auto told = told_.find(name);
+    auto set = told != told_.end() ? told->second : before.find(name);
     if (set) view_->set_endpoints(name, std::move(set), now, before);
   }
   if (end < backends.size()) return false;
   // Also of those that were told behind the look at them.
-  for (const auto& [name, set] : std::exchange(told_, {})) {
+  for (const auto& [name, set] : told_) {
     if (view_->find(name) != set) view_->set_endpoints(name, set, now, before);
   }
   return true;
 }
 
-ViewPtr UpcomingView::take() {
-  return std::move(view_);
+UpcomingView::Made UpcomingView::take(Random& random, const std::string& zone) {
+  Made made{std::move(view_), std::exchange(told_, std::exchange(told_waiting_, {}))};
+  if (waiting_) begin(std::exchange(waiting_, nullptr), random, zone);
+  return made;
 }
 
-void UpcomingView::set_endpoints(const std::string& backend, const EndpointSetPtr& set) {
-  if (view_) told_[backend] = set;
+bool UpcomingView::keep(const std::string& backend, const EndpointSetPtr& set) {
+  if (!view_) return false;
+  (waiting_ ? told_waiting_ : told_)[backend] = set;
+  return true;
 }
 
 void UpcomingView::set_zone(const std::string& told) {

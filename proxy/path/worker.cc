@@ -40,26 +40,37 @@ void Worker::begin_drain() {
 }
 
 void Worker::set_snapshot(SnapshotPtr snapshot) {
-  const bool goes_on = upcoming.is_being_made();
+  const bool is_busy = upcoming.is_being_made();
   upcoming.begin(std::move(snapshot), loop.random(), told_zone);
-  if (!goes_on) make_upcoming_view();
+  if (!is_busy) make_upcoming_view();
 }
 
 void Worker::make_upcoming_view() {
-  if (!upcoming.make_some(*view, loop.now())) return loop.post([this] { make_upcoming_view(); });
-  view = upcoming.take();
+  const auto go_on = [this] { loop.post([this] { make_upcoming_view(); }); };
+  if (!upcoming.make_some(*view, loop.now())) return go_on();
+  auto made = upcoming.take(loop.random(), told_zone);
+  view = std::move(made.view);
   // Of connections beyond a limit that is lower now, the idle ones end.
   for (const auto& backend : view->snapshot().backends) {
-    for (auto more = backend.limit->excess(); more > 0 && make_room(backend.name); --more) {
+    // Other workers do the same.
+    for (auto most = backend.limit->excess();
+         most > 0 && backend.limit->excess() > 0 && make_room(backend.name); --most) {
     }
   }
+  for (const auto& [backend, set] : made.told) close_departed(backend, *set);
   if (health_checks) health_checks->follow();
+  if (upcoming.is_being_made()) go_on();
 }
 
 void Worker::set_endpoints(const std::string& backend, const EndpointSetPtr& set) {
+  if (upcoming.keep(backend, set)) return;
   view->set_endpoints(backend, set, loop.now(), *view);
-  upcoming.set_endpoints(backend, set);
-  // An address that has left may belong to somebody else tomorrow.
+  close_departed(backend, *set);
+  if (health_checks) health_checks->follow(backend);
+}
+
+/// An address that has left may belong to somebody else tomorrow.
+void Worker::close_departed(const std::string& backend, const EndpointSet& set) {
   const auto id = telemetry::intern(backend);
   const auto shape = view->shape_of(backend);
   const auto has_left = [&](const upstream::PoolKey& key) {
@@ -70,11 +81,10 @@ void Worker::set_endpoints(const std::string& backend, const EndpointSetPtr& set
           endpoint.identity != nullptr && key.shape != (shape ^ endpoint.identity->key);
       return endpoint.address == key.address && !is_somebody_else;
     };
-    return std::none_of(set->endpoints.begin(), set->endpoints.end(), is_it);
+    return std::none_of(set.endpoints.begin(), set.endpoints.end(), is_it);
   };
   pool.close_if(has_left);
   shared_pool.retire_if(has_left);
-  if (health_checks) health_checks->follow(backend);
 }
 
 void Worker::set_zone(std::string zone) {

@@ -99,6 +99,7 @@ struct Worker {
 
  private:
   void make_upcoming_view();
+  void close_departed(const std::string& backend, const EndpointSet& set);
 };
 
 }  // namespace epaulet::path

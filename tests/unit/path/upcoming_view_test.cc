@@ -26,10 +26,10 @@ class UpcomingViewTest : public testing::Test {
   }
   void begin(std::uint64_t version) { upcoming_.begin(snapshot(version), random_, ""); }
   bool make_some() { return upcoming_.make_some(*before_, {}); }
-  ViewPtr made() {
+  UpcomingView::Made made() {
     while (!make_some()) {
     }
-    return upcoming_.take();
+    return upcoming_.take(random_, "");
   }
   static EndpointSetPtr set_of(const std::string& backend, std::uint16_t port) {
     auto set = std::make_shared<EndpointSet>();
@@ -37,10 +37,8 @@ class UpcomingViewTest : public testing::Test {
     set->endpoints.push_back({{*IpAddress::parse("10.0.0.1"), port}, 1});
     return set;
   }
-  void tell(const std::string& backend, std::uint16_t port) {
-    const auto set = set_of(backend, port);
-    before_->set_endpoints(backend, set, {}, *before_);
-    upcoming_.set_endpoints(backend, set);
+  bool tell(const std::string& backend, std::uint16_t port) {
+    return upcoming_.keep(backend, set_of(backend, port));
   }
   /// 0: it has none.
   static std::uint16_t port_of(const ViewPtr& view, const std::string& backend) {
@@ -61,57 +59,67 @@ TEST_F(UpcomingViewTest, it_is_made_in_as_many_turns_as_it_has_backends_for) {
   EXPECT_FALSE(make_some());
   EXPECT_TRUE(upcoming_.is_being_made());
   EXPECT_TRUE(make_some());
-  const auto view = upcoming_.take();
+  const auto [view, told] = upcoming_.take(random_, "");
   EXPECT_FALSE(upcoming_.is_being_made());
+  EXPECT_TRUE(told.empty());
   EXPECT_EQ(view->snapshot().version, 2U);
-  for (std::size_t i = 0; i < kBackends; ++i) {
-    EXPECT_EQ(view->endpoints(static_cast<std::uint32_t>(i)),
-              before_->endpoints(static_cast<std::uint32_t>(i)));
-    EXPECT_EQ(view->loads(static_cast<std::uint32_t>(i))[0],
-              before_->loads(static_cast<std::uint32_t>(i))[0])
-        << "loads stay known";
+  for (std::uint32_t i = 0; i < kBackends; ++i) {
+    EXPECT_EQ(view->endpoints(i), before_->endpoints(i));
+    EXPECT_EQ(view->loads(i)[0], before_->loads(i)[0]) << "loads stay known";
   }
 }
 
-TEST_F(UpcomingViewTest, what_is_told_of_endpoints_meanwhile_is_in_it) {
+TEST_F(UpcomingViewTest, what_is_told_of_endpoints_meanwhile_is_for_it_alone) {
   add("new");
   begin(2);
   EXPECT_FALSE(make_some());
-  tell("b000", 7);  // It was looked at.
-  tell("b299", 8);  // It will be.
-  tell("new", 9);   // The view in force does not know it.
-  const auto view = made();
+  EXPECT_TRUE(tell("b000", 7));  // It was looked at.
+  EXPECT_TRUE(tell("b299", 8));  // It will be.
+  EXPECT_TRUE(tell("new", 9));   // The view in force does not know it.
+  const auto [view, told] = made();
+  EXPECT_EQ(told.size(), 3U);
   EXPECT_EQ(port_of(view, "b000"), 7);
   EXPECT_EQ(port_of(view, "b001"), 1);
   EXPECT_EQ(port_of(view, "b299"), 8);
   EXPECT_EQ(port_of(view, "new"), 9);
   EXPECT_EQ(view->backend_of({*IpAddress::parse("10.0.0.1"), 9}), *view->index_of("new"));
+  EXPECT_EQ(port_of(before_, "b000"), 1);
 }
 
-TEST_F(UpcomingViewTest, a_newer_one_takes_its_place_and_knows_what_was_told) {
-  add("new");
+TEST_F(UpcomingViewTest, a_newer_one_waits_and_what_is_told_is_for_the_newest) {
   begin(2);
   EXPECT_FALSE(make_some());
-  tell("b000", 7);
-  tell("new", 9);
+  EXPECT_TRUE(tell("b000", 7));
+  add("new");
   begin(3);
-  tell("new", 10);
-  const auto view = made();
-  EXPECT_EQ(view->snapshot().version, 3U);
-  EXPECT_EQ(port_of(view, "b000"), 7);
-  EXPECT_EQ(port_of(view, "new"), 10);
+  begin(4);
+  EXPECT_TRUE(tell("b001", 8));
+  EXPECT_TRUE(tell("new", 9));
+  const auto first = made();
+  EXPECT_EQ(first.view->snapshot().version, 2U) << "each that was begun comes into force";
+  EXPECT_EQ(first.told.size(), 1U);
+  EXPECT_EQ(port_of(first.view, "b000"), 7);
+  EXPECT_EQ(port_of(first.view, "b001"), 1);
+  before_ = first.view;
+  EXPECT_TRUE(upcoming_.is_being_made());
+  const auto second = made();
+  EXPECT_EQ(second.view->snapshot().version, 4U);
+  EXPECT_EQ(port_of(second.view, "b000"), 7);
+  EXPECT_EQ(port_of(second.view, "b001"), 8);
+  EXPECT_EQ(port_of(second.view, "new"), 9);
+  EXPECT_FALSE(upcoming_.is_being_made());
 }
 
-TEST_F(UpcomingViewTest, what_was_told_for_one_is_no_part_of_the_next) {
+TEST_F(UpcomingViewTest, keeps_nothing_while_none_is_being_made) {
+  EXPECT_FALSE(tell("b000", 7));
   begin(2);
-  tell("b000", 7);
+  EXPECT_TRUE(tell("b000", 7));
   (void)made();
-  tell("b001", 8);  // While none is being made: the view in force alone.
-  before_->set_endpoints("b000", set_of("b000", 5), {}, *before_);
+  EXPECT_FALSE(tell("b001", 8));
   begin(3);
-  const auto view = made();
-  EXPECT_EQ(port_of(view, "b000"), 5);
-  EXPECT_EQ(port_of(view, "b001"), 8);
+  const auto [view, told] = made();
+  EXPECT_TRUE(told.empty());
+  EXPECT_EQ(port_of(view, "b000"), 1);
 }
 
 }  // namespace
