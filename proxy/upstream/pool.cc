@@ -1,6 +1,7 @@
 #include "upstream/pool.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "upstream/shared_connection.h"
 
@@ -17,6 +18,9 @@ constexpr std::chrono::milliseconds kKeepMin{500};
 constexpr unsigned kLossesMax = 3;
 constexpr std::chrono::seconds kLossesApart{10};
 constexpr std::chrono::seconds kNoneFor{10};
+/// Of a peer that keeps so many for each that it breaks, all are kept: a dial for each exchange
+/// would cost more than what is lost, and in the end all local ports.
+constexpr std::uint32_t kKeptForALoss = 100;
 
 /// Stays below what the peer is believed to allow: its clock started earlier than ours, and the FIN
 /// travels. `peer_timeout` may be as long as 32 bits of seconds are: the peer says it.
@@ -83,6 +87,7 @@ void Pool::put(ConnectionPtr connection, bool awaited) {
   if (!awaited && connection->is_contended()) return;
   if (keeps_none(connection->key())) return;
   Bucket& bucket = buckets_[connection->key()];
+  ++bucket.kept;
   if (bucket.count >= limits::kIdleConnectionsPerEndpointMax) return;
   connection->http.reader().watch();
   if (!connection->http.reusable()) return;  // The FIN was there already.
@@ -115,7 +120,8 @@ void Pool::lost_in_use(const Connection& connection) {
   // What there was already at the loss before is a part of that one: a restart, say.
   if (bucket.losses > 0 && connection.idle_since() < bucket.lost) return;
   while (!bucket.idle.empty()) discard(bucket.idle.front());
-  const bool is_another = bucket.losses > 0 && now < bucket.lost + kLossesApart;
+  const bool is_rare = std::exchange(bucket.kept, 0) >= kKeptForALoss;
+  const bool is_another = !is_rare && bucket.losses > 0 && now < bucket.lost + kLossesApart;
   bucket.losses = is_another ? bucket.losses + 1 : 1;
   bucket.lost = now;
   if (bucket.losses < kLossesMax) return;

@@ -164,6 +164,7 @@ class Pool final : private Timer {
     std::chrono::nanoseconds keep{kIdleMax};  ///< We close first.
     unsigned losses = 0;                      ///< Of connections in use, each soon after another.
     TimePoint lost{};                         ///< The last one, or the end of the time without any.
+    std::uint32_t kept = 0;                   ///< How often one came back since the last loss.
   };
   [[nodiscard]] bool keeps_none(const PoolKey& key) const;
   void closed_by_peer(Connection& connection);

@@ -383,6 +383,24 @@ TEST_F(PoolTest, losses_far_from_each_other_are_no_habit) {
   EXPECT_EQ(pool_->idle(), 1U);
 }
 
+TEST_F(PoolTest, of_a_peer_that_breaks_one_in_many_all_are_kept) {
+  for (const auto& [exchanges, is_kept] : {std::pair(99, false), std::pair(101, true)}) {
+    const auto key = key_of(static_cast<telemetry::StringId>(exchanges));
+    for (int i = 0; i < 4; ++i) {
+      for (int one = 1; one < exchanges; ++one) {
+        put_new(key);
+        (void)pool_->take(key, false);
+        loop_.move_clock(loop_.now() + 1ms);
+      }
+      lose(key);
+      if (!is_kept && i == 2) break;
+    }
+    const auto before = pool_->idle();
+    put_new(key);
+    EXPECT_EQ(pool_->idle() - before, is_kept ? 1U : 0U) << exchanges;
+  }
+}
+
 TEST_F(PoolTest, what_is_lost_in_a_restart_is_one_loss) {
   std::vector<ConnectionPtr> used;
   for (int i = 0; i < 20; ++i) put_new(key_of(1));
