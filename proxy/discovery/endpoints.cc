@@ -62,6 +62,7 @@ EndpointSet usable_by(const BackendSettings& backend, const EndpointSet& of) {
       !backend.endpoints.directory.empty() && backend.tls.mode == UpstreamTls::mesh;
   EndpointSet set = of;
   set.last_error.reset();
+  set.service_addresses.clear();  // Of another Service.
   std::erase_if(set.endpoints, [&backend](const Endpoint& endpoint) {
     return !may_be_dialled(endpoint.identity ? endpoint.identity->ids.front() : "", backend);
   });
@@ -116,7 +117,9 @@ void Endpoints::apply(const Settings& settings) {
       // Until it is replaced: the directory forgets what nobody wants for a moment.
       const Entry replaced = std::move(known->second);
       entries_.erase(known);
-      add(backend, replaced.source->current(), version);
+      // Whom TLS has proven is not asked without it.
+      const bool may_stand_in = replaced.settings.tls.mode == backend.tls.mode;
+      add(backend, may_stand_in ? replaced.source->current() : nullptr, version);
     }
   }
   memory_.retain(settings.backends, loop_.wall_now());

@@ -225,11 +225,44 @@ TEST_F(EndpointsOfDirectoryTest, who_may_no_longer_be_dialled_does_not_stand_in)
   EXPECT_EQ(latest["d"]->endpoints[0].identity, nullptr) << "it is to prove to be b";
 }
 
+TEST_F(EndpointsOfDirectoryTest,
+       who_was_asked_with_tls_does_not_stand_in_for_who_is_asked_without) {
+  const auto endpoints = make();
+  endpoints->apply(settings_with({backend({})}));
+  tell({{"10.0.0.1", "spiffe://cluster.local/x"}});
+  ASSERT_EQ(addresses_of(*latest["d"]), "10.0.0.1:8080");
+  auto partner = dns_backend("d", "partner.example");
+  partner.tls.mode = UpstreamTls::none;
+  endpoints->apply(settings_with({partner}));
+  EXPECT_EQ(addresses_of(*latest["d"]), "");
+}
+
+TEST_F(EndpointsOfDirectoryTest, who_stands_in_has_not_the_addresses_of_its_own_service) {
+  const auto endpoints = make();
+  endpoints->apply(settings_with({backend({})}));
+  auto view = std::make_shared<ServiceView>();
+  view->service = "d.default";
+  view->cluster_ips = {*IpAddress::parse("10.96.0.7")};
+  view->groups.emplace_back();
+  view->groups.back().ports = {{80, 8080}};
+  view->groups.back().endpoints.emplace_back();
+  view->groups.back().endpoints.back().address = *IpAddress::parse("10.0.0.1");
+  view->groups.back().endpoints.back().identity = "spiffe://cluster.local/x";
+  feed.take(view);
+  ASSERT_EQ(latest["d"]->service_addresses.size(), 1u);
+  auto green = backend({});
+  green.endpoints.directory = "green.default";
+  endpoints->apply(settings_with({green}));
+  EXPECT_EQ(addresses_of(*latest["d"]), "10.0.0.1:8080");
+  EXPECT_TRUE(latest["d"]->service_addresses.empty());
+}
+
 TEST_F(EndpointsOfDirectoryTest, a_service_without_endpoints_is_an_answer_too) {
   const auto endpoints = make();
-  endpoints->apply(settings_with({static_backend("d", {"10.0.0.9:80"})}));
+  auto listed = static_backend("d", {"10.0.0.9:80"});
   auto plain = backend({});
-  plain.tls.mode = UpstreamTls::none;
+  listed.tls.mode = plain.tls.mode = UpstreamTls::none;
+  endpoints->apply(settings_with({listed}));
   endpoints->apply(settings_with({plain}));
   EXPECT_EQ(addresses_of(*latest["d"]), "10.0.0.9:80");
   tell({});
