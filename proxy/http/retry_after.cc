@@ -67,6 +67,8 @@ std::optional<WallTime> date(int year, unsigned month, int day, seconds time) {
   const std::chrono::year_month_day ymd{std::chrono::year(year), std::chrono::month(month),
                                         std::chrono::day(static_cast<unsigned>(day))};
   if (!ymd.ok()) return std::nullopt;
+  constexpr std::chrono::year kLast{2200};  // Nanoseconds end soon after.
+  if (ymd.year() > kLast) return WallTime(std::chrono::sys_days(kLast / 1 / 1));
   return WallTime(std::chrono::sys_days(ymd) + time);
 }
 

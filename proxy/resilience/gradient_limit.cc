@@ -32,6 +32,7 @@ double spread(std::uint64_t from) {
 GradientLimit::GradientLimit(const Rules& rules) : rules_(rules), limit_(first_limit(rules)) {}
 
 void GradientLimit::change(const Rules& rules) {
+  if (rules.remeasure < rules_.remeasure) look_at_ -= rules_.remeasure - rules.remeasure;
   rules_ = rules;
   limit_ = std::clamp(limit_, static_cast<double>(rules.min), static_cast<double>(rules.max));
 }

@@ -388,6 +388,7 @@ bool Outliers::spare(Handle handle, TimePoint now, TimePoint until, std::uint16_
   }
   if (before > count_of(now)) return false;  // It asks again, within its pause.
   const std::lock_guard lock(mutex_);
+  if (place.generation.load(std::memory_order_relaxed) != handle.generation_) return false;
   ++pauses_;
   ++place.pauses;
   place.paused = now;

@@ -27,6 +27,7 @@ TEST(RetryAfter, seconds) {
 TEST(RetryAfter, at_most_five_minutes) {
   EXPECT_EQ(read("301"), 5min);
   EXPECT_EQ(read("99999999999999999999999"), 5min);
+  EXPECT_EQ(read("Fri, 31 Dec 9999 23:59:59 GMT"), 5min);
   EXPECT_EQ(read("Sun, 08 Nov 2026 08:49:30 GMT"), 5min);
 }
 

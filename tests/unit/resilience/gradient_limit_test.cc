@@ -144,6 +144,21 @@ TEST(GradientLimit, a_server_that_is_slower_for_good_is_found_out_within_the_tim
   EXPECT_GT(run.limit.limit(), 120u);
 }
 
+TEST(GradientLimit, a_shorter_time_to_remeasure_counts_at_once) {
+  auto patient = rules();
+  patient.remeasure = std::chrono::hours(24);
+  Course run(patient);
+  run.pass({.threads = 100, .offered = 8}, 3);
+  run.pass({.threads = 100}, 300);
+  const Server slower{.threads = 100, .service = milliseconds(20)};
+  run.pass(slower, 60);
+  run.limit.change(rules());
+  const auto began = run.now;
+  while (run.limit.at_rest() < milliseconds(20) && run.now < began + seconds(200))
+    run.pass(slower, 1);
+  EXPECT_LT(run.now - began, seconds(73));
+}
+
 TEST(GradientLimit, a_server_that_got_faster_is_believed_step_by_step) {
   Course run(rules());
   run.pass({.offered = 8}, 3);
