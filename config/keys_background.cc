@@ -42,7 +42,7 @@ constexpr Key kKeys[] = {
     key<&BackgroundSettings::tries>("tries", kTries, "10",
                                     "Tries, each with its own retries; then it is given up."),
     key<&BackgroundSettings::give_up_after>("give_up_after", kAge, "10m",
-                                            "Since it was accepted, 1s to 24h."),
+                                            "Since it was accepted, 1s to 24h; ends a try, too."),
     key<&BackgroundSettings::backoff>("backoff", kPauses, "", "The time between tries."),
     key<&BackgroundSettings::queue>("queue", kQueue, "1000",
                                     "Requests of this route that may wait, over all workers; "

@@ -65,7 +65,11 @@ constexpr Key kKeys[] = {
     key<&FallbackSettings::last_good>("last_good", kLastGood, "",
                                       "First the last good response to this GET, where HTTP's "
                                       "rules for caches and this let it be kept."),
-    key<&FallbackSettings::backend>("backend", kBackendMention, "", "Then what this one answers."),
+    key<&FallbackSettings::backend>(
+        "backend", kBackendMention, "",
+        "Then what this one answers, in the time that is left: without timeouts.attempt a backend "
+        "that hangs leaves none. What may have reached an app goes there only if it is idempotent, "
+        "has an Idempotency-Key, or retries.non_idempotent says so."),
     key<&FallbackSettings::answer>("answer", kAnswer, "", "Then this."),
 };
 

@@ -12,6 +12,7 @@ constexpr Scalar kPer =
     types::duration("1s", std::chrono::milliseconds(100), std::chrono::hours(24));
 constexpr Scalar kBuckets = types::integer("a number of buckets", "10000", 8, 1'000'000);
 
+constexpr std::string_view kHeaderDoc = "A request header; requests without it share a bucket.";
 constexpr Key kRateKeyKeys[] = {
     key<&RateKeySettings::principal>(
         "principal", types::kBoolean, "",
@@ -20,18 +21,27 @@ constexpr Key kRateKeyKeys[] = {
     key<&RateKeySettings::address>("address", types::kBoolean, "",
                                    "The address that the connection comes from; of IPv6 its first "
                                    "64 bits."),
-    key<&RateKeySettings::header>("header", types::kHeaderName, "",
-                                  "A request header; requests without it share a bucket."),
+    key<&RateKeySettings::header>("header", types::kHeaderName, "", kHeaderDoc),
+};
+/// All requests of the app are one principal's, the workload's (reader_keys.cc says so).
+constexpr Key kAppRateKeyKeys[] = {
+    key<&RateKeySettings::address>("address", types::kBoolean, "",
+                                   "The address that the app dials from; of IPv6 its first 64 "
+                                   "bits."),
+    key<&RateKeySettings::header>("header", types::kHeaderName, "", kHeaderDoc),
 };
 
-void close_rate_key(void* object, Context& context) {
-  const auto& by = *static_cast<const RateKeySettings*>(object);
+void complain_of_false(const RateKeySettings& by, Context& context) {
   const std::pair<const char*, std::optional<bool>> flags[] = {{"principal", by.principal},
                                                                {"address", by.address}};
   for (const auto& [name, value] : flags) {
     if (value != false) continue;
     context.complain(name, std::string(name) + ": false says nothing", "remove it, or write true");
   }
+}
+
+void close_rate_key(void* object, Context& context) {
+  complain_of_false(*static_cast<const RateKeySettings*>(object), context);
   if (context.has("principal") + context.has("address") + context.has("header") != 1) {
     context.complain("", "expected exactly one of principal, address and header",
                      "by: { principal: true }, by: { address: true } or by: { header: x-tenant }");
@@ -39,6 +49,15 @@ void close_rate_key(void* object, Context& context) {
 }
 constexpr Object kRateKey{"rate_key", "Which requests share a bucket.", kRateKeyKeys,
                           origin_of<RateKeySettings>, close_rate_key};
+
+void close_app_rate_key(void* object, Context& context) {
+  complain_of_false(*static_cast<const RateKeySettings*>(object), context);
+  if (context.has("address") + context.has("header") == 1) return;
+  context.complain("", "expected exactly one of address and header",
+                   "by: { header: x-tenant } or by: { address: true }");
+}
+constexpr Object kAppRateKey{"app_rate_key", "Which requests share a bucket.", kAppRateKeyKeys,
+                             origin_of<RateKeySettings>, close_app_rate_key};
 
 /// The same keys in an object of their own and among those of a rule. They count so many requests
 /// in so much time.
@@ -54,7 +73,7 @@ constexpr Key kRateLimitKeys[] = {
     required(key<&RateLimitSettings::requests>("requests", kRequests, "", kRequestsDoc)),
     key<&RateLimitSettings::per>("per", kPer, "1s", kPerDoc),
     key<&RateLimitSettings::burst>("burst", kRequests, "", kBurstDoc),
-    key<&RateLimitSettings::by>("by", kRateKey, "", kByDoc),
+    key<&RateLimitSettings::by>("by", kAppRateKey, "", kByDoc),
     key<&RateLimitSettings::keys>("buckets", kBuckets, "10000", kBucketsDoc),
 };
 

@@ -38,7 +38,8 @@ constexpr std::string_view kRequestDoc =
     "longer, "
     "while it moves.";
 constexpr std::string_view kAttemptDoc =
-    "Time of one attempt until its response head; absent: what remains of request.";
+    "Time of one attempt until its response head, from when it has a connection; absent: what "
+    "remains of request.";
 constexpr std::string_view kConnectDoc = "Time to dial and shake hands with an endpoint.";
 constexpr std::string_view kMaxDurationDoc =
     "Time of an exchange, an upgraded connection or a tunnel in all, however it moves; 0: none.";

@@ -86,6 +86,19 @@ void Reader::read_map_key(Frame& frame, bool quoted) {
   if (entry.origin != nullptr) note_origin(entry.origin, frame.key_place, value_path());
 }
 
+namespace {
+
+/// A key that means something elsewhere: why not here, and what to write instead.
+std::optional<Complaint> misplaced_key(std::string_view object, std::string_view key) {
+  if (object != "app_rate_key" || key != "principal") return std::nullopt;
+  return Complaint{"all that the app asks is asked by one principal, this workload",
+                   "write by: { header: NAME }, or limit each caller where it is asked, under its "
+                   "rate_limits",
+                   {}};
+}
+
+}  // namespace
+
 void Reader::complain_of_unknown_key(Frame& frame) {
   if (!complaints_.has_room()) return complaints_.add({}, {}, {});
   const Object& object = *frame.shape.object;
@@ -97,6 +110,9 @@ void Reader::complain_of_unknown_key(Frame& frame) {
   if (is_future_key(object.name, frame.key_text)) {
     complaint.message = "the key " + name + " is not in this version of epaulet";
     complaint.remedy = "remove it";
+  } else if (auto misplaced = misplaced_key(object.name, frame.key_text)) {
+    complaint = std::move(*misplaced);
+    frame.meant.set(0);  // Nothing is missing besides.
   } else if (colon != std::string::npos && find_key(object, frame.key_text.substr(0, colon))) {
     complaint.remedy = "write a blank after the colon";
   } else if (auto nearest = nearest_word(frame.key_text, names); !nearest.empty()) {

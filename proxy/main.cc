@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "config/config_files.h"
+#include "config/doubts.h"
 #include "config/json_schema.h"
 #include "config/settings_json.h"
 #include "redirect/command.h"
@@ -36,6 +37,9 @@ int check(const std::vector<std::string>& files, bool prints) {
   }
   for (const auto& notice : loaded.notices) {
     std::fprintf(stderr, "left out: %s", notice.format().c_str());
+  }
+  for (const auto& doubt : epaulet::doubts_about(*loaded.settings)) {
+    std::fprintf(stderr, "warning: %s", doubt.format().c_str());
   }
   if (prints) {
     std::printf("%s\n", epaulet::settings_to_json(*loaded.settings).c_str());

@@ -232,5 +232,39 @@ TEST(Concurrency, places_are_given_back_however_an_exchange_ends) {
   for (const int id : ids) EXPECT_EQ(mesh[id].response.status(), 200) << mesh.story(id);
 }
 
+/// 300 requests a second of 100 ms, the app being `slower` from 7 s on, when its latency at rest
+/// has been looked at; what became of those that came from 11 to 14 s.
+Seen behind_a_change(const std::string& concurrency, std::chrono::nanoseconds slower) {
+  auto options = with(concurrency);
+  Mesh mesh(options);
+  std::vector<int> ids;
+  auto answered = answer();
+  answered.think = milliseconds(100);
+  for (std::chrono::nanoseconds at{0}; at < seconds(14); at += milliseconds(1000) / 300) {
+    ids.push_back(mesh.add(request(), answered));
+    mesh.call({ids.back()}, false, at);
+  }
+  mesh.after(seconds(7), [&mesh, slower] { mesh.app.slowness = slower; });
+  mesh.wind_down();
+  return seen(mesh, ids, seconds(11));
+}
+
+TEST(Concurrency, tolerance_says_how_much_slower_the_app_may_become) {
+  const milliseconds slower{45};
+  const auto within = behind_a_change("{ min: 4, tolerance: 50% }", slower);
+  EXPECT_EQ(within.refused, 0u);
+  EXPECT_GE(within.answered, 850u);
+  const auto beyond = behind_a_change("{ min: 4, tolerance: 5% }", slower);
+  EXPECT_GE(beyond.refused, 100u) << beyond.answered;
+}
+
+TEST(Concurrency, remeasure_says_when_an_app_that_has_become_slow_for_good_is_looked_at) {
+  const milliseconds slower{150};
+  const auto soon = behind_a_change("{ min: 4, remeasure: 2s }", slower);
+  const auto late = behind_a_change("{ min: 4, remeasure: 1m }", slower);
+  EXPECT_LE(late.answered, 150u);
+  EXPECT_GE(soon.answered, late.answered * 3);
+}
+
 }  // namespace
 }  // namespace epaulet::sim

@@ -83,6 +83,27 @@ TEST(Locality, a_zone_that_dies_at_once_costs_retries_and_no_answer) {
   EXPECT_EQ(mesh.api.counted(Counter::retries), 6u);
 }
 
+TEST(Locality, the_factor_says_how_much_the_rest_of_the_zone_bears) {
+  const auto own_share = [](const std::string& factor) {
+    auto options = zoned(
+        "    retries: { max: 2, budget_floor: 10, statuses: [503], backoff: { initial: 1ms } }\n");
+    const auto at = options.service.find("locality: {}");
+    options.service.replace(at, 12, "locality: { overprovisioning_factor: " + factor + " }");
+    Mesh mesh(options);
+    const auto ids = call_every(mesh, 500, milliseconds(50));
+    mesh.second_app.failing_status = 503;
+    Picks before;
+    mesh.after(seconds(5), [&] { before = picks(mesh); });
+    mesh.wind_down();
+    EXPECT_EQ(count_with(mesh, ids, 200), 500u);
+    const auto behind = picks(mesh) - before;
+    return static_cast<double>(behind.own) / static_cast<double>(behind.own + behind.other);
+  };
+  EXPECT_NEAR(own_share("1"), 0.5, 0.03);
+  EXPECT_NEAR(own_share("1.4"), 0.7, 0.03);
+  EXPECT_NEAR(own_share("2"), 1, 0.03);
+}
+
 TEST(Locality, a_failed_exchange_tells_why_it_left_the_zone) {
   auto options = zoned("    retries: { max: 1, statuses: [503], backoff: { initial: 1ms } }\n");
   Mesh mesh(options);
