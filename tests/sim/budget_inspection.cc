@@ -25,6 +25,17 @@ struct Spending {
 };
 using ByService = std::map<telemetry::StringId, Spending>;
 
+/// Whether the retry that is decided there was made: its caller may have left before.
+bool was_made(const telemetry::Trace& trace, std::size_t decided) {
+  for (std::size_t i = decided + 1; i < trace.size(); ++i) {
+    const auto event = trace[i].event;
+    if (event == Event::endpoint_picked || event == Event::dialling ||
+        event == Event::connection_reused || event == Event::request_sent)
+      return true;
+  }
+  return trace.dropped() > 0;
+}
+
 /// Returns how many second attempts of hedges it had.
 std::size_t note(const telemetry::ExchangeRecord& record, Spending& spending) {
   spending.firsts.push_back(record.start);
@@ -32,7 +43,8 @@ std::size_t note(const telemetry::ExchangeRecord& record, Spending& spending) {
   for (std::size_t i = 0; i < record.trace.size(); ++i) {
     const auto& entry = record.trace[i];
     hedges += entry.event == Event::hedged ? 1 : 0;
-    if (entry.event == Event::hedged || entry.event == Event::retry_decided)
+    if (entry.event == Event::hedged ||
+        (entry.event == Event::retry_decided && was_made(record.trace, i)))
       spending.retries.push_back(record.start + std::chrono::microseconds(entry.at_us));
   }
   return hedges;
@@ -66,7 +78,7 @@ void note(const telemetry::ConnectionRecord& record, Spending& spending) {
 
 }  // namespace
 
-std::vector<std::string> budget_problems(const Sidecar& sidecar, double share) {
+std::vector<std::string> budget_problems(const Sidecar& sidecar, const BudgetOf& of) {
   std::vector<std::string> problems;
   ByService by_service;
   for (const auto& record : sidecar.exchanges()) {
@@ -78,6 +90,8 @@ std::vector<std::string> budget_problems(const Sidecar& sidecar, double share) {
       note(record, by_service[record.service]);
   }
   for (const auto& [service, spending] : by_service) {
+    const auto name = telemetry::text_of(service);
+    const auto budget = of(name);
     for (const auto at : spending.retries) {
       const auto count = [at](const std::vector<TimePoint>& times, Duration later) {
         return std::count_if(times.begin(), times.end(), [&](TimePoint time) {
@@ -86,8 +100,10 @@ std::vector<std::string> budget_problems(const Sidecar& sidecar, double share) {
       };
       const auto firsts = count(spending.firsts, kTruncated);
       const auto retries = count(spending.retries, Duration::zero());
-      if (static_cast<double>(retries) > std::max(share * static_cast<double>(firsts), 3.0))
-        problems.push_back(fmt::format("{} retries of {} requests", retries, firsts));
+      const double most =
+          std::max(budget.share * static_cast<double>(firsts), static_cast<double>(budget.floor));
+      if (static_cast<double>(retries) > most)
+        problems.push_back(fmt::format("{} retries of {} requests to {}", retries, firsts, name));
     }
   }
   return problems;

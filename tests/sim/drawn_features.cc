@@ -26,6 +26,28 @@ Feature feature_of(std::uint64_t seed) {
   }
 }
 
+Budget budget_of(std::uint64_t seed, bool calm) {
+  // Coprime to all that goes by a seed's number.
+  switch (seed % 7) {
+    case 1:
+      return {1, 10};
+    case 2:
+      return calm ? Budget() : Budget{0, 1};
+    case 3:
+      return calm ? Budget() : Budget{0.5, 0};
+    case 4:
+      return calm ? Budget() : Budget{0.05, 2};
+    case 5:
+      return calm ? Budget() : Budget{0, 0};
+    default:
+      return {};
+  }
+}
+
+std::string retry_keys(const Budget& budget) {
+  return fmt::format(", budget: {}%, budget_floor: {}", 100 * budget.share, budget.floor);
+}
+
 std::string route_keys(Feature feature) {
   if (feature == Feature::fixed_fallback)
     return fmt::format("fallback: {{ answer: {{ status: {}, body: {} }} }}", kStoodInStatus,

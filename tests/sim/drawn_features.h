@@ -20,6 +20,17 @@ enum class Feature {
 /// Of a request to api2.default; reloads keep it.
 [[nodiscard]] Feature feature_of(std::uint64_t seed);
 
+/// What bounds the retries of a service in any 10 s: a share of what is begun, or so many.
+struct Budget {
+  double share = 0.2;
+  std::uint32_t floor = 3;
+};
+/// Of api2.default and bare.default; reloads keep it. `calm`: not less than the default, which is
+/// enough for what is nobody's fault.
+[[nodiscard]] Budget budget_of(std::uint64_t seed, bool calm);
+/// Keys of `retries`, behind others.
+[[nodiscard]] std::string retry_keys(const Budget& budget);
+
 /// Of fixed_fallback; no app gives such an answer.
 inline constexpr int kStoodInStatus = 203;
 inline constexpr std::string_view kStoodIn = "stood in";

@@ -48,6 +48,10 @@ class Inspection {
   void inspect_times(const telemetry::ExchangeRecord& record, const Exchanged& exchanged);
   [[nodiscard]] std::chrono::nanoseconds time_of(const RequestScript& request) const;
   [[nodiscard]] std::chrono::nanoseconds tick() const;
+  /// By what its retries allow.
+  void inspect_attempts(const telemetry::ExchangeRecord& record);
+  /// No more was delivered than was sent.
+  void inspect_repeats(const Exchanged& exchanged);
   void inspect_bytes(const telemetry::ExchangeRecord& record, const Exchanged& exchanged);
   /// Nothing went wrong, so nothing may have failed.
   void inspect_calm(const Exchanged& exchanged);

@@ -135,7 +135,7 @@ std::string tracing_of(const MeshOptions& options) {
 
 }  // namespace
 
-void draw_calling(Dice& dice, const Scenario& scenario, MeshOptions& options) {
+void draw_calling(Dice& dice, Scenario& scenario, MeshOptions& options) {
   const bool calm = is_calm(scenario);
   options.mesh = dice.chance(0.7) ? MeshKind::fake_tls : MeshKind::plain;
   options.multiplex = dice.chance(0.5);
@@ -146,8 +146,11 @@ void draw_calling(Dice& dice, const Scenario& scenario, MeshOptions& options) {
     timeouts += fmt::format(", attempt: {}ms", in_ms(scenario.attempt_timeout));
   }
   if (!calm && dice.chance(0.3)) timeouts += ", idle: 500ms";
-  std::string retries = fmt::format("max: {}, backoff: {{ initial: {} }}", dice.number(0, 3),
+  const std::size_t retries_max = dice.number(0, 3);
+  scenario.retries_most = std::max(scenario.retries_most, retries_max);
+  std::string retries = fmt::format("max: {}, backoff: {{ initial: {} }}", retries_max,
                                     dice.chance(0.5) ? "1ms" : "200ms");
+  retries += retry_keys(budget_of(options.seed, calm));
   if (!calm && dice.chance(0.4)) retries += ", statuses: [503]";
   if (is_hedged(options.seed)) retries += ", hedge: { quantile: 90% }";
   if (feature_of(options.seed) == Feature::non_idempotent) retries += ", non_idempotent: true";

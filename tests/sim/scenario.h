@@ -25,6 +25,7 @@ struct Scenario {
   bool answers_silence = false;  ///< The app: 408.
   std::chrono::nanoseconds client_think{0};
   std::size_t body_most = 0;
+  std::size_t retries_most = 0;  ///< The largest `retries.max` that any configuration has.
   bool drains = false;
   bool trust_changes = false;
   bool goodbyes = false;       ///< Apps say GOAWAY behind a few requests, perhaps again and again.
@@ -58,7 +59,7 @@ struct Conversation {
   return seed % 3 == 0;
 }
 /// Draws the caller's sidecar's settings: where it dials, with which limits and retries.
-void draw_calling(Dice& dice, const Scenario& scenario, MeshOptions& options);
+void draw_calling(Dice& dice, Scenario& scenario, MeshOptions& options);
 /// Draws the settings of the app's sidecar.
 void draw_serving(Dice& dice, const Scenario& scenario, MeshOptions& options);
 [[nodiscard]] Scenario draw_scenario(Dice& dice, std::uint64_t seed);
