@@ -6,6 +6,7 @@
 #include "http2_scenario.h"
 #include "inspection.h"
 #include "io/block.h"
+#include "random_models.h"
 #include "runtime/frame_pool.h"
 
 namespace epaulet::sim {
@@ -53,6 +54,7 @@ std::vector<std::string> simulate(std::uint64_t seed, bool tells_all) {
   const auto frames = FramePool::in_use();
   const auto streams = test::MemoryStream::in_use();
   auto problems = run(seed, tells_all);
+  for (auto& broken : model_problems(seed)) problems.push_back(std::move(broken));
   if (Block::in_use() != 0)
     problems.push_back(fmt::format("{} buffers behind it", Block::in_use()));
   if (test::MemoryStream::in_use() != streams)

@@ -2,12 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include <deque>
 #include <map>
 #include <thread>
 #include <vector>
 
 #include "runtime/random.h"
+#include "support/breaker_model.h"
 
 namespace epaulet::resilience {
 namespace {
@@ -235,100 +235,6 @@ TEST(Breaker, keeps_a_ledger) {
   EXPECT_EQ(ledger.transitions[static_cast<std::size_t>(Reason::consecutive)], 1u);
 }
 
-/// The same without atomics, windows of slots or numbers of states: lists of what happened.
-class Model {
- public:
-  explicit Model(const BreakerSettings& rules) : rules_(rules) {}
-
-  bool enter(int id, TimePoint now) {
-    if (state_ == State::open && now >= until_) {
-      state_ = State::half_open;
-      ++epoch_;
-      out_.clear();
-      succeeded_ = 0;
-      last_probe_ = now;
-      out_[id] = true;
-      begun_[id] = epoch_;
-      return true;
-    }
-    if (state_ == State::open) return false;
-    if (state_ == State::half_open) {
-      if (out_.size() + succeeded_ >= rules_.probes && now - last_probe_ < rules_.open_for)
-        return false;
-      out_[id] = true;
-      last_probe_ = now;
-    }
-    begun_[id] = epoch_;
-    return true;
-  }
-
-  void settle(int id, TimePoint now, Judgement judgement, std::chrono::nanoseconds took) {
-    if (begun_[id] != epoch_) return;
-    const bool slow = rules_.slow && took > rules_.slow->over;
-    const bool failed = judgement == Judgement::failure;
-    if (state_ == State::half_open) {
-      out_.erase(id);
-      if (failed || slow) {
-        open_for_ = std::min(open_for_ * 2, std::chrono::nanoseconds(rules_.max_open_for));
-        open(now);
-      } else if (judgement == Judgement::success && ++succeeded_ == rules_.probes) {
-        state_ = State::closed;
-        ++epoch_;
-        calls_.clear();
-        row_ = 0;
-      }
-      return;
-    }
-    if (judgement == Judgement::no_evidence && !slow) return;
-    row_ = failed ? row_ + 1 : 0;
-    const auto tenth = now.time_since_epoch() / (rules_.window / 10);
-    calls_.push_back({tenth, failed, slow});
-    std::erase_if(calls_, [&](const Call& call) { return call.tenth <= tenth - 10; });
-    double failures = 0;
-    double slows = 0;
-    for (const auto& call : calls_) {
-      failures += call.failed ? 1 : 0;
-      slows += call.slow ? 1 : 0;
-    }
-    const double all = static_cast<double>(calls_.size());
-    const bool enough = calls_.size() >= rules_.min_requests;
-    const bool trips =
-        (failed || slow) &&
-        ((rules_.consecutive && row_ >= *rules_.consecutive) ||
-         (enough && rules_.error_ratio && failures > 0 && failures / all >= *rules_.error_ratio) ||
-         (enough && rules_.slow && slows > 0 && slows / all >= rules_.slow->ratio));
-    if (!trips) return;
-    open_for_ = rules_.open_for;
-    open(now);
-  }
-
-  State state() const { return state_; }
-
- private:
-  void open(TimePoint now) {
-    state_ = State::open;
-    ++epoch_;
-    until_ = now + open_for_;
-  }
-
-  struct Call {
-    std::int64_t tenth;
-    bool failed;
-    bool slow;
-  };
-  const BreakerSettings rules_;
-  State state_ = State::closed;
-  int epoch_ = 0;
-  TimePoint until_{};
-  TimePoint last_probe_{};
-  std::chrono::nanoseconds open_for_{0};
-  std::map<int, bool> out_;
-  std::size_t succeeded_ = 0;
-  std::map<int, int> begun_;
-  std::deque<Call> calls_;
-  std::uint32_t row_ = 0;
-};
-
 BreakerSettings draw_settings(Random& random) {
   BreakerSettings drawn;
   drawn.window = 1s * (1 + static_cast<int>(random.next() % 5));
@@ -353,7 +259,7 @@ TEST(Breaker, does_what_a_naive_model_does_in_random_sequences) {
     Random random(seed);
     const auto drawn = draw_settings(random);
     Breaker breaker{Breaker::Rules(drawn)};
-    Model model(drawn);
+    test::BreakerModel model(drawn);
     std::map<int, Breaker::Pass> out;
     TimePoint now = kStart;
     double fails = random.unit();
