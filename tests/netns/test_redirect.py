@@ -84,7 +84,7 @@ def install(pod, binaries, backend, *options: str) -> None:
     assert result_of(pod)["backend"] == backend.name
 
 
-def two_pods(lab, binaries, backend=NFT, *options: str):
+def two_pods(lab, binaries, backend, *options: str):
     """A pod under the mesh, with proxy and app, and a neighbour without."""
     pod, neighbour = lab.pod("pod"), lab.pod("neighbour")
     install(pod, binaries, backend, *options)
@@ -130,8 +130,8 @@ def test_dns_is_answered_in_the_pod_whatever_the_nameserver(lab, binaries, backe
             assert (answer.get("name"), answer.get("on")) == ("proxy", at(loopback, DNS)), answer
 
 
-def test_the_proxy_reaches_the_nameserver_itself(lab, binaries):
-    pod, neighbour = two_pods(lab, binaries)
+def test_the_proxy_reaches_the_nameserver_itself(lab, binaries, backend):
+    pod, neighbour = two_pods(lab, binaries, backend)
     answering(neighbour, "nameserver", "udp:[::]:53", "tcp:[::]:53", uid=0)
     for address in neighbour.addresses:
         for kind in ("udp", "tcp"):
@@ -171,8 +171,8 @@ def test_incoming_tcp_reaches_the_direct_ports_directly(lab, binaries, backend):
             assert answer["original"] == at(address, port), answer  # its own: not redirected
 
 
-def test_a_direct_dial_of_our_port_shows_its_own_address_as_destination(lab, binaries):
-    pod, neighbour = two_pods(lab, binaries)
+def test_a_direct_dial_of_our_port_shows_its_own_address_as_destination(lab, binaries, backend):
+    pod, neighbour = two_pods(lab, binaries, backend)
     answer = dial(neighbour, "tcp", pod.ipv4, INBOUND)
     assert answer["original"] == at(pod.ipv4, INBOUND), answer
     answer = dial(pod, "tcp", "127.0.0.1", OUTBOUND)
@@ -206,10 +206,10 @@ def test_virtual_addresses_work_without_a_default_route(lab, binaries, backend):
         assert answer["source"] == source, answer
 
 
-def test_virtual_addresses_work_in_a_pod_with_no_address_at_all(lab, binaries):
+def test_virtual_addresses_work_in_a_pod_with_no_address_at_all(lab, binaries, backend):
     pod = lab.pod("pod")
     pod.run(["ip", "address", "flush", "dev", "eth0"])
-    redirect(pod, binaries, "install")
+    install(pod, binaries, backend)
     proxy_in(pod)
     for virtual, source in zip(VIRTUAL, ("127.0.0.1", "::1")):
         answer = dial(pod, "tcp", virtual, 80)
@@ -224,8 +224,8 @@ def test_what_cannot_reach_a_virtual_address_learns_it_at_once(lab, binaries, ba
         assert dial(pod, "tcp", virtual, INBOUND, uid=PROXY_UID) == {"error": "ECONNREFUSED"}
 
 
-def test_two_connections_may_share_their_source_port(lab, binaries):
-    pod, neighbour = two_pods(lab, binaries)
+def test_two_connections_may_share_their_source_port(lab, binaries, backend):
+    pod, neighbour = two_pods(lab, binaries, backend)
     first = socket_in(pod, (neighbour.ipv4, APP_PORT), source_port=45678)
     second = socket_in(pod, (VIRTUAL[0], 80), source_port=45678)
     with first, second:
@@ -336,16 +336,16 @@ def test_verify_names_every_rule_that_is_gone(lab, binaries, backend):
         assert "nft list ruleset" in done.stderr and "iptables-legacy-save" in done.stderr
 
 
-def test_verify_names_a_route_that_is_gone(lab, binaries):
+def test_verify_names_a_route_that_is_gone(lab, binaries, backend):
     pod = lab.pod("pod")
-    redirect(pod, binaries, "install")
+    install(pod, binaries, backend)
     for family, network in (("-4", "240.0.0.0/4"), ("-6", "fd00:e9a0::/32")):
         pod.run(["ip", family, "route", "del", network])
         done = redirect(pod, binaries, "verify", check=False)
         assert done.returncode == 1
         assert "fail virtual-tcp/ipv" + family[1] in done.stdout, done.stdout
         assert "Network is unreachable" in done.stdout
-        redirect(pod, binaries, "install")
+        install(pod, binaries, backend)
 
 
 def test_verify_sees_a_foreign_rule_that_comes_first(lab, binaries, backend):
@@ -358,9 +358,9 @@ def test_verify_sees_a_foreign_rule_that_comes_first(lab, binaries, backend):
     assert "ok   dns-tcp/ipv4" in done.stdout, done.stdout
 
 
-def test_verify_works_beside_a_running_proxy_and_names_a_listener_it_lacks(lab, binaries):
+def test_verify_works_beside_a_running_proxy_and_names_a_listener_it_lacks(lab, binaries, backend):
     pod = lab.pod("pod")
-    redirect(pod, binaries, "install")
+    install(pod, binaries, backend)
     proxy = proxy_in(pod)
     assert redirect(pod, binaries, "verify").stdout.count("ok ") == 30
     proxy.stop()
@@ -370,16 +370,16 @@ def test_verify_works_beside_a_running_proxy_and_names_a_listener_it_lacks(lab, 
     assert f"fail listener-tcp-{OUTBOUND}/ipv6" in done.stdout, done.stdout
 
 
-def test_verify_knows_the_options_of_install(lab, binaries):
+def test_verify_knows_the_options_of_install(lab, binaries, backend):
     pod = lab.pod("pod")
-    redirect(pod, binaries, "install", "--uid", "1400", "--outbound-port", "25001")
+    install(pod, binaries, backend, "--uid", "1400", "--outbound-port", "25001")
     done = redirect(pod, binaries, "verify")
     assert "exempt-uid-1400/ipv4" in done.stdout and "127.0.0.1:25001" in done.stdout
     done = redirect(pod, binaries, "verify", "--uid", "1337", check=False)
     assert done.returncode == 1 and "fail exempt-uid-1337" in done.stdout
 
 
-def test_a_check_leaves_nothing_behind(lab, binaries):
+def test_a_check_leaves_nothing_behind(lab, binaries, backend):
     pod = lab.pod("pod")
 
     def world():
@@ -389,16 +389,16 @@ def test_a_check_leaves_nothing_behind(lab, binaries):
         return links, addresses, sockets
 
     before = world()
-    redirect(pod, binaries, "install")
+    install(pod, binaries, backend)
     redirect(pod, binaries, "verify")
     assert world() == before
     assert pod.run(["ss", "-Hltun"]).stdout == ""
 
 
-def test_what_a_crash_left_does_not_disturb(lab, binaries):
+def test_what_a_crash_left_does_not_disturb(lab, binaries, backend):
     pod = lab.pod("pod")
     pod.run(["ip", "link", "add", "epaulet0", "type", "veth", "peer", "name", "epaulet1"])
-    redirect(pod, binaries, "install")
+    install(pod, binaries, backend)
 
 
 def test_exclusions_are_left_alone(lab, binaries, backend):
@@ -465,21 +465,22 @@ def test_connections_that_evade_tracking_do_not_reach_the_app(lab, binaries, bac
     assert_silent(neighbour, *(("tcp", address, APP_PORT) for address in pod.addresses))
 
 
-def test_a_pod_without_ipv6_is_served(lab, binaries):
+def test_a_pod_without_ipv6_is_served(lab, binaries, backend):
     pod = lab.pod("pod")
     for which in ("all", "default"):
         pod.run(["sysctl", "-q", f"net.ipv6.conf.{which}.disable_ipv6=1"])
-    redirect(pod, binaries, "install")
+    install(pod, binaries, backend)
     assert result_of(pod)["families"] == ["ipv4"] and result_of(pod)["ok"]
-    done = redirect(pod, binaries, "install", "--ipv6", "on", check=False)
+    again = ("install", "--backend", backend.name, "--ipv6", "on")
+    done = redirect(pod, binaries, *again, check=False)
     assert done.returncode == 1 and "has no IPv6" in done.stderr
     assert result_of(pod)["ok"] is False
 
 
-def test_a_pod_whose_ipv6_cannot_be_redirected_is_a_failure(lab, binaries):
+def test_a_pod_whose_ipv6_cannot_be_redirected_is_a_failure(lab, binaries, backend):
     pod = lab.pod("pod")
     pod.run(["sysctl", "-q", "net.ipv6.conf.lo.disable_ipv6=1"])
-    done = redirect(pod, binaries, "install", check=False)
+    done = redirect(pod, binaries, "install", "--backend", backend.name, check=False)
     assert done.returncode == 1
     assert pod.ipv6 in done.stderr and "net.ipv6.conf.lo.disable_ipv6=0" in done.stderr
     assert result_of(pod)["ok"] is False and pod.ipv6 in result_of(pod)["error"]
