@@ -25,16 +25,19 @@ struct Process::AdminParts {
   std::unique_ptr<admin::AdminServer> metrics_server;
   std::unique_ptr<admin::AdminServer> health;
 
+  static constexpr std::size_t kPages = 3;
   /// Each server and what logs and metrics call it.
-  [[nodiscard]] std::array<std::pair<std::string_view, admin::AdminServer*>, 3> pages() const {
+  [[nodiscard]] std::array<std::pair<std::string_view, admin::AdminServer*>, kPages> pages() const {
     return {{{"admin", admin.get()}, {"metrics", metrics_server.get()}, {"health", health.get()}}};
   }
 
-  /// Whether to log a refused request: once in ten seconds. The metrics count them all.
-  [[nodiscard]] bool says_denial(TimePoint now) {
+  /// Whether to log a request that this page has refused: once in ten seconds, whatever the others
+  /// refuse. The metrics count them all.
+  [[nodiscard]] bool says_denial(std::size_t page, TimePoint now) {
     constexpr std::chrono::seconds kEvery{10};
-    if (denial_said_at_ && now < *denial_said_at_ + kEvery) return false;
-    denial_said_at_ = now;
+    auto& said_at = denial_said_at_[page];
+    if (said_at && now < *said_at + kEvery) return false;
+    said_at = now;
     return true;
   }
 
@@ -45,7 +48,7 @@ struct Process::AdminParts {
   }
 
  private:
-  std::optional<TimePoint> denial_said_at_;
+  std::array<std::optional<TimePoint>, kPages> denial_said_at_;
 };
 
 }  // namespace epaulet::server

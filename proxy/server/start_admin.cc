@@ -242,11 +242,12 @@ void Process::start_admin() {
   parts.health = std::make_unique<admin::AdminServer>(loop_, admin::health_surface(readiness),
                                                       parts.probes.get());
 
-  for (const auto& [name, server] : parts.pages()) {
-    const std::string_view page = name;
-    server->set_on_refused([this, page] { note_refused_page(page); });
-    server->set_on_denied([this, &parts, page](std::uint16_t status) {
-      if (!parts.says_denial(loop_.now())) return;
+  const auto pages = parts.pages();
+  for (std::size_t place = 0; place < pages.size(); ++place) {
+    const auto [page, server] = pages[place];
+    server->set_on_refused([this, page = page] { note_refused_page(page); });
+    server->set_on_denied([this, &parts, place, page = page](std::uint16_t status) {
+      if (!parts.says_denial(place, loop_.now())) return;
       shards_.front()->log().warning(
           wall_now(), "page_request_refused",
           "a request at the admin, metrics or health port was refused; its answer says why",

@@ -23,18 +23,17 @@ def rebound(name: str, where: Callable[[World], str], kind: str = "A", tcp: bool
         answer = query(world.api.pod, evil, kind, tcp=tcp)
         assert (answer.rcode, answer.addresses) == ("REFUSED", []), answer
         assert rejected(world) == before + 1
-        record = wait_until(
-            lambda: [
-                one
-                for one in world.api.sidecar.log_records()[log:]
-                if one.get("name", "").rstrip(".") == evil and one["outcome"] == "dns_refused"
-            ],
-            "its record",
-            5,
-        )[0]
+        record = wait_until(lambda: dns_records(world, log, evil), "its record", 5)[0]
+        assert record["outcome"] == "dns_refused", record
         assert explained(world.api, record["id"])["remedy"], record
 
     return Check(name, check)
+
+
+def dns_records(world: World, begin: int, name: str) -> list[dict]:
+    """Of questions for this name, in the log of the asking app's sidecar from there on."""
+    records = world.api.sidecar.log_records()[begin:]
+    return [one for one in records if one.get("name", "").rstrip(".") == name]
 
 
 def rejected(world: World) -> int:
@@ -85,7 +84,12 @@ def lured(world: World) -> None:
         "its address to be refused",
         8,
     )
+    log = len(world.api.sidecar.log_records())
     assert query(world.api.pod, "lured.default").rcode == "NXDOMAIN"
+    said = world.api.wait_logged(event="endpoint_refused")
+    assert said["level"] == "warning" and virtual(world) in str(said), said
+    record = wait_until(lambda: dns_records(world, log, "lured.default"), "its record", 5)[0]
+    assert explained(world.api, record["id"])["remedy"], record
 
 
 def from_app(address: Callable[[World], str], port: int, raw: bytes = PUBLIC):

@@ -235,8 +235,9 @@ class Answered(Row):
         assert not calls, calls
         assert told.status == self.status and self.says in told.body.decode(), told
         assert member.counter(PAGE_REFUSALS, page=self.page) == before + 1
-        # At most one in ten seconds, of whichever page.
-        assert member.wait_logged(event="page_request_refused")["level"] == "warning"
+        # At most one in ten seconds of this page.
+        said = member.wait_logged(event="page_request_refused", page=self.page)
+        assert said["level"] == "warning", said
 
 
 def dropped(member: Member, rule: str) -> int:
