@@ -147,7 +147,16 @@ def test_an_output_whose_reader_goes_and_comes_back(lab, binaries):
         assert told["ring_full"] == reader.dropped("ring_full") == 0
         seen = len(reader.lines)
         wait_until(lambda: len(reader.lines) > seen + 100, "the log to go on", 5)
-        bystander.assert_flawless()
+
+        @contextlib.contextmanager
+        def gone():
+            reader.close()
+            try:
+                yield
+            finally:
+                reader.open()
+
+        bystander.assert_unharmed(gone)
     reader.end()
 
 

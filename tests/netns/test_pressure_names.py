@@ -191,6 +191,7 @@ def test_names_and_endpoints_go_on_while_the_upstream_dns_is_down(lab, binaries)
     virtual = api.address_of("named.default")
     wait_until(lambda: endpoints_of(api)["named"]["endpoints"], "the endpoint", 5)
     assert not api.logged(event="endpoints_not_refreshed")
+    assert set(server.asked) == {"named.test", "other.test"}, "no search domain is tried"
 
     server.answer = lambda question: []  # It hears and says nothing.
     with Bystander(api, api2, name="named.default") as bystander:

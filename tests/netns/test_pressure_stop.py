@@ -52,6 +52,11 @@ def test_a_stopped_peer_costs_its_callers_a_timeout_and_nobody_else_anything(lab
             identifier = field(head, "x-request-id")
             return status, api.wait_logged(id=identifier) if identifier else {}, seconds
 
+    def assert_told(record: dict) -> None:
+        """Of the last two asks, and with a remedy."""
+        assert api.counter("epaulet_requests_total", outcome="attempt_timeout", status="5xx") == 2
+        assert api.sidecar.explain(record["id"])[0]["remedy"]
+
     with contextlib.ExitStack() as stack:
         others = stack.enter_context(Bystander(api, api3, "api3.default"))
         app = stack.enter_context(Bystander(api, api2))  # for its app: asked for by `ask` too
@@ -67,6 +72,7 @@ def test_a_stopped_peer_costs_its_callers_a_timeout_and_nobody_else_anything(lab
             status, record, seconds = ask(POST)
             assert (status, record["outcome"]) == (504, "attempt_timeout"), record
             assert record["attempts"] == 1 and 0.7 <= seconds < 1.3, (record, seconds)
+            assert_told(record)
             # The other side knows who gave up.
             api2.wait_logged(kind="exchange", outcome="downstream_reset", id=record["id"])
         wait_until(lambda: ask()[0] == 200, "the app to answer again", 5)
