@@ -5,7 +5,7 @@ import json
 import re
 
 from lab import Capture, wait_until
-from mesh import APP_UID, CALLEE, Member, Mesh, Wire, dial, field
+from mesh import APP_PORT, APP_UID, CALLEE, Member, Mesh, Wire, dial, field
 
 OPEN = CALLEE.replace("strict", "permissive").replace("allow: [mesh]", "allow: [anyone]")
 
@@ -79,6 +79,20 @@ def test_an_exchange_has_one_request_id(lab, binaries):
     for ids in ((), ("not mine",), ("not mine", "mine-2")):
         (drawn,) = seen(*ids)
         assert re.fullmatch("[0-9a-f]{32}", drawn), drawn
+
+
+def test_an_outsider_names_his_request(lab, binaries):
+    anybody = CALLEE.replace("strict", "permissive").replace("[mesh]", "[anyone]")
+    api2 = Mesh(lab, binaries).member("api2", anybody)
+    app, outside = api2.app(), lab.pod("outside")
+    for _ in range(2):
+        with Wire(dial(outside, api2.pod.ipv4, APP_PORT)) as client:
+            client.send("GET / HTTP/1.1\r\nHost: h\r\nX-Request-Id: mine-1\r\n\r\n")
+            server, head = app.take_head()
+            assert field(head, "x-request-id") == "mine-1"
+            server.send("HTTP/1.1 204 No Content\r\n\r\n")
+            assert client.response()[0] == 204
+    api2.process.wait_for(lambda: len(api2.logged(id="mine-1")) == 2, "both in the log")
 
 
 def test_upstream_connections_are_active_or_idle(lab, binaries):
