@@ -30,6 +30,7 @@ struct Model::Pod {
   std::uint32_t seen = 0;
   std::vector<Slice*> in;  ///< Once for each endpoint.
   NodeZones::Place* node = nullptr;
+  std::string zone;  ///< As its own label says it.
   std::vector<IpAddress> addresses;
 };
 
@@ -313,7 +314,8 @@ void Model::leave_mesh(Pod& pod) {
 
 /// Where it runs, which a pod says some time after it was made.
 void Model::place(Pod& pod, PodFacts& facts) {
-  nodes_.release(std::exchange(pod.node, nodes_.use(facts.node, facts.zone)));
+  nodes_.release(std::exchange(pod.node, nodes_.use(facts.node, "")));
+  pod.zone = std::move(facts.zone);
   if (pod.addresses == facts.addresses) return;
   leave_addresses(pod);
   pod.addresses = std::move(facts.addresses);
@@ -338,7 +340,9 @@ const std::string& Model::zone_of(const IpAddress& address, std::string_view ide
   const auto found = pods_by_address_.find(address);
   if (found == pods_by_address_.end()) return kUnknown;
   const auto& pod = *found->second;
-  return pod.node == nullptr || identity_of(pod) != identity ? kUnknown : pod.node->second.zone;
+  if (pod.node == nullptr || identity_of(pod) != identity) return kUnknown;
+  // Whoever may make a pod may write its label: others on its node do not hear of that.
+  return pod.node->second.zone.empty() ? pod.zone : pod.node->second.zone;
 }
 
 std::vector<std::string> Model::take_changes() {

@@ -67,7 +67,7 @@ class Model {
   [[nodiscard]] std::shared_ptr<const std::string> line(const std::string& service);
 
   /// In which zone the meshed pod runs that has this address and this identity. "": nobody knows;
-  /// it is what the endpoints or pods of its node say.
+  /// it is what the endpoints of its node say, or else its own label.
   [[nodiscard]] const std::string& zone_of(const IpAddress& address,
                                            std::string_view identity) const;
 

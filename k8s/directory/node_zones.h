@@ -6,8 +6,8 @@
 
 namespace epaulet::kube {
 
-/// In which zone each node is, as endpoints and pods on it say: nobody has to be allowed to read
-/// Nodes. A node that nobody names any more is forgotten. One thread.
+/// In which zone each node is, as endpoints on it say: nobody has to be allowed to read Nodes. A
+/// node that nobody names any more is forgotten. One thread.
 class NodeZones {
  public:
   struct Node {

@@ -156,11 +156,25 @@ TEST(Model, a_pods_zone_is_what_any_endpoint_of_its_node_says) {
   EXPECT_EQ(model.zone_of(address, kApiIdentity), "");
   model.put(pod_at("api-1", "n1", "10.0.0.1"));
   EXPECT_EQ(model.zone_of(address, kApiIdentity), "") << "the node was forgotten with its last use";
-  // Newer clusters write it on pods.
+}
+
+TEST(Model, a_pods_label_is_its_own_zone_and_nobody_elses) {
+  Model model("td", "i");
+  const auto address = *IpAddress::parse("10.0.0.1");
+  const auto other_address = *IpAddress::parse("10.0.0.2");
   auto labelled = pod_at("api-2", "n1", "10.0.0.2");
   labelled.zone = "eu-1c";
-  model.put(std::move(labelled));
-  EXPECT_EQ(model.zone_of(address, kApiIdentity), "eu-1c");
+  model.put(pod_at("api-1", "n1", "10.0.0.1"));
+  model.put(PodFacts(labelled));
+  EXPECT_EQ(model.zone_of(other_address, kApiIdentity), "eu-1c") << "newer clusters write it";
+  EXPECT_EQ(model.zone_of(address, kApiIdentity), "") << "in older ones anybody may";
+  // The control plane knows better, whoever speaks last.
+  model.put(slice_in("n1", "eu-1a"));
+  model.put(PodFacts(labelled));
+  for (const auto& each : {address, other_address})
+    EXPECT_EQ(model.zone_of(each, kApiIdentity), "eu-1a");
+  model.put(pod_at("api-2", "n2", "10.0.0.2"));
+  EXPECT_EQ(model.zone_of(other_address, kApiIdentity), "") << "it has lost its label";
 }
 
 TEST(Model, an_address_is_that_of_the_pod_that_said_so_last) {
