@@ -99,7 +99,8 @@ def test_a_cni_plugin_takes_the_place_of_privileged_containers():
                               "verbs": ["get"]}]
     (daemon,) = of_kind(found, "DaemonSet")
     pod = daemon["spec"]["template"]["spec"]
-    assert "hostNetwork" not in pod and "hostPID" not in pod and pod["tolerations"] == [{"operator": "Exists"}]
+    assert pod["hostNetwork"] is True, "else it starts by way of the plugin, and cannot mend it"
+    assert "hostPID" not in pod and "ports" not in pod["containers"][0] and pod["tolerations"] == [{"operator": "Exists"}]
     (container,) = pod["containers"]
     assert container["securityContext"] == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
                                             "capabilities": {"drop": ["ALL"]}}
