@@ -1,5 +1,6 @@
 #include "k8s/cni/node_files.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include <system_error>
 #include <vector>
 
+#include "base/owned_fd.h"
 #include "crypto/pem_file.h"
 #include "k8s/cni/conflist.h"
 #include "k8s/cni/plugin.h"
@@ -90,17 +92,39 @@ void fill(const fs::path& root, const fs::path& image) {
   fs::copy_file(image / kProgram, root / kProgram);
 }
 
-/// The same for the two names that a runtime follows: they lead to the old or to the new.
+/// Throws std::filesystem::filesystem_error.
+void sync(const fs::path& path) {
+  const OwnedFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  const bool done = file.get() >= 0 && ::fsync(file.get()) == 0;
+  // EINVAL: some file systems have folders that cannot be synced.
+  if (done || (file.get() >= 0 && errno == EINVAL)) return;
+  throw fs::filesystem_error("sync", path, std::error_code(errno, std::generic_category()));
+}
+
+/// The list that names the plugin is on the disk at once. After a power cut it must not name files
+/// without bytes: no pod of the node would start, nor the one that mends it.
+void sync_all(const fs::path& root) {
+  for (const auto& each : fs::recursive_directory_iterator(root))
+    if (!each.is_symlink()) sync(each.path());
+  sync(root);
+}
+
+/// The same for the two names that a runtime follows: they lead to the old or to the new. What may
+/// fail comes before the first of them.
 void switch_to(const fs::path& root, const NodePlaces& places) {
   const auto folder = places.plugins / kFolder;
+  const auto half = places.plugins / fmt::format(".{}.new", kType);
+  fs::copy_file(places.image / kLauncher, half, fs::copy_options::overwrite_existing);
+  fs::permissions(half, fs::perms(0755));
+  sync(half);
+  sync_all(root);
   const auto link = folder / "current.new";
   fs::remove(link);
   fs::create_symlink(root.filename(), link);
   fs::rename(link, folder / kCurrent);
-  const auto half = places.plugins / fmt::format(".{}.new", kType);
-  fs::copy_file(places.image / kLauncher, half, fs::copy_options::overwrite_existing);
-  fs::permissions(half, fs::perms(0755));
   fs::rename(half, places.plugins / kType);
+  sync(folder);
+  sync(places.plugins);
 }
 
 void forget_all_but(const fs::path& kept, const fs::path& folder) {
@@ -125,7 +149,8 @@ Checked<void> put_files(const NodePlaces& places) {
     fill(root, places.image);
     switch_to(root, places);
   } catch (const fs::filesystem_error& wrong) {
-    fs::remove_all(root, error);
+    // Once it is the one that is used it stays, whatever failed behind that.
+    if (fs::read_symlink(folder / kCurrent, error) != root.filename()) fs::remove_all(root, error);
     return failed("cannot copy", wrong.path1(), wrong.code().value());
   }
   forget_all_but(root, folder);

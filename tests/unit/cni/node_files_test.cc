@@ -2,10 +2,27 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <vector>
+
+namespace {
+
+/// What has been synced so far, in order.
+std::vector<std::filesystem::path> synced;
+
+}  // namespace
+
+/// In the place of the C library's, which it is otherwise.
+extern "C" int fsync(int file) {
+  synced.push_back(std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(file)));
+  return static_cast<int>(::syscall(SYS_fsync, file));
+}
 
 namespace epaulet::cni {
 namespace {
@@ -86,6 +103,40 @@ TEST_F(Node, files_that_cannot_be_copied_leave_the_older_ones) {
   EXPECT_FALSE(put.error().remedy.empty());
   EXPECT_EQ(read(current() / "usr/local/bin/epaulet-cni"), "plugin 1");
   EXPECT_EQ(roots(), 1u);
+}
+
+TEST_F(Node, a_launcher_that_cannot_be_written_leaves_the_older_ones) {
+  ASSERT_TRUE(put_files(places_));
+  write(places_.image / "usr/local/bin/epaulet-cni", "plugin 2");
+  fs::create_directories(places_.plugins / ".epaulet-cni.new/in the way");
+  ASSERT_FALSE(put_files(places_));
+  EXPECT_EQ(read(current() / "usr/local/bin/epaulet-cni"), "plugin 1");
+  EXPECT_EQ(read(places_.plugins / "epaulet-cni"), "launcher 1");
+  EXPECT_EQ(roots(), 1u);
+}
+
+TEST_F(Node, files_that_lead_nowhere_but_to_the_new_ones_keep_them) {
+  ASSERT_TRUE(put_files(places_));
+  write(places_.image / "usr/local/bin/epaulet-cni", "plugin 2");
+  // The last step of all fails.
+  fs::remove(places_.plugins / "epaulet-cni");
+  fs::create_directories(places_.plugins / "epaulet-cni/in the way");
+  ASSERT_FALSE(put_files(places_));
+  EXPECT_EQ(read(current() / "usr/local/bin/epaulet-cni"), "plugin 2");
+}
+
+TEST_F(Node, has_the_files_on_its_disk_before_a_list_names_them) {
+  synced.clear();
+  ASSERT_TRUE(put_files(places_));
+  const auto is_synced = [](const fs::path& path) {
+    return std::find(synced.begin(), synced.end(), path) != synced.end();
+  };
+  const auto root = fs::canonical(current());
+  for (const auto& each : fs::recursive_directory_iterator(root))
+    EXPECT_TRUE(each.is_symlink() || is_synced(each.path())) << each.path();
+  EXPECT_TRUE(is_synced(fs::canonical(places_.plugins) / ".epaulet-cni.new")) << "the launcher";
+  for (const auto& folder : {root, root.parent_path(), fs::canonical(places_.plugins)})
+    EXPECT_TRUE(is_synced(folder)) << folder;
 }
 
 TEST_F(Node, the_entry_comes_once_and_goes) {
