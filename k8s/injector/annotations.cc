@@ -141,6 +141,17 @@ std::optional<Reason> read_merge(std::string_view name, std::string_view text,
   return std::nullopt;
 }
 
+std::optional<Reason> read_hold(std::string_view name, std::string_view text, PodOptions& options) {
+  constexpr int kMax = 60;
+  int seconds = -1;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size() || seconds < 0 ||
+      seconds > kMax)
+    return refuse(name, text, "seconds, 0 to 60");
+  options.hold_seconds = seconds;
+  return std::nullopt;
+}
+
 template <std::string SidecarResources::*kQuantity>
 std::optional<Reason> read_quantity(std::string_view name, std::string_view text,
                                     PodOptions& options) {
@@ -165,6 +176,7 @@ constexpr Annotation kAnnotations[] = {
     {"skip-outbound-networks", read_networks},
     {"merge-metrics", read_merge},
     {"log-level", read_log_level},
+    {"hold-seconds", read_hold},
     {"cpu-request", read_quantity<&SidecarResources::cpu_request>},
     {"cpu-limit", read_quantity<&SidecarResources::cpu_limit>},
     {"memory-request", read_quantity<&SidecarResources::memory_request>},

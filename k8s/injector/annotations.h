@@ -41,7 +41,8 @@ struct PodOptions {
   Ports skip_inbound_ports;
   Ports skip_outbound_ports;
   std::vector<std::string> skip_outbound_networks;
-  bool merge_metrics = true;  ///< The app's are served beside the sidecar's.
+  bool merge_metrics = true;        ///< The app's are served beside the sidecar's.
+  std::optional<int> hold_seconds;  ///< SIGTERM is kept from the app.
   std::string log_level;
   SidecarResources resources;
 };

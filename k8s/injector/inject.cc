@@ -5,7 +5,9 @@
 #include <algorithm>
 
 #include "config/loader.h"
+#include "crypto/path_secret.h"
 #include "k8s/injector/app_metrics.h"
+#include "k8s/injector/hold.h"
 #include "k8s/injector/json_patch.h"
 #include "k8s/injector/sidecar.h"
 
@@ -62,7 +64,11 @@ Verdict refused(const Review& review, const Reason& why) {
 class Injection {
  public:
   Injection(const Review& review, const InjectorSettings& settings)
-      : review_(review), settings_(settings), pod_(review.pod), spec_(spec_of(pod_)) {}
+      : review_(review),
+        settings_(settings),
+        pod_(review.pod),
+        spec_(spec_of(pod_)),
+        probe_secret_(review.probe_secret) {}
 
   Verdict run() {
     if (auto why = undo()) return refused(review_, *why);
@@ -71,6 +77,7 @@ class Injection {
     if (!options) return refused(review_, options.error());
     if (auto why = collect_ports(*options)) return refused(review_, *why);
     RewrittenProbes rewritten;
+    rewritten.secret = probe_secret_;
     // A probe of an init container is a sidecar's of somebody else.
     for (const std::string_view list : {"initContainers", "containers"}) {
       if (array_in(spec_, list) == nullptr) continue;
@@ -79,15 +86,12 @@ class Injection {
       if (auto why = rewrite_probes(containers, options->skip_inbound_ports, grace, rewritten))
         return refused(review_, *why);
     }
+    hold(*options);
     auto metrics = lead_scrapers(object_at(metadata(), "annotations"), declared_,
                                  options->merge_metrics, verdict_.warnings);
-    const SidecarPlan plan{settings_,
-                           *options,
-                           service_of(*options),
-                           ports_,
-                           udp_ports_,
-                           std::move(rewritten.probes),
-                           std::move(metrics)};
+    const SidecarPlan plan{settings_,        *options,          service_of(*options),
+                           ports_,           udp_ports_,        std::move(rewritten.probes),
+                           rewritten.secret, std::move(metrics)};
     put_in(plan, rewritten.originals);
     if (const auto promise = check(plan); !promise.empty()) {
       auto refusal =
@@ -128,13 +132,33 @@ class Injection {
     json::error_code error;
     const auto originals = json::parse(text_in(*annotations, written::kProbes), error);
     for (const std::string_view list : {"initContainers", "containers"}) {
+      keep_secret(list);
       erase_from(spec_, list, is_ours);
+      if (array_in(spec_, list) != nullptr) release(spec_.at(list).get_array());
       if (!error && originals.is_object() && array_in(spec_, list) != nullptr)
         restore_probes(spec_.at(list).get_array(), originals.get_object());
     }
     erase_from(spec_, "volumes", is_our_volume);
     restore_scrapers(object_at(metadata(), "annotations"));
     return std::nullopt;
+  }
+
+  /// Asked twice about one pod, we say the same.
+  void keep_secret(std::string_view list) {
+    const auto* containers = array_in(spec_, list);
+    if (containers == nullptr) return;
+    for (const auto& each : *containers) {
+      const auto* container = each.if_object();
+      if (container == nullptr || text_in(*container, "name") != kSidecarName) continue;
+      const auto* env = array_in(*container, "env");
+      if (env == nullptr) continue;
+      for (const auto& one : *env) {
+        const auto* variable = one.if_object();
+        if (variable == nullptr || text_in(*variable, "name") != kProbeSecret) continue;
+        const auto value = text_in(*variable, "value");
+        if (is_path_secret(value)) probe_secret_ = value;
+      }
+    }
   }
 
   /// Why such a pod cannot be in the mesh at all.
@@ -212,6 +236,13 @@ class Injection {
     }
   }
 
+  void hold(const PodOptions& options) {
+    if (ports_.empty() || array_in(spec_, "containers") == nullptr) return;
+    const auto grace = number_in(spec_, "terminationGracePeriodSeconds").value_or(30);
+    const int seconds = options.hold_seconds.value_or(hold_seconds(grace));
+    if (seconds > 0) hold_back(spec_.at("containers").get_array(), probe_secret_, seconds);
+  }
+
   std::string service_of(const PodOptions& options) {
     if (!options.service.empty()) return options.service;
     std::string_view name;
@@ -254,8 +285,21 @@ class Injection {
       auto& containers = array_at(spec_, "containers");
       containers.insert(containers.begin(), json::value(sidecar_container(plan)));
     }
+    add_pull_secrets();
     auto& volumes = array_at(spec_, "volumes");
     for (auto& volume : sidecar_volumes(plan)) volumes.push_back(std::move(volume));
+  }
+
+  void add_pull_secrets() {
+    for (const auto& name : settings_.image_pull_secrets) {
+      const auto is_it = [&](const json::value& each) {
+        return each.is_object() && text_in(each.get_object(), "name") == name;
+      };
+      if (any_in(spec_, "imagePullSecrets", is_it)) continue;
+      json::object secret;
+      secret["name"] = name;
+      array_at(spec_, "imagePullSecrets").push_back(std::move(secret));
+    }
   }
 
   void note_in_metadata(const SidecarPlan& plan, const json::object& originals) {
@@ -296,6 +340,7 @@ class Injection {
   const InjectorSettings& settings_;
   json::object pod_;
   json::object& spec_;
+  std::string probe_secret_;
   Verdict verdict_;
   Ports ports_;     ///< TCP, that the sidecar serves.
   Ports declared_;  ///< TCP, of containers.

@@ -69,6 +69,11 @@ void add_settings(CLI::App& command, InjectorSettings& settings) {
       ->transform(CLI::CheckedTransformer(redirects))
       ->default_str("init");
   command
+      .add_option("--image-pull-secret", settings.image_pull_secrets,
+                  "With which sidecars' images are pulled; a Secret of each pod's namespace")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  command
       .add_option("--own-namespace", settings.own_namespaces,
                   "Never touched; besides kube-system and the like")
       ->delimiter(',')

@@ -138,7 +138,7 @@ class Rewriter {
 
   void lead_to_sidecar(AppProbe probe, json::object& action) {
     json::object ours;
-    ours["path"] = fmt::format("/app-health/{}", index_of(std::move(probe)));
+    ours["path"] = fmt::format("/app-health/{}/{}", rewritten_.secret, index_of(std::move(probe)));
     ours["port"] = std::int64_t{kHealthPort};
     ours["scheme"] = "HTTP";
     action.erase("tcpSocket");

@@ -23,6 +23,7 @@ struct AppProbe {
 inline constexpr int kProbeSecondsMax = 600;
 
 struct RewrittenProbes {
+  std::string secret;  ///< Under which they are found.
   std::vector<AppProbe> probes;
   json::object originals;  ///< By container and place, to be put back when we are asked again.
 };

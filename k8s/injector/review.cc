@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "crypto/path_secret.h"
 #include "k8s/injector/json_access.h"
 
 namespace epaulet::injector {
@@ -88,6 +89,7 @@ Checked<Review> read_review(std::string_view body) {
   if (!is_label(read.name_space)) return no_review("the request has no usable namespace");
   read.pod_name = name_of(*pod);
   read.pod = *pod;
+  read.probe_secret = draw_path_secret();
   return read;
 }
 

@@ -15,6 +15,8 @@ struct Review {
   std::string name_space;
   std::string pod_name;  ///< For messages; what is generated from a prefix ends with `*`.
   boost::json::object pod;
+  /// Drawn for it: under which the kubelet finds its probes, unless it has one already.
+  std::string probe_secret;
 };
 
 /// What we answer it.

@@ -15,6 +15,8 @@ inline constexpr std::uint16_t kOwnPorts[] = {15000, 15001, 15006, 15008, 15020,
 inline constexpr const char* kSidecarName = "epaulet";
 inline constexpr const char* kInitName = "epaulet-init";
 inline constexpr const char* kVolumePrefix = "epaulet-";
+/// Of the sidecar's environment: without it nobody finds the app's probes and hooks.
+inline constexpr const char* kProbeSecret = "EPAULET_PROBE_SECRET";
 
 /// Which containers the cluster runs how. `native`: an init container with `restartPolicy: Always`
 /// (Kubernetes 1.29 and later). `container`: an ordinary container, the first.
@@ -48,6 +50,8 @@ struct InjectorSettings {
   SidecarKind kind = SidecarKind::native;
   RedirectBy redirect = RedirectBy::init_container;
   SidecarResources resources;
+  /// With which sidecars' images are pulled, besides the pod's own; of the pod's namespace.
+  std::vector<std::string> image_pull_secrets;
   /// Never touched, whatever their labels are.
   std::vector<std::string> own_namespaces = {"kube-system", "kube-public", "kube-node-lease"};
 };

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "k8s/injector/hold.h"
+
 namespace epaulet::injector {
 namespace {
 
@@ -193,10 +195,17 @@ json::object sidecar_container(const SidecarPlan& plan) {
   security["runAsGroup"] = kProxyUid;
   security["runAsNonRoot"] = true;
   made["securityContext"] = std::move(security);
+  json::object secret;
+  secret["name"] = kProbeSecret;
+  secret["value"] = plan.probe_secret;
+  made["env"] = json::array{std::move(secret)};
   made["resources"] = resources_of(plan.options.resources);
   // What comes behind a native sidecar starts when this has succeeded.
-  if (plan.settings.kind == SidecarKind::native)
+  if (plan.settings.kind == SidecarKind::native) {
     made["startupProbe"] = health_probe("/ready", 1, 600);
+    // Called when the pod's end begins, long before our SIGTERM, which comes when the app is gone.
+    made["lifecycle"] = end_hook(plan.probe_secret);
+  }
   made["readinessProbe"] = health_probe("/ready", 5, 3);
   made["livenessProbe"] = health_probe("/live", 10, 3);
   made["volumeMounts"] = std::move(mounts);

@@ -16,6 +16,7 @@ struct SidecarPlan {
   Ports ports;          ///< TCP ports of the app that the sidecar serves.
   Ports udp_ports;      ///< Of the app.
   std::vector<AppProbe> probes;
+  std::string probe_secret;
   std::optional<AppMetricsPlace> metrics;  ///< Of the app, to be served beside ours.
 };
 

@@ -1,11 +1,12 @@
 #include "admin/app_probes.h"
 
+#include <algorithm>
 #include <charconv>
-#include <optional>
 
 #include "base/ascii.h"
 #include "base/error_table.h"
 #include "base/limits.h"
+#include "crypto/path_secret.h"
 #include "http/deadline.h"
 #include "http/grpc.h"
 #include "http/grpc_health.h"
@@ -16,16 +17,6 @@ namespace {
 
 constexpr std::size_t kGrpcAnswerBytesMax = 4 * limits::kKiB;
 constexpr std::string_view kUserAgent = "User-Agent: epaulet\r\n";
-
-/// The probe that a path asks for, or nothing.
-std::optional<ProbeSettings> find(const std::vector<ProbeSettings>& probes, std::string_view path) {
-  const auto digits = path.substr(AppProbes::kPrefix.size());
-  std::size_t index = 0;
-  const char* const end = digits.data() + digits.size();
-  const auto parsed = std::from_chars(digits.data(), end, index);
-  if (parsed.ec != std::errc{} || parsed.ptr != end || index >= probes.size()) return std::nullopt;
-  return probes[index];
-}
 
 AppRequest request_of(const ProbeSettings& probe) {
   AppRequest request;
@@ -85,6 +76,21 @@ Task<Result<http::HealthWord>> ask_health(http::ClientStream& stream, const Prob
 
 }  // namespace
 
+/// The probe that a path asks for, or nothing.
+std::optional<ProbeSettings> AppProbes::find(std::string_view path) const {
+  auto digits = path.substr(kPrefix.size());
+  if (!secret_.empty()) {
+    const auto slash = std::min(digits.find('/'), digits.size());
+    if (!is_same_secret(digits.substr(0, slash), secret_)) return std::nullopt;
+    digits.remove_prefix(std::min(slash + 1, digits.size()));
+  }
+  std::size_t index = 0;
+  const char* const end = digits.data() + digits.size();
+  const auto parsed = std::from_chars(digits.data(), end, index);
+  if (parsed.ec != std::errc{} || parsed.ptr != end || index >= probes_.size()) return std::nullopt;
+  return probes_[index];
+}
+
 /// A probe without a path asks nothing but to be let in.
 AppProbes::Answer AppProbes::connect(ProbeSettings probe, SocketAddress to, Scope& scope) {
   const auto stream = co_await app_.dial(to, probe.tls, scope);
@@ -124,8 +130,8 @@ AppProbes::Answer AppProbes::over_grpc(ProbeSettings probe, SocketAddress to, Sc
 }
 
 Task<Response> AppProbes::probe(std::string_view path, IpAddress pod, Scope& scope) {
-  const auto found = find(probes_, path);
-  if (!found) co_return error_page(404, "`workload.probes` has no probe of this number");
+  const auto found = find(path);
+  if (!found) co_return error_page(404, "there is no such probe");
   Scope asking(scope);
   const Error too_slow(ErrorCode::attempt_timeout, Side::upstream, Stage::receive);
   asking.set_deadline(scope.loop().now() + found->timeout, too_slow);

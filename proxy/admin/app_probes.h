@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -11,7 +13,9 @@ namespace epaulet::admin {
 
 /// Probes of the app. The kubelet has no mesh identity, so it asks the sidecar for
 /// `/app-health/<n>`, which asks the app: `workload.probes[n]`, counted from 0. Nothing else can be
-/// reached through it.
+/// reached through it. Whoever reaches the port may ask, too: where a probe is more than a question
+/// (a lifecycle hook ends the app), only who knows a secret finds it, at
+/// `/app-health/<secret>/<n>`.
 class AppProbes {
  public:
   /// `dialer`: of the control thread's loop; outlives this.
@@ -19,6 +23,9 @@ class AppProbes {
 
   /// From a new snapshot; running ones end as they began.
   void set(std::vector<ProbeSettings> probes) { probes_ = std::move(probes); }
+
+  /// "": none, and everybody finds them.
+  void set_secret(std::string secret) { secret_ = std::move(secret); }
 
   static constexpr std::string_view kPrefix = "/app-health/";
 
@@ -34,7 +41,10 @@ class AppProbes {
   Answer over_http(ProbeSettings probe, SocketAddress to, Scope& scope);
   Answer over_grpc(ProbeSettings probe, SocketAddress to, Scope& scope);
 
+  [[nodiscard]] std::optional<ProbeSettings> find(std::string_view path) const;
+
   AppClient app_;
+  std::string secret_;
   std::vector<ProbeSettings> probes_;
 };
 

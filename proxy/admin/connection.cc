@@ -90,6 +90,11 @@ Task<Response> AdminConnection::respond() {
     if (refusal.status != 0) co_return refusal;
     co_return co_await app_.probes->probe(request_.path, stream_->info().local.ip, scope_);
   }
+  if (app_.end != nullptr && request_.path.starts_with(EndPage::kPrefix)) {
+    Response refusal = surface_.refuse(request_);
+    if (refusal.status != 0) co_return refusal;
+    co_return co_await app_.end->answer(request_.path, scope_);
+  }
   Response page = surface_.answer(request_);
   if (app_.metrics != nullptr && page.status == 200 && app_.metrics->serves(request_))
     co_await app_.metrics->append_to(page.body, stream_->info().local.ip, request_, scope_);

@@ -5,6 +5,7 @@
 
 #include "admin/app_metrics.h"
 #include "admin/app_probes.h"
+#include "admin/end_page.h"
 #include "admin/surface.h"
 #include "base/intrusive_list.h"
 #include "http/http1/server_connection.h"
@@ -17,6 +18,7 @@ namespace epaulet::admin {
 struct AppPages {
   AppProbes* probes = nullptr;
   AppMetrics* metrics = nullptr;
+  EndPage* end = nullptr;
 };
 
 /// One connection to a surface. Everything it waits for has a deadline.

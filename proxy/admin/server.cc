@@ -92,8 +92,9 @@ Task<void> AdminServer::State::accept(std::shared_ptr<State> state, Listener& li
   }
 }
 
-AdminServer::AdminServer(Loop& loop, Surface surface, AppProbes* probes, AppMetrics* metrics)
-    : state_(std::make_shared<State>(loop, std::move(surface), AppPages{probes, metrics})) {}
+AdminServer::AdminServer(Loop& loop, Surface surface, AppProbes* probes, AppMetrics* metrics,
+                         EndPage* end)
+    : state_(std::make_shared<State>(loop, std::move(surface), AppPages{probes, metrics, end})) {}
 
 AdminServer::~AdminServer() {
   state_->on_refused = nullptr;

@@ -6,6 +6,7 @@
 
 #include "admin/app_metrics.h"
 #include "admin/app_probes.h"
+#include "admin/end_page.h"
 #include "admin/surface.h"
 #include "io/listener.h"
 #include "runtime/loop.h"
@@ -18,10 +19,10 @@ namespace epaulet::admin {
 /// out.
 class AdminServer {
  public:
-  /// `probes`: serves AppProbes::kPrefix; `metrics`: what stands behind AppMetrics::kPath. Both may
-  /// be nullptr, and outlive this.
+  /// `probes`: serves AppProbes::kPrefix; `metrics`: what stands behind AppMetrics::kPath; `end`:
+  /// EndPage::kPrefix. Each may be nullptr, and outlives this.
   AdminServer(Loop& loop, Surface surface, AppProbes* probes = nullptr,
-              AppMetrics* metrics = nullptr);
+              AppMetrics* metrics = nullptr, EndPage* end = nullptr);
   AdminServer(const AdminServer&) = delete;
   AdminServer& operator=(const AdminServer&) = delete;
   /// Ends accepting and all connections; no handler is called any more.

@@ -19,6 +19,7 @@ struct Process::AdminParts {
   std::unique_ptr<Dialer> dialer;
   std::unique_ptr<admin::AppProbes> probes;
   std::unique_ptr<admin::AppMetrics> app_metrics;
+  std::unique_ptr<admin::EndPage> end;
   std::unique_ptr<telemetry::Metrics> metrics;
   std::vector<std::unique_ptr<Listener>> listeners;
   std::unique_ptr<admin::AdminServer> admin;

@@ -27,19 +27,24 @@ void Process::publish_trust(const std::shared_ptr<const TlsContext>& context) {
 
 void Process::on_signal(int signal) {
   if (signal == SIGHUP) return (void)reload(true);
-  if (!draining_) return drain();
-  loop_.stop();  // Asked twice: at once.
-}
-
-void Process::drain() {
-  draining_ = true;
-  shards_.front()->log().info(wall_now(), "draining",
-                              "no new callers are to come; what runs may end");
-  for (auto& worker : workers_) worker->begin_drain();
+  if (std::exchange(is_ending_, true)) return loop_.stop();  // Asked twice: at once.
+  begin_drain(false);
   loop_.spawn(drain_in_order());
 }
 
-/// Readiness has turned (draining_).
+/// Readiness turns, and callers hear that they are to go.
+void Process::begin_drain(bool by_hook) {
+  if (draining_since_) return;
+  draining_since_ = loop_.now();
+  drains_by_hook_ = by_hook;
+  shards_.front()->log().info(wall_now(), "draining",
+                              "no new callers are to come; what runs may end",
+                              {{"by", by_hook ? "hook" : "signal"}});
+  for (auto& worker : workers_) worker->begin_drain();
+}
+
+/// begin_drain() was. Kubelets whose hooks call us signal us when the app has gone: nobody is left
+/// to serve late arrivals for.
 Task<void> Process::drain_in_order() {
   class AllWorkers final : public path::DrainedWorkers {
    public:
@@ -64,7 +69,8 @@ Task<void> Process::drain_in_order() {
   };
   const auto& settings = snapshot_->settings.drain;
   AllWorkers all(workers_);
-  const bool done = co_await path::drain_in_order(all, root_, settings.grace, settings.timeout);
+  const std::chrono::nanoseconds grace = drains_by_hook_ ? Duration(0) : settings.grace;
+  const bool done = co_await path::drain_in_order(all, root_, grace, settings.timeout);
   if (!done) co_return;
   if (all.busy()) {
     // Before spans are flushed: what is cut makes some.

@@ -106,7 +106,7 @@ class Process {
 
   // drain.cc
   void on_signal(int signal);
-  void drain();
+  void begin_drain(bool by_hook);
   Task<void> drain_in_order();
   void publish_trust(const std::shared_ptr<const TlsContext>& context);
 
@@ -197,7 +197,9 @@ class Process {
   std::unique_ptr<PressureLog> pressure_log_;
   std::unique_ptr<ClockWatch> clock_watch_;
   std::unique_ptr<CrowdMemory> crowd_memory_;
-  bool draining_ = false;
+  std::optional<TimePoint> draining_since_;  ///< No new callers are to come.
+  bool drains_by_hook_ = false;              ///< The kubelet said so, before it signals us last.
+  bool is_ending_ = false;                   ///< We have been signalled.
 };
 
 }  // namespace epaulet::server

@@ -1,3 +1,5 @@
+#include <cstdlib>
+
 #include "admin/surfaces.h"
 #include "dns/observer.h"
 #include "io/tcp.h"
@@ -74,7 +76,7 @@ void add_health(telemetry::ControlMetrics& metrics, const path::Snapshot& snapsh
 /// Empty: whoever asks may send traffic. A sentence each, without principals.
 std::vector<std::string> Process::unready_reasons() const {
   std::vector<std::string> reasons;
-  if (draining_) reasons.emplace_back("the sidecar is draining");
+  if (draining_since_) reasons.emplace_back("the sidecar is draining");
   const auto& identity = snapshot_->settings.identity;
   if (!identity.dir.empty() && identity.service.empty() && !identity_->context()) {
     reasons.emplace_back("no usable certificate files yet; /certs on the admin port says why");
@@ -194,6 +196,13 @@ void Process::start_admin() {
   parts.dialer = make_tcp_dialer(loop_);
   parts.probes = std::make_unique<admin::AppProbes>(*parts.dialer);
   parts.probes->set(snapshot_->settings.workload.probes);
+  // Not of the configuration: what the kubelet asks and what we answer change together only.
+  const char* const given = std::getenv("EPAULET_PROBE_SECRET");
+  const std::string secret = given == nullptr ? "" : given;
+  parts.probes->set_secret(secret);
+  parts.end = std::make_unique<admin::EndPage>(
+      secret,
+      admin::EndPage::Seams{[this] { begin_drain(true); }, [this] { return draining_since_; }});
   parts.app_metrics = std::make_unique<admin::AppMetrics>(*parts.dialer);
   parts.app_metrics->set(snapshot_->settings.workload.metrics);
   parts.app_metrics->set_on_change([this](std::string_view why) {
@@ -240,7 +249,7 @@ void Process::start_admin() {
                              telemetry::Metrics::kContentType),
       nullptr, parts.app_metrics.get());
   parts.health = std::make_unique<admin::AdminServer>(loop_, admin::health_surface(readiness),
-                                                      parts.probes.get());
+                                                      parts.probes.get(), nullptr, parts.end.get());
 
   const auto pages = parts.pages();
   for (std::size_t place = 0; place < pages.size(); ++place) {

@@ -5,7 +5,7 @@ from mesh import ADMIN, DIRECT, DNS, HEALTH, INBOUND, METRICS, OUTBOUND, Member,
 from mesh import dial as dial_from
 from speak import get, head, leaf, plain
 from table import Answered, Check, Control, Possible, Refused, Row, Told, Try, dial_and_tell, tell
-from world import CLOSED, STRICT, UNDECLARED, World, client_context
+from world import CLOSED, PROBE_SECRET, STRICT, UNDECLARED, World, client_context
 
 SECRET = head("/admin/users")
 OURS, NOT_REDIRECTED = "destination_is_ourselves", "original_destination_missing"
@@ -225,12 +225,30 @@ ROWS: list[Row] = [
     surface(
         "nor is the way to the app's",
         HEALTH,
-        head("/app-health/0/../../admin/users"),
+        head(f"/app-health/{PROBE_SECRET}/0/../../admin/users"),
         404,
-        "no probe of this number",
+        "no such probe",
     ),
     surface(
-        "nor a number that is none", HEALTH, head("/app-health/00x"), 404, "no probe of this number"
+        "nor a number that is none",
+        HEALTH,
+        head(f"/app-health/{PROBE_SECRET}/00x"),
+        404,
+        "no such probe",
+    ),
+    surface(
+        "the app's probes and hooks without their secret",
+        HEALTH,
+        head("/app-health/0"),
+        404,
+        "no such probe",
+    ),
+    surface(
+        "or with part of it",
+        HEALTH,
+        head(f"/app-health/{PROBE_SECRET[:-1]}/0"),
+        404,
+        "no such probe",
     ),
     surface(
         "admin: by another name",
@@ -321,7 +339,10 @@ ROWS: list[Row] = [
     Possible(
         "anybody reads the metrics", of("outside", 0, METRICS, head("/metrics")), reaches_app=0
     ),
-    Possible("anybody asks for the app's health", of("outside", 0, HEALTH, head("/app-health/0"))),
+    Possible(
+        "who knows the secret asks for the app's health",
+        of("outside", 0, HEALTH, head(f"/app-health/{PROBE_SECRET}/0")),
+    ),
     Possible(
         "the pod's own processes read the configuration",
         of("api2", "127.0.0.1", ADMIN, head("/config", host="localhost")),

@@ -26,6 +26,7 @@ CLOSED, OPEN, NORMAL, STRICT, OPAQUE, KEYED = 8080, 8081, 8082, 8083, 8084, 8085
 UNDECLARED = 8099
 AUDIENCE = "api2"
 OLD_KEY, NEW_KEY, OTHER_KEY = (f"epk_{name}-key-0123456789" for name in ("old", "new", "other"))
+PROBE_SECRET = "0123456789abcdef0123456789abcdef"  # as the injector draws one for each pod
 SESSION_SECRET = b"a-secret-that-is-longer-than-a-digest"
 TRUST = "spiffe://cluster.local/ns/default/sa/"
 METADATA = "169.254.169.254"  # what a cloud calls its metadata service
@@ -203,8 +204,8 @@ class World:
             ("other-service.keys", OTHER_KEY + "\n"),
         ):
             self.api2.sidecar.add_config_file(name, text)
-        for one in (self.api, self.api2):
-            one.sidecar.start()
+        self.api.sidecar.start()
+        self.api2.sidecar.start(before=("env", f"EPAULET_PROBE_SECRET={PROBE_SECRET}"))
         self.outside = lab.pod("outside")
         for one in (self.api, self.api2):
             one.sidecar.wait_ready()

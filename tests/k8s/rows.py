@@ -2,6 +2,7 @@
 import base64
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,14 @@ from cluster import ClusterError, get, helm, kubectl, pod_of, request, rollout, 
 from lab import Issuer
 from rows_apps import (doctor, a_prometheus_finds_and_scrapes_apps_and_sidecars, probes_by_grpc_https_and_with_headers,
                        the_doctor_finds_a_mesh_that_is_well, the_doctor_finds_what_is_broken)
+from rows_ends import (an_app_that_ends_late_is_served_until_it_is_gone,
+                       apps_that_end_at_sigterm_lose_no_request_in_a_rolling_restart,
+                       while_the_api_server_is_away_all_goes_on_and_its_return_is_noticed)
+from rows_more import (a_cron_jobs_jobs_complete, a_namespaces_own_config_map_is_for_all_its_pods,
+                       a_new_pod_without_any_directory_starts_by_dns, an_init_container_has_the_mesh_before_the_app,
+                       headless_and_external_services_and_probes_by_exec_and_tcp, of_two_directories_one_may_go_under_load,
+                       the_systems_pods_start_whatever_their_labels_say, the_webhooks_certificate_rotates_and_no_pod_is_refused,
+                       tokens_for_others_and_bound_to_nobody_are_refused)
 from rows_routes import (a_bad_route_is_refused_alone_and_what_was_good_stays, a_grpc_route_matches_methods,
                          an_http_route_splits_and_matches)
 
@@ -255,7 +264,11 @@ def probes_ask_the_app_through_the_sidecar(world):
     """The readiness of api2 is by HTTP on a path that the access rules do not open to the kubelet."""
     pod = world.api2()
     probe = pod["spec"]["containers"][0]["readinessProbe"]["httpGet"]
-    assert probe["port"] == 15021 and probe["path"] == "/app-health/0", probe
+    assert probe["port"] == 15021 and re.fullmatch("/app-health/[0-9a-f]{32}/0", probe["path"]), probe
+    # The kubelet alone knows where.
+    assert request(address(pod), probe["path"], port=15021)[0] == 200
+    for guess in ("/app-health/0", f"/app-health/{'0' * 32}/0"):
+        assert request(address(pod), guess, port=15021)[0] == 404, guess
     assert any(one["url"] == "/respond" and ["User-Agent", "epaulet"] in one["headers"] for one in all_app_requests(pod))
     # An app that stops answering is not ready any more; only who is outside its namespace can stop a first process.
     os.kill(cluster.process_of(pod, "app"), signal.SIGSTOP)
@@ -474,14 +487,20 @@ ROWS = [a_labelled_namespace_is_in_the_mesh, its_certificate_is_its_service_acco
         row_2_with_api2_up, row_3_from_outside_without_credentials, row_4_from_outside_with_a_token,
         row_5_forged_headers_change_nothing, row_6_names_and_ports, the_directory_tells_the_pods, zones_and_hints_of_a_service_reach_the_sidecars,
         the_address_of_a_service_leads_into_the_mesh,
-        without_the_directory_sidecars_go_on, an_http_route_splits_and_matches, a_grpc_route_matches_methods,
+        without_the_directory_sidecars_go_on, a_new_pod_without_any_directory_starts_by_dns, of_two_directories_one_may_go_under_load,
+        while_the_api_server_is_away_all_goes_on_and_its_return_is_noticed, an_http_route_splits_and_matches, a_grpc_route_matches_methods,
         a_bad_route_is_refused_alone_and_what_was_good_stays, probes_ask_the_app_through_the_sidecar,
         probes_by_grpc_https_and_with_headers, a_prometheus_finds_and_scrapes_apps_and_sidecars,
         the_doctor_finds_a_mesh_that_is_well, the_doctor_finds_what_is_broken,
-        a_config_map_is_reloaded, a_job_completes, a_rolling_restart_of_both_loses_no_request, a_broken_config_map_is_told_at_its_place,
+        a_config_map_is_reloaded, a_job_completes, an_init_container_has_the_mesh_before_the_app, a_cron_jobs_jobs_complete,
+        a_namespaces_own_config_map_is_for_all_its_pods, headless_and_external_services_and_probes_by_exec_and_tcp,
+        tokens_for_others_and_bound_to_nobody_are_refused,
+        a_rolling_restart_of_both_loses_no_request, apps_that_end_at_sigterm_lose_no_request_in_a_rolling_restart,
+        an_app_that_ends_late_is_served_until_it_is_gone, a_broken_config_map_is_told_at_its_place,
         without_the_identity_service_old_pods_go_on_and_new_ones_wait, metrics_are_where_the_annotations_say,
         a_skipped_port_is_open_and_a_port_is_strict_by_default, malformed_annotations_are_refused_by_name,
-        while_the_injector_is_away_no_pod_starts_unmeshed, where_there_are_no_native_sidecars,
+        while_the_injector_is_away_no_pod_starts_unmeshed, the_systems_pods_start_whatever_their_labels_say,
+        the_webhooks_certificate_rotates_and_no_pod_is_refused, where_there_are_no_native_sidecars,
         by_a_cni_plugin_no_container_is_privileged, a_cni_plugin_leaves_others_alone_and_says_what_is_wrong,
         a_cni_plugin_is_updated_without_a_gap, on_a_node_without_the_cni_plugin_a_pod_waits,
         an_upgrade_keeps_the_certificate_and_uninstall_leaves_the_apps,

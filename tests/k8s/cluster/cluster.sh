@@ -4,6 +4,7 @@
 #   cluster.sh build     the programs, by Go from their published modules, into the cache (long, once for each go.sum)
 #   cluster.sh up        API server, controllers, scheduler, kubelet, kube-proxy; imports $IMAGES/*.tar
 #   cluster.sh down      pods first, then our own processes, by their ids, then the namespace
+#   cluster.sh api-down | api-up   the API server alone
 #   cluster.sh kubectl ARGUMENT...
 #
 # Everything runs in the network namespace $NS. Needs root, Debian's containerd, runc and CNI plugins, Go 1.26 or later.
@@ -161,6 +162,16 @@ await() {  # SECONDS WHAT COMMAND...
 api_is_ready() { [ "$($IN curl -s --max-time 5 --cacert "$PKI/ca.crt" --cert "$PKI/admin.crt" --key "$PKI/admin.key" $API/readyz)" = ok ]; }
 node_is_ready() { kubectl get nodes | grep -q ' Ready'; }
 
+api_up() {
+  background apiserver "$BIN/kube-apiserver" --etcd-servers=http://127.0.0.1:2379 --secure-port=6443 --bind-address=0.0.0.0 \
+    --advertise-address=$NODE --tls-cert-file="$PKI/apiserver.crt" --tls-private-key-file="$PKI/apiserver.key" --client-ca-file="$PKI/ca.crt" \
+    --service-account-key-file="$PKI/sa.pub" --service-account-signing-key-file="$PKI/sa.key" \
+    --service-account-issuer=https://kubernetes.default.svc --service-cluster-ip-range=10.96.0.0/16 --authorization-mode=Node,RBAC \
+    --enable-admission-plugins=NodeRestriction --allow-privileged=true --kubelet-client-certificate="$PKI/kubelet-client.crt" \
+    --kubelet-client-key="$PKI/kubelet-client.key" --kubelet-preferred-address-types=InternalIP --cert-dir="$RUN/ac"
+  await 90 "the API server" api_is_ready
+}
+
 up() {
   [ ! -e "/run/netns/$NS" ] || die "a cluster is up: cluster.sh down"
   make_pki
@@ -176,13 +187,7 @@ up() {
   background containerd containerd -c "$WORK/containerd.toml"
   background etcd "$BIN/etcd" --data-dir "$RUN/etcd" --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 \
     --listen-peer-urls http://127.0.0.1:2380 --unsafe-no-fsync
-  background apiserver "$BIN/kube-apiserver" --etcd-servers=http://127.0.0.1:2379 --secure-port=6443 --bind-address=0.0.0.0 \
-    --advertise-address=$NODE --tls-cert-file="$PKI/apiserver.crt" --tls-private-key-file="$PKI/apiserver.key" --client-ca-file="$PKI/ca.crt" \
-    --service-account-key-file="$PKI/sa.pub" --service-account-signing-key-file="$PKI/sa.key" \
-    --service-account-issuer=https://kubernetes.default.svc --service-cluster-ip-range=10.96.0.0/16 --authorization-mode=Node,RBAC \
-    --enable-admission-plugins=NodeRestriction --allow-privileged=true --kubelet-client-certificate="$PKI/kubelet-client.crt" \
-    --kubelet-client-key="$PKI/kubelet-client.key" --kubelet-preferred-address-types=InternalIP --cert-dir="$RUN/ac"
-  await 90 "the API server" api_is_ready
+  api_up
   local image
   for image in "$IMAGES"/*.tar; do
     ctr -a "$WORK/containerd.sock" -n k8s.io image import "$image" >/dev/null || die "$image cannot be imported"
@@ -236,6 +241,8 @@ down() {
 
 case ${1:-} in
   build | up | down) "$1" ;;
+  api-down) stop apiserver ;;
+  api-up) api_up ;;
   kubectl) shift; kubectl "$@" ;;
-  *) die "usage: $0 build|up|down|kubectl ARGUMENT..." ;;
+  *) die "usage: $0 build|up|down|api-down|api-up|kubectl ARGUMENT..." ;;
 esac

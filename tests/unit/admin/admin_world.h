@@ -75,9 +75,10 @@ class RawClient {
 
 /// One surface on 10.0.0.9:15021, and clients at 10.0.0.7.
 struct AdminWorld : testing::Test {
-  void serve(Surface surface, AppProbes* probes = nullptr, AppMetrics* metrics = nullptr) {
+  void serve(Surface surface, AppProbes* probes = nullptr, AppMetrics* metrics = nullptr,
+             EndPage* end = nullptr) {
     listener = network.listen(loop, address);
-    server = std::make_unique<AdminServer>(loop, std::move(surface), probes, metrics);
+    server = std::make_unique<AdminServer>(loop, std::move(surface), probes, metrics, end);
     server->listen(*listener);
     loop.run_until_quiet();
   }

@@ -46,6 +46,28 @@ TEST_F(AppProbesTest, ask_the_app_at_the_address_that_was_probed) {
             "Connection: close\r\n\r\n");
 }
 
+TEST_F(AppProbesTest, are_found_by_who_knows_the_secret_alone) {
+  const std::string secret(32, 'a');
+  probes.set_secret(secret);
+  App app(loop, network, at("10.0.0.9:9090"), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  const std::vector<std::string> guesses = {"1",
+                                            "/1",
+                                            "/" + secret,
+                                            secret,
+                                            secret + "/",
+                                            secret + "1",
+                                            secret + "/7",
+                                            std::string(31, 'a') + "/1",
+                                            secret + "a/1",
+                                            std::string(31, 'a') + "b/1",
+                                            "1/" + secret};
+  for (const auto& path : guesses)
+    EXPECT_EQ(get("/app-health/" + path).substr(9, 3), "404") << path;
+  EXPECT_EQ(app.asked, "");
+  EXPECT_EQ(get("/app-health/" + secret + "/1").substr(9, 3), "200");
+  EXPECT_NE(app.asked, "");
+}
+
 TEST_F(AppProbesTest, hand_on_the_apps_status) {
   for (const char* status : {"503 Starting", "302 Found", "404 Nope"}) {
     App app(loop, network, at("10.0.0.9:8080"),

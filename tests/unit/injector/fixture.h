@@ -23,12 +23,19 @@ inline InjectorSettings test_settings() {
   return settings;
 }
 
+inline constexpr const char* kSecret = "0123456789abcdef0123456789abcdef";
+/// Where the kubelet finds a probe.
+inline std::string probe_path(int number) {
+  return std::string("/app-health/") + kSecret + "/" + std::to_string(number);
+}
+
 /// A small pod; `metadata` and `spec` are merged into it, member by member.
 inline Review pod_with(std::string_view metadata, std::string_view spec = "{}") {
   Review review;
   review.uid = "1";
   review.name_space = "shop";
   review.pod_name = "orders-*";
+  review.probe_secret = kSecret;
   review.pod = json::parse(R"({"metadata":{"generateName":"orders-","labels":{"app":"orders"}},
     "spec":{"serviceAccountName":"orders","containers":[{"name":"app","image":"a",
       "ports":[{"containerPort":8080}]}]}})")
@@ -66,6 +73,11 @@ inline std::string refusal_of(const Review& review,
   EXPECT_FALSE(verdict.allowed);
   EXPECT_TRUE(verdict.patch.empty());
   return verdict.refusal;
+}
+
+inline const json::object& container(const json::object& pod, std::string_view list,
+                                     std::size_t i) {
+  return pod.at("spec").as_object().at(list).as_array().at(i).as_object();
 }
 
 inline std::string annotation_of(const json::object& pod, std::string_view name) {

@@ -5,10 +5,6 @@
 namespace epaulet::injector {
 namespace {
 
-const json::object& container(const json::object& pod, std::string_view list, std::size_t i) {
-  return pod.at("spec").as_object().at(list).as_array().at(i).as_object();
-}
-
 TEST(Inject, puts_redirect_first_and_the_sidecar_second) {
   const auto pod =
       injected(pod_with("{}", R"({"initContainers":[{"name":"migrate","image":"m"}]})"));
@@ -85,15 +81,31 @@ TEST(Inject, with_a_cni_plugin_and_no_native_sidecar_warns_of_init_containers) {
   EXPECT_TRUE(inject(pod_with("{}"), settings).warnings.empty());
 }
 
+TEST(Inject, gives_the_secrets_that_its_image_is_pulled_with) {
+  auto settings = test_settings();
+  settings.image_pull_secrets = {"mine", "pull"};
+  auto review = pod_with("{}", R"({"imagePullSecrets":[{"name":"mine"}]})");
+  review.pod = injected(review, settings);
+  EXPECT_EQ(json::serialize(review.pod.at("spec").at("imagePullSecrets")),
+            R"([{"name":"mine"},{"name":"pull"}])");
+  EXPECT_TRUE(inject(review, settings).patch.empty());
+}
+
 TEST(Inject, is_idempotent) {
   const auto review =
       pod_with("{}", R"({"containers":[{"name":"app","image":"a","ports":[{"containerPort":8080}],
         "readinessProbe":{"httpGet":{"path":"/healthz","port":8080}}}]})");
   auto again = review;
   again.pod = injected(review);
+  again.probe_secret = std::string(32, 'f');  // Drawn anew for each review.
   const auto verdict = inject(again, test_settings());
   EXPECT_TRUE(verdict.allowed) << verdict.refusal;
   EXPECT_TRUE(verdict.patch.empty()) << json::serialize(verdict.patch);
+  // What is no secret of ours is not kept.
+  auto& env = again.pod["spec"].at("initContainers").at(1).at("env").at(0).as_object();
+  env["value"] = "known";
+  EXPECT_EQ(injected(again).at("spec").at("initContainers").at(1).at("env").at(0).at("value"),
+            json::value(std::string(32, 'f')));
 }
 
 TEST(Inject, asked_again_takes_in_what_others_have_added) {
@@ -109,7 +121,7 @@ TEST(Inject, asked_again_takes_in_what_others_have_added) {
   EXPECT_EQ(text_in(container(pod, "initContainers", 2), "name"), "first");
   EXPECT_PRED2(has, annotation_of(pod, "epaulet.io/sidecar-config"), "9000: { tls: strict }");
   EXPECT_EQ(container(pod, "containers", 1).at("livenessProbe").at("httpGet").at("path"),
-            "/app-health/0");
+            json::value(probe_path(0)));
 }
 
 TEST(Inject, is_not_fooled_by_its_own_annotation) {
@@ -136,12 +148,13 @@ TEST(Inject, takes_nothing_but_where_a_probe_asked_from_its_own_annotation) {
     const auto pod = injected(review);
     const auto& app = container(pod, "containers", 0);
     EXPECT_EQ(text_in(app, "image"), "a");
-    for (const char* field : {"command", "securityContext", "lifecycle"})
+    for (const char* field : {"command", "securityContext"})
       EXPECT_FALSE(app.contains(field)) << field;
+    EXPECT_FALSE(app.at("lifecycle").as_object().contains("postStart"));
     const auto& probe = app.at("readinessProbe").as_object();
     EXPECT_FALSE(probe.contains("exec"));
     EXPECT_EQ(probe.at("periodSeconds"), 7);
-    EXPECT_EQ(probe.at("httpGet").at("path"), "/app-health/0");
+    EXPECT_EQ(probe.at("httpGet").at("path"), json::value(probe_path(0)));
     review.pod = pod;
     tell(R"({"app":{"image":"evil","readinessProbe":{"periodSeconds":1,"exec":{"command":["x"]},
       "httpGet":{"path":"/healthz","port":8080}}}})");

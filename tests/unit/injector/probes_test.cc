@@ -21,11 +21,12 @@ TEST(Probes, are_led_to_the_sidecar_with_their_times) {
           R"("readinessProbe":{"httpGet":{"path":"/ready?deep=1","port":"http","scheme":"HTTP"},
          "periodSeconds":7},
          "livenessProbe":{"tcpSocket":{"port":8080},"failureThreshold":9})")));
-  EXPECT_EQ(
-      json::serialize(app_of(pod).at("readinessProbe")),
-      R"({"httpGet":{"path":"/app-health/0","port":15021,"scheme":"HTTP"},"periodSeconds":7})");
-  EXPECT_EQ(json::serialize(app_of(pod).at("livenessProbe").at("httpGet").at("path")),
-            R"("/app-health/1")");
+  EXPECT_EQ(json::serialize(app_of(pod).at("readinessProbe")),
+            R"({"httpGet":{"path":")" + probe_path(0) +
+                R"(","port":15021,"scheme":"HTTP"},"periodSeconds":7})");
+  EXPECT_EQ(app_of(pod).at("livenessProbe").at("httpGet").at("path"), json::value(probe_path(1)));
+  EXPECT_EQ(json::serialize(container(pod, "initContainers", 1).at("env")),
+            R"([{"name":"EPAULET_PROBE_SECRET","value":")" + std::string(kSecret) + R"("}])");
   EXPECT_FALSE(app_of(pod).at("livenessProbe").as_object().contains("tcpSocket"));
   EXPECT_PRED2(has, annotation_of(pod, "epaulet.io/sidecar-config"),
                "  probes:\n    - { path: \"/ready?deep=1\", port: 8080, timeout: 1s }\n"
@@ -59,7 +60,7 @@ TEST(Probes, of_skipped_ports_and_other_hosts_stay) {
 /// The line of the sidecar's configuration.
 std::string asked_for(const std::string& probe) {
   const auto pod = injected(pod_with("{}", app_with("\"readinessProbe\":" + probe)));
-  EXPECT_EQ(app_of(pod).at("readinessProbe").at("httpGet").at("path"), "/app-health/0");
+  EXPECT_EQ(app_of(pod).at("readinessProbe").at("httpGet").at("path"), json::value(probe_path(0)));
   EXPECT_EQ(app_of(pod).at("readinessProbe").at("httpGet").at("scheme"), "HTTP");
   const auto text = annotation_of(pod, "epaulet.io/sidecar-config");
   const auto at = text.find("    - ");
