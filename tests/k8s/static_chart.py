@@ -139,6 +139,8 @@ def test_other_certificates():
     (webhooks,) = of_kind(existing, "MutatingWebhookConfiguration")
     assert webhooks["webhooks"][0]["clientConfig"]["caBundle"] == "TUlORQ=="
     assert "name the Secret" in refused("--set=injector.certificate.mode=existing")
+    assert "no pod is created" in refused("--set=injector.certificate.mode=existing,injector.certificate.secret=mine")
+    assert "name the issuer" in refused("--set=injector.certificate.mode=certManager")
     manager = render("--set=injector.certificate.mode=certManager,injector.certificate.issuerRef.name=ours")
     assert "cert-manager.io/inject-ca-from: epaulet-system/epaulet-injector" in manager and "kind: Certificate" in manager
 
@@ -146,13 +148,52 @@ def test_other_certificates():
 def test_wrong_values_are_refused():
     for option, word in (("injector.failurePolicy=Maybe", "failurePolicy"), ("identity.replicas=0", "replicas"), ("directory.replicas=0", "replicas"),
                          ("proxy.memoryLimit=lots", "memoryLimit"), ("trustdomain=x", "trustdomain"),
-                         ("identity.leafLifetime=1", "leafLifetime"), ("cni.binDir=bin", "binDir")):
+                         ("identity.leafLifetime=1", "leafLifetime"), ("cni.binDir=bin", "binDir"),
+                         ("identity.tokenAudience=true", "tokenAudience"), ("identity.tokenAudience=a: b", "tokenAudience"),
+                         ("identity.tokenAudience=x #y", "tokenAudience"), ("injector.timeoutSeconds=11", "timeoutSeconds"),
+                         ("monitoring.podMonitor.interval=yes", "interval"), ("image.digest=latest", "digest"),
+                         ("proxy.imagePullSecrets[0].name=A B", "imagePullSecrets"), ("networkPolicy.apiServers[0]=here", "apiServers")):
         assert word in refused(f"--set={option}"), option
+
+
+def test_images_by_digest_and_from_registries_that_ask_who_pulls():
+    digest = "sha256:" + "0" * 64
+    found = objects(render(f"--set=image.repository=r.example/epaulet,image.digest={digest}", "--set=proxy.imagePullSecrets[0].name=pull"))
+    images = {one["spec"]["template"]["spec"]["containers"][0]["image"] for one in of_kind(found, "Deployment")}
+    assert images == {f"r.example/epaulet@{digest}"}, images
+    (injector,) = [one for one in of_kind(found, "Deployment") if one["metadata"]["name"] == "epaulet-injector"]
+    arguments = injector["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert f"--image=r.example/epaulet@{digest}" in arguments and "--image-pull-secret=pull" in arguments, arguments
+
+
+def test_a_network_policy_keeps_strangers_out():
+    assert not of_kind(objects(render()), "NetworkPolicy")
+    found = of_kind(objects(render("--set=networkPolicy.enabled=true")), "NetworkPolicy")
+    assert [one["metadata"]["name"] for one in found] == ["epaulet-identity", "epaulet-directory"], found
+    for one in found:
+        mesh, everybody = one["spec"]["ingress"]
+        assert mesh["ports"] == [{"port": "https"}] and everybody == {"ports": [{"port": "status"}]}, one
+        assert mesh["from"][0] == {"namespaceSelector": {}, "podSelector": {"matchLabels": {"epaulet.io/meshed": "true"}}}, mesh
+    some = of_kind(objects(render("--set=networkPolicy.enabled=true,networkPolicy.apiServers[0]=10.0.0.0/28,directory.enabled=false")),
+                   "NetworkPolicy")
+    assert [one["metadata"]["name"] for one in some] == ["epaulet-identity", "epaulet-injector"], some
+    assert some[1]["spec"]["ingress"][0]["from"] == [{"ipBlock": {"cidr": "10.0.0.0/28"}}]
+
+
+def test_the_manifests_give_sidecars_the_image_that_is_chosen(place):
+    import shutil
+    shutil.copytree(ROOT / "k8s/manifests", place / "manifests")
+    path = place / "manifests/kustomization.yaml"
+    path.write_text(path.read_text().replace("newName: epaulet", "newName: r.example/epaulet").replace("newTag: 0.1.0", "newTag: chosen"))
+    done = subprocess.run([cluster.WORK / "bin/kubectl", "kustomize", path.parent], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("r.example/epaulet:chosen") == 4 and "epaulet:0.1.0" not in done.stdout, done.stdout
 
 
 def test_what_the_injector_is_told_it_takes(binaries):
     """Every argument that the chart makes is one of the program's."""
-    for deployment in of_kind(objects(render("--set=cni.enabled=true,proxy.cpuLimit=2")), "Deployment"):
+    options = "--set=cni.enabled=true,proxy.cpuLimit=2,proxy.imagePullSecrets[0].name=pull"
+    for deployment in of_kind(objects(render(options)), "Deployment"):
         (container,) = deployment["spec"]["template"]["spec"]["containers"]
         name = container["command"][0].rsplit("/", 1)[1]
         program = {"epaulet-injector": "k8s/injector/epaulet-injector", "epaulet-certs": "certs-tool/epaulet-certs",
@@ -184,8 +225,10 @@ def test_the_plain_manifests_are_the_charts():
 
 
 def plain():
-    text = render("--set=injector.certificate.mode=existing,injector.certificate.secret=epaulet-injector-certificate")
-    kept = [line for line in text.splitlines() if not line.startswith("# Source:") and "helm.sh/chart" not in line]
+    text = render("--set=injector.certificate.mode=existing,injector.certificate.secret=epaulet-injector-certificate",
+                  "--set=injector.certificate.caBundle=TEFURVI=")  # which ca-bundle.yaml says
+    kept = [line for line in text.splitlines()
+            if not line.startswith("# Source:") and "helm.sh/chart" not in line and "caBundle:" not in line]
     return "\n".join(kept).replace("app.kubernetes.io/managed-by: Helm", "app.kubernetes.io/managed-by: kustomize") + "\n"
 
 
