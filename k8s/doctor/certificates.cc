@@ -19,8 +19,8 @@ constexpr const char* kNewCa =
 constexpr const char* kNewIssuer =
     "epaulet-certs rotate issuer, put the new files into the Secret, restart epaulet-identity";
 constexpr const char* kNewServing =
-    "delete the Secret and run helm upgrade, or renew it where it comes from; caBundle must verify "
-    "what the Secret holds";
+    "helm upgrade with another --set injector.certificate.rotate=WORD, or renew it where it comes "
+    "from; caBundle must verify what the Secret holds";
 
 std::optional<std::string> entry_of(const json::object& secret, std::string_view key) {
   const auto* data = object_in(secret, "data");

@@ -25,6 +25,12 @@ void check_cni(const Facts& facts, const Question& question, DoctorReport& repor
 void check_webhook(const Facts& facts, const Question& question, DoctorReport& report);
 void check_pods(const Facts& facts, const Question& question, DoctorReport& report);
 
+/// That what is bound to one of our programs is what it needs, and allows it.
+void check_rights(const Facts& facts, const Question& question, const char* name,
+                  const char* consequence, DoctorReport& report);
+
+/// Whether the injector leaves this namespace alone, whatever its labels are.
+[[nodiscard]] bool is_never_meshed(std::string_view name_space, const Question& question);
 /// The value of `epaulet.io/inject`, or nothing. A value that is neither counts as nothing.
 [[nodiscard]] std::optional<bool> inject_label(const json::object* labels);
 /// ConfigMaps that the pod's `epaulet.io/config` names.

@@ -81,6 +81,11 @@ void check_cluster(const Facts& facts, DoctorReport& report) {
   check_clocks(facts, report);
 }
 
+bool is_never_meshed(std::string_view name_space, const Question& question) {
+  return name_space == question.system_namespace || name_space == "kube-system" ||
+         name_space == "kube-public" || name_space == "kube-node-lease";
+}
+
 void check_namespaces(const Facts& facts, const Question& question, DoctorReport& report) {
   constexpr std::string_view kAbout = "namespaces";
   const auto& fact = facts.at(paths::kNamespaces);
@@ -104,8 +109,7 @@ void check_namespaces(const Facts& facts, const Question& question, DoctorReport
     }
     if (!asked || !*asked) continue;
     ++labelled;
-    const bool is_system = name == question.system_namespace || name.starts_with("kube-");
-    if (is_system) {
+    if (is_never_meshed(name, question)) {
       report.warn(kAbout, fmt::format("{} is labelled, and is never in the mesh", name),
                   fmt::format("kubectl label namespace {} epaulet.io/inject-", name));
     }

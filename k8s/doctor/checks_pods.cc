@@ -99,7 +99,7 @@ class PodChecks {
   void look_at(const json::object& pod) {
     const auto space = text_at(pod, {"metadata", "namespace"});
     const auto phase = text_at(pod, {"status", "phase"});
-    if (space.starts_with("kube-") || space == question_.system_namespace) return;
+    if (is_never_meshed(space, question_)) return;
     if (phase == "Succeeded" || phase == "Failed" ||
         !text_at(pod, {"metadata", "deletionTimestamp"}).empty())
       return;

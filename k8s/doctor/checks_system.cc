@@ -69,28 +69,6 @@ void check_program(const Facts& facts, const Question& question, const std::stri
   }
 }
 
-void check_binding(const Facts& facts, const Question& question, const char* name,
-                   const char* consequence, DoctorReport& report) {
-  const auto& fact = facts.at(paths::role_binding(name));
-  if (!fact.is_there() && !fact.is_absent()) {
-    return report.warn(
-        "rights",
-        fmt::format("the ClusterRoleBinding {} cannot be read: {}", name, printable(fact.why)),
-        "ask again as somebody who may");
-  }
-  const auto* binding = facts.object(paths::role_binding(name));
-  const auto* subjects = binding == nullptr ? nullptr : array_in(*binding, "subjects");
-  const bool is_ours =
-      subjects != nullptr && std::any_of(subjects->begin(), subjects->end(), [&](const auto& each) {
-        const auto* subject = each.if_object();
-        return subject != nullptr && text_in(*subject, "name") == name &&
-               text_in(*subject, "namespace") == question.system_namespace;
-      });
-  if (is_ours) return report.ok("rights", fmt::format("{} has the rights that it needs", name));
-  report.fail("rights", fmt::format("{} has no rights at the API server, so {}", name, consequence),
-              fmt::format("helm upgrade puts the ClusterRoleBinding {} back", name));
-}
-
 /// What one webhook of the configuration lacks.
 class WebhookCheck {
  public:
@@ -179,14 +157,15 @@ class WebhookCheck {
 };
 
 /// Whether a labelled namespace is selected by any webhook.
-void check_selected(const Facts& facts, const json::array& webhooks, DoctorReport& report) {
+void check_selected(const Facts& facts, const Question& question, const json::array& webhooks,
+                    DoctorReport& report) {
   for (const auto& each : facts.items(paths::kNamespaces)) {
     const auto* space = each.if_object();
     if (space == nullptr) continue;
     const auto* labels = find_object(*space, {"metadata", "labels"});
     if (!inject_label(labels).value_or(false)) continue;
     const auto name = text_at(*space, {"metadata", "name"});
-    if (name.starts_with("kube-")) continue;
+    if (is_never_meshed(name, question)) continue;  // Another line says so.
     const bool is_selected = std::any_of(webhooks.begin(), webhooks.end(), [&](const auto& one) {
       const auto* selector =
           one.is_object() ? object_in(one.get_object(), "namespaceSelector") : nullptr;
@@ -262,11 +241,11 @@ void check_programs(const Facts& facts, const Question& question, DoctorReport& 
   }
   check_program(facts, question, "epaulet-identity", report);
   check_program(facts, question, "epaulet-injector", report);
-  check_binding(facts, question, "epaulet-identity", "no sidecar gets a first certificate", report);
+  check_rights(facts, question, "epaulet-identity", "no sidecar gets a first certificate", report);
   const bool uses_directory = injector_argument(facts, question, "directory").has_value();
   if (!uses_directory) return;
   check_program(facts, question, "epaulet-directory", report);
-  check_binding(facts, question, "epaulet-directory", "sidecars hear of no endpoints", report);
+  check_rights(facts, question, "epaulet-directory", "sidecars hear of no endpoints", report);
 }
 
 void check_webhook(const Facts& facts, const Question& question, DoctorReport& report) {
@@ -295,7 +274,7 @@ void check_webhook(const Facts& facts, const Question& question, DoctorReport& r
     const auto host = fmt::format("epaulet-injector.{}.svc", question.system_namespace);
     check_serving_certificate(facts, question, bundle, host, report);
   }
-  check_selected(facts, *webhooks, report);
+  check_selected(facts, question, *webhooks, report);
   if (report.count(Level::failure) == failures)
     report.ok("webhook", "the API server asks the injector about pods of labelled namespaces");
 }

@@ -45,7 +45,8 @@ class Gathering {
          paths::endpoint_slices(question_), paths::pods(question_), paths::replica_sets(question_),
          std::string(paths::kLeases)},
         {std::string(paths::kVersion), paths::secret(question_, question_.ca_secret),
-         paths::role_binding("epaulet-identity"), paths::role_binding("epaulet-directory")});
+         paths::role_binding("epaulet-identity"), paths::role_binding("epaulet-directory"),
+         paths::role("epaulet-identity"), paths::role("epaulet-directory")});
     auto named = config_maps();
     named.push_back(paths::secret(question_, serving_secret(facts_, question_)));
     std::vector<std::string> lists;
@@ -160,6 +161,10 @@ std::string config_map(std::string_view name_space, std::string_view name) {
 }
 std::string role_binding(std::string_view name) {
   return fmt::format("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/{}", name);
+}
+
+std::string role(std::string_view name) {
+  return fmt::format("/apis/rbac.authorization.k8s.io/v1/clusterroles/{}", name);
 }
 
 }  // namespace paths

@@ -76,6 +76,7 @@ inline constexpr std::string_view kLeases =
 [[nodiscard]] std::string secret(const Question& question, std::string_view name);
 [[nodiscard]] std::string config_map(std::string_view name_space, std::string_view name);
 [[nodiscard]] std::string role_binding(std::string_view name);
+[[nodiscard]] std::string role(std::string_view name);
 }  // namespace paths
 
 /// Before anything is installed.

@@ -58,7 +58,9 @@ void check_rules(const InsideFacts& facts, const InsideQuestion& question, Docto
   }
   std::string families;
   for (const auto& family : read->families) families += (families.empty() ? "" : ", ") + family;
-  report.ok(kAbout, fmt::format("installed for {} by {} at {}; as root every rule can be tried",
+  // What has become of them since, only another user than the sidecar's sees.
+  report.ok(kAbout, fmt::format("installed for {} by {} at {}, and not tried now: as root every "
+                                "rule is",
                                 families, read->backend, read->installed_at));
 }
 

@@ -55,7 +55,9 @@ def healthy(place, binaries):
         f"/api/v1{system}/secrets/epaulet-injector-certificate": {"data": {
             "tls.crt": encoded(place / "webhook.crt"), "tls.key": encoded(place / "webhook.key")}},
         "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/epaulet-identity": {
-            "subjects": [{"name": "epaulet-identity", "namespace": "epaulet-system"}]},
+            "roleRef": {"name": "epaulet-identity"}, "subjects": [{"name": "epaulet-identity", "namespace": "epaulet-system"}]},
+        "/apis/rbac.authorization.k8s.io/v1/clusterroles/epaulet-identity": {
+            "rules": [{"apiGroups": ["authentication.k8s.io"], "resources": ["tokenreviews"], "verbs": ["create"]}]},
     }
 
 

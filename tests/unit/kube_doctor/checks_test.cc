@@ -184,6 +184,42 @@ TEST_F(Checks, rights_that_are_missing_are_told) {
             "gets a first certificate\n");
 }
 
+TEST_F(Checks, a_role_that_lacks_something_and_a_binding_to_another_are_told) {
+  auto& rules = cluster.role["rules"].as_array();
+  rules.erase(rules.begin() + 2);
+  check_programs(cluster.facts(), cluster.question, report);
+  EXPECT_EQ(failures(),
+            "rights: epaulet-directory may not list endpointslices, watch endpointslices: its "
+            "ClusterRole does not say so\n");
+  report = {};
+  cluster.role["rules"] = json::array();
+  check_programs(cluster.facts(), cluster.question, report);
+  EXPECT_EQ(report.count(Level::failure), 2u) << failures();
+  report = {};
+  cluster.role["rules"] = json::parse(R"([{"apiGroups":["*"],"resources":["*"],"verbs":["*"]}])");
+  auto facts = cluster.facts();
+  Fact other = facts.at(paths::role_binding("epaulet-directory"));
+  other.document.at("roleRef").as_object()["name"] = "view";
+  facts.put(paths::role_binding("epaulet-directory"), other);
+  check_programs(facts, cluster.question, report);
+  EXPECT_EQ(failures(),
+            "rights: epaulet-directory has no rights at the API server, so sidecars hear of no "
+            "endpoints\n");
+}
+
+TEST_F(Checks, a_namespace_is_the_systems_by_its_whole_name) {
+  cluster.namespaces = Cluster::list(R"([
+    {"metadata":{"name":"kube-prometheus","labels":{"epaulet.io/inject":"enabled"}}},
+    {"metadata":{"name":"epaulet-system","labels":{"epaulet.io/inject":"enabled"}}}])");
+  cluster.pods = Cluster::list(R"([{"metadata":{"namespace":"kube-prometheus","name":"bare"},
+    "spec":{"containers":[{"name":"app"}]},"status":{"phase":"Running"}}])");
+  check_pods(cluster.facts(), cluster.question, report);
+  EXPECT_NE(failures().find("kube-prometheus/bare"), std::string::npos) << failures();
+  report = {};
+  check_namespaces(cluster.facts(), cluster.question, report);
+  EXPECT_EQ(warnings(), "namespaces: epaulet-system is labelled, and is never in the mesh\n");
+}
+
 TEST_F(Checks, labels_and_levels_that_cannot_work_are_told) {
   cluster.namespaces = Cluster::list(R"([
     {"metadata":{"name":"typo","labels":{"epaulet.io/inject":"on"}}},

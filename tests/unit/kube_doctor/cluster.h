@@ -30,6 +30,17 @@ inline std::string encode_base64(std::string_view text) {
 struct Cluster {
   Question question;
   json::object namespaces, webhooks, pods, sets, deployments, services, slices, leases, ca;
+  /// Of both programs.
+  json::object role = json::parse(R"({"rules":[
+    {"apiGroups":["authentication.k8s.io"],"resources":["tokenreviews"],"verbs":["create"]},
+    {"apiGroups":[""],"resources":["services","pods"],"verbs":["list","watch"]},
+    {"apiGroups":["discovery.k8s.io"],"resources":["endpointslices"],"verbs":["list","watch"]},
+    {"apiGroups":["gateway.networking.k8s.io"],"resources":["httproutes","grpcroutes"],
+     "verbs":["list","watch"]},
+    {"apiGroups":["gateway.networking.k8s.io"],"verbs":["patch"],
+     "resources":["httproutes/status","grpcroutes/status"]},
+    {"apiGroups":[""],"resources":["events"],"verbs":["create"]}]})")
+                          .as_object();
   json::object daemon_set, nodes, cni_pods;  ///< With `use_cni`.
   CertificateAuthority root = CertificateAuthority::create("cluster.local", KeyType::p256, kNow);
   CertificateAuthority issuer = *root.create_issuer(KeyType::p256, kNow);
@@ -129,11 +140,13 @@ struct Cluster {
     if (!ca.empty()) put(paths::secret(question, "epaulet-ca"), ca);
     for (const std::string name : {"epaulet-identity", "epaulet-directory"}) {
       put(paths::role_binding(name), list_of_subjects(name));
+      put(paths::role(name), role);
     }
     return facts;
   }
   static json::object list_of_subjects(const std::string& name) {
     return json::object{
+        {"roleRef", json::object{{"name", name}}},
         {"subjects", json::array{json::object{{"name", name}, {"namespace", "epaulet-system"}}}}};
   }
 };
