@@ -4,8 +4,9 @@
     tests/k8s/directory_scale.py [--bin DIR] [--services N] [--endpoints N] [--clients N] [--asked N]
 
 Prints one JSON object: memory and CPU after the lists, with all clients, and after changes; how long a change takes
-until the last client knows it."""
+until the last client knows it; memory and CPU of one real sidecar among the clients, which carries no traffic."""
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -14,15 +15,17 @@ import selectors
 import socket
 import ssl
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tests/support")]
 
 from scripted_api import ScriptedApi, endpoint, endpoint_slice, pod, service, wait_for  # noqa: E402
-from static_directory import Directory  # noqa: E402
+from static_directory import Directory, issue  # noqa: E402
 
 
 def fill(api, services, each):
@@ -83,6 +86,33 @@ def cost(pid):
     return {"resident_mib": round(resident / 2**20, 1), "cpu_s": (int(fields[11]) + int(fields[12])) / ticks}
 
 
+@contextlib.contextmanager
+def sidecar(binaries, place, directory, asked):
+    """`epaulet run` without redirect rules, which dials as many services as a client asks for."""
+    identity = issue(binaries, place, "sidecar", "spiffe://cluster.local/ns/shop/sa/web")
+    services = "".join(f"  service-{number:05}.shop: {{ ports: {{ 80: http }}, endpoints: {{ directory: service-{number:05}.shop, port: 80 }} }}\n"
+                       for number in range(asked))
+    (place / "epaulet.yaml").write_text(
+        f"workload: {{ service: web.shop }}\nidentity: {{ dir: {identity} }}\ndirectory: {{ url: \"https://127.0.0.1:{directory.port}\", "
+        f"identities: [\"spiffe://cluster.local/ns/epaulet-system/sa/epaulet-directory\"] }}\nservices:\n{services}")
+
+    def endpoints():
+        with contextlib.suppress(OSError):
+            page = urllib.request.urlopen("http://127.0.0.1:15020/metrics", timeout=5).read().decode()
+            return sum(float(line.rsplit(" ", 1)[1]) for line in page.splitlines() if line.startswith("epaulet_backend_endpoints{"))
+        return 0
+
+    with open(place / "sidecar.log", "w") as log:
+        process = subprocess.Popen([binaries / "proxy/epaulet", "run", "--config", place / "epaulet.yaml"], stdout=log, stderr=log)
+        try:
+            wait_for(lambda: endpoints() >= asked or process.poll() is not None, 60)
+            assert process.poll() is None, (place / "sidecar.log").read_text()[-3000:]
+            yield process, endpoints
+        finally:
+            process.kill()
+            process.wait()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--bin", type=pathlib.Path, default=HERE.parents[1] / "build/release")
@@ -90,7 +120,7 @@ def main():
         parser.add_argument(f"--{name}", type=int, default=default)
     given = parser.parse_args()
     result = {key: value for key, value in vars(given).items() if key != "bin"}
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as place, contextlib.ExitStack() as stack:
         api = ScriptedApi(pathlib.Path(place), page=250)
         fill(api, given.services, given.endpoints // given.services)
         directory = Directory(pathlib.Path(place), given.bin.resolve(), api)
@@ -100,6 +130,8 @@ def main():
             clients = Clients(directory, given.clients, given.services, given.asked)
             clients.settle(given.asked)
             result["with_clients"] = cost(directory.process.pid)
+            own = stack.enter_context(sidecar(given.bin.resolve(), pathlib.Path(place), directory, given.asked))
+            result["sidecar"] = {"endpoints": own[1](), **cost(own[0].pid)}
             took = []
             for turn in range(given.changes):
                 time.sleep(0.3)  # The pause between two words to a client is over.
@@ -111,6 +143,7 @@ def main():
                     heard |= clients.read(5)
                 took.append(time.monotonic() - begun)
             result["after_changes"] = cost(directory.process.pid)
+            result["sidecar"]["after_changes"] = cost(own[0].pid)
             result["last_client_knows_ms"] = {"median": round(1000 * statistics.median(took)), "worst": round(1000 * max(took))}
     print(json.dumps(result, indent=1))
 
