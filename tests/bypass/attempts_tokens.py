@@ -80,7 +80,7 @@ def changed(world: World) -> str:
 
 
 def beyond_its_end(world: World) -> Told:
-    token = world.portal.sign(header(), claims(exp=int(time.time()) - LEEWAY + 5))
+    token = world.portal.sign(header(), claims(exp=int(time.time()) - LEEWAY + 15))
     return outlive(
         world, CLOSED, "/admin/socket", (f"Authorization: Bearer {token}",), lambda: None
     )

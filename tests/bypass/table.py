@@ -130,7 +130,7 @@ class Refused(Row):
         if self.rule is not None:
             assert record.get("rule", {}).get("name") == self.rule, record
         assert self.says in record["summary"], record
-        wait_until(lambda: counted(member, self.code) > before, f"{self.code} counted", 2)
+        wait_until(lambda: counted(member, self.code) > before, f"{self.code} counted", 10)
         page = explained(member, record["id"])
         assert page["outcome"] == self.code and page["remedy"], page
         if told.status is not None and self.by != "api":

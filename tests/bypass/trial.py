@@ -30,7 +30,7 @@ rate_limits:
   - { name: network, paths: [/limited/network/**], requests: 1, per: 1h, by: { address: true } }
   - { name: nobody, paths: [/limited/nobody/**], requests: 1, per: 1h, by: { principal: true } }
   - { name: tenant, paths: [/limited/tenant/**], requests: 1, per: 1h, by: { header: x-tenant } }
-timeouts: { max_duration: 5s }
+timeouts: { max_duration: 4s }
 concurrency:
   min: 1
   max: 1

@@ -68,15 +68,16 @@ def test_the_entry_is_put_back_and_stays_while_a_successor_comes(place, binaries
         half = node.lists / "new.tmp"
         half.write_text(json.dumps(LIST))
         half.rename(node.list)
-        until(lambda: "epaulet-cni" in node.types(), "it is put back", 5)
+        until(lambda: "epaulet-cni" in node.types(), "it is put back", 20)
         # Another list comes first now.
         (node.lists / "00-first.conflist").write_text(json.dumps(LIST))
-        until(lambda: "epaulet-cni" in (node.lists / "00-first.conflist").read_text(), "the list that counts", 5)
+        until(lambda: "epaulet-cni" in (node.lists / "00-first.conflist").read_text(), "the list that counts", 20)
         # Nobody can make head or tail of it: told, and mended as soon as it is.
         (node.lists / "00-first.conflist").write_text("{")
-        until(lambda: node.status().returncode == 1, "not ready", 5)
+        until(lambda: node.status().returncode == 1, "not ready", 20)
+        until(lambda: '"entry_missing"' in (place / "log").read_text(), "the keeper's own look", 20)
         (node.lists / "00-first.conflist").unlink()
-        until(lambda: node.status().returncode == 0, "ready again", 5)
+        until(lambda: node.status().returncode == 0, "ready again", 20)
     assert "epaulet-cni" in node.types(), "another pod of the DaemonSet takes over"
     assert node.events()[-1] == "stays" and "entry_missing" in node.events(), node.said
     (place / "later").mkdir()

@@ -49,7 +49,7 @@ class Directory:
             wait_for(lambda: '"event":"started"' in self.log.read_text() or self.process.poll() is not None)
             assert self.process.poll() is None, self.log.read_text()
             if ready:
-                wait_for(self.is_ready)
+                wait_for(self.is_ready, 30)
             yield self
         finally:
             self.process.kill()
@@ -188,8 +188,10 @@ def test_a_sidecar_is_told_hints_and_its_own_zone(place, binaries):
         # Whoever has another identity at our address is not our pod.
         ours = json.loads(json.dumps(ours))
         ours["spec"]["serviceAccountName"] = "other"
+        seen = 'epaulet_directory_events_total{objects="pods"}'
+        before = directory.metric(seen)
         api.put(ours)
-        time.sleep(0.3)
+        wait_for(lambda: directory.metric(seen) > before)
         another = directory.stream("api.shop")
         wait_for(lambda: another.version)
         assert another.zone is None
@@ -336,6 +338,7 @@ def test_lists_come_as_streams_where_the_server_has_them(place, binaries):
         api.forget()
         wait_for(lambda: stream.views["other.shop"].get("absent"))
         wait_for(lambda: directory.metric('epaulet_directory_streamed_lists_total{objects="pods"}') == 2)
+        wait_for(lambda: kinds_of_steps(api)[0] == 10)
         assert kinds_of_steps(api)[:2] == (10, 0), api.asked
         assert stream.count == sent + 1, "what has not changed is not sent again"
 

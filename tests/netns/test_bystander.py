@@ -9,7 +9,8 @@ import threading
 from bystander import COARSE, SLOWER, STRICT, Bystander, Rule
 from mesh import Mesh
 
-STALL_SECONDS, STALLS_PER_SECOND = 0.05, 3
+STALLS_PER_SECOND = 3
+STALL_SECONDS = {STRICT: 0.05, COARSE: 0.2}
 TRIALS = 400
 SLOW_RATE, MORE_MAX = 100, 8000  # microseconds: answered before the next one's turn still
 
@@ -60,11 +61,12 @@ def test_the_rules_let_pass_what_their_table_says(lab):
 def stalling(process):
     """It stands still again and again, and answers at once in between."""
     over = threading.Event()
+    seconds = STALL_SECONDS[Bystander.rule]
 
     def stall() -> None:
-        while not over.wait(1 / STALLS_PER_SECOND - STALL_SECONDS):
+        while not over.wait(1 / STALLS_PER_SECOND - seconds):
             process.signal(signal.SIGSTOP)
-            over.wait(STALL_SECONDS)
+            over.wait(seconds)
             process.signal(signal.SIGCONT)
 
     thread = threading.Thread(target=stall)

@@ -20,6 +20,7 @@ KIB_FOR_EACH = 64  # of those served at once: limits::kConnectionMemoryBytes
 OFFERED_SECONDS = 1.5  # by who has a processor: what the machine takes from him is told apart
 STEADY = 500  # a second, where p99 is demanded
 REACHED_MIN = 0.4  # of that rate: the storm, its control and the sidecars share two cores
+REACHED_AT_ALL = 50  # a second, on a machine that is not left alone
 UNSEEN_MAX = CONNECTIONS // 100
 LIMITS = f"workers: 1\nlimits: {{ downstream: {DOWNSTREAM} }}\n"
 PERMISSIVE = LIMITS + CALLEE.replace("strict", "permissive").replace("[mesh]", "[anyone]")
@@ -53,8 +54,8 @@ def assert_unharmed_by(others: Bystander, outside, member, bare, rate: int, coun
     print(f"# of {rate} that were to knock each second {each:.0f} did")
     others.assert_flawless()
     assert not harmed, f"p99 of others grew to {others.ratio:.2f} of what it was"
-    if others.rule is STRICT:
-        assert each >= REACHED_MIN * rate, "that was no storm: this machine has too much else to do"
+    least = REACHED_MIN * rate if others.rule is STRICT else REACHED_AT_ALL
+    assert each >= least, "that was no storm: this machine has too much else to do"
 
 
 @contextlib.contextmanager
@@ -125,7 +126,7 @@ def test_ten_thousand_in_a_second_are_served_or_refused(lab, binaries):
         print(f"# {before} KiB before, {after} after, {again} after the second")
         assert again - before <= DOWNSTREAM * KIB_FOR_EACH, "what the first one took serves the second"
         stack.enter_context(crowd(bare, "bare", port=9, reset=True))
-        for rate in (STEADY, CONNECTIONS):
+        for rate in (STEADY, CONNECTIONS) if others.rule is STRICT else (STEADY,):
             assert_unharmed_by(others, outside, api2, bare, rate, lambda: heard(api2))
 
 

@@ -125,26 +125,32 @@ def test_a_disk_that_is_full_or_read_only_costs_the_memory_alone(lab, binaries):
                     if over.wait(1 / CHANGES_PER_SECOND):
                         return
 
+            before = said("config_applied")
             thread = threading.Thread(target=learn)
             thread.start()
             try:
+                wait_until(lambda: said("config_applied") > before, "a reload", 10)
                 yield
             finally:
                 over.set()
                 thread.join()
 
+        def failing():
+            with learning():
+                failed = api.counter(FAILURES)
+                wait_until(lambda: api.counter(FAILURES) > failed, "a write to fail", 10)
+                yield
+
         @contextlib.contextmanager
         def full():
             disk.fill()
-            with learning():
-                yield
+            yield from failing()
             disk.empty()
 
         @contextlib.contextmanager
         def read_only():
             disk.mount("ro")
-            with learning():
-                yield
+            yield from failing()
             disk.mount("rw")
 
         for fault in (full, read_only):
