@@ -2,7 +2,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
+
+#include "runtime/clock.h"
 
 namespace epaulet::kube {
 
@@ -19,6 +22,8 @@ class Reflector {
   enum class Step : std::uint8_t { stream, list, watch };
   static constexpr std::chrono::milliseconds kBackoff{500};
   static constexpr std::chrono::milliseconds kBackoffMax{30'000};
+  /// A list for what was missed costs the API server as much as any: rarely, whoever makes us miss.
+  static constexpr std::chrono::minutes kMissedTime{10};
 
   [[nodiscard]] Step next() const {
     if (!version_.empty()) return Step::watch;
@@ -47,6 +52,7 @@ class Reflector {
     version_ = std::move(version);
     is_listed_ = true;
     lists_next_ = false;
+    missed_at_.reset();
     // A watch from here that expires at once is no progress: `fruitless_` stays until news came.
   }
   /// An object came.
@@ -79,6 +85,17 @@ class Reflector {
     version_.clear();
     ended();
   }
+  /// An event could not be kept. Others can, so the watch goes on; but it may have been the end of
+  /// an object, which the next list says. True: it is the first one since the last.
+  bool missed(TimePoint now) {
+    if (missed_at_) return false;
+    missed_at_ = now;
+    return true;
+  }
+  /// It is time for that list.
+  [[nodiscard]] bool has_to_catch_up(TimePoint now) const {
+    return missed_at_ && now - *missed_at_ >= kMissedTime;
+  }
   /// A list or a watch ended, whyever. One that brought news is gone on with at once.
   void ended() {
     if (!brought_news_ && fruitless_ < 1000) ++fruitless_;
@@ -92,6 +109,7 @@ class Reflector {
   bool has_streams_ = true;  ///< As far as we know.
   bool lists_next_ = false;
   std::uint32_t fruitless_ = 0;
+  std::optional<TimePoint> missed_at_;
 };
 
 }  // namespace epaulet::kube

@@ -105,6 +105,7 @@ struct Watcher::State {
   Task<Checked<void>> follow(ApiStream& stream, Scope& within);
   template <class Facts>
   bool take(std::string_view line);
+  void miss(const std::string& head);
   template <class Facts>
   Task<Checked<void>> step_of();
   Task<Checked<void>> step();
@@ -336,10 +337,21 @@ Task<Checked<void>> Watcher::State::watch() {
   co_return co_await follow<Facts>(**stream, within);
 }
 
+/// An event that was too long. Whoever may make an object can make such ones, so it costs the
+/// others nothing, and is told no more often than it is listed for.
+void Watcher::State::miss(const std::string& head) {
+  ++status.unreadable;
+  heard();
+  const bool is_told = is_streaming ? ++unreadable <= kLeftNamesMax : reflector.missed(loop.now());
+  if (is_told)
+    listener.on_unreadable(kind, fmt::format("more than {} MiB: {}...", kLineBytesMax >> 20, head));
+}
+
 /// Until it ends.
 template <class Facts>
 Task<Checked<void>> Watcher::State::follow(ApiStream& stream, Scope& within) {
-  LineSplitter lines(kLineBytesMax);
+  LineSplitter lines(kLineBytesMax, LineSplitter::TooLong::is_passed_over);
+  std::size_t missed = 0;
   const std::string before = reflector.version();
   const auto begun = loop.now();
   is_expired = false;
@@ -358,10 +370,15 @@ Task<Checked<void>> Watcher::State::follow(ApiStream& stream, Scope& within) {
     }
     const bool goes_on =
         lines.take(*piece, [this](std::string_view line) { return take<Facts>(line); });
+    for (; missed < lines.passed_over(); ++missed) miss(lines.head());
     listener.on_change();
+    if (goes_on && !is_streaming && reflector.has_to_catch_up(loop.now())) {
+      reflector.expired();
+      co_return Checked<void>();
+    }
     if (goes_on) continue;
     if (is_expired) co_return Checked<void>();
-    // An error of the server's, or a line without end: what it says next may be anything.
+    // An error of the server's: what it says next may be anything.
     reflector.expired();
     co_return Reason("a watch ended with an error", "look at the API server's log");
   }

@@ -286,6 +286,36 @@ def test_pages_that_are_too_long_are_halved_and_one_object_that_is_too_large_is_
         assert limits[0] == 250 and min(limits) == 1 and len(limits) < 40, limits
 
 
+def test_an_event_that_is_too_long_costs_nobody_anything(place, binaries):
+    def pods_were_listed():
+        return sum(path == "/api/v1/pods" and "limit" in query for path, query in api.asked)
+
+    api = ScriptedApi(place, page=250)
+    shop(api)
+    made = pod("huge", namespace="tenant")  # with its names first, as an API server writes them
+    huge = {"kind": "Pod", "metadata": made["metadata"],
+            "spec": {**made["spec"], "env": "\1" * (1 << 20)}}  # one byte in etcd, six in a watch's line
+    with api.running(), Directory(place, binaries, api).running() as directory:
+        stream = directory.stream("api.shop")
+        wait_for(lambda: stream.version)
+        lists = pods_were_listed()
+        api.put(huge)
+        for number in range(4):  # its owner annotates it, or it crashes again and again
+            api.put(json.loads(json.dumps(huge)), pod(f"fresh-{number}"))
+            wait_for(lambda: directory.metric('epaulet_directory_objects{objects="pods"}') == 3 + number + 1)
+        assert pods_were_listed() == lists
+        assert directory.metric('epaulet_directory_unreadable_objects_total{objects="pods"}') == 5
+        log = directory.log.read_text()
+        assert log.count('"event":"object_unreadable"') == 1 and "huge" in log, log
+        assert '"event":"not_watched"' not in log, log
+    # A list that comes as a stream goes on behind it, too.
+    (place / "second").mkdir()
+    api.watch_list, api.asked = "yes", []
+    with api.running(), Directory(place / "second", binaries, api).running() as directory:
+        assert directory.metric('epaulet_directory_objects{objects="pods"}') == 3 + 4
+        assert kinds_of_steps(api)[:2] == (5, 0), api.asked
+
+
 def test_a_broken_kind_of_routes_keeps_nothing_else_back(place, binaries):
     api = ScriptedApi(place)
     shop(api)

@@ -123,6 +123,22 @@ TEST(Reflector, failures_back_off_to_a_bound_and_news_ends_that) {
   EXPECT_EQ(reflector.wait(1), 0ms);
 }
 
+TEST(Reflector, what_was_missed_is_listed_later_and_once) {
+  Reflector reflector;
+  const TimePoint start{std::chrono::hours(1)};
+  reflector.listed("10");
+  EXPECT_FALSE(reflector.has_to_catch_up(start));
+  EXPECT_TRUE(reflector.missed(start));
+  EXPECT_FALSE(reflector.missed(start + 9min)) << "one list is enough for both";
+  EXPECT_FALSE(reflector.has_to_catch_up(start + Reflector::kMissedTime - 1s));
+  EXPECT_TRUE(reflector.has_to_catch_up(start + Reflector::kMissedTime));
+  reflector.expired();
+  EXPECT_EQ(reflector.next(), Step::stream);
+  reflector.listed("20");
+  EXPECT_FALSE(reflector.has_to_catch_up(start + Reflector::kMissedTime));
+  EXPECT_TRUE(reflector.missed(start + 1h));
+}
+
 TEST(Question, names_services_once_each) {
   const auto question = read_question(R"({"services":["b.x","a.x","b.x"],"version":"i.4"})");
   ASSERT_TRUE(question.has_value());
