@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/line_splitter.h"
 #include "k8s/directory/page_limit.h"
 
@@ -118,15 +120,18 @@ struct Watcher::State {
   }
   /// Until something is to have come.
   [[nodiscard]] std::chrono::seconds page_time() const {
-    return is_optional(kind) && !status.is_listed ? kOptionalTime : kPageTime;
+    return keeps_others_back() ? kOptionalTime : kPageTime;
+  }
+  /// A kind that a cluster need not have, and that does not come, keeps nothing else back.
+  [[nodiscard]] bool keeps_others_back() const { return is_optional(kind) && !status.is_listed; }
+  void keep_nothing_back() {
+    if (!keeps_others_back()) return;
+    status.is_listed = true;
+    listener.on_change();
   }
   void failed(const std::string& why) {
     ++status.failures;
-    // A kind that a cluster need not have, and that does not come, keeps nothing else back.
-    if (is_optional(kind) && !status.is_listed && loop.now() - started_at >= kOptionalTime) {
-      status.is_listed = true;
-      listener.on_change();
-    }
+    if (loop.now() - started_at >= kOptionalTime) keep_nothing_back();
     if (std::exchange(status.last_error, why) != why) listener.on_failure(kind, why);
   }
   void heard() {
@@ -175,6 +180,8 @@ Task<Checked<void>> Watcher::State::list() {
       listener.on_change();
       co_return Checked<void>();
     }
+    constexpr std::uint16_t kForbidden = 403;
+    if (answer->status == kForbidden) keep_nothing_back();  // Waiting gives nobody a right.
     if (answer->status != 200) co_return answered(kind, answer->status);
     std::optional<Page<Facts>> page;
     if (!answer->is_cut) page = read_page<Facts>(answer->body);
@@ -417,9 +424,12 @@ Task<Checked<void>> Watcher::State::step() {
 Task<void> Watcher::State::run(std::shared_ptr<State> state) {
   state->started_at = state->loop.now();
   for (;;) {
-    const auto wait = state->reflector.wait(state->loop.random().unit());
-    if (wait.count() > 0) {
-      const auto waited = co_await sleep_until(state->scope, state->loop.now() + wait);
+    const auto now = state->loop.now();
+    auto until = now + state->reflector.wait(state->loop.random().unit());
+    // The failure that lets the others go on comes when it is time for it, not a back-off later.
+    if (state->keeps_others_back()) until = std::min(until, state->started_at + kOptionalTime);
+    if (until > now) {
+      const auto waited = co_await sleep_until(state->scope, until);
       if (!waited) co_return;
     }
     const bool lists = state->reflector.next() == Reflector::Step::list;

@@ -316,6 +316,14 @@ def test_an_event_that_is_too_long_costs_nobody_anything(place, binaries):
         assert kinds_of_steps(api)[:2] == (5, 0), api.asked
 
 
+def test_without_the_right_to_list_routes_nothing_waits(place, binaries):
+    api = ScriptedApi(place)
+    shop(api)
+    api.refuse_kinds = {"HTTPRoute": 403, "GRPCRoute": 403}
+    with api.running(), Directory(place, binaries, api).running() as directory:
+        assert directory.metric('epaulet_directory_api_failures_total{objects="httproutes"}') == 1, "it asked once"
+
+
 def test_a_broken_kind_of_routes_keeps_nothing_else_back(place, binaries):
     api = ScriptedApi(place)
     shop(api)
