@@ -68,8 +68,8 @@ def outside_the_mesh_and_wrong():
 
 def update_without_a_gap():
     """While one pod of the DaemonSet follows another, the entry stays."""
+    (old,) = [one["metadata"]["name"] for one in get("-n", SYSTEM, "pods", "-l", "app.kubernetes.io/name=epaulet-cni")["items"]]
     kubectl("-n", SYSTEM, "rollout", "restart", "daemonset/epaulet-cni")
-    old = get("-n", SYSTEM, "pods", "-l", "app.kubernetes.io/name=epaulet-cni")["items"][0]["metadata"]["name"]
 
     def is_done():
         assert plugins()[-1] == "epaulet-cni", "a pod that starts now would be without rules"
