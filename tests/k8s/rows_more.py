@@ -250,3 +250,43 @@ def the_webhooks_certificate_rotates_and_no_pod_is_refused(world):
     cluster.helm("upgrade", "epaulet", CHART, "-n", SYSTEM, *VALUES, "--set", "injector.certificate.rotate=second")
     time.sleep(2)
     assert _served(where) == before
+
+
+def a_pod_that_turns_unready_is_left_within_a_moment(world):
+    """From the condition that is written to the pod until its caller's sidecar has one endpoint less, all between included."""
+    from rows import metric_of
+    program = "require('http').createServer((_, r) => r.end('gate')).listen(8080, '::')"
+    container = {**NODE, "name": "app", "command": ["/usr/bin/node", "-e", program], "ports": [{"containerPort": 8080}]}
+    dials = "services: { gate.default: { ports: { 8080: http }, endpoints: { directory: gate.default, port: 8080 } } }"
+    gated = [_pod(f"gate-{i}", {"containers": [container], "readinessGates": [{"conditionType": "test/open"}], "restartPolicy": "Always"},
+                  labels={"app": "gate"}) for i in (1, 2)]
+    _apply(_config("gate-dials", dials), *gated,
+           {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "gate", "namespace": "default"},
+            "spec": {"selector": {"app": "gate"}, "ports": [{"name": "http", "port": 8080}]}},
+           _pod("gate-caller", {"containers": [container]}, annotations={"epaulet.io/config": "gate-dials"}))
+    kubectl("-n", "default", "wait", "--for=condition=Ready", "pod/gate-caller", "--timeout=90s")
+    caller = get("-n", "default", "pod", "gate-caller")
+
+    def turn(number, is_open):
+        patch = {"status": {"conditions": [{"type": "test/open", "status": "True" if is_open else "False"}]}}
+        kubectl("-n", "default", "patch", "pod", f"gate-{number}", "--subresource=status", "--type=strategic", "-p", json.dumps(patch))
+
+    def knows(count):
+        begun = time.monotonic()
+        wait_until(f"{count} endpoints", 60, lambda: metric_of(caller, 'epaulet_backend_endpoints{backend="gate.default"}') == count, 0.01)
+        return round(1000 * (time.monotonic() - begun))
+
+    wait_until("both run", 90, lambda: all(get("-n", "default", "pod", f"gate-{i}")["status"]["phase"] == "Running" for i in (1, 2)))
+    for number in (1, 2):
+        turn(number, True)
+    knows(2)
+    took = []
+    for _ in range(5):
+        turn(2, False)
+        took.append(knows(1))
+        turn(2, True)
+        knows(2)
+    print(f"  from unready to the caller's sidecar: {sorted(took)} ms", flush=True)
+    assert min(took) < 5000, took
+    kubectl("-n", "default", "delete", "pod", "gate-1", "gate-2", "gate-caller", "--wait=false")
+    kubectl("-n", "default", "delete", "service", "gate")
