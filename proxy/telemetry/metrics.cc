@@ -454,6 +454,12 @@ void add_process(MetricFamilies& out) {
     out.counter("process_cpu_seconds_total", "Processor time used, user and system", {},
                 *stats.cpu_seconds);
   }
+  if (stats.listen_drops) {
+    out.counter("epaulet_listen_drops_total",
+                "Connections that the kernel dropped before any listener of this pod accepted them:"
+                " its queue was full",
+                {}, as_double(*stats.listen_drops));
+  }
   gauge("process_resident_memory_bytes", "Resident memory", stats.resident_bytes);
   gauge("process_virtual_memory_bytes", "Virtual memory", stats.virtual_bytes);
   gauge("process_threads", "Threads", stats.threads);

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <charconv>
+#include <span>
 
 namespace epaulet::telemetry {
 namespace {
@@ -21,13 +22,33 @@ std::optional<std::uint64_t> count_descriptors() {
   return count > 0 ? count - 1 : 0;
 }
 
-std::optional<std::uint64_t> number_at(const std::array<std::string_view, 52>& fields,
-                                       std::size_t index) {
+std::optional<std::uint64_t> number_of(std::string_view text) {
   std::uint64_t value = 0;
-  const auto text = fields[index];
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
   if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size()) return std::nullopt;
   return value;
+}
+
+/// What comes before the next space or line's end, and is taken from `text`.
+std::string_view next_word(std::string_view& text) {
+  const auto end = text.find_first_of(" \n");
+  const auto word = text.substr(0, end);
+  text.remove_prefix(end == text.npos ? text.size() : end + 1);
+  return word;
+}
+
+/// At most as much of the file as fits into `space`; nothing if it cannot be opened.
+std::string_view read_file(const char* path, std::span<char> space) {
+  const int file = ::open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return {};
+  std::size_t size = 0;
+  while (size < space.size()) {
+    const ssize_t got = ::read(file, space.data() + size, space.size() - size);
+    if (got <= 0) break;
+    size += static_cast<std::size_t>(got);
+  }
+  ::close(file);
+  return {space.data(), size};
 }
 
 }  // namespace
@@ -40,33 +61,46 @@ void parse_process_stat(std::string_view text, std::uint64_t page_bytes,
   text.remove_prefix(name_end + 2);
   std::array<std::string_view, 52> fields;  // fields[3] is the third one of proc(5).
   for (std::size_t i = 3; i < fields.size() && !text.empty(); ++i) {
-    const auto end = text.find_first_of(" \n");
-    fields[i] = text.substr(0, end);
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    fields[i] = next_word(text);
   }
-  const auto user = number_at(fields, 14);
-  const auto system = number_at(fields, 15);
+  const auto user = number_of(fields[14]);
+  const auto system = number_of(fields[15]);
   if (user && system && ticks_per_second > 0) {
     out.cpu_seconds = static_cast<double>(*user + *system) / static_cast<double>(ticks_per_second);
   }
-  out.threads = number_at(fields, 20);
-  out.virtual_bytes = number_at(fields, 23);
-  if (const auto pages = number_at(fields, 24)) out.resident_bytes = *pages * page_bytes;
+  out.threads = number_of(fields[20]);
+  out.virtual_bytes = number_of(fields[23]);
+  if (const auto pages = number_of(fields[24])) out.resident_bytes = *pages * page_bytes;
+}
+
+std::optional<std::uint64_t> parse_listen_drops(std::string_view text) {
+  constexpr std::string_view kGroup = "TcpExt:";
+  while (!text.starts_with(kGroup)) {
+    const auto end = text.find('\n');
+    if (end == text.npos) return std::nullopt;
+    text.remove_prefix(end + 1);
+  }
+  const auto names_end = text.find('\n');
+  if (names_end == text.npos) return std::nullopt;
+  auto names = text.substr(0, names_end);
+  auto numbers = text.substr(names_end + 1);
+  if (!numbers.starts_with(kGroup)) return std::nullopt;
+  numbers = numbers.substr(0, numbers.find('\n'));
+  while (!names.empty() && !numbers.empty()) {
+    const auto name = next_word(names);
+    const auto number = next_word(numbers);
+    if (name == "ListenDrops") return number_of(number);
+  }
+  return std::nullopt;
 }
 
 ProcessStats read_process_stats() {
   ProcessStats stats;
-  const int file = ::open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
-  if (file >= 0) {
-    std::array<char, 2048> text;
-    const ssize_t size = ::read(file, text.data(), text.size());
-    ::close(file);
-    if (size > 0) {
-      parse_process_stat({text.data(), static_cast<std::size_t>(size)},
-                         static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)),
-                         static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK)), stats);
-    }
-  }
+  std::array<char, 16384> space;
+  parse_process_stat(read_file("/proc/self/stat", space),
+                     static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)),
+                     static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK)), stats);
+  stats.listen_drops = parse_listen_drops(read_file("/proc/self/net/netstat", space));
   stats.open_descriptors = count_descriptors();
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) stats.descriptors_max = limit.rlim_cur;

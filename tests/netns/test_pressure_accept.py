@@ -2,11 +2,12 @@
 
 import contextlib
 import resource
+import signal
 import time
 from collections.abc import Callable
 
 from bystander import Bystander
-from crowd import PROXY_UID, crowd
+from crowd import PROXY_UID, begin_dial, crowd
 from lab import query, request, wait_until
 from mesh import ADMIN, APP_PORT, CALLEE, CALLER, HEALTH, METRICS, Mesh, Wire, dial
 
@@ -14,6 +15,8 @@ OPEN_FILES = 400
 OFFERED = 200
 CPU_SECONDS = 0.4  # of one, the bystander's requests included; spinning takes all of it
 KNOCKS_PER_SECOND = 200
+QUEUE = 8
+DIALS = 40
 GET = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 PERMISSIVE = CALLEE.replace("strict", "permissive").replace("allow: [mesh]", "allow: [anyone]")
 
@@ -157,3 +160,24 @@ def test_no_descriptor_at_all_lets_established_exchanges_go_on(lab, binaries):
             open_files(None)
 
         others.assert_unharmed(exhausted)
+
+
+def test_what_the_kernel_drops_in_front_of_a_full_queue_is_counted(lab, binaries):
+    mesh = Mesh(lab, binaries)
+    api2 = mesh.member("api2", "workers: 1\n" + PERMISSIVE, start=False)
+    api2.pod.run(["sysctl", "-qw", f"net.core.somaxconn={QUEUE}"])
+    api2.start()
+    outside = lab.pod("outside")
+
+    def dropped() -> float:
+        return api2.counter("epaulet_listen_drops_total")
+
+    assert dropped() == 0
+    with contextlib.ExitStack() as stack:
+        api2.process.signal(signal.SIGSTOP)  # it accepts nobody
+        stack.callback(api2.process.signal, signal.SIGCONT)
+        target = {"address": api2.pod.ipv4, "port": APP_PORT}
+        for _ in range(DIALS):
+            stack.enter_context(outside.in_netns(lambda: begin_dial(target)))
+        api2.process.signal(signal.SIGCONT)
+        assert DIALS - QUEUE - 2 <= dropped() <= 3 * DIALS, "each try of each that found no room"

@@ -254,6 +254,7 @@ TEST_F(MetricsTest, says_which_program_it_is_and_what_it_uses) {
   EXPECT_GT(found.value("process_resident_memory_bytes"), 1e6);
   EXPECT_GE(found.value("process_open_fds"), 3);
   EXPECT_GT(found.value("process_max_fds"), 3);
+  EXPECT_GE(found.value("epaulet_listen_drops_total"), 0);
 }
 
 TEST_F(MetricsTest, has_a_row_for_every_counter_and_gauge_from_the_start) {

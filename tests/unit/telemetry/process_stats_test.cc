@@ -29,11 +29,26 @@ TEST(ProcessStats, takes_nothing_from_other_text) {
   }
 }
 
+TEST(ProcessStats, reads_what_listeners_have_dropped) {
+  EXPECT_EQ(parse_listen_drops("IpExt: ListenDrops\nIpExt: 9\n"
+                               "TcpExt: TW ListenOverflows ListenDrops Last\n"
+                               "TcpExt: 1 22 333 4\n"),
+            333u);
+  EXPECT_EQ(parse_listen_drops("TcpExt: ListenDrops\nTcpExt: 7"), 7u);
+  for (const std::string text :
+       {"", "TcpExt:", "TcpExt: ListenDrops", "TcpExt: ListenDrops\n", "TcpExt: ListenDrops\n7",
+        "TcpExt: ListenDrops\nIpExt: 7\n", "TcpExt: A ListenDrops\nTcpExt: 7\nB: 8\n",
+        "TcpExt: ListenDrops\nTcpExt: x\n", "TcpExt: ListenDropsToo\nTcpExt: 7\n"}) {
+    EXPECT_FALSE(parse_listen_drops(text)) << text;
+  }
+}
+
 TEST(ProcessStats, knows_this_process) {
   const auto stats = read_process_stats();
   EXPECT_GT(stats.resident_bytes.value_or(0), 0u);
   EXPECT_GE(stats.open_descriptors.value_or(0), 3u);
   EXPECT_GE(stats.threads.value_or(0), 1u);
+  EXPECT_TRUE(stats.listen_drops);
 }
 
 }  // namespace
