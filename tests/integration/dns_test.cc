@@ -561,6 +561,24 @@ TEST_F(InPodDnsTest, a_service_is_unknown_until_its_record_appears_and_works_wit
   EXPECT_EQ(ask("nowhere.example").header.rcode, Rcode::nxdomain);
 }
 
+TEST_F(InPodDnsTest, an_endpoint_behind_aliases_of_several_answers_is_found) {
+  Nameserver nameserver;
+  const auto alias = [&nameserver](std::string_view name, std::string_view target) {
+    for (const auto type : {RecordType::a, RecordType::aaaa}) {
+      auto response = response_message(name, type, Rcode::noerror);
+      response.answers = {alias_record(name, target)};
+      nameserver.answer(response);
+    }
+  };
+  alias("api2.default.svc.cluster.local", "y.other");
+  alias("y.other", "z.other");
+  nameserver.answer_address("z.other", "192.0.2.2");
+  start({nameserver.address()});
+  const auto answer = ask("api2.default");
+  ASSERT_EQ(answer.answers.size(), 1u);
+  EXPECT_EQ(std::get<IpAddress>(answer.answers[0].data), table->find("api2.default")->v4);
+}
+
 TEST_F(InPodDnsTest, answers_over_both_transports_and_both_families) {
   Nameserver nameserver;
   nameserver.answer_address("example.com", "192.0.2.1");
