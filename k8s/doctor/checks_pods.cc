@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "crypto/identity.h"
 #include "k8s/doctor/certificates.h"
@@ -84,7 +85,10 @@ class PodChecks {
       const auto* space = each.if_object();
       if (space == nullptr) continue;
       const std::string name(text_at(*space, {"metadata", "name"}));
-      labelled_[name] = inject_label(find_object(*space, {"metadata", "labels"})).value_or(false);
+      const auto* labels = find_object(*space, {"metadata", "labels"});
+      labelled_[name] = inject_label(labels).value_or(false);
+      if (!labelled_[name] && labels != nullptr && labels->contains("epaulet.io/inject"))
+        closed_.insert(name);
     }
   }
 
@@ -111,6 +115,7 @@ class PodChecks {
     // The API server looks at labels alone; the injector then heeds the annotation, too.
     const bool is_asked = own.value_or(is_labelled);
     const bool has_sidecar = container_in(pod, "epaulet") != nullptr;
+    if (own.value_or(false) && !has_sidecar && closed_.contains(space)) return shut_out_.add(pod);
     if (!is_asked && noted.value_or(false) && !has_sidecar) unheard_.add(pod);
     if (is_asked && noted.value_or(true) && !has_sidecar) bare_.add(pod);
     if (has_sidecar) look_at_sidecar(pod);
@@ -187,6 +192,12 @@ class PodChecks {
           kAbout, "ask for a sidecar by an annotation alone, which nobody sees: " + unheard_.text(),
           "write epaulet.io/inject: \"true\" as a label of the pod template");
     }
+    if (!shut_out_.is_empty()) {
+      report_.warn(kAbout,
+                   "ask for a sidecar where their namespace's label says no, so nobody is asked: " +
+                       shut_out_.text(),
+                   "kubectl label namespace NAMESPACE epaulet.io/inject-, then create them anew");
+    }
     if (!unruled_.is_empty()) {
       report_.fail(kAbout,
                    "have no epaulet-init, so nobody knows whether anything is redirected: " +
@@ -215,7 +226,8 @@ class PodChecks {
   std::map<std::string, bool, std::less<>> labelled_;
   std::size_t meshed_ = 0;
   std::size_t well_ = 0;
-  Group bare_, unheard_, unruled_, old_, rootless_;
+  std::set<std::string, std::less<>> closed_;  ///< Labelled otherwise than to be in the mesh.
+  Group bare_, unheard_, shut_out_, unruled_, old_, rootless_;
 };
 
 /// Pods that the API server did not create, since the injector refused them or was away.

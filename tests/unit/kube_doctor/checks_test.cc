@@ -207,6 +207,16 @@ TEST_F(Checks, a_role_that_lacks_something_and_a_binding_to_another_are_told) {
             "endpoints\n");
 }
 
+TEST_F(Checks, a_pod_cannot_ask_where_its_namespace_refuses) {
+  cluster.namespaces = Cluster::list(R"([
+    {"metadata":{"name":"shop","labels":{"epaulet.io/inject":"disabled"}}}])");
+  cluster.pods = Cluster::list(R"([{"metadata":{"namespace":"shop","name":"asks",
+    "labels":{"epaulet.io/inject":"true"}},"spec":{},"status":{"phase":"Running"}}])");
+  check_pods(cluster.facts(), cluster.question, report);
+  EXPECT_EQ(failures(), "");
+  EXPECT_NE(warnings().find("nobody is asked: shop/asks"), std::string::npos) << warnings();
+}
+
 TEST_F(Checks, a_namespace_is_the_systems_by_its_whole_name) {
   cluster.namespaces = Cluster::list(R"([
     {"metadata":{"name":"kube-prometheus","labels":{"epaulet.io/inject":"enabled"}}},
