@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
+#include <functional>
 
 #include <boost/json/value.hpp>
 
@@ -15,5 +15,18 @@ namespace epaulet::cni {
 /// as its absence. No answer means nothing, and what stands stays.
 [[nodiscard]] bool is_for_good(std::uint16_t status, const boost::json::value& daemon_set,
                                bool could_ask);
+
+/// What an API server said of our DaemonSet.
+struct Said {
+  std::uint16_t status = 0;  ///< 0: nothing.
+  boost::json::value document;
+};
+inline constexpr int kAsksMax = 4;
+
+/// Asks. One that has just started refuses everybody for a while, and so does any whose time
+/// differs from our token's: a refusal is asked about again, behind a pause each, and the last
+/// answer is believed.
+[[nodiscard]] bool is_for_good(const std::function<Said()>& ask, bool could_ask,
+                               const std::function<void()>& pause);
 
 }  // namespace epaulet::cni

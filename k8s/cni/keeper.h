@@ -11,10 +11,10 @@ void log_line(std::string_view level, std::string_view event, std::string_view d
               std::string_view remedy = "");
 
 /// Puts files and entry onto the node and keeps the entry there, whoever rewrites the list, until
-/// SIGTERM or SIGINT; then takes both away if `is_for_good` says so. `begin` comes first, when
-/// these signals wait already: as the first process of a container, nobody but us ends us by them.
-/// Blocks; the exit code.
-[[nodiscard]] int keep(const NodePlaces& places, const std::function<void()>& begin,
+/// SIGTERM or SIGINT; then takes both away if `is_for_good` says so. `try_to_ask` comes once both
+/// stand, and again, ever more rarely, until it says that it could: pods that start do not wait for
+/// an API server. Blocks; the exit code.
+[[nodiscard]] int keep(const NodePlaces& places, const std::function<bool()>& try_to_ask,
                        const std::function<bool()>& is_for_good);
 
 }  // namespace epaulet::cni

@@ -1,7 +1,9 @@
+#include <poll.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 
@@ -48,27 +50,39 @@ struct NodeOptions {
   std::string credentials = "/var/run/secrets/epaulet";
 };
 
+/// One that begins when SIGTERM comes, and all asks behind it, fit into the 45 s of a pod that
+/// ends.
+constexpr std::chrono::seconds kAnswerTime{5};
+constexpr int kPauseMilliseconds = 3'000;
+
 class Daemon {
  public:
   explicit Daemon(const NodeOptions& options) : options_(options) {}
 
   /// Whether we are allowed to ask at all.
-  void try_to_ask() {
+  bool try_to_ask() {
     const auto fact = ask();
     could_ask_ = fact.is_there();
-    if (!could_ask_)
+    if (could_ask_ && !why_not_.empty()) log_line("info", "can_ask", options_.daemon_set);
+    if (!could_ask_ && fact.why != why_not_)
       log_line("warning", "cannot_ask", "of DaemonSet " + options_.daemon_set + ": " + fact.why,
                "unless that changes, the entry stays on the node when epaulet is uninstalled");
+    why_not_ = could_ask_ ? "" : fact.why;
+    return could_ask_;
   }
   bool is_gone() {
-    const auto fact = ask();
-    return is_for_good(fact.status, fact.document, could_ask_);
+    const auto ask_once = [this] {
+      const auto fact = ask();
+      return Said{fact.status, fact.document};
+    };
+    return is_for_good(ask_once, could_ask_, [] { ::poll(nullptr, 0, kPauseMilliseconds); });
   }
 
  private:
   epaulet::kube::Fact ask() const {
     const auto slash = options_.daemon_set.find('/');
-    const auto source = epaulet::kube::cluster_source(options_.api, options_.credentials);
+    const auto source =
+        epaulet::kube::cluster_source(options_.api, options_.credentials, kAnswerTime);
     if (!source) {
       epaulet::kube::Fact none;
       none.why = source.error().to_string();
@@ -80,12 +94,13 @@ class Daemon {
 
   const NodeOptions& options_;
   bool could_ask_ = false;
+  std::string why_not_;
 };
 
 int run_node(const NodeOptions& options) {
   Daemon daemon(options);
   return keep(
-      options.places, [&] { daemon.try_to_ask(); }, [&] { return daemon.is_gone(); });
+      options.places, [&] { return daemon.try_to_ask(); }, [&] { return daemon.is_gone(); });
 }
 
 int look(const NodeOptions& options) {

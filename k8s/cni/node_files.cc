@@ -199,6 +199,18 @@ Checked<void> take_entry(const NodePlaces& places) {
   return result;
 }
 
+std::string list_that_may_name_us(const NodePlaces& places) {
+  for (const auto& name : names_in(places.lists)) {
+    if (!name.ends_with(".conflist") && !name.ends_with(".json")) continue;
+    const auto file = places.lists / name;
+    const auto text = text_of(file, kListBytesMax);
+    // Any text: one that is no JSON now may be half of what somebody writes.
+    if (fs::exists(file) && (!text || text->find(fmt::format("\"{}\"", kType)) != text->npos))
+      return file.string();
+  }
+  return "";
+}
+
 Checked<void> look_at_node(const NodePlaces& places) {
   for (const auto& file :
        {places.plugins / kType, places.plugins / kFolder / kCurrent / kProgram}) {

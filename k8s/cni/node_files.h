@@ -30,6 +30,9 @@ void take_files(const NodePlaces& places);
 /// From every list. A reason: one could not be written; the others are done.
 [[nodiscard]] Checked<void> take_entry(const NodePlaces& places);
 
+/// A list that still names the plugin, or cannot be read; "" if there is none.
+[[nodiscard]] std::string list_that_may_name_us(const NodePlaces& places);
+
 /// Whether pods that start now get rules. A reason: what is missing.
 [[nodiscard]] Checked<void> look_at_node(const NodePlaces& places);
 

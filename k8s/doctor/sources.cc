@@ -24,7 +24,6 @@ namespace epaulet::kube {
 namespace {
 
 constexpr std::size_t kAnswerBytesMax = 64 * 1024 * 1024;
-constexpr std::chrono::seconds kAnswerTime{30};
 constexpr std::size_t kAtOnce = 8;
 
 json::value parsed(std::string_view text, bool& is_json) {
@@ -151,8 +150,10 @@ class KubectlSource final : public FactSource {
 
 class ClusterSource final : public FactSource {
  public:
-  explicit ClusterSource(ApiAccess access)
-      : dialer_(make_tcp_dialer(loop_)), api_(*dialer_, std::move(access)) {}
+  ClusterSource(ApiAccess access, std::chrono::seconds answer_time)
+      : answer_time_(answer_time),
+        dialer_(make_tcp_dialer(loop_)),
+        api_(*dialer_, std::move(access)) {}
 
   Fact get(const std::string& path) override { return std::move(get_all({path}).front()); }
 
@@ -172,7 +173,7 @@ class ClusterSource final : public FactSource {
   static Task<void> ask(ClusterSource& self, const std::string& path, Fact& fact) {
     Scope scope(self.loop_);
     const Error too_slow(ErrorCode::attempt_timeout, Side::upstream, Stage::receive);
-    scope.set_deadline(self.loop_.now() + kAnswerTime, too_slow);
+    scope.set_deadline(self.loop_.now() + self.answer_time_, too_slow);
     const auto answer = co_await self.api_.get(path, kAnswerBytesMax, scope);
     if (answer) {
       fact = fact_of(answer->status, answer->body);
@@ -182,6 +183,7 @@ class ClusterSource final : public FactSource {
     if (--self.left_ == 0) self.loop_.stop();
   }
 
+  const std::chrono::seconds answer_time_;
   AsioLoop loop_;
   std::size_t left_ = 0;  ///< That have not been answered yet.
   std::unique_ptr<Dialer> dialer_;
@@ -207,14 +209,16 @@ std::unique_ptr<FactSource> kubectl_source(std::vector<std::string> command) {
 }
 
 Checked<std::unique_ptr<FactSource>> cluster_source(const std::string& api,
-                                                    const std::string& credentials) {
+                                                    const std::string& credentials,
+                                                    std::chrono::seconds answer_time) {
   const auto address = api_address(api);
   if (!address) return address.error();
   ApiAccess access;
   access.address = *address;
   access.ca_file = credentials + "/ca.crt";
   access.token_file = credentials + "/token";
-  return std::unique_ptr<FactSource>(std::make_unique<ClusterSource>(std::move(access)));
+  return std::unique_ptr<FactSource>(
+      std::make_unique<ClusterSource>(std::move(access), answer_time));
 }
 
 bool is_in_cluster(const std::string& credentials) {

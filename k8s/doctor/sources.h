@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,9 +16,11 @@ namespace epaulet::kube {
 /// What an end of kubectl means.
 [[nodiscard]] Fact fact_of_kubectl(int status, std::string_view out, std::string_view error);
 
-/// The API server itself, as a pod's service account. A reason: it is nowhere.
-[[nodiscard]] Checked<std::unique_ptr<FactSource>> cluster_source(const std::string& api,
-                                                                  const std::string& credentials);
+/// The API server itself, as a pod's service account. `answer_time`: for each answer. A reason: it
+/// is nowhere.
+[[nodiscard]] Checked<std::unique_ptr<FactSource>> cluster_source(
+    const std::string& api, const std::string& credentials,
+    std::chrono::seconds answer_time = std::chrono::seconds(30));
 
 /// Whether this is a pod with a service account's token.
 [[nodiscard]] bool is_in_cluster(const std::string& credentials);

@@ -1,8 +1,10 @@
 """epaulet-cni as the process that a DaemonSet runs on each node, before a scripted API server."""
+import concurrent.futures
 import contextlib
 import json
 import pathlib
 import shutil
+import socket
 import subprocess
 import time
 
@@ -39,6 +41,7 @@ class Node:
         argv = [self.program, "node", "--plugins", self.plugins, "--lists", self.lists, "--image", self.place / "image",
                 "--daemon-set", "epaulet-system/epaulet-cni", *options]
         with open(log, "w") as file, subprocess.Popen(argv, stderr=file) as process:
+            self.log = log
             try:
                 until(lambda: '"files_written"' in log.read_text(), "it has begun")
                 yield process
@@ -46,6 +49,9 @@ class Node:
                 process.terminate()
         assert process.returncode == 0, log.read_text()
         self.said = [json.loads(line) for line in log.read_text().splitlines()]
+
+    def says(self, event):
+        return f'"{event}"' in self.log.read_text()
 
     def events(self):
         return [line["event"] for line in self.said]
@@ -86,25 +92,32 @@ def test_the_entry_is_put_back_and_stays_while_a_successor_comes(place, binaries
     assert len(list((node.plugins / "epaulet-cni.d").iterdir())) == 2, "one folder, and the link to it"
 
 
-def test_the_node_is_clean_when_the_daemon_set_goes(place, binaries):
+def is_cleaned(place, binaries, going):
+    place.mkdir()
     node = Node(place, binaries)
-    documents = {DAEMON_SET: THERE}
-    for number, going in enumerate(({"metadata": {"name": "epaulet-cni", "deletionTimestamp": "2026-01-01T00:00:00Z"}},
-                                    None, 403, 401)):
-        (place / f"{number}").mkdir()
-        with api_server(place / f"{number}", documents) as options, node.kept(options):
-            until(lambda: node.status().returncode == 0, "ready")
-            if going is None:
-                del documents[DAEMON_SET]
-            else:
-                documents[DAEMON_SET] = going
-        assert node.types() == ["bridge", "portmap"], (going, node.said)
-        assert not (node.plugins / "epaulet-cni.d").exists() and (node.plugins / "epaulet-cni").exists()
-        assert list(node.lists.iterdir()) == [node.list]
-        # A runtime that still remembers it ends pods as before.
-        done = subprocess.run([node.plugins / "epaulet-cni"], env={"CNI_COMMAND": "DEL"}, input="{}", text=True, capture_output=True)
-        assert (done.returncode, done.stdout) == (0, ""), done
+    documents = {DAEMON_SET: 503}
+    with api_server(place, documents) as options, node.kept(options):
+        until(lambda: node.says("cannot_ask"), "it has asked")
+        assert node.status().returncode == 0, "it is ready without"
         documents[DAEMON_SET] = THERE
+        until(lambda: node.says("can_ask"), "it asks again")
+        if going is None:
+            del documents[DAEMON_SET]
+        else:
+            documents[DAEMON_SET] = going
+    assert node.types() == ["bridge", "portmap"], (going, node.said)
+    assert not (node.plugins / "epaulet-cni.d").exists() and (node.plugins / "epaulet-cni").exists()
+    assert list(node.lists.iterdir()) == [node.list]
+    # A runtime that still remembers it ends pods as before.
+    done = subprocess.run([node.plugins / "epaulet-cni"], env={"CNI_COMMAND": "DEL"}, input="{}", text=True, capture_output=True)
+    assert (done.returncode, done.stdout) == (0, ""), done
+
+
+def test_the_node_is_clean_when_the_daemon_set_goes(place, binaries):
+    going = ({"metadata": {"name": "epaulet-cni", "deletionTimestamp": "2026-01-01T00:00:00Z"}}, None, 403, 401)
+    with concurrent.futures.ThreadPoolExecutor() as pool:  # a refusal is believed seconds later
+        for done in [pool.submit(is_cleaned, place / f"{number}", binaries, one) for number, one in enumerate(going)]:
+            done.result()
 
 
 def test_an_api_server_that_is_away_changes_nothing(place, binaries):
@@ -120,6 +133,30 @@ def test_an_api_server_that_is_away_changes_nothing(place, binaries):
     with api_server(place / "again", {DAEMON_SET: 403}) as options, node.kept(options):
         until(lambda: node.status().returncode == 0, "ready")
     assert "epaulet-cni" in node.types() and node.events()[-1] == "stays", node.said
+
+
+def test_pods_that_start_do_not_wait_for_an_api_server(place, binaries):
+    node = Node(place, binaries)
+    begun = time.monotonic()
+    # As before kube-proxy's rules are there: nobody answers.
+    with api_server(place, {}) as options, socket.create_server(("127.0.0.1", 0)) as silent:
+        with node.kept([options[0], f"127.0.0.1:{silent.getsockname()[1]}", *options[2:]]):
+            until(lambda: node.status().returncode == 0, "ready")
+    assert time.monotonic() - begun < 25, "nor does its own end, for long"
+    assert node.events()[-1] == "stays", node.said
+
+
+def test_a_list_that_may_still_name_the_plugin_keeps_its_files(place, binaries):
+    node = Node(place, binaries)
+    documents = {DAEMON_SET: THERE}
+    with api_server(place, documents) as options, node.kept(options):
+        until(lambda: node.status().returncode == 0, "ready")
+        # Somebody writes a list in place at this moment, with what he has read before.
+        (node.lists / "20-other.conflist").write_text('{"plugins": [{"type": "x"}, {"type": "epaulet-cni"}')
+        del documents[DAEMON_SET]
+    assert node.types() == ["bridge", "portmap"], node.said
+    assert (node.plugins / "epaulet-cni.d/current/usr/local/bin/epaulet-cni").exists(), "its pods would not start"
+    assert node.events()[-1] == "files_stay" and "20-other.conflist" in node.said[-1]["detail"], node.said
 
 
 def test_a_node_that_cannot_be_written_is_told(place, binaries):

@@ -86,5 +86,31 @@ TEST(ForGood, is_told_from_what_the_api_server_says) {
   EXPECT_FALSE(is_for_good(200, boost::json::parse("[]"), true));
 }
 
+TEST(ForGood, a_refusal_is_believed_when_it_stays) {
+  const auto there = boost::json::parse(R"({"metadata":{"name":"epaulet-cni"}})");
+  int asks = 0;
+  int pauses = 0;
+  const auto judge = [&](std::vector<std::uint16_t> answers, bool could_ask) {
+    asks = pauses = 0;
+    const auto ask = [&] {
+      const auto at = std::min(static_cast<std::size_t>(asks++), answers.size() - 1);
+      return Said{answers[at], answers[at] == 200 ? there : boost::json::value()};
+    };
+    return is_for_good(ask, could_ask, [&pauses] { ++pauses; });
+  };
+  EXPECT_FALSE(judge({403, 200}, true)) << "an API server that has just started";
+  EXPECT_EQ(asks, 2);
+  EXPECT_FALSE(judge({401, 403, 0}, true));
+  EXPECT_TRUE(judge({403, 404}, true));
+  EXPECT_EQ(pauses, 1);
+  EXPECT_TRUE(judge({403}, true));
+  EXPECT_EQ(asks, kAsksMax);
+  EXPECT_EQ(pauses, kAsksMax - 1);
+  EXPECT_FALSE(judge({403}, false));
+  EXPECT_EQ(asks, 1) << "it means nothing however often";
+  EXPECT_FALSE(judge({200}, true));
+  EXPECT_EQ(pauses, 0);
+}
+
 }  // namespace
 }  // namespace epaulet::cni
