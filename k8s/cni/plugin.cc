@@ -65,6 +65,24 @@ std::string argument_of(std::string_view arguments, std::string_view name) {
   return "";
 }
 
+/// All that the injector writes. The annotations of a pod that runs can be changed, and count when
+/// its sandbox is made anew: nobody gets other rules by them than an injector would give.
+constexpr std::string_view kOptions[] = {"--exclude-inbound-port=", "--exclude-outbound-port=",
+                                         "--exclude-outbound-network=", "--allow-udp="};
+
+bool is_the_injectors(std::string_view word) {
+  return std::any_of(std::begin(kOptions), std::end(kOptions),
+                     [word](std::string_view option) { return word.starts_with(option); });
+}
+
+/// What somebody else wrote, shortened, as text that any reader takes.
+std::string quoted(std::string_view text) {
+  std::string shown(text.substr(0, 40));
+  for (char& c : shown)
+    if (c < ' ' || c > '~') c = '?';
+  return '"' + shown + '"';
+}
+
 redirect::OrFailure<redirect::RedirectOptions> rules_in(const json::value& annotation) {
   const redirect::Failure not_ours{"it is no list of texts, or a very long one", ""};
   const auto* text = annotation.if_string();
@@ -75,6 +93,10 @@ redirect::OrFailure<redirect::RedirectOptions> rules_in(const json::value& annot
   std::vector<std::string> arguments;
   for (const auto& word : list.get_array()) {
     if (!word.is_string()) return not_ours;
+    if (!is_the_injectors(std::string_view(word.get_string()))) {
+      return redirect::Failure{
+          fmt::format("{} is no option that an injector writes", quoted(word.get_string())), ""};
+    }
     arguments.emplace_back(word.get_string());
   }
   return redirect::parse_rules(arguments);
@@ -140,15 +162,14 @@ Answer answer(const Call& call, const Hands& hands) {
   const auto& config = document.get_object();
   const auto version = text_in(config, "cniVersion");
   if (!is_known(version)) {
-    return failure(
-        version, kBadVersion,
-        fmt::format("cniVersion \"{}\" is none of 0.3.0 to 1.1.0", version.substr(0, 40)),
-        "choose one of them in the list of plugins");
+    return failure(version, kBadVersion,
+                   fmt::format("cniVersion {} is none of 0.3.0 to 1.1.0", quoted(version)),
+                   "choose one of them in the list of plugins");
   }
   if (call.command == "STATUS") return {};
   if (call.command == "ADD" || call.command == "CHECK") return add_or_check(call, config, hands);
   return failure(version, kBadEnvironment,
-                 fmt::format("CNI_COMMAND \"{}\" is unknown", call.command.substr(0, 40)),
+                 fmt::format("CNI_COMMAND {} is unknown", quoted(call.command)),
                  "ADD, CHECK, DEL, GC, STATUS and VERSION are known");
 }
 

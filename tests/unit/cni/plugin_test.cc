@@ -113,6 +113,30 @@ TEST_F(Plugin, does_not_start_a_pod_whose_annotation_is_not_the_injectors) {
   EXPECT_EQ(done_, "");
 }
 
+TEST_F(Plugin, takes_no_option_that_the_injector_never_writes) {
+  for (const char* word : {"--include-inbound-port=80", "--exclude-uid=0", "--include-uid=5",
+                           "--uid=0", "--inbound-port=1", "--backend=nft", "--virtual-v4=0.0.0.0/0",
+                           "--exclude-inbound-ports=1", " --allow-udp=53"}) {
+    const auto said = refusal(ask("ADD", config(rules("\"[\\\"" + std::string(word) + "\\\"]\""))));
+    EXPECT_NE(said.find("\" is no option that an injector writes"), std::string::npos) << said;
+  }
+  EXPECT_EQ(done_, "");
+  const auto all = R"("[\"--exclude-inbound-port=1\",\"--exclude-outbound-port=2\",)"
+                   R"(\"--exclude-outbound-network=10.0.0.0/8\",\"--allow-udp=53\"]")";
+  EXPECT_EQ(ask("ADD", config(rules(all))).text.find("msg"), std::string::npos);
+  EXPECT_EQ(done_, "install ");
+}
+
+TEST_F(Plugin, answers_in_json_that_any_reader_takes) {
+  // Cut in the middle of a character, it would be none.
+  const std::string version = std::string(39, 'a') + "\u00e9";
+  const auto said = ask("ADD", R"({"cniVersion":")" + version + "\"}");
+  const auto& message = boost::json::parse(said.text).get_object().at("msg").get_string();
+  EXPECT_NE(message.find(std::string(39, 'a') + "?\""), message.npos) << message;
+  EXPECT_EQ(refusal(ask("\xc3\xa9\n", R"({"cniVersion":"1.0.0"})")).substr(0, 40),
+            "4 epaulet-cni: CNI_COMMAND \"???\" is unkn");
+}
+
 TEST_F(Plugin, says_what_is_wrong_with_its_input) {
   EXPECT_TRUE(refusal(ask("ADD", "")).starts_with("6 epaulet-cni: standard input is no network"));
   EXPECT_TRUE(refusal(ask("ADD", "[]")).starts_with("6 "));
