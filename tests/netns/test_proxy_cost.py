@@ -245,7 +245,7 @@ def leaf_alone(identity: Path) -> Path:
 def idle_crowd(pod, count: int, want: dict):
     """So many connections that have asked once and say nothing more."""
     script = pod.bind(OFFER, "offer")
-    want |= {"idle": count, "busy": 0, "asks": 1, "length": 128, "patience": 120, "hold": True}
+    want |= {"order": [["idle", count]], "length": 128, "patience": 120, "hold": True}
     crowd = pod.start(["python3", f"{script}/offer.py", json.dumps(want)], name="crowd")
     crowd.wait_for(crowd.json_lines, "all of the crowd to be served", 150)
     assert crowd.json_lines()[0]["idle"]["admitted"] == count, crowd.json_lines()
