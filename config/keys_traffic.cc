@@ -34,9 +34,8 @@ void close_timeouts(void* object, Context& context) {
 }
 
 constexpr std::string_view kRequestDoc =
-    "Time of a request until its response head, retries included; 0: none. Its body may take "
-    "longer, "
-    "while it moves.";
+    "Time of a request until its response head, its upload and retries included; 0: none. The "
+    "response's body may take longer, while it moves.";
 constexpr std::string_view kAttemptDoc =
     "Time of one attempt until its response head, from when it has a connection; absent: what "
     "remains of request.";
@@ -44,8 +43,9 @@ constexpr std::string_view kConnectDoc = "Time to dial and shake hands with an e
 constexpr std::string_view kMaxDurationDoc =
     "Time of an exchange, an upgraded connection or a tunnel in all, however it moves; 0: none.";
 constexpr std::string_view kIdleDoc =
-    "Time in which nothing moved on an exchange. Tunnels have no such limit: TCP keepalive finds "
-    "dead peers.";
+    "Time in which nothing moved on an exchange, in HTTP/2 on its stream; so also the time of the "
+    "response's first byte from the request's last. Tunnels and upgrades have no such limit: TCP "
+    "keepalive finds dead peers.";
 
 constexpr Key kTimeoutKeys[] = {
     key<&TimeoutSettings::request>("request", kTimeoutOrNone, "15s", kRequestDoc),

@@ -37,7 +37,7 @@ constexpr std::array<ErrorDescription, static_cast<std::size_t>(C::count_)> kTab
   {C::framing_ambiguous, "framing_ambiguous", 400, 3, "http_request_error", "DPE", "the request's framing can be read in two ways", "send exactly one of Content-Length and Transfer-Encoding: chunked"},
   {C::chunk_malformed, "chunk_malformed", 400, 3, "http_request_error", "DPE", "the chunked body is malformed", "correct the client"},
   {C::body_truncated, "body_truncated", 400, 3, "http_request_error", "DC", "the request body ended before its announced length", "look at the client"},
-  {C::body_timeout, "body_timeout", 408, 4, "http_request_error", "DPE", "the caller did not send the rest of its request body within `timeouts.idle` or `timeouts.request`", "look at the client or the network"},
+  {C::body_timeout, "body_timeout", 408, 4, "http_request_error", "DPE", "the caller did not send the rest of its request body within `timeouts.idle` or `timeouts.request`", "look at the client or the network, or raise the one that is named; an upload counts for `timeouts.request`"},
   {C::body_too_large, "body_too_large", 413, 8, "http_request_error", "DPE", "the request body exceeds its limit", "send less"},
   {C::version_unsupported, "version_unsupported", 505, 12, "http_request_error", "DPE", "the HTTP version is not supported", "speak HTTP/1.1"},
   {C::path_ambiguous, "path_ambiguous", 400, 3, "http_request_error", "DPE", "the path differs from its normal form, so path rules could be evaded", "send the normal form, or set the port's `paths: normalize`"},

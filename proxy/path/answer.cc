@@ -61,9 +61,11 @@ bool says_overloaded(const Exchange& exchange, const Error& error) {
          error.code == ErrorCode::breaker_open || error.code == ErrorCode::background_full;
 }
 
-/// Which breaker or limit, why, and until when, for whoever runs the app beside us.
+/// Which breaker, limit or time, why, and until when, for whoever runs the app beside us.
 std::string more_about(const Error& error) {
-  if (has_own_status(error)) return fmt::format(" ({})", telemetry::text_of(error.note));
+  const bool names_its_time = error.code == ErrorCode::body_timeout && error.note != 0;
+  if (has_own_status(error) || names_its_time)
+    return fmt::format(" ({})", telemetry::text_of(error.note));
   if (!says_when(error)) return {};
   const auto what = error.code == ErrorCode::breaker_open ? "asked again" : "one more is allowed";
   return fmt::format(" ({}; {} in {} ms)", telemetry::text_of(error.note), what, error.detail);

@@ -44,6 +44,13 @@ void tell_attempt(Exchange& exchange) {
   request.added.add(kAttemptCount, std::to_string(exchange.record.attempts));
 }
 
+/// What said that time is up.
+std::string_view name_of_time(ErrorCode code) {
+  if (code == ErrorCode::idle_timeout) return "timeouts.idle";
+  if (code == ErrorCode::request_timeout) return "timeouts.request";
+  return "the caller's own deadline";
+}
+
 /// `Keep-Alive: timeout=5`: the old field that node and others still send.
 std::optional<std::chrono::seconds> keep_alive_timeout(const http::ResponseHead& head) {
   const auto* field = head.find(http::FieldId::keep_alive);
@@ -125,7 +132,9 @@ Error Attempt::blamed(const Error& error) const {
                           error.code == ErrorCode::deadline_exceeded ||
                           error.code == ErrorCode::idle_timeout;
   if (!time_is_up || !awaits_caller_ || !may_continue_) return error;
-  return {ErrorCode::body_timeout, Side::downstream, Stage::receive};
+  Error late(ErrorCode::body_timeout, Side::downstream, Stage::receive);
+  late.note = telemetry::intern(name_of_time(error.code));
+  return late;
 }
 
 Task<Error> Attempt::send() {

@@ -203,6 +203,8 @@ TEST(Deadline, idle_ends_an_upload_whose_caller_stalls_and_says_so) {
   EXPECT_EQ(outcome(mesh.api, id), ErrorCode::body_timeout);
   mesh.wind_down();
   EXPECT_EQ(mesh[id].response.status(), 408) << mesh.story(id);
+  EXPECT_NE(mesh[id].response.body.find("(timeouts.idle)"), std::string::npos)
+      << mesh[id].response.body;
   EXPECT_EQ(mesh[id].deliveries.size(), 1u) << "no retry waits for the rest once more";
 }
 
@@ -218,6 +220,30 @@ TEST(Deadline, request_ends_an_upload_that_trickles_and_says_whose_fault_it_is) 
   EXPECT_EQ(outcome(mesh.api, id), ErrorCode::body_timeout);
   mesh.wind_down();
   EXPECT_EQ(mesh[id].response.status(), 408) << mesh.story(id);
+  EXPECT_NE(mesh[id].response.body.find("(timeouts.request)"), std::string::npos)
+      << mesh[id].response.body;
+}
+
+// What others call a time-out of the first byte: timeouts.attempt counts from the request's first
+// byte, this from its last.
+TEST(Deadline, idle_is_also_how_long_the_first_byte_may_take_behind_an_upload) {
+  Mesh mesh(with("    timeouts: { request: 1h, attempt: 10s, idle: 2s }
+    retries: {
+  max:
+    0 }
+",
+                 "timeouts: { request: 1h }
+"));
+  auto upload = request("PUT", body(Framing::length, 5'000, 1'000));
+  upload.body.pause = milliseconds(1'000);
+  const int id = mesh.add(upload, faulty(Fault::silence));
+  mesh.call({id});
+  mesh.wind_down();
+  expect_refused(mesh, id, 504);
+  EXPECT_EQ(outcome(mesh.api, id), ErrorCode::idle_timeout) << mesh.story(id);
+  const auto took = mesh[id].head_at - mesh[id].sent_at;
+  EXPECT_GE(took, seconds(7) - milliseconds(10));
+  EXPECT_LT(took, seconds(7) + milliseconds(10));
 }
 
 TEST(Deadline, idle_lets_a_slow_body_that_moves_pass) {
