@@ -181,3 +181,40 @@ def test_what_the_kernel_drops_in_front_of_a_full_queue_is_counted(lab, binaries
             stack.enter_context(outside.in_netns(lambda: begin_dial(target)))
         api2.process.signal(signal.SIGCONT)
         assert DIALS - QUEUE - 2 <= dropped() <= 3 * DIALS, "each try of each that found no room"
+
+
+def test_without_a_descriptor_names_are_answered_and_what_is_new_comes_later(lab, binaries):
+    mesh = Mesh(lab, binaries)
+    api, api2 = mesh.pair("workers: 1\n" + CALLER)
+    app = api2.app()
+    address = api.address_of("api2.default")
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+
+    def open_files(soft: int) -> None:
+        api.pod.run(["prlimit", f"--pid={api.process.pid}", f"--nofile={soft}:"], uid=PROXY_UID)
+
+    def taken() -> tuple[int, int]:
+        return len(api.logged(event="config_applied")), len(api.logged(event="identity_loaded"))
+
+    with contextlib.ExitStack() as stack:
+        stack.callback(open_files, hard)
+        known = stack.enter_context(api.call("six.default")).send(GET[:10])
+        wait_until(lambda: api.counter("epaulet_connections_active") == 1, "it to be accepted", 5)
+
+        open_files(3)
+        assert query(api.pod, "api2.default", "A").addresses == [address]
+        assert known.send(GET[10:]).response()[0] == 502
+        record = api.wait_logged(outcome="descriptors_exhausted", direction="outbound")
+        waiting = stack.enter_context(api.dial(address, 80)).send(GET)
+        api.replace("config/api.yaml", "workers: 1\ntimeouts: { request: 50s }\n" + CALLER)
+        api.give_identity(mesh.issue("api"))
+        waiting.quiet(1.0)
+        assert taken() == (0, 1), "what was in force stays"
+        open_files(hard)
+
+        wire, _ = app.take_head()
+        wire.send("HTTP/1.1 204 No Content\r\n\r\n")
+        assert waiting.response()[0] == 204
+        assert api.sidecar.explain(record["id"])[0]["remedy"]
+        wait_until(lambda: taken() == (1, 2), "the new text and identity, once, to be in force", 10)
+        assert "50s" in str(api.sidecar.admin("/config")["settings"]["timeouts"])
