@@ -35,6 +35,12 @@ std::set<std::string, std::less<>> ready_nodes(const json::array& pods) {
   return nodes;
 }
 
+/// No node of another system does.
+bool may_run_the_mesh(const json::object& node) {
+  const auto system = text_at(node, {"metadata", "labels", "kubernetes.io/os"});
+  return system.empty() || system == "linux";
+}
+
 }  // namespace
 
 bool is_by_cni(const Facts& facts, const Question& question) {
@@ -66,6 +72,7 @@ void check_cni(const Facts& facts, const Question& question, DoctorReport& repor
   std::size_t count = 0;
   for (const auto& each : facts.items(paths::kNodes)) {
     const auto* node = each.if_object();
+    if (node != nullptr && !may_run_the_mesh(*node)) continue;
     const auto name = node == nullptr ? "" : text_at(*node, {"metadata", "name"});
     if (ready.contains(name) || count++ >= kNamedMax) continue;
     missing += (missing.empty() ? "" : ", ") + printable(name, 80);

@@ -81,6 +81,10 @@ TEST_F(Checks, nodes_without_the_cni_plugin_are_named) {
   check();
   EXPECT_EQ(failures(), "");
   EXPECT_EQ(said(report, Level::ok), "epaulet-cni: ready on 2 nodes\n");
+  cluster.add(cluster.nodes,
+              R"({"metadata":{"name":"w","labels":{"kubernetes.io/os":"windows"}}})");
+  check();
+  EXPECT_EQ(failures(), "") << "pods of the mesh do not run there, nor does the plugin";
   auto& second = cluster.cni_pods["items"].as_array()[1].as_object();
   second["status"].as_object()["conditions"].as_array()[0].as_object()["status"] = "False";
   check();
