@@ -103,7 +103,8 @@ def test_a_cni_plugin_takes_the_place_of_privileged_containers():
     assert "hostPID" not in pod and "ports" not in pod["containers"][0] and pod["tolerations"] == [{"operator": "Exists"}]
     (container,) = pod["containers"]
     assert container["securityContext"] == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
-                                            "capabilities": {"drop": ["ALL"]}}
+                                            "capabilities": {"drop": ["ALL"], "add": ["DAC_OVERRIDE"]}}
+    assert pod["nodeSelector"] == {"kubernetes.io/os": "linux"}
     paths = [one["hostPath"]["path"] for one in pod["volumes"] if "hostPath" in one]
     assert paths == ["/home/cni/bin", "/etc/cni/net.d"], paths
     (injector,) = [one for one in of_kind(found, "Deployment") if one["metadata"]["name"] == "epaulet-injector"]
