@@ -61,6 +61,11 @@ std::string head_to_keep(const Exchange& exchange) {
   return text;
 }
 
+/// What stands for the end of a stream where a request comes over HTTP/2.
+bool is_framing(std::string_view line) {
+  return line.starts_with("Transfer-Encoding:") || line.starts_with("Content-Length:");
+}
+
 constexpr std::size_t kLengthLineBytes = 48;
 constexpr std::chrono::milliseconds kLongestTime = std::chrono::hours(24);  // http/deadline.h
 
@@ -73,7 +78,9 @@ std::string with_length(std::string_view head, std::size_t bytes) {
 Result<void> can_be_delivered(const Exchange& exchange, const Plan& plan, std::string head,
                               std::size_t body_bytes) {
   for_each_line(exchange.request.added.lines(), [&](std::string_view line) {
-    if (!is_trace_line(line) && !line.starts_with("x-request-id:")) head += line;  // Credentials.
+    // Credentials. How the body was framed is said anew.
+    if (!is_trace_line(line) && !line.starts_with("x-request-id:") && !is_framing(line))
+      head += line;
   });
   head += fmt::format("{}: {}\r\n", http::kDeadlineField, kLongestTime.count());
   if (plan.shaping != nullptr && plan.shaping->rules.request_headers)

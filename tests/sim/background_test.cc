@@ -125,6 +125,26 @@ TEST(Background, a_drain_delivers_what_it_can_and_ends_in_time) {
   EXPECT_EQ(mesh.api.counted(Counter::background_delivered), 5u);
 }
 
+// Seeds 354 and 2530: refused with 400, as if it had two lengths.
+TEST(Background, a_body_of_http2_needs_no_length) {
+  Mesh mesh(with("backoff: { initial: 100ms, max: 1s }"));
+  std::vector<int> ids;
+  for (const std::size_t bytes : {0u, 28u, 20'000u}) {
+    auto asked = request("POST", body(bytes == 0 ? Framing::none : Framing::chunked, bytes));
+    asked.http2 = true;
+    ids.push_back(mesh.add(asked, answer()));
+  }
+  mesh.call_http2(Mesh::kService, ids);
+  mesh.wind_down();
+  for (const int id : ids) {
+    SCOPED_TRACE(mesh.story(id));
+    EXPECT_EQ(mesh[id].response.status(), 202);
+    ASSERT_EQ(mesh[id].deliveries.size(), 1u);
+    EXPECT_TRUE(mesh[id].deliveries[0].request.body ==
+                body_text(id, true, mesh[id].request.body.bytes));
+  }
+}
+
 TEST(Background, it_works_between_versions_too) {
   auto options = with("backoff: { initial: 100ms, max: 1s }");
   options.service += "    http: http2\n";
