@@ -227,13 +227,8 @@ TEST(Deadline, request_ends_an_upload_that_trickles_and_says_whose_fault_it_is) 
 // What others call a time-out of the first byte: timeouts.attempt counts from the request's first
 // byte, this from its last.
 TEST(Deadline, idle_is_also_how_long_the_first_byte_may_take_behind_an_upload) {
-  Mesh mesh(with("    timeouts: { request: 1h, attempt: 10s, idle: 2s }
-    retries: {
-  max:
-    0 }
-",
-                 "timeouts: { request: 1h }
-"));
+  Mesh mesh(with("    timeouts: { request: 1h, attempt: 10s, idle: 2s }\n    retries: { max: 0 }\n",
+                 "timeouts: { request: 1h }\n"));
   auto upload = request("PUT", body(Framing::length, 5'000, 1'000));
   upload.body.pause = milliseconds(1'000);
   const int id = mesh.add(upload, faulty(Fault::silence));
