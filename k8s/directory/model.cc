@@ -88,6 +88,7 @@ void Model::end_list(ObjectKind kind) {
       it = is_gone ? slices_.erase(it) : std::next(it);
     }
   } else if (kind != ObjectKind::pod) {
+    set_lacks(kind, false);
     const bool is_http = kind == ObjectKind::http_route;
     mark_all(routes_.end_list(is_http ? RouteKind::http_route : RouteKind::grpc_route, list));
   } else {
@@ -96,6 +97,16 @@ void Model::end_list(ObjectKind kind) {
       if (pod->is_meshed && pod->seen != list) gone.push_back(pod.get());
     for (auto* pod : gone) leave_mesh(*pod);
   }
+}
+
+void Model::go_on_without(ObjectKind kind) {
+  set_lacks(kind, true);
+}
+
+void Model::set_lacks(ObjectKind kind, bool lacks) {
+  if (std::exchange(lacks_[static_cast<std::size_t>(kind)], lacks) == lacks) return;
+  for (const auto& [name, service] : services_)
+    if (service->facts) mark(*service);
 }
 
 Model::Service& Model::service_at(const std::string& name) {
@@ -478,6 +489,10 @@ std::string Model::write(const std::string& name, const Service& service) const 
   // Texts, so that a sidecar that does not know them has no deeper document to read.
   if (const auto routes = routes_.documents_for(name); !routes.empty())
     root["routes"] = json::parse(routes);
+  json::array unknown;
+  if (lacks_[static_cast<std::size_t>(ObjectKind::http_route)]) unknown.emplace_back("HTTPRoute");
+  if (lacks_[static_cast<std::size_t>(ObjectKind::grpc_route)]) unknown.emplace_back("GRPCRoute");
+  if (!unknown.empty()) root["routes_unknown"] = std::move(unknown);
   return json::serialize(root) + "\n";
 }
 

@@ -40,6 +40,10 @@ class Model {
   /// What the list did not name is gone.
   void end_list(ObjectKind kind);
 
+  /// Of routes: views are told though this kind is not known. Until end_list() they say so, and
+  /// whoever hears them keeps the routes of this kind that he has.
+  void go_on_without(ObjectKind kind);
+
   void put(ServiceFacts&& facts);
   void put(SliceFacts&& facts);
   void put(PodFacts&& facts);
@@ -94,6 +98,7 @@ class Model {
   void mark(Service& service);
   void mark_users(const Pod& pod);
   void mark_all(const std::set<std::string>& services);
+  void set_lacks(ObjectKind kind, bool lacks);
   void drop_if_empty(const std::string& name);
   [[nodiscard]] static bool is_same(const Slice& slice, const SliceFacts& facts);
   void take_out(Slice& slice);
@@ -110,6 +115,7 @@ class Model {
   const std::string instance_;
   std::uint64_t version_ = 0;
   std::uint32_t lists_[static_cast<std::size_t>(ObjectKind::count_)] = {};
+  bool lacks_[static_cast<std::size_t>(ObjectKind::count_)] = {};
   std::size_t endpoints_ = 0;
   std::size_t services_known_ = 0;
   std::size_t pods_known_ = 0;

@@ -127,6 +127,7 @@ struct Watcher::State {
   void keep_nothing_back() {
     if (!keeps_others_back()) return;
     status.is_listed = true;
+    model.go_on_without(kind);
     listener.on_change();
   }
   void failed(const std::string& why) {

@@ -4,6 +4,22 @@
 #include <utility>
 
 namespace epaulet {
+namespace {
+
+/// What is not known is not gone: a directory that starts while the API server is slow to tell of
+/// routes withdraws none.
+std::vector<ServiceView::Route> routes_after(const std::vector<ServiceView::Route>& before,
+                                             const ServiceView& view) {
+  auto routes = view.routes;
+  for (const auto& each : before) {
+    const bool is_known =
+        each.name.starts_with("GRPCRoute ") ? view.knows_grpc_routes : view.knows_http_routes;
+    if (!is_known) routes.push_back(each);
+  }
+  return routes;
+}
+
+}  // namespace
 
 DirectoryFeed::Listener::Listener(DirectoryFeed& feed, std::string service)
     : feed_(&feed), service_(std::move(service)) {
@@ -61,8 +77,10 @@ void DirectoryFeed::take(const ServiceViewPtr& view) {
   for (auto* listener : found->second.listeners) listener->on_view(view);
   std::erase_if(routes_, [this](const auto& item) { return !entries_.contains(item.first); });
   const auto known = routes_.find(view->service);
-  if (known == routes_.end() ? view->routes.empty() : known->second == view->routes) return;
-  routes_[view->service] = view->routes;
+  const auto before = known == routes_.end() ? std::vector<ServiceView::Route>() : known->second;
+  auto after = routes_after(before, *view);
+  if (before == after) return;
+  routes_[view->service] = std::move(after);
   if (on_routes_) on_routes_();
 }
 

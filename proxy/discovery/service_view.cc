@@ -129,6 +129,14 @@ void read_routes(const json::array& from, ServiceView& view) {
   }
 }
 
+void read_unknown(const json::array& kinds, ServiceView& view) {
+  for (const auto& each : kinds) {
+    const auto* kind = each.if_string();
+    if (kind != nullptr && *kind == "HTTPRoute") view.knows_http_routes = false;
+    if (kind != nullptr && *kind == "GRPCRoute") view.knows_grpc_routes = false;
+  }
+}
+
 /// How soon it is used: ready ones; those that end but still serve; no others.
 std::size_t rank_of(const ServiceView::Endpoint& endpoint) {
   if (endpoint.ready) return 0;
@@ -187,6 +195,7 @@ DirectoryLine read_directory_line(std::string_view line) {
       if (const auto* object = each.if_object()) read_group(*object, *view);
   }
   if (const auto* routes = array_in(*root, "routes")) read_routes(*routes, *view);
+  if (const auto* unknown = array_in(*root, "routes_unknown")) read_unknown(*unknown, *view);
   cut(*view);
   return ServiceViewPtr(std::move(view));
 }

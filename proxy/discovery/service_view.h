@@ -43,6 +43,9 @@ struct ServiceView {
   std::string service;  ///< NAME.NAMESPACE.
   bool is_absent = false;
   bool is_headless = false;
+  /// False: `routes` has none of this kind because the directory does not know them.
+  bool knows_http_routes = true;
+  bool knows_grpc_routes = true;
   std::string external_name;
   std::vector<IpAddress> cluster_ips;
   std::vector<Port> ports;

@@ -332,10 +332,11 @@ def test_a_broken_kind_of_routes_keeps_nothing_else_back(place, binaries):
         stream = directory.stream("api.shop")
         wait_for(lambda: stream.version)
         assert set(stream.addresses("api.shop")) == {"10.0.0.1", "10.0.0.2"}
+        assert stream.views["api.shop"]["routes_unknown"] == ["HTTPRoute"], "whoever has some keeps them"
         assert "answered 500 to a list or watch of httproutes" in directory.log.read_text()
         api.put(http_route("good", GOOD))
         api.refuse_kinds = {}
-        wait_for(lambda: stream.views["api.shop"].get("routes"), 20)
+        wait_for(lambda: stream.views["api.shop"].get("routes") and "routes_unknown" not in stream.views["api.shop"], 40)
     # Of what everybody has to have nothing is left out.
     (place / "second").mkdir()
     api.refuse_kinds = {"Pod": 500}

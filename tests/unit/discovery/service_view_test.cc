@@ -128,6 +128,37 @@ TEST(DirectoryFeed, tells_routes_of_wanted_services_once_and_when_they_change) {
   EXPECT_EQ(told, 3);
 }
 
+TEST(DirectoryFeed, routes_that_a_directory_does_not_know_are_kept) {
+  DirectoryFeed feed;
+  const Wants wants(feed, "a.x");
+  int told = 0;
+  feed.set_on_routes([&] { ++told; });
+  const auto names = [&] {
+    std::string all;
+    for (const auto& route : feed.routes()) all += route.name + ", ";
+    return all;
+  };
+  const auto take = [&](const std::string& rest) {
+    feed.take(view_in(R"({"service":"a.x")" + rest + "}"));
+  };
+  const auto route = [](const std::string& kind, const std::string& name) {
+    return R"("{\"apiVersion\":\"gateway.networking.k8s.io/v1\",\"kind\":\")" + kind +
+           R"(\",\"metadata\":{\"name\":\")" + name + R"(\",\"namespace\":\"x\"}}")";
+  };
+  take(R"(,"routes":[)" + route("HTTPRoute", "h") + "," + route("GRPCRoute", "g") + "]");
+  EXPECT_EQ(names(), "GRPCRoute g.x, HTTPRoute h.x, ");
+  // Another directory, which has just started.
+  take(R"(,"routes_unknown":["HTTPRoute","GRPCRoute"])");
+  EXPECT_EQ(told, 1);
+  EXPECT_EQ(names(), "GRPCRoute g.x, HTTPRoute h.x, ");
+  take(R"(,"routes":[)" + route("GRPCRoute", "new") + R"(],"routes_unknown":["HTTPRoute",7,"X"])");
+  EXPECT_EQ(names(), "GRPCRoute new.x, HTTPRoute h.x, ");
+  take(R"(,"routes":[)" + route("GRPCRoute", "new") + R"(],"routes_unknown":["HTTPRoute"])");
+  EXPECT_EQ(told, 2);
+  take(R"(,"routes":[],"routes_unknown":[])");
+  EXPECT_EQ(names(), "");
+}
+
 TEST(ServiceView, absence_versions_and_what_is_unknown_are_told_apart) {
   EXPECT_TRUE(view_in(R"({"service":"api.shop","absent":true})")->is_absent);
   const auto version = read_directory_line(R"({"version":"i.7"})");

@@ -210,6 +210,34 @@ TEST(Model, topology_hints_are_told_and_other_ones_are_news) {
   EXPECT_EQ(model.line("api.shop")->find("for_zones"), std::string::npos);
 }
 
+TEST(Model, routes_that_are_not_known_are_said_to_be_until_they_are_listed) {
+  Model model("td", "i");
+  model.put(service("api"));
+  model.put(api_slice());
+  model.put(pod("api-1"));
+  EXPECT_EQ(*model.line("api.shop"), kWhole);
+  (void)model.take_changes();
+  model.go_on_without(ObjectKind::http_route);
+  EXPECT_EQ(model.take_changes(), std::vector<std::string>{"api.shop"});
+  const auto unknown = [&model] {
+    const auto line = *model.line("api.shop");
+    const auto at = line.find(R"("routes_unknown":)");
+    return at == line.npos ? "" : line.substr(at + 17);
+  };
+  EXPECT_EQ(unknown(), "[\"HTTPRoute\"]}\n");
+  model.go_on_without(ObjectKind::grpc_route);
+  EXPECT_EQ(unknown(), "[\"HTTPRoute\",\"GRPCRoute\"]}\n");
+  (void)model.take_changes();
+  model.go_on_without(ObjectKind::grpc_route);
+  EXPECT_TRUE(model.take_changes().empty()) << "it is no news";
+  for (const auto kind : {ObjectKind::http_route, ObjectKind::grpc_route}) {
+    model.begin_list(kind);
+    model.end_list(kind);
+    EXPECT_EQ(model.take_changes(), std::vector<std::string>{"api.shop"});
+  }
+  EXPECT_EQ(*model.line("api.shop"), kWhole);
+}
+
 TEST(Model, an_endpoint_has_no_identity_of_another_pod_of_its_name) {
   Model model("td", "i");
   model.put(service("api"));
