@@ -24,7 +24,8 @@ void draw_reload(Dice& dice, Scenario& scenario, Mesh& mesh, Nanoseconds at) {
   }
 }
 
-void draw_endpoints(Dice& dice, const Scenario& scenario, Mesh& mesh, Nanoseconds at) {
+void draw_endpoints(Dice& dice, Scenario& scenario, Mesh& mesh, Nanoseconds at) {
+  scenario.endpoints_change = true;
   static const SocketAddress kNobody{IpAddress::v4(0x0A00004D), 1};
   Addresses addresses =
       dice.one_of<Addresses>({{Mesh::kApp}, {Mesh::kSecondApp}, {Mesh::kApp, Mesh::kSecondApp}});

@@ -5,6 +5,24 @@
 namespace epaulet::sim {
 
 Feature feature_of(std::uint64_t seed) {
+  switch (seed % 32) {
+    case 0:
+      return Feature::rate_limit;
+    case 1:
+      return Feature::last_good;
+    case 2:
+      return Feature::background;
+    case 3:
+      return Feature::fault;
+    case 11:
+      return Feature::retry_after;
+    case 14:
+      return Feature::locality;
+    case 15:
+      return Feature::grpc_statuses;
+    default:
+      break;
+  }
   // Coprime to what else goes by a seed's number, but for spans, which half of the seeds make.
   switch (seed % 16) {
     case 5:
@@ -54,6 +72,18 @@ std::string route_keys(Feature feature) {
                        kStoodIn);
   if (feature == Feature::backend_fallback) return "fallback: { backend: spare }";
   if (feature == Feature::single_flight) return "single_flight: {}";
+  if (feature == Feature::last_good)
+    return fmt::format("fallback: {{ last_good: {{ keep: {}s }} }}", kKeptSeconds);
+  if (feature == Feature::background)
+    return fmt::format(
+        "background: {{ tries: {}, give_up_after: 10s, backoff: {{ initial: 50ms, max: 1s }} }}",
+        kTries);
+  if (feature == Feature::fault)
+    return fmt::format(
+        "fault: {{ delay: {{ time: 100ms, share: 30% }}, abort: {{ status: {}, share: 30% }} }}",
+        kInjectedStatus);
+  if (feature == Feature::rate_limit)
+    return fmt::format("rate_limit: {{ requests: {0}, burst: {0} }}", kRate);
   if (feature == Feature::mirror) return "request_mirror: { backend: copies }";
   return {};
 }

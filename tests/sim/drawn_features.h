@@ -16,6 +16,13 @@ enum class Feature {
   mirror,          ///< To the app that has no sidecar.
   non_idempotent,  ///< Whatever fails is tried again.
   health_check,    ///< Which always passes.
+  last_good,       ///< What the same GET was answered with before stands in for failures.
+  background,      ///< Whatever is no call of gRPC is accepted and delivered later.
+  fault,           ///< Some are held up, some are answered with kInjectedStatus.
+  rate_limit,      ///< kRate in a second, as many at once.
+  retry_after,     ///< Apps that fail ask for a pause of a second.
+  locality,        ///< Each app is in a zone of its own, and one of them is ours.
+  grpc_statuses,   ///< Calls of gRPC that are answered with UNAVAILABLE are tried again.
 };
 /// Of a request to api2.default; reloads keep it.
 [[nodiscard]] Feature feature_of(std::uint64_t seed);
@@ -34,6 +41,15 @@ struct Budget {
 /// Of fixed_fallback; no app gives such an answer.
 inline constexpr int kStoodInStatus = 203;
 inline constexpr std::string_view kStoodIn = "stood in";
+
+/// Of fault; no app gives such an answer.
+inline constexpr int kInjectedStatus = 555;
+/// Of rate_limit.
+inline constexpr double kRate = 5;
+/// Of background: tries of one request.
+inline constexpr std::size_t kTries = 3;
+/// Of last_good: how long an answer is good.
+inline constexpr int kKeptSeconds = 10;
 
 /// Keys of the service's route, as a part of a flow mapping; may be empty.
 [[nodiscard]] std::string route_keys(Feature feature);

@@ -85,7 +85,8 @@ void Inspection::inspect_calm_stream(const Http2Conversation& conversation,
   if (exchanged.answer.early_after || exchanged.request.body.bytes > kKept) return;
   // Three connections in a row that took nothing more are enough.
   if (scenario_.goodbyes && exchanged.deliveries.empty()) return;
-  if (may_fall_back(exchanged)) return;
+  if (may_fall_back(exchanged) || was_refused_on_purpose()) return;
+  if (is_accepted(exchanged)) return inspect_calm_delivery(exchanged);
   expect(exchanged.response.field("x-answers").has_value() || breaker_may_be_open(),
          "refused, though nothing went wrong");
   expect(exchanged.deliveries.size() <= 1 || was_hedged(), "delivered more than once");

@@ -1,5 +1,7 @@
 #include "http2_scenario.h"
 
+#include "drawn_features.h"
+
 namespace epaulet::sim {
 namespace {
 
@@ -58,6 +60,11 @@ void make_grpc(Dice& dice, const Scenario& scenario, RequestScript& request, Ans
   if (request.body.framing == Framing::none) request.body.framing = Framing::chunked;
   answer.status = 200;
   answer.failing_status = 0;
+  if (feature_of(scenario.options.seed) == Feature::grpc_statuses && faults_happen(scenario)) {
+    answer.fault = Fault::none;
+    answer.failing_status = 503;
+    answer.faulty_deliveries = 1;
+  }
   if (dice.chance(0.5)) {
     request.grpc_timeout = is_calm(scenario)
                                ? milliseconds(60'000)

@@ -17,6 +17,21 @@ bool is_idempotent(const RequestScript& request) {
   return request.method != "POST" && request.method != "PATCH";
 }
 
+bool has_event(const telemetry::Trace& trace, telemetry::Event event) {
+  for (std::size_t i = 0; i < trace.size(); ++i) {
+    if (trace[i].event == event) return true;
+  }
+  return false;
+}
+
+bool was_taken_for_later(const Sidecar& sidecar, int id) {
+  const auto records = sidecar.exchanges();
+  return std::any_of(records.begin(), records.end(), [id](const auto& record) {
+    return record.request_id.view() == id_text(id) &&
+           has_event(record.trace, telemetry::Event::taken_for_later);
+  });
+}
+
 }  // namespace
 
 /// What bare.default and callers from outside ask has no route of ours.
@@ -49,7 +64,11 @@ void Inspection::take_copies_out() {
 
 std::size_t Inspection::deliveries_most(const Exchanged& exchanged) const {
   const bool all_may = feature_ == Feature::non_idempotent && !outside_;  // bare.default, too.
-  return all_may || is_idempotent(exchanged.request) ? SIZE_MAX : 1;
+  const bool call_may =
+      feature_ == Feature::grpc_statuses && !outside_ && exchanged.request.grpc;  // And there.
+  return all_may || call_may || is_for_later(exchanged) || is_idempotent(exchanged.request)
+             ? SIZE_MAX
+             : 1;
 }
 
 bool Inspection::has_stood_in(const Exchanged& exchanged) const {
@@ -60,15 +79,24 @@ bool Inspection::has_stood_in(const Exchanged& exchanged) const {
 }
 
 bool Inspection::may_fall_back(const Exchanged& exchanged) const {
-  const bool falls = feature() == Feature::fixed_fallback || feature() == Feature::backend_fallback;
+  const bool falls = feature() == Feature::fixed_fallback ||
+                     feature() == Feature::backend_fallback || feature() == Feature::last_good;
   return falls && !exchanged.request.grpc && exchanged.answer.status >= 500;
 }
 
 int Inspection::asked_by(const Exchanged& exchanged, std::string_view whose) const {
   if (whose == id_text(id_)) return id_;
   const auto& asked = exchanged.request;
-  if (feature() != Feature::single_flight || (asked.method != "GET" && asked.method != "HEAD"))
-    return 0;
+  if (asked.method != "GET" && asked.method != "HEAD") return 0;
+  if (feature() == Feature::last_good) {
+    const auto kept = std::find_if(mesh_.ledger.begin(), mesh_.ledger.end(), [&](const auto& one) {
+      const auto& other = one.second;
+      return id_text(one.first) == whose && other.request.method == "GET" &&
+             other.sent_at <= exchanged.head_at && other.answer.status < 300;
+    });
+    return kept == mesh_.ledger.end() ? 0 : kept->first;
+  }
+  if (feature() != Feature::single_flight) return 0;
   const auto found = std::find_if(mesh_.ledger.begin(), mesh_.ledger.end(), [&](const auto& one) {
     const auto& other = one.second;
     // Who has left never ended: what it asked for goes on for the others.
@@ -147,6 +175,9 @@ void Inspection::inspect_all() {
   const auto serving = [](std::string_view) { return Budget{0.003, 3}; };
   for (auto& broken : budget_problems(mesh_.api, calling)) problems.push_back(std::move(broken));
   for (auto& broken : budget_problems(mesh_.api2, serving)) problems.push_back(std::move(broken));
+  inspect_background();
+  inspect_rates();
+  inspect_zones();
   for (const Sidecar* sidecar : {&mesh_.api, &mesh_.api2}) {
     inspect_spans(*sidecar);
     // The app's sidecar cannot know that a check of health is none.
@@ -202,9 +233,10 @@ void Inspection::inspect_deliveries(const Exchanged& exchanged) {
     if (delivery.whole) {
       expect(got.body == sent, "a complete request with another body was delivered");
       const auto& body = exchanged.request.body;
-      const auto trailers = exchanged.request.http2 ? http2_trailers(body, id_)
-                            : body.trailers         ? trailers_of(id_)
-                                                    : FieldList();
+      const auto trailers = is_for_later(exchanged)   ? FieldList()
+                            : exchanged.request.http2 ? http2_trailers(body, id_)
+                            : body.trailers           ? trailers_of(id_)
+                                                      : FieldList();
       expect(got.trailers == trailers, "other request trailers were delivered");
     } else {
       expect(std::string_view(sent).starts_with(got.body), "other bytes were delivered");
@@ -225,7 +257,8 @@ void Inspection::inspect_answer(const Exchanged& exchanged) {
   if (!whose) {
     if (!exchanged.answered) return;
     if (exchanged.request.grpc && response.status() == 200) return inspect_grpc_refusal(exchanged);
-    expect(response.status() >= 400 || has_stood_in(exchanged), "an answer of nobody");
+    expect(response.status() >= 400 || has_stood_in(exchanged) || is_accepted(exchanged),
+           "an answer of nobody");
     expect(response.field("x-request-id") == id_text(id_), "a refusal without its request id");
     return;
   }
@@ -233,7 +266,11 @@ void Inspection::inspect_answer(const Exchanged& exchanged) {
   expect(asked_by_id != 0, "the answer to another request");
   if (asked_by_id == 0) return;
   const bool is_shared = asked_by_id != id_;
-  if (is_shared) expect(exchanged.deliveries.size() <= 1, "asked again behind a shared answer");
+  if (is_shared && feature() == Feature::last_good) {
+    inspect_kept_answer(exchanged);
+  } else if (is_shared) {
+    expect(exchanged.deliveries.size() <= 1, "asked again behind a shared answer");
+  }
   const AnswerScript& script = mesh_[asked_by_id].answer;
   expect(response.status() == script.status || response.status() == script.failing_status,
          "another status");
@@ -382,12 +419,23 @@ bool Inspection::refused_unheard() {
 
 void Inspection::inspect_reports(const Exchanged& exchanged, bool closed) {
   std::size_t reports = 0;
+  std::size_t tries = 0;
   bool ours = false;
+  const bool was_taken = is_for_later(exchanged) && was_taken_for_later(first_sidecar(), id_);
+  const auto is_try = [&](const telemetry::ExchangeRecord& record) {
+    return was_taken && !has_event(record.trace, telemetry::Event::taken_for_later);
+  };
   for (const auto& record : first_sidecar().exchanges()) {
     if (record.request_id.view() != id_text(id_)) continue;
-    ++reports;
     inspect_times(record, exchanged);
     inspect_attempts(record);
+    inspect_pauses(record, exchanged);
+    inspect_purpose(record, exchanged);
+    if (is_try(record)) {
+      ++tries;
+      continue;
+    }
+    ++reports;
     if (record.error.code == ErrorCode::breaker_open && feature() != Feature::backend_fallback)
       expect(exchanged.deliveries.empty(), "an open breaker let a request pass");
     inspect_bytes(record, exchanged);
@@ -406,6 +454,7 @@ void Inspection::inspect_reports(const Exchanged& exchanged, bool closed) {
     }
   }
   expect(reports <= 1, "reported twice");
+  expect(tries <= kTries, "tried more often than background.tries allows");
   inspect_repeats(exchanged);
   const bool arrived = exchanged.response.has_head || !exchanged.deliveries.empty();
   // What comes as a drain ends is cut with its connection, perhaps before anybody has read it.
@@ -436,7 +485,8 @@ void Inspection::inspect_calm(const Exchanged& exchanged) {
   const bool race_possible = scenario_.idle_ends && (outside_ || !is_idempotent(exchanged.request));
   const bool early = exchanged.answer.early_after.has_value();
   if (race_possible || early) return;
-  if (may_fall_back(exchanged)) return;
+  if (may_fall_back(exchanged) || was_refused_on_purpose()) return;
+  if (is_accepted(exchanged)) return inspect_calm_delivery(exchanged);
   expect(exchanged.response.field("x-answers").has_value(), "refused, though nothing went wrong");
   if (is_idempotent(exchanged.request)) return;
   expect(exchanged.deliveries.size() == 1 || was_hedged(), "delivered more than once");

@@ -38,6 +38,19 @@ class Inspection {
   [[nodiscard]] std::size_t deliveries_most(const Exchanged& exchanged) const;
   /// The fixed answer of the route, instead of a failure.
   [[nodiscard]] bool has_stood_in(const Exchanged& exchanged) const;
+  /// By a fault of the route's, or its limit.
+  [[nodiscard]] bool was_refused_on_purpose() const;
+  /// It is to be delivered in the background, once it was accepted.
+  [[nodiscard]] bool is_for_later(const Exchanged& exchanged) const;
+  /// By an answer that says so.
+  [[nodiscard]] bool is_accepted(const Exchanged& exchanged) const;
+  void inspect_calm_delivery(const Exchanged& exchanged);
+  void inspect_kept_answer(const Exchanged& exchanged);
+  void inspect_purpose(const telemetry::ExchangeRecord& record, const Exchanged& exchanged);
+  void inspect_pauses(const telemetry::ExchangeRecord& record, const Exchanged& exchanged);
+  void inspect_background();
+  void inspect_rates();
+  void inspect_zones();
   /// Its app fails, and means it: something may stand in for that.
   [[nodiscard]] bool may_fall_back(const Exchanged& exchanged) const;
   /// Whose answer this is, by who asked the same at the same time; 0: nobody's who could be.

@@ -29,6 +29,8 @@ constexpr std::string_view kBareService =
     "    ports: {{ 80: http, 81: auto }}\n"
     "    endpoints: {{ addresses: [10.0.0.3:8080] }}\n"
     "    tls: {{ mode: none }}\n";
+constexpr const char* kZones =
+    "a: { addresses: ['10.0.0.2:8080'] }, b: { addresses: ['10.0.0.2:8081'] }";
 constexpr std::string_view kPlain = "{ mode: none }";
 constexpr std::string_view kMesh =
     "{ mode: mesh, identities: [spiffe://cluster.local/ns/default/sa/api2] }";
@@ -123,10 +125,16 @@ AnswerScript draw_answer(Dice& dice, const Scenario& scenario) {
     answer.fault = Fault::reset_in_body;
   }
   if (answer.fault == Fault::none) answer.failing_status = 503;
+  if (feature_of(scenario.options.seed) == Feature::retry_after && answer.failing_status != 0)
+    answer.fields = {{"Retry-After", "1"}};
   return answer;
 }
 
 namespace {
+
+std::string balance_line(const std::string& keys) {
+  return keys.empty() ? "" : fmt::format("    balance: {{ {} }}\n", keys);
+}
 
 std::string tracing_of(const MeshOptions& options) {
   return is_traced(options) ? "tracing: { sample: 100%, otlp: { url: 'http://127.0.0.1:1' } }\n"
@@ -151,25 +159,27 @@ void draw_calling(Dice& dice, Scenario& scenario, MeshOptions& options) {
   std::string retries = fmt::format("max: {}, backoff: {{ initial: {} }}", retries_max,
                                     dice.chance(0.5) ? "1ms" : "200ms");
   retries += retry_keys(budget_of(options.seed, calm));
-  if (!calm && dice.chance(0.4)) retries += ", statuses: [503]";
+  const auto feature = feature_of(options.seed);
+  const bool lists_status = !calm && dice.chance(0.4);
+  if (lists_status || (!calm && feature == Feature::retry_after)) retries += ", statuses: [503]";
+  if (feature == Feature::grpc_statuses) retries += ", grpc_statuses: [unavailable]";
   if (is_hedged(options.seed)) retries += ", hedge: { quantile: 90% }";
-  if (feature_of(options.seed) == Feature::non_idempotent) retries += ", non_idempotent: true";
+  if (feature == Feature::non_idempotent) retries += ", non_idempotent: true";
   options.service =
       fmt::format("    timeouts: {{ {} }}\n    retries: {{ {} }}\n", timeouts, retries);
   if (dice.chance(0.3)) {
     options.service += fmt::format("    limits: {{ connections: {}, pending: {} }}\n",
                                    dice.number(1, 4), calm ? 1'000 : dice.one_of({1'000, 2}));
   }
+  std::string balance;
   if (dice.chance(0.3)) {
-    options.service += fmt::format(
-        "    balance: {{ policy: {}, by: {{ {} }} }}\n",
-        dice.one_of<const char*>({"sticky", "ring_hash", "maglev"}),
+    balance = fmt::format(
+        "policy: {}, by: {{ {} }}", dice.one_of<const char*>({"sticky", "ring_hash", "maglev"}),
         dice.one_of<const char*>({"cookie: at", "header: x-request-id", "source: true"}));
   } else if (dice.chance(0.5)) {
-    options.service +=
-        fmt::format("    balance: {{ policy: {} }}\n",
-                    dice.one_of<const char*>(
-                        {"least_request", "round_robin", "random", "p2c_ewma, slow_start: 10s"}));
+    balance = fmt::format(
+        "policy: {}", dice.one_of<const char*>(
+                          {"least_request", "round_robin", "random", "p2c_ewma, slow_start: 10s"}));
   }
   if (dice.chance(0.3)) {
     // Apps may answer 500 and mean it; when all is calm, nothing else may count.
@@ -187,7 +197,13 @@ void draw_calling(Dice& dice, Scenario& scenario, MeshOptions& options) {
   options.endpoints =
       dice.one_of<const char*>({"10.0.0.2:8080", "10.0.0.2:8081", "10.0.0.2:8080, 10.0.0.2:8081"});
   options.services = fmt::format(kMailService, options.mesh == MeshKind::plain ? kPlain : kMesh);
-  options.services += fmt::format(kBareService) + options.service;
+  options.services += fmt::format(kBareService) + options.service + balance_line(balance);
+  if (feature == Feature::locality && balance.find("by:") == std::string::npos) {
+    balance += balance.empty() ? "locality: {}" : ", locality: {}";
+    options.zones = kZones;
+    options.workload = "workload: { zone: a }\n";
+  }
+  options.service += balance_line(balance);
   options.calling.clear();
   // Before and behind ours by name: its position changes.
   for (const char* name : {"another", "zoo"}) {
@@ -201,7 +217,6 @@ void draw_calling(Dice& dice, Scenario& scenario, MeshOptions& options) {
     backends.push_back(options.mesh == MeshKind::plain ? std::string(kAsidePlain)
                                                        : fmt::format(kAsideMesh, dice.chance(0.5)));
   }
-  const auto feature = feature_of(options.seed);
   if (auto keys = route_keys(feature); !keys.empty()) route.push_back(std::move(keys));
   if (auto one = backend_of(feature, options.mesh == MeshKind::plain ? kPlain : kMesh);
       !one.empty())

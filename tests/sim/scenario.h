@@ -28,7 +28,8 @@ struct Scenario {
   std::size_t retries_most = 0;  ///< The largest `retries.max` that any configuration has.
   bool drains = false;
   bool trust_changes = false;
-  bool goodbyes = false;       ///< Apps say GOAWAY behind a few requests, perhaps again and again.
+  bool goodbyes = false;  ///< Apps say GOAWAY behind a few requests, perhaps again and again.
+  bool endpoints_change = false;
   bool limits_come = false;    ///< A reload may allow a few connections alone.
   bool breaker_comes = false;  ///< A reload may bring one.
   bool idle_ends = false;  ///< Somebody may end an idle connection when a request is on its way.
