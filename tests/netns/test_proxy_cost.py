@@ -210,9 +210,9 @@ def resident_bytes(member, what: str = "VmRSS") -> int:
 
 def test_memory_of_an_idle_sidecar(lab, binaries):
     _, api2 = Mesh(lab, binaries).pair(ONE_WORKER + CALLER, ONE_WORKER + CALLEE)
-    resident = resident_bytes(api2)
-    print(f"# {resident / (1 << 20):.1f} MiB")
-    assert resident <= IDLE_PROCESS_BYTES_MAX
+    # What the start alone has needed is given back a moment after it is said to be over.
+    wait_until(lambda: resident_bytes(api2) <= IDLE_PROCESS_BYTES_MAX, "the pages of its start to go", 5)
+    print(f"# {resident_bytes(api2) / (1 << 20):.1f} MiB")
 
 
 def test_memory_of_an_idle_connection(lab, binaries):

@@ -97,24 +97,6 @@ void Inspection::inspect_purpose(const ExchangeRecord& record, const Exchanged& 
     expect(*picked - record.start >= milliseconds(100), "asked before its delay was over");
 }
 
-/// An app that has asked for a second has it: there is no other.
-void Inspection::inspect_pauses(const ExchangeRecord& record, const Exchanged& exchanged) {
-  const bool asks = feature_ == Feature::retry_after && !outside_ && !bare_ &&
-                    exchanged.answer.failing_status == 503 && !exchanged.request.http2;
-  const bool is_alone = scenario_.options.endpoints.find(',') == std::string::npos &&
-                        !scenario_.endpoints_change && !scenario_.drains;
-  if (!asks || !is_alone) return;
-  bool asked = false;
-  for (std::size_t i = 0; i < record.trace.size(); ++i) {
-    const auto& entry = record.trace[i];
-    if (entry.event == Event::response_head) asked = entry.a == 503;
-    if (entry.event == Event::upstream_reason) asked = false;  // By a sidecar, for itself.
-    if (entry.event != Event::retry_decided) continue;
-    expect(!asked || entry.a >= 1'000'000, "asked again before Retry-After was over");
-    asked = false;
-  }
-}
-
 /// Whatever is accepted is delivered, or counted as given up.
 void Inspection::inspect_background() {
   const auto told = [this](bool holds, std::string_view otherwise) {

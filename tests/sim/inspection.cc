@@ -429,7 +429,6 @@ void Inspection::inspect_reports(const Exchanged& exchanged, bool closed) {
     if (record.request_id.view() != id_text(id_)) continue;
     inspect_times(record, exchanged);
     inspect_attempts(record);
-    inspect_pauses(record, exchanged);
     inspect_purpose(record, exchanged);
     if (is_try(record)) {
       ++tries;

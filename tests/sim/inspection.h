@@ -47,7 +47,6 @@ class Inspection {
   void inspect_calm_delivery(const Exchanged& exchanged);
   void inspect_kept_answer(const Exchanged& exchanged);
   void inspect_purpose(const telemetry::ExchangeRecord& record, const Exchanged& exchanged);
-  void inspect_pauses(const telemetry::ExchangeRecord& record, const Exchanged& exchanged);
   void inspect_background();
   void inspect_rates();
   void inspect_zones();
