@@ -53,7 +53,8 @@ constexpr Key kWorkloadKeys[] = {
                                   "The ports that the app listens on; nothing else is delivered."),
     key<&WorkloadSettings::probes>("probes", kProbes, "",
                                    "Probes of the app, answered on the health port under "
-                                   "/app-health/0, /app-health/1 and so on."),
+                                   "/app-health/SECRET/0, /app-health/SECRET/1 and so on; without "
+                                   "a secret under /app-health/0."),
     key<&WorkloadSettings::metrics>("metrics", kAppMetrics, "",
                                     "Metrics of the app, served on the metrics port beside the "
                                     "sidecar's own; absent: only those."),

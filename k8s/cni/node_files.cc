@@ -205,7 +205,9 @@ std::string list_that_may_name_us(const NodePlaces& places) {
     const auto file = places.lists / name;
     const auto text = text_of(file, kListBytesMax);
     // Any text: one that is no JSON now may be half of what somebody writes.
-    if (fs::exists(file) && (!text || text->find(fmt::format("\"{}\"", kType)) != text->npos))
+    std::error_code error;
+    if ((fs::exists(file, error) || error) &&
+        (!text || text->find(fmt::format("\"{}\"", kType)) != text->npos))
       return file.string();
   }
   return "";

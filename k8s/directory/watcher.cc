@@ -92,6 +92,7 @@ struct Watcher::State {
         listener(std::move(listener_)),
         scope(seams.loop) {}
 
+  static Task<void> open_gate(std::shared_ptr<State> state);
   static Task<void> run(std::shared_ptr<State> state);
   template <class Facts>
   Task<Checked<void>> list();
@@ -132,7 +133,6 @@ struct Watcher::State {
   }
   void failed(const std::string& why) {
     ++status.failures;
-    if (loop.now() - started_at >= kOptionalTime) keep_nothing_back();
     if (std::exchange(status.last_error, why) != why) listener.on_failure(kind, why);
   }
   void heard() {
@@ -149,7 +149,6 @@ struct Watcher::State {
   Reflector reflector;
   PageLimit limit;
   WatcherStatus status;
-  TimePoint started_at{};
   bool is_streaming = false;   ///< What comes is the list, and not news yet.
   std::size_t unreadable = 0;  ///< In it.
   bool is_expired = false;     ///< The watch ended with 410.
@@ -422,13 +421,16 @@ Task<Checked<void>> Watcher::State::step() {
   return step_of<PodFacts>();
 }
 
+/// Whatever its requests do meanwhile: many pages, or a stream that stands still, fail nowhere.
+Task<void> Watcher::State::open_gate(std::shared_ptr<State> state) {
+  const auto waited = co_await sleep_until(state->scope, state->loop.now() + kOptionalTime);
+  if (waited) state->keep_nothing_back();
+}
+
 Task<void> Watcher::State::run(std::shared_ptr<State> state) {
-  state->started_at = state->loop.now();
   for (;;) {
     const auto now = state->loop.now();
-    auto until = now + state->reflector.wait(state->loop.random().unit());
-    // The failure that lets the others go on comes when it is time for it, not a back-off later.
-    if (state->keeps_others_back()) until = std::min(until, state->started_at + kOptionalTime);
+    const auto until = now + state->reflector.wait(state->loop.random().unit());
     if (until > now) {
       const auto waited = co_await sleep_until(state->scope, until);
       if (!waited) co_return;
@@ -450,6 +452,7 @@ Watcher::~Watcher() {
 }
 
 void Watcher::start() {
+  if (is_optional(state_->kind)) state_->loop.spawn(State::open_gate(state_));
   state_->loop.spawn(State::run(state_));
 }
 

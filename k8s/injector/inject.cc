@@ -237,9 +237,13 @@ class Injection {
   }
 
   void hold(const PodOptions& options) {
+    // A sidecar among the containers is signalled with them: whoever is kept back ends without it.
+    if (settings_.kind == SidecarKind::container) return;
     if (ports_.empty() || array_in(spec_, "containers") == nullptr) return;
     const auto grace = number_in(spec_, "terminationGracePeriodSeconds").value_or(30);
-    const int seconds = options.hold_seconds.value_or(hold_seconds(grace));
+    constexpr std::int64_t kToEnd = 2;  // Of its grace, for the app itself.
+    const auto wanted = options.hold_seconds.value_or(hold_seconds(grace));
+    const auto seconds = static_cast<int>(std::min<std::int64_t>(wanted, grace - kToEnd));
     if (seconds > 0) hold_back(spec_.at("containers").get_array(), probe_secret_, seconds);
   }
 

@@ -14,7 +14,9 @@ std::vector<ServiceView::Route> routes_after(const std::vector<ServiceView::Rout
   for (const auto& each : before) {
     const bool is_known =
         each.name.starts_with("GRPCRoute ") ? view.knows_grpc_routes : view.knows_http_routes;
-    if (!is_known) routes.push_back(each);
+    const bool is_told = std::any_of(view.routes.begin(), view.routes.end(),
+                                     [&](const auto& told) { return told.name == each.name; });
+    if (!is_known && !is_told) routes.push_back(each);
   }
   return routes;
 }

@@ -36,7 +36,6 @@ void Worker::check_health() {
 
 void Worker::begin_drain() {
   draining = true;
-  if (health_checks) health_checks->stop();
 }
 
 void Worker::set_snapshot(SnapshotPtr snapshot) {
@@ -118,6 +117,7 @@ void Worker::trust_changed() {
 }
 
 void Worker::end_idle_inbound() {
+  if (health_checks) health_checks->stop();
   inbound_idle.cancel(kDraining);
 }
 

@@ -68,7 +68,8 @@ struct Worker {
 
   /// Inbound responses say close from now on. Outbound goes on for as long as the app.
   void begin_drain();
-  /// Inbound connections between requests end.
+  /// The app has gone, or soon will: inbound connections between requests end, and endpoints are
+  /// no longer checked.
   void end_idle_inbound();
   /// Cuts what is left.
   void cut(const Error& why) { root.cancel(why); }

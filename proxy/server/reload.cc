@@ -183,7 +183,7 @@ void Process::take_routes_soon() {
   taking_routes_ = true;
   loop_.post([this] {
     taking_routes_ = false;
-    if (!draining_since_) (void)reload(false);
+    if (!is_ending_) (void)reload(false);
   });
 }
 

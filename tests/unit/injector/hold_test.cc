@@ -29,6 +29,10 @@ TEST(Hold, takes_half_of_the_time_at_most_and_what_is_asked_for) {
   EXPECT_EQ(seconds("{}", R"({"terminationGracePeriodSeconds":6})"), asks("/3"));
   EXPECT_EQ(seconds("{}", R"({"terminationGracePeriodSeconds":1})"), "");
   EXPECT_EQ(seconds(R"({"annotations":{"epaulet.io/hold-seconds":"20"}})", "{}"), asks("/20"));
+  EXPECT_EQ(seconds(R"({"annotations":{"epaulet.io/hold-seconds":"20"}})",
+                    R"({"terminationGracePeriodSeconds":10})"),
+            asks("/8"))
+      << "two seconds are the app's";
   EXPECT_EQ(seconds(R"({"annotations":{"epaulet.io/hold-seconds":"0"}})", "{}"), "");
   for (const char* wrong : {"", "-1", "61", "5s", " 5"}) {
     const auto verdict = inject(annotated("epaulet.io/hold-seconds", wrong), test_settings());
@@ -58,12 +62,12 @@ TEST(Hold, asked_again_it_follows_the_pod) {
   EXPECT_TRUE(container(pod, "containers", 0).at("lifecycle").as_object().contains("postStart"));
 }
 
-TEST(Hold, without_native_sidecars_only_the_app_is_kept_back) {
+TEST(Hold, without_native_sidecars_nobody_is_kept_back) {
   auto settings = test_settings();
   settings.kind = SidecarKind::container;
   const auto pod = injected(pod_with("{}"), settings);
   EXPECT_EQ(hook_of(container(pod, "containers", 0)), "");
-  EXPECT_EQ(hook_of(container(pod, "containers", 1)), asks("/5"));
+  EXPECT_EQ(hook_of(container(pod, "containers", 1)), "");
 }
 
 }  // namespace
