@@ -18,10 +18,11 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 from . import kernel, sweep
-from .process import LabError, Process
+from .process import POLL_SECONDS, LabError, Process
 
 HERE = Path(__file__).resolve().parent
 IPV4_NETWORK = ipaddress.ip_network("10.88.0.0/24")
@@ -30,6 +31,7 @@ FIRST_HOST_NUMBER = 11
 HOST_NUMBER = 254
 SEARCH_DOMAINS = "default.svc.cluster.local svc.cluster.local cluster.local"
 END_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+LEAVE_SECONDS = 5  # for what was killed, on a machine that has much else to do
 
 _labs_of_this_process = 0
 
@@ -215,7 +217,10 @@ class Lab:
             self._old_handlers.clear()
             if main:
                 signal.signal(signal.SIGINT, old_interrupt)
-        if left := self.leftovers():
+        end = time.monotonic() + LEAVE_SECONDS
+        while (left := self.leftovers()) and time.monotonic() < end:
+            time.sleep(POLL_SECONDS)
+        if left:
             raise LabError("the lab left behind: " + ", ".join(left))
 
     def leftovers(self) -> list[str]:
