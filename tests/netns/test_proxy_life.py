@@ -3,6 +3,7 @@
 import re
 import signal
 import socket
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -64,7 +65,9 @@ print("seconds", best)
     argv = ["/usr/bin/python3", "-c", script, api.sidecar.program, "run", "--config"]
     said = api.pod.run([*argv, api.sidecar.path_in_pod(api.sidecar.config_file)], uid=1337).stdout
     seconds = float(re.search(r"^seconds (\S+)$", said, re.M)[1])
-    assert seconds < READY_SECONDS, f"{seconds * 1000:.1f} ms from exec to ready"
+    libraries = subprocess.run(["ldd", binaries.epaulet], capture_output=True, text=True, check=True).stdout
+    most = READY_SECONDS * (10 if "libasan" in libraries else 1)
+    assert seconds < most, f"{seconds * 1000:.1f} ms from exec to ready"
 
 
 def test_configurations_change_under_traffic_without_a_failed_request(lab, binaries):
