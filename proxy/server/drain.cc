@@ -2,6 +2,7 @@
 #include <csignal>
 
 #include "path/drain.h"
+#include "path/health_checks.h"
 #include "server/process.h"
 
 namespace epaulet::server {
@@ -29,6 +30,10 @@ void Process::on_signal(int signal) {
   if (signal == SIGHUP) return (void)reload(true);
   if (std::exchange(is_ending_, true)) return loop_.stop();  // Asked twice: at once.
   begin_drain(false);
+  // A hook comes while the app works on, for an hour perhaps: until then they go on.
+  on_every_worker([](path::Worker& worker, WorkerTls&) {
+    if (worker.health_checks) worker.health_checks->stop();
+  });
   loop_.spawn(drain_in_order());
 }
 
