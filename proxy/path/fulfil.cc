@@ -347,6 +347,19 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
       witness->failed(end);
       co_return failure.error;
     }
+    // More of the body may have been pulled since that was decided, and more than is kept: the rest
+    // of it is no request.
+    if ((race || backoff) && !exchange.body.replayable()) {
+      exchange.trace(Stage::send, Event::retry_refused,
+                     telemetry::intern(resilience::name_of(RetryVerdict::no_body_gone)));
+      witness->failed(end);
+      Error lost = failure.error;
+      if (lost.code == ErrorCode::none) {
+        lost = Error(ErrorCode::answer_replaced, Side::upstream, Stage::receive, Retry::never,
+                     failure.status);
+      }
+      co_return lost;
+    }
     if (race) {
       worker.telemetry.count(Counter::reuse_race_saved);
       --exchange.record.attempts;  // The same attempt, on a connection that is alive.
@@ -367,7 +380,7 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
       witness->failed(end);
       co_return failure.error;
     }
-    if (exchange.body.replayable()) exchange.body.rewind();
+    exchange.body.rewind();
     exchange.response.clear();
   }
 }
