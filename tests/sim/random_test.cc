@@ -31,8 +31,8 @@ TEST(RandomExchanges, count_for_breakers_that_a_reload_brings_and_end_behind_a_c
   for (const std::uint64_t seed : {178224, 190140, 188314}) expect_all_is_well(seed);
 }
 
-// A retry was decided while its body was on its way; what was pulled until the attempt had stopped was
-// more than is kept, and the rest of the body was sent as the whole.
+// A retry was decided while its body was on its way; what was pulled until the attempt had stopped
+// was more than is kept, and the rest of the body was sent as the whole.
 TEST(RandomExchanges, send_no_rest_of_a_body_for_the_whole) {
   expect_all_is_well(65997);
 }

@@ -86,6 +86,8 @@ inline const char* fault_of(const std::vector<Frame>& frames) {
       return "a field section is interrupted";
     const bool of_stream = frame.type == kData || frame.type == kHeaders || frame.type == kReset ||
                            frame.type == kContinuation;
+    // A push that came before our SETTINGS, which forbid it, were acknowledged is only refused.
+    if (frame.type == kReset && frame.stream != 0 && frame.stream % 2 == 0) continue;
     if (of_stream && frame.stream % 2 == 0) return "a stream that nobody may open";
     auto& stream = streams[frame.stream];
     switch (frame.type) {
