@@ -131,7 +131,8 @@ TEST_F(Plugin, answers_in_json_that_any_reader_takes) {
   // Cut in the middle of a character, it would be none.
   const std::string version = std::string(39, 'a') + "\u00e9";
   const auto said = ask("ADD", R"({"cniVersion":")" + version + "\"}");
-  const auto& message = boost::json::parse(said.text).get_object().at("msg").get_string();
+  const auto answer = boost::json::parse(said.text);
+  const auto& message = answer.get_object().at("msg").get_string();
   EXPECT_NE(message.find(std::string(39, 'a') + "?\""), message.npos) << message;
   EXPECT_EQ(refusal(ask("\xc3\xa9\n", R"({"cniVersion":"1.0.0"})")).substr(0, 40),
             "4 epaulet-cni: CNI_COMMAND \"???\" is unkn");
