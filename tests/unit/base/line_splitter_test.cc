@@ -5,19 +5,23 @@
 namespace epaulet {
 namespace {
 
+/// What it gives, each line in brackets, of a text that comes in pieces of so many bytes.
+std::string lines_of(LineSplitter& splitter, std::string_view text, std::size_t size) {
+  std::string seen;
+  for (std::size_t at = 0; at < text.size(); at += size) {
+    EXPECT_TRUE(splitter.take(text.substr(at, size), [&](std::string_view line) {
+      seen += "[" + std::string(line) + "]";
+      return true;
+    }));
+  }
+  return seen;
+}
+
 TEST(LineSplitter, gives_whole_lines_however_they_are_cut) {
   const std::string text = "one\ntwo\n\nthree\nrest";
   for (std::size_t size = 1; size <= text.size(); ++size) {
     LineSplitter splitter(10);
-    std::string seen;
-    for (std::size_t at = 0; at < text.size(); at += size) {
-      ASSERT_TRUE(
-          splitter.take(std::string_view(text).substr(at, size), [&](std::string_view line) {
-            seen += "[" + std::string(line) + "]";
-            return true;
-          }));
-    }
-    EXPECT_EQ(seen, "[one][two][][three]") << size;
+    EXPECT_EQ(lines_of(splitter, text, size), "[one][two][][three]") << size;
   }
 }
 
@@ -32,15 +36,7 @@ TEST(LineSplitter, a_line_that_is_too_long_is_passed_over_where_that_is_wanted) 
   const std::string text = "one\ntoo long\ntwo\nlonger still\n1234\n";
   for (std::size_t size = 1; size <= text.size(); ++size) {
     LineSplitter splitter(4, LineSplitter::TooLong::is_passed_over);
-    std::string seen;
-    for (std::size_t at = 0; at < text.size(); at += size) {
-      ASSERT_TRUE(
-          splitter.take(std::string_view(text).substr(at, size), [&](std::string_view line) {
-            seen += "[" + std::string(line) + "]";
-            return true;
-          }));
-    }
-    EXPECT_EQ(seen, "[one][two][1234]") << size;
+    EXPECT_EQ(lines_of(splitter, text, size), "[one][two][1234]") << size;
     EXPECT_EQ(splitter.passed_over(), 2u) << size;
     EXPECT_TRUE(std::string_view("longer still").starts_with(splitter.head())) << splitter.head();
     EXPECT_GE(splitter.head().size(), 5u) << size;
