@@ -362,7 +362,8 @@ Task<Error> Attempt::deliver() {
   if (response.status == 101) co_return co_await switch_protocols(exchange_, upstream_, upload_);
   // An upstream that answers early and keeps its connection goes on reading; told to close, some
   // callers would stop in the middle of what it wants to hear. Otherwise nobody reads the rest.
-  const bool rest_is_read = exchange_.server.body().complete() || response.keep_alive;
+  const bool rest_is_read =
+      exchange_.server.body().complete() || (response.keep_alive && !was_cut_);
   const auto& worker = exchange_.worker();
   const auto& connection = exchange_.connection;
   const bool old_trust = connection.inbound() && connection.mesh_tls &&
@@ -460,6 +461,12 @@ Task<void> Attempt::finish() {
   idle_.stop();
   exchange_.unwatch_downstream();
   upstream_.stream().finish();
+}
+
+Task<void> Attempt::end_upload() {
+  upload_scope_.cancel({ErrorCode::cancelled, Side::self, Stage::send});
+  if (upload_.running() || upload_.ended()) (void)co_await upload_.join();
+  was_cut_ = !has_sent_all_;
 }
 
 Task<void> Attempt::stop(Error why) {

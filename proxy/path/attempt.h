@@ -30,6 +30,12 @@ class Attempt final {
   /// After deliver() or discard(): lets both connections settle, so that they can serve the next
   /// exchange where that is possible.
   Task<void> finish();
+  /// Sends no more of the request. What has come of an answer may still be delivered; the
+  /// connection is of no more use behind it.
+  Task<void> end_upload();
+  [[nodiscard]] bool is_uploading() const { return upload_.running(); }
+  /// The request did not go out whole, since end_upload() came before.
+  [[nodiscard]] bool was_cut() const { return was_cut_; }
   /// Gives the attempt up: the upstream connection is of no more use. Again is nothing.
   Task<void> stop(Error why);
   /// until_head() is to end.
@@ -81,6 +87,7 @@ class Attempt final {
   bool has_head_ = false;       ///< Of the final response.
   bool is_second_ = false;      ///< And not adopted yet.
   bool has_sent_all_ = false;
+  bool was_cut_ = false;
   http::ResponseHead* response_;
   TimePoint sent_at_{};
   TimePoint head_at_{};

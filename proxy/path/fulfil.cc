@@ -288,8 +288,7 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
     const auto attempts = exchange.record.attempts - attempts_before;
     const auto verdict =
         resilience::decide_retry(*plan.retry, facts_of(exchange, failure, attempts), plan.inbound);
-    const bool race =
-        verdict == RetryVerdict::retry_reuse_race && may_resend(exchange, plan, failure);
+    bool race = verdict == RetryVerdict::retry_reuse_race && may_resend(exchange, plan, failure);
     const Duration asked = answered && hop && !is_over_limit
                                ? pause_asked_for(exchange, plan, *witness, tried)
                                : Duration::zero();
@@ -297,32 +296,50 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
     const bool has_whom_to_ask = !is_overloaded || has_another(exchange, plan, tried);
     if (verdict == RetryVerdict::retry && has_whom_to_ask && !exchange.scope->cancelled())
       backoff = room_for_retry(exchange, plan, *witness, attempts, waited_before, asked);
-    if (answered && !race && !backoff) {
-      // A limit's own words say when to come back, and how much is left.
-      const bool in_our_words = failure.error.code != ErrorCode::none && !is_over_limit &&
-                                says_the_same(exchange, failure.error);
-      const bool is_replaced = (!is_over_limit || is_overloaded) &&
-                               is_to_be_replaced(exchange, plan, failure.status, failure.error);
-      Error ended = failure.error;
-      bool broke_off = false;
-      witness->answering();
-      if (in_our_words || is_replaced) {
-        co_await attempt->discard();
-        if (ended.code == ErrorCode::none) {
-          ended = Error(ErrorCode::answer_replaced, Side::upstream, Stage::receive, Retry::never,
-                        failure.status);
+    // A limit's own words say when to come back, and how much is left.
+    const bool in_our_words = answered && failure.error.code != ErrorCode::none && !is_over_limit &&
+                              says_the_same(exchange, failure.error);
+    const bool may_be_replaced = answered && (!is_over_limit || is_overloaded);
+    bool is_replaced =
+        may_be_replaced && is_to_be_replaced(exchange, plan, failure.status, failure.error);
+    if (attempt != nullptr && attempt->is_uploading() &&
+        (race || backoff || in_our_words || is_replaced)) {
+      // Nobody waits for the rest of an upload whose answer nobody gets. A pull that was under way
+      // may have brought more of it than is kept: what is left is no request, so what came, counts.
+      co_await attempt->end_upload();
+      if (!exchange.body.replayable()) {
+        if (race || backoff) {
+          exchange.trace(Stage::send, Event::retry_refused,
+                         telemetry::intern(resilience::name_of(RetryVerdict::no_body_gone)));
         }
-      } else {
+        race = false;
+        backoff.reset();
+        is_replaced =
+            may_be_replaced && is_to_be_replaced(exchange, plan, failure.status, failure.error);
+      }
+    }
+    if (answered && !race && !backoff) {
+      Error ended = failure.error;
+      witness->answering();
+      const bool is_delivered = !in_our_words && !is_replaced;
+      if (is_delivered) {
         ended = co_await attempt->deliver();
         witness->delivered(ended);
-        broke_off = ended.code != ErrorCode::none;
-        if (!broke_off && is_over_limit) ended = failure.error;
+        if (ended.code != ErrorCode::none) {
+          // A mere close would look like the half-close of a caller that still reads.
+          co_await attempt->stop(ended);
+          co_return ended;
+        }
+        if (is_over_limit) ended = failure.error;
+      } else if (ended.code == ErrorCode::none) {
+        ended = Error(ErrorCode::answer_replaced, Side::upstream, Stage::receive, Retry::never,
+                      failure.status);
       }
-      if (broke_off) {
-        // A mere close would look like the half-close of a caller that still reads.
+      if (attempt->was_cut()) {
         co_await attempt->stop(ended);
         co_return ended;
       }
+      if (!is_delivered) co_await attempt->discard();
       co_await attempt->finish();
       first.reset();
       if (hedge) hedge->attempt.reset();
@@ -346,19 +363,6 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
     if (exchange.server.writer().broken()) {
       witness->failed(end);
       co_return failure.error;
-    }
-    // More of the body may have been pulled since that was decided, and more than is kept: the rest
-    // of it is no request.
-    if ((race || backoff) && !exchange.body.replayable()) {
-      exchange.trace(Stage::send, Event::retry_refused,
-                     telemetry::intern(resilience::name_of(RetryVerdict::no_body_gone)));
-      witness->failed(end);
-      Error lost = failure.error;
-      if (lost.code == ErrorCode::none) {
-        lost = Error(ErrorCode::answer_replaced, Side::upstream, Stage::receive, Retry::never,
-                     failure.status);
-      }
-      co_return lost;
     }
     if (race) {
       worker.telemetry.count(Counter::reuse_race_saved);

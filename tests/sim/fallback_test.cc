@@ -52,6 +52,27 @@ TEST(Fallback, the_other_backend_is_counted_once_it_has_answered) {
   EXPECT_EQ(mesh.api.counted(Counter::fallback_backend), 1u);
 }
 
+// The app says no early and reads on: whoever stands in has not to wait for the end of the upload,
+// which would also be more than is kept for the other backend.
+TEST(Fallback, what_stands_in_for_an_early_answer_does_not_wait_for_the_upload) {
+  for (const char* fallback : {"backend: spare", "answer: { status: 299 }"}) {
+    Mesh mesh(with(fallback));
+    auto upload = request("PUT", body(Framing::length, 300'000, 3'000));
+    upload.body.pause = milliseconds(20);  // 2 s in all.
+    auto early = answer(body(Framing::length, 100), 200);
+    early.failing_status = 503;
+    early.faulty_deliveries = 1;
+    early.early_after = 5'000;
+    const int id = mesh.add(upload, early);
+    mesh.call({id});
+    mesh.wind_down();
+    SCOPED_TRACE(std::string(fallback) + "\n" + mesh.story(id));
+    EXPECT_EQ(mesh[id].response.status(), fallback[0] == 'b' ? 200 : 299);
+    EXPECT_LT(mesh[id].head_at - mesh[id].sent_at, milliseconds(400));
+    EXPECT_EQ(mesh[id].deliveries.size(), fallback[0] == 'b' ? 2u : 1u);
+  }
+}
+
 RequestScript post(const char* key = nullptr) {
   auto asked = request("POST", body(Framing::length, 50));
   if (key != nullptr) asked.fields = {{"Idempotency-Key", key}};
