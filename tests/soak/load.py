@@ -1,6 +1,7 @@
 """Mixed load, from inside a pod, until SIGTERM: `load.py '{json}'`.
 
-`http` and `echo` are [host, port], host a name or an address; `callers` says how many threads of
+`http`, `many` (the same over connections that are shared between the sidecars) and `echo` are
+[host, port], host a name or an address; `callers` says how many threads of
 each kind below. Prints each failure at once as "failed KIND: WHY", and every 5 seconds and at the
 end one JSON line, {kind: done so far}. What the rude callers get is nobody's failure.
 """
@@ -10,23 +11,26 @@ import random
 import signal
 import socket
 import struct
+import subprocess
 import sys
 import threading
 import time
 import zlib
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
 from app import PATTERN, Reader  # noqa: E402  (the path above first)
 
 TUNNEL_SECONDS = 20.0
 BODY_BYTES = 200_000
 DOWNLOAD_BYTES = 1 << 20
+STREAMS = 8
 
 
 class Load:
     def __init__(self, want: dict):
-        self.http, self.echo = want["http"], want["echo"]
+        self.http, self.many, self.echo = want["http"], want["many"], want["echo"]
         self.done = dict.fromkeys(want["callers"], 0)
         self.stopping = threading.Event()
         self.lock = threading.Lock()
@@ -42,7 +46,7 @@ class Load:
         while not self.stopping.is_set():
             try:
                 work(dice)
-            except (OSError, AssertionError, ValueError) as error:
+            except (OSError, AssertionError, ValueError, subprocess.TimeoutExpired) as error:
                 if kind != "rude":
                     print(f"failed {kind}: {error!r} at {time.time():.3f}", flush=True)
                     self.stopping.wait(0.1)
@@ -77,13 +81,31 @@ class Load:
 
     def kept(self, dice) -> None:
         """Small requests, GET and POST, on one connection."""
-        with self._dial(self.http) as channel:
+        self._ask_on_one(self.http, "kept", dice)
+
+    def shared(self, dice) -> None:
+        self._ask_on_one(self.many, "shared", dice)
+
+    def _ask_on_one(self, target, kind: str, dice) -> None:
+        with self._dial(target) as channel:
             reader = Reader(channel)
             for _ in range(dice.randrange(1, 200)):
                 stays = self._ask(channel, reader, dice, b"x" * dice.choice((0, 0, 100, 3000)))
-                self._count("kept")
+                self._count(kind)
                 if not stays or self.stopping.wait(0.02):
                     return
+
+    def http2(self, dice) -> None:
+        """Streams at once on one connection of HTTP/2: GET, or POST of a body."""
+        call = f"{dice.getrandbits(64):x}"
+        body = b"x" * dice.choice((0, 0, 100, 3000, 100_000))
+        ask = ["node", str(HERE / "streams.js"), *map(str, self.http), str(STREAMS), call]
+        done = subprocess.run(ask, input=body, capture_output=True, timeout=60, start_new_session=True)
+        told = done.stdout.decode(errors="replace").splitlines()
+        assert told == [f"200 {call} {zlib.crc32(body)}"] * STREAMS, (told, done.stderr)
+        with self.lock:
+            self.done["http2"] += STREAMS
+        self.stopping.wait(0.5)
 
     def fresh(self, dice) -> None:
         """A connection for each request, by name."""

@@ -18,8 +18,8 @@ CALLEE = (
 workload:
   service: api2.default
   ports:
-    8080: { tls: strict }
-    8081: { tls: permissive }
+    8080: { tls: strict, http: http1 }
+    8081: { tls: permissive, http: http1 }
     9000: { tls: strict, protocol: tcp }
 identity: { dir: /var/run/epaulet/identity }
 roles: { mesh: [ { identity: "spiffe://cluster.local/ns/default/sa/*" } ] }
@@ -36,6 +36,10 @@ services:
     ports: {{ 80: http }}
     endpoints: {{ addresses: [{http}] }}
     tls: {{ mode: mesh, identities: [spiffe://cluster.local/ns/default/sa/api2] }}
+  many.default:
+    ports: {{ 80: http }}
+    endpoints: {{ addresses: [{http}] }}
+    tls: {{ mode: mesh, multiplex: true, identities: [spiffe://cluster.local/ns/default/sa/api2] }}
   echo.default:
     ports: {{ 9000: tcp }}
     endpoints: {{ addresses: [{echo}] }}
