@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "base/limits.h"
+#include "config/keys.h"
 #include "config/parse.h"
 #include "config/validate.h"
 
@@ -87,23 +88,41 @@ std::variant<std::string, int> read_file(const std::string& path) {
 
 namespace {
 
-/// A section whose halves stand in two files would be whatever file is read last.
+/// What stands in two files would be whatever the last of them says: a section stands in one; one
+/// whose keys are the user's own may stand in several, and each of those keys in one.
 class Sections {
  public:
-  void take(const std::map<std::string, config::Place>& paths, const config::SourceText& source,
+  void take(const config::KeysRead& read, const config::SourceText& source,
             config::Complaints& complaints) {
-    for (const auto& [path, place] : paths) {
-      if (path.find_first_of(".[") != path.npos) continue;
-      const auto [known, is_new] = owners_.emplace(path, source.name());
-      if (is_new) continue;
-      complaints.add_in(source, place, path,
-                        {"this section stands in " + known->second + ", too",
-                         "write each section in one file",
-                         {}});
+    for (const auto& [path, place] : read.paths) {
+      if (path.find_first_of(".[") != path.npos || has_own_keys(path)) continue;
+      take(path, place, source, complaints,
+           {"this section stands in ", "write each section in one file"});
+    }
+    for (const auto& [path, place] : read.entries) {
+      take(path, place, source, complaints,
+           {"this stands in ", "give it another name, or write it in one file"});
     }
   }
 
  private:
+  struct Words {
+    std::string message, remedy;
+  };
+
+  static bool has_own_keys(const std::string& section) {
+    const auto* key = config::find_key(config::kRoot, section);
+    return key != nullptr && key->shape.map != nullptr;
+  }
+
+  void take(const std::string& path, const config::Place& place, const config::SourceText& source,
+            config::Complaints& complaints, const Words& words) {
+    const auto [known, is_new] = owners_.emplace(path, source.name());
+    if (is_new) return;
+    complaints.add_in(source, place, path,
+                      {words.message + known->second + ", too", words.remedy, {}});
+  }
+
   std::map<std::string, std::string> owners_;
 };
 
@@ -125,11 +144,11 @@ LoadResult load_settings(std::span<const ConfigText> texts) {
     } else {
       complaints.emplace(source);
     }
-    std::map<std::string, config::Place> paths;
-    auto* const recorded = texts.size() > 1 ? &paths : nullptr;
+    config::KeysRead read;
+    auto* const recorded = texts.size() > 1 ? &read : nullptr;
     if (auto diagnostic = config::parse(source, draft, *complaints, recorded))
       return refused(std::move(*diagnostic));
-    sections.take(paths, source, *complaints);
+    sections.take(read, source, *complaints);
     resolve_paths(draft.settings, text.directory);
   }
   config::complete_and_validate(draft, *complaints);

@@ -160,14 +160,14 @@ Complaint not_a_route(const DocumentKind& document) {
 
 std::optional<Diagnostic> parse_documents(const std::vector<DocumentKind>& documents,
                                           SourceText& source, Draft& draft, Complaints& complaints,
-                                          std::map<std::string, Place>* paths) {
+                                          KeysRead* read) {
   bool has_own = false;
   return with_parser(source, [&](YAML::Parser& parser) {
     DocumentKinds skip;
     for (const auto& document : documents) {
       if (!document.is_of_kubernetes()) {
         Reader reader(source, draft, complaints);
-        reader.record_paths_in(paths);
+        reader.record_in(read);
         if (!document.is_empty && std::exchange(has_own, true)) reader.refuse_second_document();
         (void)parser.HandleNextDocument(reader);
       } else if (const auto kind = route_kind_of(document)) {
@@ -187,7 +187,7 @@ std::optional<Diagnostic> parse_documents(const std::vector<DocumentKind>& docum
 }  // namespace
 
 std::optional<Diagnostic> parse(SourceText& source, Draft& draft, Complaints& complaints,
-                                std::map<std::string, Place>* paths) {
+                                KeysRead* read) {
   if (may_have_objects(source.text())) {
     DocumentKinds kinds;
     auto failed = with_parser(source, [&](YAML::Parser& parser) {
@@ -202,10 +202,10 @@ std::optional<Diagnostic> parse(SourceText& source, Draft& draft, Complaints& co
     const auto& found = kinds.found();
     if (std::any_of(found.begin(), found.end(),
                     [](const auto& document) { return document.is_of_kubernetes(); }))
-      return parse_documents(found, source, draft, complaints, paths);
+      return parse_documents(found, source, draft, complaints, read);
   }
   Reader reader(source, draft, complaints);
-  reader.record_paths_in(paths);
+  reader.record_in(read);
   return run(source, reader, complaints);
 }
 

@@ -11,6 +11,7 @@
 
 #include "config/context.h"
 #include "config/keys.h"
+#include "config/parse.h"
 #include "config/shape.h"
 
 namespace epaulet::config {
@@ -31,8 +32,8 @@ class Reader final : public YAML::EventHandler {
   Reader(SourceText& source, Draft& draft, Complaints& complaints, const Object& root = kRoot,
          void* target = nullptr);
 
-  /// Collects the paths, as for_each_key() spells them, of every key that is read.
-  void record_paths_in(std::map<std::string, Place>* paths) { recorded_ = paths; }
+  /// Collects every key that is read.
+  void record_in(KeysRead* recorded) { recorded_ = recorded; }
 
   /// What comes is complained of, and not read.
   void refuse_second_document() { documents_ = 1; }
@@ -122,7 +123,7 @@ class Reader final : public YAML::EventHandler {
   std::size_t documents_ = 0;
   bool saw_content_ = false;
   bool in_merge_ = false;  ///< Inside the value of a `<<`, which was complained of already.
-  std::map<std::string, Place>* recorded_ = nullptr;
+  KeysRead* recorded_ = nullptr;
 };
 
 }  // namespace epaulet::config

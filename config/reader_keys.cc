@@ -47,7 +47,7 @@ void Reader::read_key(const Place& place, const std::string& text, bool quoted) 
     read_map_key(frame, quoted);
   }
   if (recorded_ != nullptr && !frame.skips_value && frame.shape.object != nullptr) {
-    recorded_->try_emplace(recorded_path(), place);
+    recorded_->paths.try_emplace(recorded_path(), place);
   }
 }
 
@@ -81,6 +81,8 @@ void Reader::read_map_key(Frame& frame, bool quoted) {
     if (is_text) read = ScalarValue(frame.key_text);
   }
   if (frame.skips_value) return;
+  if (recorded_ != nullptr && frames_.size() == 2)
+    recorded_->entries.try_emplace(value_path(), frame.key_place);
   const auto entry = map.insert(frame.target, std::get<ScalarValue>(read));
   frame.entry = entry.value;
   if (entry.origin != nullptr) note_origin(entry.origin, frame.key_place, value_path());

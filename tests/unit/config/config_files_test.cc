@@ -66,6 +66,23 @@ TEST_F(ConfigFilesTest, a_section_stands_in_one_file) {
   EXPECT_EQ(result.diagnostics[0].message, "log: this section stands in " + one + ", too");
 }
 
+TEST_F(ConfigFilesTest,
+       what_has_keys_of_the_users_own_may_stand_in_several_files_each_of_them_in_one) {
+  const std::string service =
+      ": { ports: { 80: http }, endpoints: { addresses: [\"10.0.0.1:80\"] }, tls: { mode: none } "
+      "}\n";
+  const auto one = write("1.yaml", "services:\n  a.b" + service + "  c.d" + service);
+  const auto two = write("2.yaml", "services:\n  e.f" + service);
+  const auto result = load({one, two});
+  ASSERT_TRUE(result.ok()) << result.format();
+  EXPECT_EQ(result.settings->services.size(), 3u);
+  const auto three = write("3.yaml", "services:\n  g.h" + service + "  a.b" + service);
+  const auto refused = load({one, two, three});
+  ASSERT_EQ(refused.diagnostics.size(), 1u) << refused.format();
+  EXPECT_EQ(refused.diagnostics[0].origin.to_string(), three + ":3:3");
+  EXPECT_EQ(refused.diagnostics[0].message, "services.a.b: this stands in " + one + ", too");
+}
+
 TEST_F(ConfigFilesTest, errors_name_their_file_and_stand_in_its_order) {
   const auto one = write("1.yaml", "\n\naccess: [ { name: a, allow: [nobody-knows] } ]\n");
   const auto two = write("2.yaml", "egres: deny\n");

@@ -48,13 +48,14 @@ TEST(Examples, gateway_api_loads_and_leaves_nothing_out) {
 
 struct Full {
   std::string text = read(kConfig + "examples/full.yaml");
-  std::map<std::string, config::Place> paths;
+  config::KeysRead keys;
+  const std::map<std::string, config::Place>& paths = keys.paths;
 
   Full() {
     config::SourceText source("full.yaml", text);
     config::Draft draft;
     config::Complaints complaints(source);
-    EXPECT_FALSE(config::parse(source, draft, complaints, &paths).has_value());
+    EXPECT_FALSE(config::parse(source, draft, complaints, &keys).has_value());
   }
   std::string line(const config::Place& place) const {
     return text.substr(place.offset, text.find('\n', place.offset) - place.offset);
