@@ -133,6 +133,7 @@ class Injection {
     const auto originals = json::parse(text_in(*annotations, written::kProbes), error);
     for (const std::string_view list : {"initContainers", "containers"}) {
       keep_secret(list);
+      keep_resources(list);
       erase_from(spec_, list, is_ours);
       if (array_in(spec_, list) != nullptr) release(spec_.at(list).get_array());
       if (!error && originals.is_object() && array_in(spec_, list) != nullptr)
@@ -158,6 +159,21 @@ class Injection {
         const auto value = text_in(*variable, "value");
         if (is_path_secret(value)) probe_secret_ = value;
       }
+    }
+  }
+
+  /// A namespace's LimitRange gives defaults to our containers, too, and refuses a pod that has
+  /// lost them again. Nothing else of them is kept: the pod's author may have written them himself.
+  void keep_resources(std::string_view list) {
+    const auto* containers = array_in(spec_, list);
+    if (containers == nullptr) return;
+    for (const auto& each : *containers) {
+      if (!is_ours(each)) continue;
+      const auto* resources = object_in(each.get_object(), "resources");
+      if (resources == nullptr) continue;
+      auto& kept =
+          text_in(each.get_object(), "name") == kInitName ? init_resources_ : sidecar_resources_;
+      kept = *resources;
     }
   }
 
@@ -267,6 +283,17 @@ class Injection {
     return (clean.empty() ? "default" : clean) + "." + review_.name_space;
   }
 
+  json::object init_of(const SidecarPlan& plan) const {
+    auto made = init_container(plan);
+    add_missing_resources(made, init_resources_);
+    return made;
+  }
+  json::object sidecar_of(const SidecarPlan& plan) const {
+    auto made = sidecar_container(plan);
+    add_missing_resources(made, sidecar_resources_);
+    return made;
+  }
+
   void put_in(const SidecarPlan& plan, const json::object& originals) {
     note_in_metadata(plan, originals);
     json::array first;
@@ -274,8 +301,8 @@ class Injection {
     // There is nobody yet whom traffic could be led to while ordinary init containers run: where
     // the sidecar is no native one, the rules come behind them, if they come from a container.
     const bool comes_first = is_native || settings_.redirect == RedirectBy::cni;
-    if (comes_first) first.push_back(init_container(plan));
-    if (is_native) first.push_back(sidecar_container(plan));
+    if (comes_first) first.push_back(init_of(plan));
+    if (is_native) first.push_back(sidecar_of(plan));
     auto& init = array_at(spec_, "initContainers");
     if (!is_native && comes_first && !init.empty()) {
       verdict_.warnings.emplace_back(
@@ -283,11 +310,11 @@ class Injection {
           "containers have no network");
     }
     for (auto& each : init) first.push_back(std::move(each));
-    if (!comes_first) first.push_back(init_container(plan));
+    if (!comes_first) first.push_back(init_of(plan));
     init = std::move(first);
     if (!is_native) {
       auto& containers = array_at(spec_, "containers");
-      containers.insert(containers.begin(), json::value(sidecar_container(plan)));
+      containers.insert(containers.begin(), json::value(sidecar_of(plan)));
     }
     add_pull_secrets();
     auto& volumes = array_at(spec_, "volumes");
@@ -345,6 +372,8 @@ class Injection {
   json::object pod_;
   json::object& spec_;
   std::string probe_secret_;
+  json::object init_resources_;  ///< As they were when we were asked again.
+  json::object sidecar_resources_;
   Verdict verdict_;
   Ports ports_;     ///< TCP, that the sidecar serves.
   Ports declared_;  ///< TCP, of containers.

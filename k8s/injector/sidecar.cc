@@ -212,6 +212,24 @@ json::object sidecar_container(const SidecarPlan& plan) {
   return made;
 }
 
+void add_missing_resources(json::object& container, const json::object& earlier) {
+  constexpr std::size_t kNamesMax = 16;
+  constexpr std::size_t kNameBytesMax = 317;  // A prefix of 253, a slash, a name of 63.
+  constexpr std::size_t kQuantityBytesMax = 64;
+  for (const std::string_view list : {"requests", "limits"}) {
+    const auto* quantities = object_in(earlier, list);
+    if (quantities == nullptr) continue;
+    for (const auto& [name, value] : *quantities) {
+      const auto* quantity = value.if_string();
+      if (quantity == nullptr || quantity->empty() || quantity->size() > kQuantityBytesMax ||
+          name.size() > kNameBytesMax)
+        continue;
+      auto& ours = object_at(object_at(container, "resources"), list);
+      if (ours.size() < kNamesMax) ours.emplace(name, value);  // Not where it has one.
+    }
+  }
+}
+
 json::array sidecar_volumes(const SidecarPlan& plan) {
   json::object memory;
   memory["medium"] = "Memory";

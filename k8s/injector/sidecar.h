@@ -34,6 +34,10 @@ struct SidecarPlan {
 /// The sidecar: nobody's user, no capability, no file that it could write but its own folder.
 [[nodiscard]] json::object sidecar_container(const SidecarPlan& plan);
 
+/// Requests and limits that `earlier` (`resources` of a container) has and ours has not: names that
+/// ours leaves open, 16 of each at most, quantities as texts.
+void add_missing_resources(json::object& container, const json::object& earlier);
+
 /// What they mount. All names begin with `epaulet-`.
 [[nodiscard]] json::array sidecar_volumes(const SidecarPlan& plan);
 

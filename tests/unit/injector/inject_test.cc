@@ -124,6 +124,47 @@ TEST(Inject, asked_again_takes_in_what_others_have_added) {
             json::value(probe_path(0)));
 }
 
+TEST(Inject, asked_again_keeps_what_a_limit_range_has_given_its_containers) {
+  for (const auto kind : {SidecarKind::native, SidecarKind::container}) {
+    auto settings = test_settings();
+    settings.kind = kind;
+    auto review = pod_with("{}");
+    review.pod = injected(review, settings);
+    const auto* list = kind == SidecarKind::native ? "initContainers" : "containers";
+    const std::size_t at = kind == SidecarKind::native ? 1 : 0;
+    auto& spec = review.pod["spec"].as_object();
+    auto& init = spec["initContainers"].as_array()[0].as_object();
+    auto& sidecar = spec[list].as_array()[at].as_object();
+    init["resources"].at("limits").as_object()["cpu"] = "1";
+    sidecar["resources"].at("limits").as_object()["cpu"] = "2";
+    sidecar["resources"].at("requests").as_object()["ephemeral-storage"] = "1Gi";
+    const auto kept = inject(review, settings);
+    EXPECT_TRUE(kept.patch.empty()) << json::serialize(kept.patch);
+    // What we say ourselves stays ours, and what is nobody's to give a sidecar does not stay.
+    sidecar["resources"].at("limits").as_object()["memory"] = "64Gi";
+    sidecar["resources"].at("limits").as_object()["example.com/many"] = std::string(65, '1');
+    sidecar["resources"].at("limits").as_object()["example.com/number"] = 1;
+    sidecar["resources"].as_object()["claims"] = json::parse(R"([{"name":"gpu"}])");
+    sidecar["image"] = "mirror.example/epaulet:0.1.0";
+    const auto pod = injected(review, settings);
+    EXPECT_EQ(json::serialize(container(pod, list, at).at("resources")),
+              R"({"requests":{"cpu":"50m","memory":"32Mi","ephemeral-storage":"1Gi"},)"
+              R"("limits":{"memory":"256Mi","cpu":"2"}})");
+    EXPECT_EQ(text_in(container(pod, list, at), "image"), settings.image);
+  }
+}
+
+TEST(Inject, asked_again_takes_sixteen_resources_at_most) {
+  auto review = pod_with("{}");
+  review.pod = injected(review);
+  auto& limits =
+      review.pod["spec"].at("initContainers").at(1).at("resources").at("limits").as_object();
+  for (int i = 0; i < 40; ++i) limits["example.com/" + std::to_string(i)] = "1";
+  const auto pod = injected(review);
+  EXPECT_EQ(container(pod, "initContainers", 1).at("resources").at("limits").as_object().size(),
+            16u);
+}
+
 TEST(Inject, is_not_fooled_by_its_own_annotation) {
   auto review = annotated("epaulet.io/status", "{}");
   const auto pod = injected(review);

@@ -1,0 +1,26 @@
+"""Namespaces that bound what their pods may have."""
+import json
+
+from cluster import get, kubectl, wait_until
+
+
+def a_limit_range_and_a_quota_hold_for_our_containers_too(world):
+    """LimitRanger gives our containers its defaults, and the API server asks the injector again after that."""
+    kubectl("create", "namespace", "bounded")
+    kubectl("label", "namespace", "bounded", "epaulet.io/inject=enabled")
+    kubectl("-n", "bounded", "apply", "-f", "-", text=json.dumps({"apiVersion": "v1", "kind": "List", "items": [
+        {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "bound"},
+         "spec": {"limits": [{"type": "Container", "max": {"cpu": "1"}}]}},
+        {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "bound"}, "spec": {"hard": {"limits.cpu": "20"}}}]}))
+    wait_until("its service account", 30, lambda: kubectl("-n", "bounded", "get", "serviceaccount", "default", check=False).returncode == 0)
+    wait_until("its quota is counted", 30, lambda: "hard" in get("-n", "bounded", "resourcequota", "bound").get("status", {}))
+    done = kubectl("-n", "bounded", "run", "app", "--image=docker.io/local/pause:test", "--image-pull-policy=Never", "--dry-run=server", "-o",
+                   "json", check=False)
+    assert done.returncode == 0, done.stderr
+    pod = json.loads(done.stdout)
+    ours = pod["spec"]["initContainers"]
+    assert [one["name"] for one in ours] == ["epaulet-init", "epaulet"], ours
+    for one in ours:
+        assert one["resources"]["limits"]["cpu"] == "1" and one["resources"]["limits"]["memory"] == "256Mi", one
+        assert not [mount for mount in one["volumeMounts"] if "serviceaccount" in mount["mountPath"]], one["volumeMounts"]
+    kubectl("delete", "namespace", "bounded", "--wait=false")
