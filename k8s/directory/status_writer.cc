@@ -33,7 +33,8 @@ struct StatusWriter::State {
   Event news;
   StatusCounts counts;
   std::string last_error;
-  std::set<std::string> told;  ///< Names of Events of ours, of routes that are refused now.
+  std::set<std::string> told;       ///< Names of Events of ours, of routes that are refused now.
+  std::set<RouteBook::Key> untold;  ///< Whose status says it, and of which no Event could be made.
 };
 
 bool StatusWriter::State::failed(std::string_view what, std::uint16_t status,
@@ -74,12 +75,23 @@ Task<bool> StatusWriter::State::write_one(RouteBook::Key key) {
   if (route == nullptr) co_return true;
   const auto now = rfc3339(loop.wall_now());
   const auto parents = new_parents(route->facts, conditions_of(key, *route, model), now);
-  if (!parents) co_return true;
+  const bool owes_event = !route->refused.empty() && (parents || untold.contains(key));
+  if (!owes_event) untold.erase(key);
+  if (!parents && !owes_event) co_return true;
   const RouteFacts facts = route->facts;
-  if (!route->refused.empty()) {
-    const bool is_told = co_await tell(key.first, facts, route->refused);
-    if (!is_told) co_return false;
+  bool is_told = true;
+  if (owes_event) {
+    is_told = co_await tell(key.first, facts, route->refused);
+    if (scope.cancelled()) co_return false;
+    if (is_told) {
+      untold.erase(key);
+    } else {
+      untold.insert(key);
+    }
   }
+  // A namespace may have no room for Events, or give us no right to them: its routes' authors are
+  // to read what became of them all the more.
+  if (!parents) co_return is_told;
   const auto path = fmt::format("/apis/{}/namespaces/{}/{}/{}/status", kRouteApi, facts.name_space,
                                 plural_of(key.first), facts.name);
   const auto patch = status_patch(facts, *parents);
@@ -92,18 +104,19 @@ Task<bool> StatusWriter::State::write_one(RouteBook::Key key) {
   // Changed or gone meanwhile: the watch tells, and we look again.
   if (answer->status == 409 || answer->status == 404) {
     ++counts.conflicts;
-    co_return true;
+    co_return is_told;
   }
   if (answer->status >= 300) co_return failed("a status", answer->status, "");
   ++counts.written;
-  last_error.clear();
-  co_return true;
+  if (is_told) last_error.clear();
+  co_return is_told;
 }
 
 /// True: all that is to be said is said, or will be looked at because of a change.
 Task<bool> StatusWriter::State::write_all() {
   std::vector<RouteBook::Key> keys;
   for (const auto& [key, route] : model.routes().all()) keys.push_back(key);
+  std::erase_if(untold, [&](const auto& key) { return model.routes().find(key) == nullptr; });
   bool is_done = true;
   for (const auto& key : keys) {
     const bool is_written = co_await write_one(key);

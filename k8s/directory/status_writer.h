@@ -18,8 +18,9 @@ struct StatusCounts {
 };
 
 /// Writes back what became of each route, where that is not said yet: one after the other, an Event
-/// first for one that is refused. What is right already costs no request, so after a start, or
-/// beside another replica, nothing is written twice. What fails is tried again after a while.
+/// first for one that is refused (its status is written also where Events are not taken). What is
+/// right already costs no request, so after a start, or beside another replica, nothing is written
+/// twice. What fails is tried again after a while.
 class StatusWriter {
  public:
   /// From one look to the next: what changes at once is written once.

@@ -559,6 +559,22 @@ def test_routes_of_the_cluster_are_told_and_their_status_is_written(place, binar
         assert len(api.written) == written and len(api.noted) == 2, api.written[written:]
 
 
+def test_a_status_is_written_where_events_are_refused(place, binaries):
+    """By a quota on Events, or for want of the right to them."""
+    api = ScriptedApi(place)
+    shop(api)
+    api.put(http_route("bad", BAD))
+    api.refuse_events = 403
+    directory = Directory(place, binaries, api)
+    with api.running(), directory.running():
+        wait_for(lambda: api.status_of("HTTPRoute", "bad").get("Accepted") == ("False", "UnsupportedValue"))
+        wait_for(lambda: '"event":"status_not_written"' in directory.log.read_text())
+        assert not api.noted and len(api.written) == 1
+        api.refuse_events = None
+        wait_for(lambda: api.noted, 40)
+        assert len(api.written) == 1 and api.noted[0]["involvedObject"]["name"] == "bad", (api.written, api.noted)
+
+
 def test_routes_need_not_be_known_to_the_cluster_nor_be_allowed(place, binaries):
     api = ScriptedApi(place)
     shop(api)

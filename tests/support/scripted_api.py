@@ -73,6 +73,7 @@ class ScriptedApi:
         # "cut" (the end of the list does not come).
         self.watch_list = "no"
         self.written, self.noted, self.refuse_writes = [], [], None  # statuses, Events
+        self.refuse_events = None  # these alone
         self.changed = threading.Condition()
         self.generation = 0  # watches of an earlier one end
         self.server, self.in_netns = None, in_netns
@@ -191,8 +192,9 @@ class ScriptedApi:
             def do_POST(self):
                 event = self.body()
                 assert self.path == f"/api/v1/namespaces/{event['metadata']['namespace']}/events", self.path
-                if api.refuse_writes:
-                    return self.answer(api.refuse_writes, {"kind": "Status", "code": api.refuse_writes})
+                refused = api.refuse_writes or api.refuse_events
+                if refused:
+                    return self.answer(refused, {"kind": "Status", "code": refused})
                 with api.changed:
                     if any(one["metadata"]["name"] == event["metadata"]["name"] for one in api.noted):
                         return self.answer(409, {"kind": "Status", "code": 409})
