@@ -60,7 +60,8 @@ struct Model::Service {
   std::uint64_t changed_at = 0;
   std::uint32_t seen = 0;
   bool is_marked = false;  ///< In changed_.
-  std::shared_ptr<const std::string> line;
+  /// By the namespace of callers that have routes of their own for it; "": of all others.
+  std::map<std::string, std::shared_ptr<const std::string>> lines;
 };
 
 Model::Model(std::string trust_domain, std::string instance, RouteBook::Judge judge)
@@ -120,7 +121,7 @@ Model::Service& Model::service_at(const std::string& name) {
 
 void Model::mark(Service& service) {
   service.changed_at = ++version_;
-  service.line.reset();
+  service.lines.clear();
   if (service.is_marked) return;
   service.is_marked = true;
   changed_.push_back(service.name);
@@ -383,7 +384,7 @@ bool Model::has_changed_since(const std::string& service, std::uint64_t version)
   return found->second->changed_at > version;
 }
 
-std::shared_ptr<const std::string> Model::line(const std::string& name) {
+std::shared_ptr<const std::string> Model::line(const std::string& name, const std::string& caller) {
   const auto found = services_.find(name);
   if (found == services_.end() || !found->second->facts) {
     json::object absent;
@@ -392,8 +393,10 @@ std::shared_ptr<const std::string> Model::line(const std::string& name) {
     return std::make_shared<const std::string>(json::serialize(absent) + "\n");
   }
   auto& service = *found->second;
-  if (!service.line) service.line = std::make_shared<const std::string>(write(name, service));
-  return service.line;
+  const auto whose = routes_.has_of_consumer(name, caller) ? caller : std::string();
+  auto& line = service.lines[whose];
+  if (!line) line = std::make_shared<const std::string>(write(name, service, whose));
+  return line;
 }
 
 /// How many endpoints of each rank a view has room for.
@@ -428,7 +431,8 @@ class Model::ViewRoom {
   std::size_t bytes_ = 0;
 };
 
-std::string Model::write(const std::string& name, const Service& service) const {
+std::string Model::write(const std::string& name, const Service& service,
+                         const std::string& caller) const {
   const auto& facts = *service.facts;
   json::object root;
   root["service"] = name;
@@ -487,8 +491,10 @@ std::string Model::write(const std::string& name, const Service& service) const 
   }
   root["groups"] = std::move(groups);
   // Texts, so that a sidecar that does not know them has no deeper document to read.
-  if (const auto routes = routes_.documents_for(name); !routes.empty())
+  if (const auto routes = routes_.documents_for(name, caller); !routes.empty())
     root["routes"] = json::parse(routes);
+  if (const auto refused = routes_.refused_for(name, caller); !refused.empty())
+    root["routes_refused"] = json::parse(refused);
   json::array unknown;
   if (lacks_[static_cast<std::size_t>(ObjectKind::http_route)]) unknown.emplace_back("HTTPRoute");
   if (lacks_[static_cast<std::size_t>(ObjectKind::grpc_route)]) unknown.emplace_back("GRPCRoute");

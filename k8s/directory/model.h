@@ -67,8 +67,11 @@ class Model {
   /// False: the view is as it was then. Services that do not exist have always changed.
   [[nodiscard]] bool has_changed_since(const std::string& service, std::uint64_t version) const;
 
-  /// The service's view as one line of JSON, its end included. Made once for each change.
-  [[nodiscard]] std::shared_ptr<const std::string> line(const std::string& service);
+  /// The service's view as one line of JSON, its end included, as a caller in this namespace is
+  /// told. Made once for each change, and once more for each namespace that has routes of its own
+  /// for the service.
+  [[nodiscard]] std::shared_ptr<const std::string> line(const std::string& service,
+                                                        const std::string& caller = "");
 
   /// In which zone the meshed pod runs that has this address and this identity. "": nobody knows;
   /// it is what the endpoints of its node say, or else its own label.
@@ -109,7 +112,8 @@ class Model {
   void leave_addresses(Pod& pod);
   void leave_mesh(Pod& pod);
   [[nodiscard]] std::string identity_of(const Pod& pod) const;
-  [[nodiscard]] std::string write(const std::string& name, const Service& service) const;
+  [[nodiscard]] std::string write(const std::string& name, const Service& service,
+                                  const std::string& caller) const;
 
   const std::string trust_domain_;
   const std::string instance_;

@@ -16,7 +16,8 @@ namespace epaulet::kube {
 /// the object goes. No socket, no clock; one thread.
 class RouteBook {
  public:
-  /// Of one service; those by name behind them are told to nobody, and say so.
+  /// Of one service and of one namespace that routes are written in, so that nobody pushes out the
+  /// routes of others; those by name behind them are told to nobody, and say so.
   static constexpr std::size_t kPerServiceMax = 32;
   using Key = std::pair<RouteKind, std::string>;  ///< NAMESPACE/NAME.
 
@@ -25,9 +26,10 @@ class RouteBook {
     std::string refused;  ///< Why it is not in force as it is; "": it is.
     /// What is in force, of this or an earlier generation; "": nothing.
     std::string document;
-    std::int64_t generation = 0;     ///< Of `document`.
-    std::set<std::string> services;  ///< Parents of `document`.
-    std::uint32_t seen = 0;          ///< By which list.
+    std::int64_t generation = 0;        ///< Of `document`.
+    std::set<std::string> services;     ///< Parents of `document`.
+    std::set<std::string> refused_for;  ///< Without a `document`: parents of what is refused.
+    std::uint32_t seen = 0;             ///< By which list.
   };
 
   /// judge_route(), or a test's own.
@@ -40,19 +42,36 @@ class RouteBook {
   /// Those of the kind that the list did not name are gone.
   std::set<std::string> end_list(RouteKind kind, std::uint32_t list);
 
-  /// Documents in force for a service, in the order of their names, as a JSON array of texts; "" if
-  /// there are none.
-  [[nodiscard]] std::string documents_for(const std::string& service) const;
-  /// Whether the route is among them.
+  /// Whether some are written in this namespace, which is not the service's own: for callers there.
+  [[nodiscard]] bool has_of_consumer(const std::string& service,
+                                     const std::string& name_space) const;
+  /// Documents in force for a service, as a JSON array of texts: those of its own namespace, and
+  /// behind them those of the caller's, in the order of their names each. "": there are none.
+  [[nodiscard]] std::string documents_for(const std::string& service,
+                                          const std::string& caller = "") const;
+  /// Those of which no version is known that may be told, as a JSON array: whoever has an earlier
+  /// one keeps it. In the same order, and no more. "": there are none.
+  [[nodiscard]] std::string refused_for(const std::string& service,
+                                        const std::string& caller = "") const;
+  /// Whether the route is among those that are told.
   [[nodiscard]] bool is_told(const Key& key, const std::string& service) const;
   [[nodiscard]] std::size_t count(RouteKind kind) const;
   [[nodiscard]] const std::map<Key, Route>& all() const { return routes_; }
   [[nodiscard]] const Route* find(const Key& key) const;
 
  private:
+  /// Of each service, by the namespace that routes are written in.
+  using Places = std::map<std::string, std::map<std::string, std::set<Key>>>;
+
+  std::set<std::string> place(const Key& key, Route& route, std::set<std::string> services,
+                              std::set<std::string> refused_for);
+  static std::vector<Key> keys_for(const Places& places, const std::string& service,
+                                   const std::string& caller);
+
   Judge judge_;
   std::map<Key, Route> routes_;
-  std::map<std::string, std::set<Key>> by_service_;  ///< Of documents in force.
+  Places in_force_;
+  Places refused_;  ///< Without any version in force.
 };
 
 }  // namespace epaulet::kube

@@ -111,6 +111,7 @@ bool read_route(const json::object& from, RouteKind kind, RouteFacts& to) {
   to.uid = text_in(*metadata, "uid").substr(0, kNameMax);
   to.resource_version = text_in(*metadata, "resourceVersion").substr(0, kNameMax);
   to.generation = number_in(*metadata, "generation").value_or(0);
+  to.created = text_in(*metadata, "creationTimestamp").substr(0, kNameMax);
   const auto* status = object_in(from, "status");
   const auto* parents = status == nullptr ? nullptr : array_in(*status, "parents");
   to.status_parents = parents == nullptr ? "[]" : json::serialize(*parents);

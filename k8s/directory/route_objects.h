@@ -20,6 +20,7 @@ struct RouteFacts {
   std::string uid;
   std::string resource_version;
   std::int64_t generation = 0;
+  std::string created;  ///< When; an object that was made anew is another.
   /// What a sidecar is told: apiVersion, kind, the names, the time and the spec. "": too large.
   std::string document;
   struct Parent {

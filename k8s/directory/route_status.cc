@@ -39,14 +39,16 @@ RouteCondition accepted(const RouteBook::Key& key, const RouteBook::Route& route
   if (!route.refused.empty()) {
     auto refused = is(false, "UnsupportedValue", route.refused);
     refused.remark = route.document.empty()
-                         ? std::string(" (no version of it is in force)")
+                         ? std::string(
+                               " (no version of it is known here; sidecars that have an "
+                               "earlier one keep it)")
                          : fmt::format(" (generation {} stays in force)", route.generation);
     return refused;
   }
   if (!model.routes().is_told(key, parent.service()))
     return is(false, "UnsupportedValue",
-              fmt::format("the Service {} has more than {} routes, and those first by their names "
-                          "are in force",
+              fmt::format("the Service {} has more than {} routes in this namespace, and those "
+                          "first by their names are in force",
                           parent.service(), RouteBook::kPerServiceMax));
   return is(true, "Accepted", "sidecars that dial the Service by the directory are told");
 }

@@ -5,6 +5,7 @@
 
 #include "base/error_table.h"
 #include "base/limits.h"
+#include "crypto/spiffe_id.h"
 #include "k8s/directory/question.h"
 
 namespace epaulet::kube {
@@ -16,6 +17,13 @@ constexpr std::size_t kBatchBytes = 16 * 1024;
 
 /// Standard streams, loops, listeners, watches, DNS, files that are being read.
 constexpr std::uint64_t kProcessDescriptors = 48;
+
+/// Which a sidecar runs in, as it has proven. "": its identity names none.
+std::string namespace_of(const std::string& identity) {
+  const auto id = SpiffeId::parse(identity);
+  const auto account = id ? id->service_account() : std::nullopt;
+  return account ? std::string(account->name_space) : "";
+}
 
 https::Bounds bounds(std::size_t connections) {
   https::Bounds bounds;
@@ -80,6 +88,7 @@ class DirectoryServer::Handler final : public https::Handler {
     exchange.begin_stream("application/x-ndjson");
     Asker asker;
     asker.peer = &exchange.peer();
+    asker.name_space = namespace_of(asker.peer->identity);
     co_await stream(exchange, subscription, asker, scope);
   }
 
@@ -107,7 +116,8 @@ class DirectoryServer::Handler final : public https::Handler {
 
   struct Asker {
     const https::Peer* peer = nullptr;
-    std::string zone;  ///< That it was told it is in.
+    std::string name_space;  ///< Of its identity.
+    std::string zone;        ///< That it was told it is in.
   };
 
   Task<void> stream(https::Exchange& exchange, Subscription& subscription, Asker& asker,
@@ -154,7 +164,7 @@ class DirectoryServer::Handler final : public https::Handler {
         batch.is_whole = true;
         break;
       }
-      auto line = hub_->model().line(*service);
+      auto line = hub_->model().line(*service, asker.name_space);
       ++counts.lines;
       if (line->size() > kBatchBytes) {
         batch.large = std::move(line);

@@ -7,7 +7,7 @@ namespace epaulet {
 namespace {
 
 /// What is not known is not gone: a directory that starts while the API server is slow to tell of
-/// routes withdraws none.
+/// routes withdraws none, nor does one that found a version refused and knows none before it.
 std::vector<ServiceView::Route> routes_after(const std::vector<ServiceView::Route>& before,
                                              const ServiceView& view) {
   auto routes = view.routes;
@@ -16,7 +16,11 @@ std::vector<ServiceView::Route> routes_after(const std::vector<ServiceView::Rout
         each.name.starts_with("GRPCRoute ") ? view.knows_grpc_routes : view.knows_http_routes;
     const bool is_told = std::any_of(view.routes.begin(), view.routes.end(),
                                      [&](const auto& told) { return told.name == each.name; });
-    if (!is_known && !is_told) routes.push_back(each);
+    const bool is_refused = std::any_of(
+        view.refused_routes.begin(), view.refused_routes.end(), [&](const auto& refused) {
+          return refused.name == each.name && refused.created == each.created;
+        });
+    if ((!is_known || is_refused) && !is_told) routes.push_back(each);
   }
   return routes;
 }

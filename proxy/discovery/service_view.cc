@@ -16,6 +16,8 @@ constexpr std::size_t kDepthMax = 8;
 /// EndpointSlice API: an endpoint has at most so many hints.
 constexpr std::size_t kHintsMax = 8;
 constexpr std::size_t kZoneBytesMax = 253;
+/// Of a service: its own, and those of our namespace.
+constexpr std::size_t kRoutesMax = 64;
 /// A Service has one of each family.
 constexpr std::size_t kClusterIpsMax = 2;
 
@@ -105,7 +107,6 @@ void read_group(const json::object& from, ServiceView& view) {
 /// They come as texts; what is in them is read by config/, as routes and nothing else: a directory
 /// tells a sidecar no other part of its configuration.
 void read_routes(const json::array& from, ServiceView& view) {
-  constexpr std::size_t kRoutesMax = 64;
   constexpr std::size_t kNestedMax = 64;
   for (const auto& each : from) {
     const auto* text = each.if_string();
@@ -125,7 +126,19 @@ void read_routes(const json::array& from, ServiceView& view) {
     route.name.append(kind).append(" ").append(text_in(names, "name"));
     route.name.append(".").append(text_in(names, "namespace"));
     route.document = json::serialize(*root);  // As it was understood here.
+    route.created = text_in(names, "creationTimestamp");
     view.routes.push_back(std::move(route));
+  }
+}
+
+void read_refused(const json::array& from, ServiceView& view) {
+  for (const auto& each : from) {
+    const auto* object = each.if_object();
+    if (object == nullptr || view.refused_routes.size() == kRoutesMax) continue;
+    ServiceView::RefusedRoute refused;
+    refused.name = text_in(*object, "name");
+    refused.created = text_in(*object, "created");
+    view.refused_routes.push_back(std::move(refused));
   }
 }
 
@@ -195,6 +208,7 @@ DirectoryLine read_directory_line(std::string_view line) {
       if (const auto* object = each.if_object()) read_group(*object, *view);
   }
   if (const auto* routes = array_in(*root, "routes")) read_routes(*routes, *view);
+  if (const auto* refused = array_in(*root, "routes_refused")) read_refused(*refused, *view);
   if (const auto* unknown = array_in(*root, "routes_unknown")) read_unknown(*unknown, *view);
   cut(*view);
   return ServiceViewPtr(std::move(view));

@@ -37,7 +37,14 @@ struct ServiceView {
   struct Route {
     std::string name;      ///< "HTTPRoute orders.shop"
     std::string document;  ///< JSON, as config/ reads it.
+    std::string created;   ///< When; one of the same name that was made anew is another.
     friend bool operator==(const Route&, const Route&) = default;
+  };
+
+  /// Whose present version is refused, by a directory that knows no earlier one.
+  struct RefusedRoute {
+    std::string name;
+    std::string created;
   };
 
   std::string service;  ///< NAME.NAMESPACE.
@@ -51,6 +58,7 @@ struct ServiceView {
   std::vector<Port> ports;
   std::vector<Group> groups;
   std::vector<Route> routes;
+  std::vector<RefusedRoute> refused_routes;
 };
 using ServiceViewPtr = std::shared_ptr<const ServiceView>;
 

@@ -575,6 +575,53 @@ def test_a_status_is_written_where_events_are_refused(place, binaries):
         assert len(api.written) == 1 and api.noted[0]["involvedObject"]["name"] == "bad", (api.written, api.noted)
 
 
+def test_routes_of_one_namespace_push_out_nobody_elses(place, binaries):
+    """Anybody may write routes for a Service of another namespace: they are for callers of his own."""
+    api = ScriptedApi(place)
+    shop(api)
+    parent = [{"group": "", "kind": "Service", "name": "api", "namespace": "shop"}]
+    rules = [{"backendRefs": [{"name": "api", "namespace": "shop", "port": 80}]}]
+    api.put(*(http_route(f"r{i:02}", rules, parent, "aaa") for i in range(40)), http_route("own", GOOD), http_route("calls", GOOD, kind="GRPCRoute"),
+            http_route("theirs", rules, parent, "zzz"))
+    with api.running(), Directory(place, binaries, api).running() as directory:
+        def told_to(namespace):
+            if namespace != "shop":
+                directory.client = issue(binaries, place, f"client-{namespace}", f"spiffe://cluster.local/ns/{namespace}/sa/web")
+            stream = directory.stream("api.shop")
+            wait_for(lambda: stream.version)
+            told = [json.loads(text)["metadata"] for text in stream.views["api.shop"]["routes"]]
+            return stream, [f"{one['namespace']}/{one['name']}" for one in told]
+
+        own = ["shop/own", "shop/calls"]
+        assert told_to("shop")[1] == own
+        stream, told = told_to("zzz")
+        assert told == [*own, "zzz/theirs"], told
+        assert told_to("aaa")[1] == own + [f"aaa/r{i:02}" for i in range(32)]
+        for name, namespace, accepted in (("own", "shop", "True"), ("theirs", "zzz", "True"), ("r31", "aaa", "True"), ("r32", "aaa", "False")):
+            wait_for(lambda: api.status_of("HTTPRoute", name, namespace).get("Accepted", ("",))[0] == accepted, 20)
+        api.remove(http_route("theirs", rules, parent, "zzz"))
+        wait_for(lambda: len(stream.views["api.shop"]["routes"]) == 2)
+
+
+def test_a_directory_that_finds_a_route_bad_says_so_to_those_who_knew_it(place, binaries):
+    api = ScriptedApi(place)
+    shop(api)
+    bad = http_route("split", BAD, generation=2)
+    api.put(bad, http_route("good", GOOD))
+    with api.running(), Directory(place, binaries, api).running() as directory:
+        stream = directory.stream("api.shop")
+        wait_for(lambda: stream.version)
+        view = stream.views["api.shop"]
+        assert [json.loads(text)["metadata"]["name"] for text in view["routes"]] == ["good"]
+        assert view["routes_refused"] == [{"name": "HTTPRoute split.shop", "created": bad["metadata"]["creationTimestamp"]}], view
+        wait_for(lambda: api.status_of("HTTPRoute", "split").get("Accepted") == ("False", "UnsupportedValue"))
+        message = api.objects["HTTPRoute"][("shop", "split")]["status"]["parents"][0]["conditions"][0]["message"]
+        assert message.endswith("sidecars that have an earlier one keep it)"), message
+        api.put(http_route("split", GOOD, generation=3))
+        wait_for(lambda: "routes_refused" not in stream.views["api.shop"])
+        assert len(stream.views["api.shop"]["routes"]) == 2
+
+
 def test_routes_need_not_be_known_to_the_cluster_nor_be_allowed(place, binaries):
     api = ScriptedApi(place)
     shop(api)

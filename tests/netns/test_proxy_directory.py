@@ -230,6 +230,16 @@ def test_routes_of_the_cluster_lead_the_way(lab, binaries):
         wait_until(lambda: api_server.status_of("HTTPRoute", "split", "default").get("Accepted", ("",))[0] == "False", "no", 5)
         before = sum(second.calls.values())
         assert asked_for(api, "/next")[0] == 200 and sum(second.calls.values()) == before + 1
+        # A directory that starts anew knows no other version than the refused one: what was good stays.
+        directory.process.stop()
+        api.wait_logged(event="directory_away")
+        directory.start()
+        marker = http_route("marker", [{**RULES[1], "matches": [{"path": {"value": "/marker"}}]}], parent, "default")
+        api_server.put(marker)
+        wait_until(lambda: "marker:0" in str(api.sidecar.admin("/config")["settings"]["services"]["api2.default"]["routes"]), "its word", 20)
+        before = sum(second.calls.values())
+        assert asked_for(api, "/next")[0] == 200 and sum(second.calls.values()) == before + 1
+        api_server.remove(marker)
         # One of the same name in a file goes first, and nothing else is lost by it.
         own = json.dumps({**http_route("split", RULES[1:], parent, "default"), "metadata": {"name": "split"}})
         api.replace("config/api.yaml", CALLER + "---\n" + own + "\n")

@@ -84,7 +84,7 @@ struct Wants final : DirectoryFeed::Listener {
 ServiceViewPtr with_routes(const std::string& service, std::vector<std::string> names) {
   auto view = std::make_shared<ServiceView>();
   view->service = service;
-  for (auto& name : names) view->routes.push_back({std::move(name), "{}"});
+  for (auto& name : names) view->routes.push_back({std::move(name), "{}", ""});
   return view;
 }
 
@@ -157,6 +157,22 @@ TEST(DirectoryFeed, routes_that_a_directory_does_not_know_are_kept) {
   EXPECT_EQ(told, 2);
   take(R"(,"routes":[],"routes_unknown":[])");
   EXPECT_EQ(names(), "");
+}
+
+TEST(DirectoryFeed, a_route_that_a_directory_finds_refused_is_kept_in_its_earlier_version) {
+  DirectoryFeed feed;
+  const Wants wants(feed, "a.x");
+  const auto take = [&](const std::string& rest) {
+    feed.take(view_in(R"({"service":"a.x",)" + rest + "}"));
+  };
+  take(R"("routes":["{\"apiVersion\":\"gateway.networking.k8s.io/v1\",\"kind\":\"HTTPRoute\",)"
+       R"(\"metadata\":{\"name\":\"h\",\"namespace\":\"x\",\"creationTimestamp\":\"T\"}}"])");
+  ASSERT_EQ(feed.routes().size(), 1u);
+  EXPECT_EQ(feed.routes()[0].created, "T");
+  take(R"("routes_refused":[7,{"name":"HTTPRoute h.x","created":"T"}])");
+  ASSERT_EQ(feed.routes().size(), 1u);
+  take(R"("routes_refused":[{"name":"HTTPRoute h.x","created":"later"}])");
+  EXPECT_TRUE(feed.routes().empty());
 }
 
 TEST(ServiceView, absence_versions_and_what_is_unknown_are_told_apart) {

@@ -110,14 +110,22 @@ TEST(RouteBook, a_bad_version_leaves_the_last_good_one_in_force) {
 
 TEST(RouteBook, a_route_that_was_bad_from_the_start_is_told_to_nobody) {
   RouteBook book(judge_route);
-  EXPECT_EQ(book.put(RouteKind::http_route, read(object("r", kBad)), 0), Names{});
+  EXPECT_EQ(book.put(RouteKind::http_route, read(object("r", kBad)), 0), Names{"api.shop"});
   EXPECT_EQ(book.documents_for("api.shop"), "");
+  EXPECT_EQ(book.refused_for("api.shop"),
+            R"([{"name":"HTTPRoute r.shop","created":"2026-01-31T12:00:00Z"}])")
+      << "who knows an earlier version keeps it";
+  EXPECT_EQ(book.put(RouteKind::http_route, read(object("r", kBad)), 1), Names{});
   EXPECT_EQ(book.put(RouteKind::http_route, read(object("r", kGood, 2)), 0), Names{"api.shop"});
+  EXPECT_EQ(book.refused_for("api.shop"), "");
   auto anew = read(object("r", kBad, 1));
   anew.uid = "another";
   EXPECT_EQ(book.put(RouteKind::http_route, std::move(anew), 0), Names{"api.shop"})
       << "an object of the same name has no version before it";
   EXPECT_EQ(book.documents_for("api.shop"), "");
+  EXPECT_NE(book.refused_for("api.shop"), "");
+  EXPECT_EQ(book.remove(RouteKind::http_route, read(object("r", kBad))), Names{"api.shop"});
+  EXPECT_EQ(book.refused_for("api.shop"), "");
 }
 
 TEST(RouteBook, a_status_or_a_second_list_is_no_news) {
@@ -162,6 +170,36 @@ TEST(RouteBook, a_service_has_so_many_routes_and_no_more) {
             RouteBook::kPerServiceMax);
   EXPECT_TRUE(book.is_told({RouteKind::http_route, "shop/r100"}, "api.shop"));
   EXPECT_FALSE(book.is_told({RouteKind::http_route, "shop/r132"}, "api.shop"));
+}
+
+TEST(RouteBook, routes_of_one_namespace_push_out_nobody_elses) {
+  RouteBook book([](const RouteFacts&, RouteKind) { return std::string(); });
+  const auto written_in = [](const std::string& name, const std::string& name_space) {
+    auto facts = read(object(name, kGood, 1,
+                             R"([{"group":"","kind":"Service","name":"api","namespace":"shop"}])"));
+    facts.name_space = name_space;
+    return facts;
+  };
+  const auto count = [&](const std::string& caller) {
+    return json::parse(book.documents_for("api.shop", caller)).as_array().size();
+  };
+  for (std::size_t i = 0; i <= RouteBook::kPerServiceMax; ++i)
+    book.put(RouteKind::http_route, written_in("r" + std::to_string(100 + i), "aaa"), 0);
+  EXPECT_EQ(book.documents_for("api.shop"), "");
+  EXPECT_EQ(count("aaa"), RouteBook::kPerServiceMax);
+  book.put(RouteKind::http_route, read(object("own", kGood)), 0);
+  book.put(RouteKind::http_route, written_in("theirs", "zzz"), 0);
+  EXPECT_EQ(count(""), 1u);
+  EXPECT_EQ(count("shop"), 1u);
+  EXPECT_EQ(count("aaa"), RouteBook::kPerServiceMax + 1);
+  EXPECT_EQ(count("zzz"), 2u);
+  EXPECT_TRUE(book.is_told({RouteKind::http_route, "shop/own"}, "api.shop"));
+  EXPECT_TRUE(book.is_told({RouteKind::http_route, "zzz/theirs"}, "api.shop"));
+  EXPECT_FALSE(book.is_told({RouteKind::http_route, "aaa/r132"}, "api.shop"));
+  EXPECT_FALSE(book.has_of_consumer("api.shop", "shop"));
+  EXPECT_TRUE(book.has_of_consumer("api.shop", "zzz"));
+  book.remove(RouteKind::http_route, written_in("theirs", "zzz"));
+  EXPECT_FALSE(book.has_of_consumer("api.shop", "zzz"));
 }
 
 /// Of each parent: type, status and reason.
