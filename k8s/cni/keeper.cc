@@ -3,15 +3,21 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/signalfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
+#include <iterator>
+#include <optional>
 #include <system_error>
+#include <thread>
 
 #include "base/owned_fd.h"
 
@@ -65,27 +71,81 @@ OwnedFd changes_of_folders() {
   return changes;
 }
 
+/// Asks in a thread of its own, one question at a time.
+class Asking {
+ public:
+  explicit Asking(const std::function<bool()>& try_to_ask)
+      : try_to_ask_(try_to_ask),
+        answered_(::eventfd(0, EFD_CLOEXEC)),
+        again_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC)) {
+    ask();
+  }
+  Asking(const Asking&) = delete;
+  Asking& operator=(const Asking&) = delete;
+  ~Asking() {
+    if (thread_.joinable()) thread_.join();
+  }
+
+  [[nodiscard]] int answered() const { return answered_.get(); }
+  [[nodiscard]] int again() const { return again_.get(); }
+
+  void ask() {
+    thread_ = std::thread([this] {
+      could_ask_ = try_to_ask_();
+      const std::uint64_t one = 1;
+      (void)!::write(answered_.get(), &one, sizeof one);
+    });
+  }
+
+  /// The answer is there; if we could not ask, again() tells when it is time.
+  void take() {
+    std::uint64_t count = 0;
+    (void)!::read(answered_.get(), &count, sizeof count);
+    thread_.join();
+    if (could_ask_) return;
+    itimerspec in{};
+    in.it_value.tv_sec = ask_after_ / 1000;
+    in.it_value.tv_nsec = ask_after_ % 1000 * 1'000'000L;
+    ::timerfd_settime(again_.get(), 0, &in, nullptr);
+    ask_after_ = std::min(2 * ask_after_, kLookEveryMilliseconds);
+  }
+
+  void ask_again() {
+    std::uint64_t count = 0;
+    (void)!::read(again_.get(), &count, sizeof count);
+    ask();
+  }
+
+ private:
+  const std::function<bool()>& try_to_ask_;
+  const OwnedFd answered_;
+  const OwnedFd again_;
+  std::thread thread_;
+  bool could_ask_ = false;  ///< The thread's, until it has ended.
+  int ask_after_ = kAskAgainMilliseconds;
+};
+
 /// Until the end.
 void watch(const NodePlaces& places, int signals, const std::function<bool()>& try_to_ask) {
   Entry entry(places);
   const OwnedFd changes = changes_of_folders();
-  bool could_ask = false;
-  bool is_time_to_ask = true;
-  int ask_after = kAskAgainMilliseconds;
+  std::optional<Asking> asking;
   for (;;) {
     // Again each time: the folder may be another one by now. The same one is watched once.
     ::inotify_add_watch(changes.get(), places.lists.c_str(),
                         IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR);
     entry.look();
-    if (!could_ask && is_time_to_ask) {
-      could_ask = try_to_ask();
-      ask_after = std::min(2 * ask_after, kLookEveryMilliseconds);
-    }
-    pollfd both[] = {{signals, POLLIN, 0}, {changes.get(), POLLIN, 0}};
-    const int count = ::poll(both, 2, could_ask ? kLookEveryMilliseconds : ask_after);
+    if (!asking) asking.emplace(try_to_ask);
+    pollfd all[] = {{signals, POLLIN, 0},
+                    {changes.get(), POLLIN, 0},
+                    {asking->answered(), POLLIN, 0},
+                    {asking->again(), POLLIN, 0}};
+    const int count = ::poll(all, std::size(all), kLookEveryMilliseconds);
     if (count < 0 && errno != EINTR) return;
-    if ((both[0].revents & POLLIN) != 0) return;
-    is_time_to_ask = count == 0;
+    if (count < 0) continue;
+    if ((all[0].revents & POLLIN) != 0) return;
+    if ((all[2].revents & POLLIN) != 0) asking->take();
+    if ((all[3].revents & POLLIN) != 0) asking->ask_again();
     char words[4096];
     while (::read(changes.get(), words, sizeof words) > 0) {
     }
