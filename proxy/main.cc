@@ -16,6 +16,7 @@
 #include "server/key_files.h"
 #include "server/policy_command.h"
 #include "server/process.h"
+#include "server/wait_command.h"
 
 namespace {
 
@@ -113,6 +114,22 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   explain->add_flag("--json", explain_options.json, "as JSON");
   explain->callback([&] { exit_code = epaulet::server::explain_command(explain_options); });
+
+  epaulet::server::WaitOptions wait_options;
+  auto* wait = app.add_subcommand("wait", "wait until the sidecar is ready");
+  wait->add_option("--admin", wait_options.admin, "the sidecar's admin address")
+      ->capture_default_str();
+  long at_most = wait_options.at_most.count();
+  wait->add_option("--seconds", at_most, "so long at most")
+      ->check(CLI::Range(1L, 3600L))
+      ->capture_default_str();
+  wait->add_flag("--then-go-on", wait_options.then_go_on,
+                 "end with 0 also when it is not ready by then, for a hook whose failure would end "
+                 "the container");
+  wait->callback([&] {
+    wait_options.at_most = std::chrono::seconds(at_most);
+    exit_code = epaulet::server::wait_command(wait_options);
+  });
 
   epaulet::redirect::add_redirect_command(app, exit_code, [] {
     return std::chrono::floor<std::chrono::seconds>(epaulet::AsioLoop::read_wall_clock());

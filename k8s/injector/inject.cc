@@ -309,6 +309,12 @@ class Injection {
           "epaulet: the redirect rules are there before the sidecar is, so this pod's init "
           "containers have no network");
     }
+    if (const auto policy = text_in(spec_, "restartPolicy");
+        !is_native && (policy == "Never" || policy == "OnFailure")) {
+      verdict_.warnings.emplace_back(
+          "epaulet: this pod never completes, for its sidecar does not end with its containers; "
+          "label it epaulet.io/inject: \"false\", or use native sidecars (Kubernetes 1.29)");
+    }
     for (auto& each : init) first.push_back(std::move(each));
     if (!comes_first) first.push_back(init_of(plan));
     init = std::move(first);

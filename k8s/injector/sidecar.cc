@@ -78,6 +78,18 @@ json::object base_container(const SidecarPlan& plan, const char* name) {
   return made;
 }
 
+/// Kubelets start a pod's containers one after the other, and the next one when this has ended.
+/// Were it to fail, the kubelet would end the sidecar, and start the app nevertheless.
+json::object wait_hook() {
+  json::object command;
+  command["command"] = json::array{kProgram, "wait", "--seconds=60", "--then-go-on"};
+  json::object hook;
+  hook["exec"] = std::move(command);
+  json::object made;
+  made["postStart"] = std::move(hook);
+  return made;
+}
+
 void add_list(json::array& arguments, const char* option, const Ports& ports) {
   if (ports.empty()) return;
   arguments.push_back(json::value(fmt::format("{}={}", option, fmt::join(ports, ","))));
@@ -205,6 +217,8 @@ json::object sidecar_container(const SidecarPlan& plan) {
     made["startupProbe"] = health_probe("/ready", 1, 600);
     // Called when the pod's end begins, long before our SIGTERM, which comes when the app is gone.
     made["lifecycle"] = end_hook(plan.probe_secret);
+  } else {
+    made["lifecycle"] = wait_hook();
   }
   made["readinessProbe"] = health_probe("/ready", 5, 3);
   made["livenessProbe"] = health_probe("/live", 10, 3);

@@ -416,7 +416,32 @@ def where_there_are_no_native_sidecars(world):
     pod = world.api()
     assert [one["name"] for one in pod["spec"]["initContainers"]] == ["epaulet-init"]
     assert [one["name"] for one in pod["spec"]["containers"]] == ["epaulet", "app"]
+    _the_app_waits_for_the_sidecar_and_jobs_are_warned_of(pod)
     wait_until("hello", 20, lambda: hello(world) == (200, HELLO))
+
+
+def _the_app_waits_for_the_sidecar_and_jobs_are_warned_of(pod):
+    """With a container as the sidecar: its postStart hook holds back what the kubelet starts behind it."""
+    name = pod["metadata"]["name"]
+    kubectl("-n", SYSTEM, "scale", "deployment/epaulet-identity", "--replicas=0")
+    wait_until("the identity service is gone", 30, lambda: not get("-n", SYSTEM, "pods", "-l", "app.kubernetes.io/name=epaulet-identity")["items"])
+    kubectl("-n", "default", "scale", "deployment/api", "--replicas=2")
+    new = wait_until("a second pod", 10, lambda: [one for one in get("-n", "default", "pods", "-l", "app=api")["items"]
+                                                  if one["metadata"]["name"] != name])[0]["metadata"]["name"]
+    time.sleep(6)
+    states = {one["name"]: one["state"] for one in get("-n", "default", "pod", new)["status"].get("containerStatuses", [])}
+    assert "waiting" in states["app"], states
+    kubectl("-n", SYSTEM, "scale", "deployment/epaulet-identity", "--replicas=1")
+    rollout(SYSTEM, "epaulet-identity")
+    rollout("default", "api")
+    status = get("-n", "default", "pod", new)["status"]
+    assert not [one for one in status["containerStatuses"] if one["restartCount"]], status
+    events = get("-n", "default", "events", "--field-selector", f"involvedObject.name={new}")["items"]
+    assert not [one for one in events if one["reason"] == "FailedPostStartHook"], events
+    kubectl("-n", "default", "scale", "deployment/api", "--replicas=1")
+    wait_until("one again", 60, lambda: len(get("-n", "default", "pods", "-l", "app=api")["items"]) == 1)
+    done = kubectl("-n", "default", "run", "job", "--image=docker.io/local/pause:test", "--restart=Never", "--dry-run=server")
+    assert "this pod never completes" in done.stderr, done.stderr
 
 
 def malformed_annotations_are_refused_by_name(world):

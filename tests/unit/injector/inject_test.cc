@@ -81,6 +81,36 @@ TEST(Inject, with_a_cni_plugin_and_no_native_sidecar_warns_of_init_containers) {
   EXPECT_TRUE(inject(pod_with("{}"), settings).warnings.empty());
 }
 
+TEST(Inject, without_native_sidecars_warns_of_pods_that_would_never_complete) {
+  auto settings = test_settings();
+  for (const char* policy : {"Never", "OnFailure"}) {
+    const auto review = pod_with("{}", std::string(R"({"restartPolicy":")") + policy + "\"}");
+    settings.kind = SidecarKind::container;
+    const auto warnings = inject(review, settings).warnings;
+    ASSERT_EQ(warnings.size(), 1u);
+    EXPECT_PRED2(has, warnings[0], "this pod never completes");
+    EXPECT_LE(warnings[0].size(), 250u) << "an API server cuts what is longer";
+    settings.kind = SidecarKind::native;
+    EXPECT_TRUE(inject(review, settings).warnings.empty());
+  }
+  settings.kind = SidecarKind::container;
+  EXPECT_TRUE(inject(pod_with("{}", R"({"restartPolicy":"Always"})"), settings).warnings.empty());
+}
+
+TEST(Inject, without_native_sidecars_holds_the_app_back_until_the_sidecar_is_ready) {
+  auto settings = test_settings();
+  settings.kind = SidecarKind::container;
+  const auto pod = injected(pod_with("{}"), settings);
+  EXPECT_EQ(json::serialize(container(pod, "containers", 0).at("lifecycle")),
+            R"({"postStart":{"exec":{"command":["/usr/local/bin/epaulet","wait",)"
+            R"("--seconds=60","--then-go-on"]}}})");
+  EXPECT_FALSE(container(pod, "containers", 1).contains("lifecycle"));
+  EXPECT_FALSE(container(injected(pod_with("{}")), "initContainers", 1)
+                   .at("lifecycle")
+                   .as_object()
+                   .contains("postStart"));
+}
+
 TEST(Inject, gives_the_secrets_that_its_image_is_pulled_with) {
   auto settings = test_settings();
   settings.image_pull_secrets = {"mine", "pull"};
