@@ -230,6 +230,57 @@ class PodChecks {
   Group bare_, unheard_, shut_out_, unruled_, old_, rootless_;
 };
 
+/// When it was last said, as RFC 3339: such texts are in the order of their times.
+std::string_view time_of(const json::object& event) {
+  for (const auto when :
+       {text_at(event, {"series", "lastObservedTime"}), text_in(event, "lastTimestamp"),
+        text_in(event, "eventTime"), text_at(event, {"metadata", "creationTimestamp"})}) {
+    if (!when.empty()) return when;
+  }
+  return {};
+}
+
+/// "StatefulSet shop/web"
+std::string subject_of(const json::object& event) {
+  return fmt::format("{} {}/{}", text_at(event, {"involvedObject", "kind"}),
+                     text_at(event, {"involvedObject", "namespace"}),
+                     text_at(event, {"involvedObject", "name"}));
+}
+
+/// Of those whose status does not say it: StatefulSets, DaemonSets, Jobs. An Event stays for an
+/// hour or so, and one about a pod that was created since means that it is mended.
+void check_refused_events(const Facts& facts, const Question& question, DoctorReport& report) {
+  const auto& failed = facts.at(paths::failed_creates(question));
+  const auto& succeeded = facts.at(paths::successful_creates(question));
+  if (!failed.is_there() || !succeeded.is_there()) {
+    return report.warn("refused",
+                       "whether StatefulSets, DaemonSets and Jobs get their pods cannot be seen: " +
+                           printable(failed.is_there() ? succeeded.why : failed.why),
+                       "ask as somebody who may list events");
+  }
+  std::map<std::string, const json::object*> last;
+  for (const auto& each : facts.items(paths::failed_creates(question))) {
+    const auto* event = each.if_object();
+    if (event == nullptr || text_at(*event, {"involvedObject", "kind"}) == "ReplicaSet") continue;
+    const auto message = text_in(*event, "message");
+    if (message.find("injector.epaulet.io") == message.npos) continue;
+    auto& newest = last[subject_of(*event)];
+    if (newest == nullptr || time_of(*newest) < time_of(*event)) newest = event;
+  }
+  for (const auto& each : facts.items(paths::successful_creates(question))) {
+    const auto* event = each.if_object();
+    const auto found = event == nullptr ? last.end() : last.find(subject_of(*event));
+    if (found != last.end() && time_of(*found->second) < time_of(*event)) last.erase(found);
+  }
+  for (const auto& [subject, event] : last) {
+    report.fail(
+        "refused",
+        fmt::format("{} got no pod at {}: {}", printable(subject, 150),
+                    printable(time_of(*event), 40), printable(text_in(*event, "message"), 500)),
+        "what the message says; the injector's log has it, too");
+  }
+}
+
 /// Pods that the API server did not create, since the injector refused them or was away.
 void check_refused(const Facts& facts, const Question& question, DoctorReport& report) {
   for (const auto& each : facts.items(paths::replica_sets(question))) {
@@ -278,6 +329,7 @@ void check_pods(const Facts& facts, const Question& question, DoctorReport& repo
   }
   PodChecks(facts, question, report).run();
   check_refused(facts, question, report);
+  check_refused_events(facts, question, report);
 }
 
 }  // namespace epaulet::kube

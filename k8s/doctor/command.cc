@@ -92,8 +92,11 @@ void add_doctor_commands(CLI::App& app, int& exit_code, std::function<WallTime()
                     "Look at this namespace's pods alone");
   check->callback([&exit_code, options, clock] { exit_code = examine(*options, false, clock()); });
 
-  auto* pod = app.add_subcommand("pod", "Inside a pod: redirect, sidecar, certificate, clock");
+  auto* pod =
+      app.add_subcommand("pod", "Inside a pod: redirect, sidecar, certificate, clock, directory");
   pod->add_option("--admin", options->inside.admin, "The sidecar's admin address")
+      ->capture_default_str();
+  pod->add_option("--metrics", options->inside.metrics, "The sidecar's address of metrics")
       ->capture_default_str();
   pod->add_option("--redirect-result", options->inside.redirect_result, "What epaulet-init left")
       ->capture_default_str();

@@ -17,6 +17,10 @@ std::string listed(std::string_view api, std::string_view what, const std::strin
                             : fmt::format("{}/namespaces/{}/{}", api, name_space, what);
 }
 
+std::string paged(const std::string& path) {
+  return path + (path.find('?') == path.npos ? "?" : "&") + "limit=250";
+}
+
 class Gathering {
  public:
   Gathering(FactSource& source, const Question& question, WallTime now)
@@ -25,7 +29,7 @@ class Gathering {
   /// Whole lists, and single objects. What takes time is the way to the API server and back.
   void ask(const std::vector<std::string>& lists, const std::vector<std::string>& objects) {
     std::vector<std::string> paths;
-    for (const auto& path : lists) paths.push_back(path + "?limit=250");
+    for (const auto& path : lists) paths.push_back(paged(path));
     paths.insert(paths.end(), objects.begin(), objects.end());
     auto told = source_.get_all(paths);
     for (std::size_t i = 0; i < lists.size(); ++i) complete(lists[i], std::move(told[i]));
@@ -43,6 +47,7 @@ class Gathering {
     ask({std::string(paths::kNamespaces), std::string(paths::kWebhooks),
          paths::deployments(question_), paths::services(question_),
          paths::endpoint_slices(question_), paths::pods(question_), paths::replica_sets(question_),
+         paths::failed_creates(question_), paths::successful_creates(question_),
          std::string(paths::kLeases)},
         {std::string(paths::kVersion), paths::secret(question_, question_.ca_secret),
          paths::role_binding("epaulet-identity"), paths::role_binding("epaulet-directory"),
@@ -66,7 +71,7 @@ class Gathering {
     for (std::size_t page = 1; whole != nullptr && page < kPagesMax; ++page) {
       const std::string next(text_at(*whole, {"metadata", "continue"}));
       if (next.empty()) break;
-      Fact more = source_.get(path + "?limit=250&continue=" + admin::percent_encoded(next));
+      Fact more = source_.get(paged(path) + "&continue=" + admin::percent_encoded(next));
       auto* rest = more.is_there() ? more.document.if_object() : nullptr;
       if (rest == nullptr) {  // A list that changed too much is begun anew, by whoever asks again.
         all.status = 0;
@@ -136,6 +141,13 @@ std::string pods(const Question& question) {
 }
 std::string replica_sets(const Question& question) {
   return listed("/apis/apps/v1", "replicasets", question.name_space);
+}
+std::string failed_creates(const Question& question) {
+  return listed("/api/v1", "events", question.name_space) + "?fieldSelector=reason%3DFailedCreate";
+}
+std::string successful_creates(const Question& question) {
+  return listed("/api/v1", "events", question.name_space) +
+         "?fieldSelector=reason%3DSuccessfulCreate";
 }
 std::string deployments(const Question& question) {
   return listed("/apis/apps/v1", "deployments", question.system_namespace);

@@ -68,6 +68,9 @@ inline constexpr std::string_view kLeases =
     "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases";
 [[nodiscard]] std::string pods(const Question& question);
 [[nodiscard]] std::string replica_sets(const Question& question);
+/// What controllers said of pods that were not created, and of those that were.
+[[nodiscard]] std::string failed_creates(const Question& question);
+[[nodiscard]] std::string successful_creates(const Question& question);
 [[nodiscard]] std::string deployments(const Question& question);
 [[nodiscard]] std::string daemon_set(const Question& question);
 [[nodiscard]] std::string cni_pods(const Question& question);

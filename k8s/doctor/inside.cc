@@ -3,14 +3,18 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <utility>
+#include <vector>
 
 #include "admin/client.h"
 #include "crypto/ca.h"
 #include "k8s/doctor/checks.h"
 #include "k8s/doctor/facts.h"
+#include "redirect/confirm.h"
 #include "redirect/program.h"
 #include "redirect/report.h"
 
@@ -58,10 +62,17 @@ void check_rules(const InsideFacts& facts, const InsideQuestion& question, Docto
   }
   std::string families;
   for (const auto& family : read->families) families += (families.empty() ? "" : ", ") + family;
-  // What has become of them since, only another user than the sidecar's sees.
-  report.ok(kAbout, fmt::format("installed for {} by {} at {}, and not tried now: as root every "
-                                "rule is",
-                                families, read->backend, read->installed_at));
+  for (const auto& check : facts.standing) {
+    if (check.ok) continue;
+    return report.fail(kAbout,
+                       fmt::format("installed by {} at {}, and gone since: {}", read->backend,
+                                   read->installed_at, printable(check.detail)),
+                       "create the pod anew: until then it is outside the mesh; who on the node, "
+                       "or in the pod with NET_ADMIN, flushes rules?");
+  }
+  report.ok(kAbout, fmt::format("installed for {} by {} at {}, and {}: as root every rule is tried",
+                                families, read->backend, read->installed_at,
+                                facts.standing.empty() ? "not looked at now" : "still there"));
 }
 
 void check_ready(const InsideFacts& facts, const InsideQuestion& question, DoctorReport& report) {
@@ -78,6 +89,71 @@ void check_ready(const InsideFacts& facts, const InsideQuestion& question, Docto
     if (each.is_string())
       report.fail("sidecar", "not ready: " + printable(each.get_string()),
                   "kubectl logs -c epaulet");
+  }
+}
+
+/// Of a metric: what stands behind its name, labels included, and its value, for each sample.
+std::vector<std::pair<std::string_view, double>> samples_of(std::string_view page,
+                                                            std::string_view name) {
+  std::vector<std::pair<std::string_view, double>> samples;
+  while (!page.empty()) {
+    const auto line = page.substr(0, page.find('\n'));
+    page.remove_prefix(std::min(line.size() + 1, page.size()));
+    const auto space = line.rfind(' ');
+    if (!line.starts_with(name) || space == line.npos || space < name.size()) continue;
+    const auto labels = line.substr(name.size(), space - name.size());
+    if (!labels.empty() && labels.front() != '{') continue;  // Another one's name goes on.
+    samples.emplace_back(labels, std::strtod(std::string(line.substr(space + 1)).c_str(), nullptr));
+  }
+  return samples;
+}
+
+/// The directory says something every 15 s.
+constexpr std::chrono::seconds kSilenceMax{60};
+
+void check_directory(const InsideFacts& facts, DoctorReport& report) {
+  constexpr std::string_view kAbout = "directory";
+  if (!facts.metrics) return;
+  const auto connected = samples_of(*facts.metrics, "epaulet_directory_connected");
+  if (!connected.empty()) {
+    constexpr const char* kRemedy =
+        "the sidecar's log says why (directory_away); do the pods of epaulet-directory run, and "
+        "may this one reach their port 15016?";
+    const auto heard = samples_of(*facts.metrics, "epaulet_directory_heard_timestamp_seconds");
+    const auto ago = heard.empty() ? facts.now.time_since_epoch()
+                                   : facts.now.time_since_epoch() -
+                                         std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                             std::chrono::duration<double>(heard.front().second));
+    if (heard.empty()) {
+      report.fail(kAbout,
+                  "nothing was heard of it yet: what it tells has no endpoint, or those "
+                  "that were remembered",
+                  kRemedy);
+    } else if (connected.front().second == 0) {
+      report.warn(kAbout,
+                  fmt::format("it does not answer; it was last heard {} ago, and what it told then "
+                              "stays in use",
+                              span_text(ago)),
+                  kRemedy);
+    } else if (ago > kSilenceMax) {
+      report.warn(kAbout, fmt::format("it answers, and has said nothing for {}", span_text(ago)),
+                  kRemedy);
+    } else {
+      report.ok(kAbout, fmt::format("it answers; heard {} ago", span_text(ago)));
+    }
+  }
+  constexpr std::size_t kNamedMax = 8;
+  std::string empty;
+  std::size_t count = 0;
+  for (const auto& [labels, value] : samples_of(*facts.metrics, "epaulet_backend_endpoints")) {
+    if (value == 0 && ++count <= kNamedMax)
+      empty += (empty.empty() ? "" : ", ") + printable(labels, 120);
+  }
+  if (count > kNamedMax) empty += fmt::format(" and {} more", count - kNamedMax);
+  if (count > 0) {
+    report.warn("backends", "have no endpoint: " + empty,
+                "does the Service exist, has it ready pods in the mesh, and is its name and port "
+                "right under endpoints?");
   }
 }
 
@@ -148,6 +224,11 @@ InsideFacts gather_inside(const InsideQuestion& question, WallTime now) {
     std::string text(std::istreambuf_iterator<char>(file), {});
     if (text.size() <= redirect::kReportBytesMax) facts.redirect_report = std::move(text);
   }
+  const auto installed =
+      facts.redirect_report ? redirect::report_from_json(*facts.redirect_report) : std::nullopt;
+  constexpr std::uint16_t kHealthPort = 15021;
+  if (installed)
+    facts.standing = redirect::standing_rules(redirect::standing_places(*installed, kHealthPort));
   if (::getuid() == 0) {
     const auto end = redirect::run_program({"epaulet", "redirect", "verify"}, "", "epaulet");
     if (end) facts.rules.emplace(end->status == 0, end->reason());
@@ -157,6 +238,10 @@ InsideFacts gather_inside(const InsideQuestion& question, WallTime now) {
   if (auto page = admin::admin_get(*address, "/ready")) facts.ready = std::move(page->body);
   if (auto page = admin::admin_get(*address, "/certs"); page && page->status == 200)
     facts.certs = std::move(page->body);
+  const auto metrics = SocketAddress::parse(question.metrics);
+  if (!metrics) return facts;
+  if (auto page = admin::admin_get(*metrics, "/stats/prometheus"); page && page->status == 200)
+    facts.metrics = std::move(page->body);
   return facts;
 }
 
@@ -165,6 +250,7 @@ void diagnose_inside(const InsideFacts& facts, const InsideQuestion& question,
   check_rules(facts, question, report);
   check_ready(facts, question, report);
   check_certificate(facts, report);
+  check_directory(facts, report);
 }
 
 }  // namespace epaulet::kube

@@ -85,7 +85,48 @@ Check confirm(const RedirectOptions& options, bool v4) {
   return check;
 }
 
+Check standing(const SocketAddress& place) {
+  Check check;
+  check.name = place.ip.is_v4() ? "standing/ipv4" : "standing/ipv6";
+  const int error = dial(stream_socket(place.ip.is_v4(), SOCK_NONBLOCK), place);
+  check.ok = error == ECONNREFUSED;
+  check.detail = fmt::format("{} is {}", place.to_string(),
+                             check.ok             ? "refused, as it should be"
+                             : error == 0         ? "answered, and should be refused"
+                             : error == ETIMEDOUT ? "not refused: nothing happens"
+                                                  : "not refused: " + errno_text(error));
+  return check;
+}
+
 }  // namespace
+
+std::vector<SocketAddress> standing_places(const Report& report, std::uint16_t listener) {
+  std::vector<SocketAddress> places;
+  const bool is_usual = std::none_of(
+      report.arguments.begin(), report.arguments.end(), [](const std::string& argument) {
+        return argument.starts_with("--virtual-") || argument.starts_with("--uid");
+      });
+  if (!report.ok || !is_usual) return places;
+  for (const bool v4 : {true, false}) {
+    const auto* const family = v4 ? "ipv4" : "ipv6";
+    const auto& families = report.families;
+    if (std::find(families.begin(), families.end(), family) == families.end()) continue;
+    places.push_back(confirmed_address({}, v4));
+    places.back().port = listener;
+  }
+  return places;
+}
+
+std::vector<Check> standing_rules(const std::vector<SocketAddress>& places) {
+  std::vector<Check> checks;
+  if (::getuid() != RedirectOptions().uid) return checks;
+  for (const auto& place : places) {
+    const bool v4 = place.ip.is_v4();
+    const SocketAddress own{*IpAddress::parse(v4 ? "127.0.0.1" : "::1"), place.port};
+    if (dial(stream_socket(v4, SOCK_NONBLOCK), own) == 0) checks.push_back(standing(place));
+  }
+  return checks;
+}
 
 SocketAddress confirmed_address(const RedirectOptions& options, bool v4) {
   const auto network = masked(v4 ? options.virtual_v4 : options.virtual_v6);

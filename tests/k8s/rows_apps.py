@@ -209,7 +209,7 @@ def the_doctor_finds_a_mesh_that_is_well(world):
     assert code == 0 and "failure" not in said, said
     pod = world.api()["metadata"]["name"]
     inside = kubectl("-n", "default", "exec", pod, "-c", "epaulet", "--", "/usr/local/bin/epaulet", "doctor", "pod")
-    for word in ("redirect", "sidecar", "certificate", "clock"):
+    for word in ("redirect", "sidecar", "certificate", "clock", "directory"):
         assert f"ok       {word}" in inside.stdout, inside.stdout
 
 
@@ -247,10 +247,12 @@ def the_doctor_finds_what_is_broken(world):
         # A pod that the injector refuses (the API server cannot even ask it now).
         kubectl("-n", "default", "create", "deployment", "late", "--image=docker.io/local/pause:test")
         wait_until("it is told", 20, lambda: "failure refused: default/late-" in doctor(world, "check")[1], 1)
+        kubectl("-n", "default", "create", "job", "late", "--image=docker.io/local/pause:test")
+        wait_until("it is told", 20, lambda: "failure refused: Job default/late got no pod at" in doctor(world, "check")[1], 1)
     finally:
         kubectl("patch", "mutatingwebhookconfiguration", "epaulet-injector", "--type=json",
                 "-p", json.dumps([{**one, "value": bundle} for one in patch]))
-        kubectl("-n", "default", "delete", "deployment", "late", "--ignore-not-found")
+        kubectl("-n", "default", "delete", "deployment,job", "late", "--ignore-not-found")
         kubectl("delete", "namespace", "early", "typo", "--wait=false")
         kubectl("-n", SYSTEM, "delete", "secret", "wrong-ca")
     # Nobody is asked any more: the webhook is gone.

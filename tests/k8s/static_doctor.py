@@ -36,6 +36,7 @@ def healthy(place, binaries):
                                          {"metadata": {"name": "shop", "labels": {"epaulet.io/inject": "enabled"}}}]},
         "/api/v1/pods": {"items": [pod]},
         "/apis/apps/v1/replicasets": {"items": []},
+        "/api/v1/events": {"items": []},
         f"/apis/apps/v1{system}/deployments": {"items": [
             {"metadata": {"name": name}, "spec": {"replicas": 1}, "status": {"availableReplicas": 1}} for name in names]},
         f"/api/v1{system}/services": {"items": [{"metadata": {"name": name}} for name in names]},

@@ -165,6 +165,45 @@ TEST_F(Checks, pods_that_the_injector_refused_are_told_with_its_words) {
   EXPECT_EQ(report.count(Level::failure), 1u);
 }
 
+TEST_F(Checks, pods_of_others_than_replica_sets_that_the_injector_refused_are_told) {
+  const auto event = [](const std::string& kind, const std::string& name, const std::string& when,
+                        const std::string& message =
+                            "admission webhook pod.injector.epaulet.io denied: port 15006") {
+    return R"({"involvedObject":{"kind":")" + kind + R"(","namespace":"shop","name":")" + name +
+           R"("},"lastTimestamp":")" + when + R"(","message":")" + message + "\"}";
+  };
+  Cluster::add(cluster.refusals, event("StatefulSet", "db", "2027-01-15T07:50:00Z",
+                                       "an older word of injector.epaulet.io"));
+  Cluster::add(cluster.refusals, event("StatefulSet", "db", "2027-01-15T07:55:00Z"));
+  Cluster::add(cluster.refusals, event("DaemonSet", "logs", "2027-01-15T07:40:00Z"));
+  Cluster::add(cluster.refusals, event("Job", "nightly", "2027-01-15T07:40:00Z"));
+  Cluster::add(cluster.refusals, event("Job", "large", "2027-01-15T07:40:00Z", "exceeded quota"));
+  Cluster::add(cluster.refusals, event("ReplicaSet", "web-1", "2027-01-15T07:55:00Z"));
+  Cluster::add(cluster.creations, event("StatefulSet", "db", "2027-01-15T07:30:00Z", "created"));
+  Cluster::add(cluster.creations, event("DaemonSet", "logs", "2027-01-15T07:45:00Z", "created"));
+  pods();
+  const auto said = failures();
+  EXPECT_TRUE(
+      said.starts_with("refused: Job shop/nightly got no pod at 2027-01-15T07:40:00Z: admission"))
+      << said;
+  EXPECT_NE(said.find("refused: StatefulSet shop/db got no pod at 2027-01-15T07:55:00Z: admission"),
+            std::string::npos)
+      << said;
+  EXPECT_EQ(report.count(Level::failure), 2u) << said;
+}
+
+TEST_F(Checks, events_that_may_not_be_read_claim_nothing) {
+  auto facts = cluster.facts();
+  Fact refused;
+  refused.status = 403;
+  refused.why = "events is forbidden";
+  facts.put(paths::failed_creates(cluster.question), refused);
+  check_pods(facts, cluster.question, report);
+  EXPECT_EQ(failures(), "");
+  EXPECT_NE(warnings().find("cannot be seen: events is forbidden"), std::string::npos)
+      << warnings();
+}
+
 TEST_F(Checks, programs_that_do_not_run_are_told) {
   cluster.deployments["items"].as_array()[0].as_object()["status"] = json::object();
   cluster.deployments["items"].as_array()[2].as_object()["status"] =

@@ -29,7 +29,8 @@ inline std::string encode_base64(std::string_view text) {
 /// A cluster in which all is well; a test breaks one thing.
 struct Cluster {
   Question question;
-  json::object namespaces, webhooks, pods, sets, deployments, services, slices, leases, ca;
+  json::object namespaces, webhooks, pods, sets, refusals, creations, deployments, services, slices,
+      leases, ca;
   /// Of both programs.
   json::object role = json::parse(R"({"rules":[
     {"apiGroups":["authentication.k8s.io"],"resources":["tokenreviews"],"verbs":["create"]},
@@ -71,6 +72,8 @@ struct Cluster {
     }
     pods = list("[]");
     sets = list("[]");
+    refusals = list("[]");
+    creations = list("[]");
     add(pods, pod("api"));
     leases =
         list(R"([{"metadata":{"name":"node"},"spec":{"renewTime":"2027-01-15T07:59:50.5Z"}}])");
@@ -128,6 +131,8 @@ struct Cluster {
     put(std::string(paths::kLeases), leases);
     put(paths::pods(question), pods);
     put(paths::replica_sets(question), sets);
+    put(paths::failed_creates(question), refusals);
+    put(paths::successful_creates(question), creations);
     put(paths::deployments(question), deployments);
     put(paths::services(question), services);
     put(paths::endpoint_slices(question), slices);

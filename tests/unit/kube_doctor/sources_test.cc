@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "k8s/doctor/inside.h"
 
 namespace epaulet::kube {
@@ -43,7 +45,10 @@ TEST(Gathering, takes_whole_lists) {
   EXPECT_EQ(facts.items(paths::kNamespaces).size(), 2u);
   EXPECT_TRUE(facts.at(paths::kWebhooks).is_absent());
   EXPECT_EQ(facts.at("/nobody/asked").status, 0);
-  EXPECT_EQ(pages.asked.size(), 16u) << "nothing is asked for twice";
+  EXPECT_EQ(pages.asked.size(), 18u) << "nothing is asked for twice";
+  EXPECT_EQ(std::count(pages.asked.begin(), pages.asked.end(),
+                       "/api/v1/events?fieldSelector=reason%3DFailedCreate&limit=250"),
+            1);
 }
 
 struct Inside : testing::Test {
@@ -88,6 +93,20 @@ TEST_F(Inside, rules_that_are_missing_are_told) {
   EXPECT_EQ(told(Level::failure), "");
 }
 
+TEST_F(Inside, rules_that_have_gone_since_are_told) {
+  redirect::Check check;
+  check.ok = true;
+  facts.standing = {check};
+  EXPECT_EQ(told(Level::failure), "");
+  EXPECT_NE(told(Level::ok).find("and still there"), std::string::npos) << report.text();
+  check.ok = false;
+  check.detail = "240.0.0.1:15021 is answered, and should be refused";
+  facts.standing.push_back(check);
+  EXPECT_EQ(told(Level::failure),
+            "redirect: installed by nft at 2027-01-15T07:00:00Z, and gone since: 240.0.0.1:15021 "
+            "is answered, and should be refused\n");
+}
+
 TEST_F(Inside, a_sidecar_that_is_not_ready_or_not_there_is_told) {
   facts.ready = R"({"ready":false,"reasons":["waiting for a certificate"]})";
   EXPECT_EQ(told(Level::failure), "sidecar: not ready: waiting for a certificate\n");
@@ -109,6 +128,31 @@ TEST_F(Inside, a_certificate_that_ended_is_told) {
   EXPECT_NE(told(Level::failure).find("it ended 35 min ago"), std::string::npos) << report.text();
   facts.certs = R"({"configured":true,"service":{"last_error":"refused"}})";
   EXPECT_NE(told(Level::failure).find("there is none yet: refused"), std::string::npos);
+}
+
+TEST_F(Inside, what_is_heard_of_the_directory_is_told) {
+  const auto page = [](int connected, const std::string& heard) {
+    return "# TYPE epaulet_directory_connected gauge\nepaulet_directory_connected " +
+           std::to_string(connected) + "\n" +
+           (heard.empty() ? "" : "epaulet_directory_heard_timestamp_seconds " + heard + "\n") +
+           "epaulet_backend_endpoints{backend=\"api2.default\"} 2\n"
+           "epaulet_backend_endpoints_more{backend=\"x\"} 0\n";
+  };
+  facts.metrics = page(1, "1799999990");
+  EXPECT_EQ(told(Level::failure) + told(Level::warning), "");
+  EXPECT_NE(told(Level::ok).find("directory: it answers; heard 10 s ago"), std::string::npos)
+      << report.text();
+  facts.metrics = page(1, "1.7999997e+09");
+  EXPECT_EQ(told(Level::warning), "directory: it answers, and has said nothing for 5 min\n");
+  facts.metrics = page(0, "1799999700");
+  EXPECT_EQ(told(Level::warning),
+            "directory: it does not answer; it was last heard 5 min ago, and what it told then "
+            "stays in use\n");
+  facts.metrics = page(0, "");
+  EXPECT_NE(told(Level::failure).find("directory: nothing was heard of it yet"), std::string::npos);
+  facts.metrics = "epaulet_backend_endpoints{backend=\"api2.default\"} 0\n";
+  EXPECT_EQ(told(Level::failure), "") << "there is no directory";
+  EXPECT_EQ(told(Level::warning), "backends: have no endpoint: {backend=\"api2.default\"}\n");
 }
 
 }  // namespace
