@@ -26,6 +26,7 @@ Process::~Process() {
   crowd_memory_.reset();
   pressure_log_.reset();
   clock_watch_.reset();
+  rules_watch_.reset();
   admin_.reset();
   workers_.clear();
   exporter_.reset();
@@ -53,6 +54,7 @@ int Process::run() {
   start_directory();
   for (auto& worker : workers_) worker->accept();
   watch_clock();
+  watch_rules();
   start_admin();
   watch_files();
   pressure_log_ = std::make_unique<PressureLog>(loop_, shards_);

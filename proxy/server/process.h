@@ -30,6 +30,7 @@
 #include "server/file_watch.h"
 #include "server/identity_keeper.h"
 #include "server/pressure_log.h"
+#include "server/rules_watch.h"
 #include "server/worker_thread.h"
 #include "telemetry/control_metrics.h"
 #include "telemetry/explain.h"
@@ -90,6 +91,7 @@ class Process {
   void write_state_again();
   void watch_files();
   void watch_clock();
+  void watch_rules();
 
   // issuer_keys.cc
   [[nodiscard]] std::unique_ptr<jwks::RemoteKeys> make_remote_keys();
@@ -196,6 +198,7 @@ class Process {
   std::unique_ptr<FileWatch> file_watch_;
   std::unique_ptr<PressureLog> pressure_log_;
   std::unique_ptr<ClockWatch> clock_watch_;
+  std::unique_ptr<RulesWatch> rules_watch_;  ///< Null: no rules were installed for us.
   std::unique_ptr<CrowdMemory> crowd_memory_;
   std::optional<TimePoint> draining_since_;  ///< No new callers are to come.
   bool drains_by_hook_ = false;              ///< The kubelet said so, before it signals us last.

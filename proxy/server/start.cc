@@ -10,6 +10,7 @@
 #include "dns/answers.h"
 #include "dns/resolv_conf.h"
 #include "io/descriptor_limit.h"
+#include "redirect/confirm.h"
 #include "server/cpu_quota.h"
 #include "server/descriptor_quota.h"
 #include "server/key_files.h"
@@ -272,6 +273,24 @@ void Process::watch_clock() {
         {{"seconds",
           static_cast<std::int64_t>(std::chrono::round<std::chrono::seconds>(by).count())}});
   });
+}
+
+/// If rules were installed for us, which somebody may flush.
+void Process::watch_rules() {
+  const auto report = redirect::read_report(options_.redirect_result);
+  const auto health = snapshot_->settings.listen.health;
+  if (!report || health == 0) return;
+  auto places = redirect::standing_places(*report, health);
+  if (places.empty()) return;
+  rules_watch_ =
+      std::make_unique<RulesWatch>(loop_, *dialer_, std::move(places), [this](bool stand) {
+        auto& log = shards_.front()->log();
+        if (stand) return log.info(wall_now(), "redirect_back", "the redirect rules stand again");
+        log.error(
+            wall_now(), "redirect_gone",
+            "the redirect rules are gone: the app is reached, and dials, past the sidecar; create "
+            "the pod anew, and look for who flushes rules on its node");
+      });
 }
 
 /// Asks an older directory where we are, if that matters and the settings do not say it: it knows

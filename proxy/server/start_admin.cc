@@ -98,6 +98,8 @@ std::vector<std::string> Process::unready_reasons() const {
   if (const auto report = redirect::read_report(options_.redirect_result); report && !report->ok) {
     reasons.push_back(redirect::complaint(*report));
   }
+  if (rules_watch_ && rules_watch_->stand() == false)
+    reasons.emplace_back("the redirect rules are gone; create the pod anew");
   return reasons;
 }
 
@@ -158,6 +160,7 @@ telemetry::ControlMetrics Process::control_metrics() const {
   metrics.endpoint_addresses_refused = looks.addresses_refused;
   metrics.state_failures = virtual_addresses_.storage_failures() + endpoints_->storage_failures() +
                            remote_keys_->storage_failures();
+  if (rules_watch_) metrics.rules_stand = rules_watch_->stand();
   metrics.clock_jumps = clock_watch_->jumps();
   for (std::size_t i = 0; i < static_cast<std::size_t>(DnsResult::count_); ++i) {
     const auto result = static_cast<DnsResult>(i);

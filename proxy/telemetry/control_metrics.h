@@ -63,7 +63,8 @@ struct ControlMetrics {
 
   /// Times that a file of `state.dir` could not be read or written.
   std::uint64_t state_failures = 0;
-  std::uint64_t clock_jumps = 0;  ///< Of the wall clock.
+  std::uint64_t clock_jumps = 0;    ///< Of the wall clock.
+  std::optional<bool> rules_stand;  ///< Of the redirect; nothing: there are none to be seen.
 
   struct Directory {
     bool connected = false;   ///< It answers now.

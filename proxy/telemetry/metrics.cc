@@ -415,6 +415,11 @@ void add_control(MetricFamilies& out, const ControlMetrics& control) {
   out.counter("epaulet_state_failures_total",
               "Times that a file of state.dir could not be read or written", {},
               as_double(control.state_failures));
+  if (control.rules_stand) {
+    out.gauge("epaulet_redirect_rules_stand",
+              "1 while the redirect rules that were installed still do what our own user can see",
+              {}, *control.rules_stand ? 1 : 0);
+  }
   out.counter("epaulet_clock_jumps_total", "Times that the wall clock was set by 5 seconds or more",
               {}, as_double(control.clock_jumps));
   for (const auto& each : control.dns_queries) {
