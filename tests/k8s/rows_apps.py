@@ -7,7 +7,9 @@ import urllib.parse
 
 import cluster
 from cluster import WORK, get, kubectl, request, rollout, wait_until
-from static_chart import MONITORING, objects, of_kind, render
+from chart_recording import objects_in as objects
+from static_chart import MONITORING, of_kind
+from static_helm import render
 
 SYSTEM = "epaulet-system"
 

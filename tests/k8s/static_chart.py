@@ -1,64 +1,22 @@
-"""The Helm chart and the plain manifests, rendered and looked at; `tests/k8s/cluster/cluster.sh build` makes helm.
-Without helm nothing is proved, and the tests say skipped; `./dev test` leaves these to `./dev test k8s`."""
+"""The Helm chart as helm renders it, by what chart_recording.py has kept of that: without helm."""
 import json
 import pathlib
+import re
 import subprocess
 
-import cluster
+from chart_recording import RECORDING
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-CHART = ROOT / "k8s/chart"
-KUBERNETES = "1.34.4"
 MONITORING = [f"--set=monitoring.{one}.enabled=true" for one in ("podMonitor", "prometheusRule", "dashboard")]
-
-
-class Skipped(Exception):
-    pass
-
-
-def helm(*arguments):
-    path = cluster.WORK / "bin/helm"
-    if not path.exists():
-        raise Skipped("there is no helm: tests/k8s/cluster/cluster.sh build makes it")
-    return subprocess.run([path, *arguments], capture_output=True, text=True)
-
-
-def render(*options):
-    done = helm("template", "epaulet", CHART, "-n", "epaulet-system", "--kube-version", KUBERNETES, *options)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def objects(text):
-    """As JSON, by kubectl, which reads YAML as the API server does and asks nobody."""
-    done = subprocess.run([cluster.WORK / "bin/kubectl", "patch", "--local", "--type=merge", "-p", "{}", "-f", "-", "-o", "json"],
-                          input=text, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    decoder, found, at = json.JSONDecoder(), [], 0
-    while at < len(done.stdout.rstrip()):
-        one, end = decoder.raw_decode(done.stdout[at:].lstrip())
-        at += len(done.stdout[at:]) - len(done.stdout[at:].lstrip()) + end
-        found.append(one)
-    return found
+rendered, refused = RECORDING.rendered, RECORDING.refused
 
 
 def of_kind(found, kind):
     return [one for one in found if one["kind"] == kind]
 
 
-def refused(*options):
-    done = helm("template", "epaulet", CHART, "--kube-version", KUBERNETES, *options)
-    assert done.returncode != 0, "it renders"
-    return done.stderr
-
-
-def test_lint():
-    done = helm("lint", "--strict", CHART)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 def test_rights_are_as_small_as_they_can_be():
-    found = objects(render())
+    found = rendered()
     rules = {role["metadata"]["name"]: role["rules"] for role in of_kind(found, "ClusterRole")}
     read = ["list", "watch"]
     assert rules == {
@@ -82,7 +40,7 @@ def test_rights_are_as_small_as_they_can_be():
         (container,) = pod["containers"]
         assert container["securityContext"] == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
                                                 "capabilities": {"drop": ["ALL"]}}
-    without = objects(render("--set=directory.enabled=false"))
+    without = rendered("--set=directory.enabled=false")
     assert [role["metadata"]["name"] for role in of_kind(without, "ClusterRole")] == ["epaulet-identity"]
     assert "epaulet-directory" not in json.dumps(without)
     # The injector shows roots to pods; it has no key of the CA.
@@ -92,8 +50,8 @@ def test_rights_are_as_small_as_they_can_be():
 
 
 def test_a_cni_plugin_takes_the_place_of_privileged_containers():
-    assert "epaulet-cni" not in render()
-    found = objects(render("--set=cni.enabled=true,cni.binDir=/home/cni/bin"))
+    assert "epaulet-cni" not in json.dumps(rendered())
+    found = rendered("--set=cni.enabled=true,cni.binDir=/home/cni/bin")
     (role,) = of_kind(found, "Role")
     assert role["rules"] == [{"apiGroups": ["apps"], "resources": ["daemonsets"], "resourceNames": ["epaulet-cni"],
                               "verbs": ["get"]}]
@@ -112,38 +70,29 @@ def test_a_cni_plugin_takes_the_place_of_privileged_containers():
 
 
 def test_the_webhook_fails_closed_and_leaves_the_system_alone():
-    (webhooks,) = of_kind(objects(render()), "MutatingWebhookConfiguration")
+    (webhooks,) = of_kind(rendered(), "MutatingWebhookConfiguration")
     assert len(webhooks["webhooks"]) == 2
     for webhook in webhooks["webhooks"]:
         assert webhook["failurePolicy"] == "Fail" and webhook["reinvocationPolicy"] == "IfNeeded"
-        assert webhook["clientConfig"]["caBundle"]
+        assert webhook["clientConfig"]["caBundle"] == "GENERATED"
         excluded = webhook["namespaceSelector"]["matchExpressions"][0]
         assert excluded["operator"] == "NotIn"
         assert {"kube-system", "epaulet-system"} <= set(excluded["values"])
 
 
-def test_the_generated_certificate_is_the_services(place):
-    import base64
-    found = objects(render())
-    (secret,) = of_kind(found, "Secret")
-    (place / "ca").write_bytes(base64.b64decode(secret["data"]["ca.crt"]))
-    (place / "crt").write_bytes(base64.b64decode(secret["data"]["tls.crt"]))
-    done = subprocess.run(["openssl", "verify", "-CAfile", place / "ca", "-verify_hostname",
-                           "epaulet-injector.epaulet-system.svc", place / "crt"], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 def test_other_certificates():
-    existing = objects(render("--set=injector.certificate.mode=existing,injector.certificate.secret=mine",
-                              "--set=injector.certificate.caBundle=TUlORQ=="))
+    existing = rendered("--set=injector.certificate.mode=existing,injector.certificate.secret=mine",
+                              "--set=injector.certificate.caBundle=TUlORQ==")
     assert not of_kind(existing, "Secret")
     (webhooks,) = of_kind(existing, "MutatingWebhookConfiguration")
     assert webhooks["webhooks"][0]["clientConfig"]["caBundle"] == "TUlORQ=="
     assert "name the Secret" in refused("--set=injector.certificate.mode=existing")
     assert "no pod is created" in refused("--set=injector.certificate.mode=existing,injector.certificate.secret=mine")
     assert "name the issuer" in refused("--set=injector.certificate.mode=certManager")
-    manager = render("--set=injector.certificate.mode=certManager,injector.certificate.issuerRef.name=ours")
-    assert "cert-manager.io/inject-ca-from: epaulet-system/epaulet-injector" in manager and "kind: Certificate" in manager
+    manager = rendered("--set=injector.certificate.mode=certManager,injector.certificate.issuerRef.name=ours")
+    (webhooks,) = of_kind(manager, "MutatingWebhookConfiguration")
+    assert webhooks["metadata"]["annotations"]["cert-manager.io/inject-ca-from"] == "epaulet-system/epaulet-injector"
+    assert of_kind(manager, "Certificate")[0]["spec"]["dnsNames"] == ["epaulet-injector.epaulet-system.svc"]
 
 
 def test_wrong_values_are_refused():
@@ -159,7 +108,7 @@ def test_wrong_values_are_refused():
 
 def test_images_by_digest_and_from_registries_that_ask_who_pulls():
     digest = "sha256:" + "0" * 64
-    found = objects(render(f"--set=image.repository=r.example/epaulet,image.digest={digest}", "--set=proxy.imagePullSecrets[0].name=pull"))
+    found = rendered(f"--set=image.repository=r.example/epaulet,image.digest={digest}", "--set=proxy.imagePullSecrets[0].name=pull")
     images = {one["spec"]["template"]["spec"]["containers"][0]["image"] for one in of_kind(found, "Deployment")}
     assert images == {f"r.example/epaulet@{digest}"}, images
     (injector,) = [one for one in of_kind(found, "Deployment") if one["metadata"]["name"] == "epaulet-injector"]
@@ -168,33 +117,27 @@ def test_images_by_digest_and_from_registries_that_ask_who_pulls():
 
 
 def test_a_network_policy_keeps_strangers_out():
-    assert not of_kind(objects(render()), "NetworkPolicy")
-    found = of_kind(objects(render("--set=networkPolicy.enabled=true")), "NetworkPolicy")
+    assert not of_kind(rendered(), "NetworkPolicy")
+    found = of_kind(rendered("--set=networkPolicy.enabled=true"), "NetworkPolicy")
     assert [one["metadata"]["name"] for one in found] == ["epaulet-identity", "epaulet-directory"], found
     for one in found:
         mesh, everybody = one["spec"]["ingress"]
         assert mesh["ports"] == [{"port": "https"}] and everybody == {"ports": [{"port": "status"}]}, one
         assert mesh["from"][0] == {"namespaceSelector": {}, "podSelector": {"matchLabels": {"epaulet.io/meshed": "true"}}}, mesh
-    some = of_kind(objects(render("--set=networkPolicy.enabled=true,networkPolicy.apiServers[0]=10.0.0.0/28,directory.enabled=false")),
+    some = of_kind(rendered("--set=networkPolicy.enabled=true,networkPolicy.apiServers[0]=10.0.0.0/28,directory.enabled=false"),
                    "NetworkPolicy")
     assert [one["metadata"]["name"] for one in some] == ["epaulet-identity", "epaulet-injector"], some
     assert some[1]["spec"]["ingress"][0]["from"] == [{"ipBlock": {"cidr": "10.0.0.0/28"}}]
 
 
-def test_the_manifests_give_sidecars_the_image_that_is_chosen(place):
-    import shutil
-    shutil.copytree(ROOT / "k8s/manifests", place / "manifests")
-    path = place / "manifests/kustomization.yaml"
-    path.write_text(path.read_text().replace("newName: epaulet", "newName: r.example/epaulet").replace("newTag: 0.1.0", "newTag: chosen"))
-    done = subprocess.run([cluster.WORK / "bin/kubectl", "kustomize", path.parent], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("r.example/epaulet:chosen") == 4 and "epaulet:0.1.0" not in done.stdout, done.stdout
+def asked_with_programs():
+    return rendered("--set=cni.enabled=true,proxy.cpuLimit=2,proxy.imagePullSecrets[0].name=pull"), rendered("--set=cni.enabled=true")
 
 
 def test_what_the_injector_is_told_it_takes(binaries):
     """Every argument that the chart makes is one of the program's."""
-    options = "--set=cni.enabled=true,proxy.cpuLimit=2,proxy.imagePullSecrets[0].name=pull"
-    for deployment in of_kind(objects(render(options)), "Deployment"):
+    programs, cni = asked_with_programs()
+    for deployment in of_kind(programs, "Deployment"):
         (container,) = deployment["spec"]["template"]["spec"]["containers"]
         name = container["command"][0].rsplit("/", 1)[1]
         program = {"epaulet-injector": "k8s/injector/epaulet-injector", "epaulet-certs": "certs-tool/epaulet-certs",
@@ -202,7 +145,7 @@ def test_what_the_injector_is_told_it_takes(binaries):
         told = subprocess.run([binaries / program, *container["args"]], capture_output=True, text=True, timeout=10)
         # It gets as far as the files, which are not here.
         assert "remedy" in told.stderr and "--help" not in told.stderr, told.stderr
-    (daemon,) = of_kind(objects(render("--set=cni.enabled=true")), "DaemonSet")
+    (daemon,) = of_kind(cni, "DaemonSet")
     (container,) = daemon["spec"]["template"]["spec"]["containers"]
     told = subprocess.run([binaries / "k8s/cni/epaulet-cni", *container["args"], "--plugins", "/dev/null/none"],
                           capture_output=True, text=True, timeout=10)
@@ -210,8 +153,7 @@ def test_what_the_injector_is_told_it_takes(binaries):
 
 
 def test_the_dashboard_and_the_rules_ask_for_metrics_that_exist():
-    import re
-    text = render(*MONITORING)
+    text = json.dumps(rendered(*MONITORING))
     known = "".join(path.read_text() for folder in ("proxy", "certs-tool", "k8s/injector", "k8s/directory")
                     for path in (ROOT / folder).rglob("*.cc"))
     asked = set(re.findall(r"\bepaulet_[a-z_]+", text))
@@ -220,18 +162,58 @@ def test_the_dashboard_and_the_rules_ask_for_metrics_that_exist():
     assert not missing, missing
 
 
-def test_the_plain_manifests_are_the_charts():
-    """k8s/manifests/epaulet.yaml is what the chart renders: `tests/k8s/static_chart.py` writes it anew."""
-    assert plain() == (ROOT / "k8s/manifests/epaulet.yaml").read_text()
+def test_all_that_is_rendered_is_what_kubernetes_knows():
+    """By Kubernetes' own schemas, cut down to what we use: kinds, members, types and what is required."""
+    from schemas import Schemas
+
+    schemas = Schemas()
+    seen = set()
+    for one in RECORDING.document["objects"]:
+        if not schemas.knows(one):
+            assert one["apiVersion"] in ("cert-manager.io/v1", "monitoring.coreos.com/v1"), one["apiVersion"]
+            continue
+        assert not schemas.complaints(one), (one["kind"], one["metadata"]["name"], schemas.complaints(one))
+        seen.add(one["kind"])
+    assert {"Deployment", "DaemonSet", "MutatingWebhookConfiguration", "NetworkPolicy", "ClusterRole"} <= seen, seen
 
 
-def plain():
-    text = render("--set=injector.certificate.mode=existing,injector.certificate.secret=epaulet-injector-certificate",
-                  "--set=injector.certificate.caBundle=TEFURVI=")  # which ca-bundle.yaml says
-    kept = [line for line in text.splitlines()
-            if not line.startswith("# Source:") and "helm.sh/chart" not in line and "caBundle:" not in line]
-    return "\n".join(kept).replace("app.kubernetes.io/managed-by: Helm", "app.kubernetes.io/managed-by: kustomize") + "\n"
+def test_what_the_injector_makes_of_a_pod_is_what_kubernetes_knows():
+    """Its recorded answers, applied to the pods that they are for."""
+    from schemas import Schemas
+
+    reviews = ROOT / "tests/unit/injector/reviews"
+    schemas = Schemas()
+    count = 0
+    for path in sorted(reviews.glob("*.answer.json")):
+        pod = json.loads(path.with_name(path.name.replace("answer", "review")).read_text())["request"]["object"]
+        for step in json.loads(path.read_text())["patch"]:
+            _apply(pod, step)
+            count += 1
+        assert not schemas.complaints(pod), (path.name, schemas.complaints(pod))
+    assert count > 20
 
 
-if __name__ == "__main__":
-    (ROOT / "k8s/manifests/epaulet.yaml").write_text(plain())
+def _apply(document, step):
+    """RFC 6902 as far as the injector uses it."""
+    *way, last = [one.replace("~1", "/").replace("~0", "~") for one in step["path"].split("/")[1:]]
+    for one in way:
+        document = document[int(one)] if isinstance(document, list) else document[one]
+    if step["op"] == "remove":
+        del document[last]
+    else:
+        document[int(last) if isinstance(document, list) else last] = step["value"]
+
+
+def test_schemas_find_what_is_wrong():
+    from schemas import Schemas
+
+    schemas = Schemas()
+    (deployment,) = [one for one in rendered() if one["kind"] == "Deployment" and one["metadata"]["name"] == "epaulet-injector"]
+    container = deployment["spec"]["template"]["spec"]["containers"][0]
+    assert not schemas.complaints(deployment)
+    for wrong, word in (({"imagePullpolicy": "Never"}, "imagePullpolicy"), ({"args": "serve"}, "args"), ({"ports": [{"containerPort": "80"}]}, "containerPort"),
+                        ({"resources": {"limits": {"cpu": True}}}, "cpu"), ({"env": [{"value": "x"}]}, "name")):
+        spoilt = json.loads(json.dumps(deployment))
+        spoilt["spec"]["template"]["spec"]["containers"] = [{**container, **wrong}]
+        said = schemas.complaints(spoilt)
+        assert len(said) == 1 and word in said[0], (wrong, said)

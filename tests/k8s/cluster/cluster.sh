@@ -49,11 +49,20 @@ build() {
     -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=34 -X k8s.io/client-go/pkg/version.gitVersion=$VERSION"
   build_module kubernetes "$(echo $stamp)" $k/kube-apiserver $k/kube-controller-manager $k/kube-scheduler $k/kubelet $k/kube-proxy $k/kubectl
   build_module etcd "" go.etcd.io/etcd/server/v3
-  build_module tools "" helm.sh/helm/v3/cmd/helm
+  build_module tools "" helm.sh/helm/v3/cmd/helm github.com/yannh/kubeconform/cmd/kubeconform
   build_module coredns "" github.com/coredns/coredns
   # Of all ways to find targets Kubernetes' alone; no pages.
   TAGS="remove_all_sd enable_kubernetes_sd" build_module prometheus "" github.com/prometheus/prometheus/cmd/prometheus
   fetch_routes
+  fetch_schemas
+}
+
+fetch_schemas() {  # Kubernetes' own, of the version that is built.
+  local module=k8s.io/kubernetes work=$WORK/build-schemas from
+  if [ -s "$WORK/swagger.json" ] && cmp -s "$HERE/kubernetes/go.sum" "$work/go.sum"; then return; fi
+  mkdir -p "$work" && cp "$HERE/kubernetes/go.mod" "$HERE/kubernetes/go.sum" "$work/" && chmod u+w "$work"/go.*
+  from=$(cd "$work" && go mod download $module && GOFLAGS=-mod=readonly go list -m -f '{{.Dir}}' $module)/api/openapi-spec
+  install -m 0644 "$from/swagger.json" "$WORK/swagger.json" || { rm -f "$work/go.sum"; die "no schemas in $module"; }
 }
 
 fetch_routes() {  # Gateway API's definitions of HTTPRoute and GRPCRoute, as they are published.
