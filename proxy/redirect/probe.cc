@@ -210,12 +210,19 @@ bool refused(const Probe& probe, const Observation& seen) {
   return !seen.answered_by && seen.error == refusal;
 }
 
+/// A proxy that runs may end a connection that is of no use to it before we look. It was accepted:
+/// who dials in vain hears ECONNREFUSED.
+bool was_accepted(const Probe& probe, const Observation& seen) {
+  return seen.error == 0 ||
+         (probe.transport == Transport::tcp && (seen.error == ECONNRESET || seen.error == EPIPE));
+}
+
 bool as_expected(const Probe& probe, const Observation& seen) {
   switch (probe.fate) {
     case Fate::redirected:
-      return seen.answered_by == probe.answered_by && seen.error == 0;
+      return seen.answered_by == probe.answered_by && was_accepted(probe, seen);
     case Fate::untouched:
-      return seen.answered_by == probe.destination && seen.error == 0;
+      return seen.answered_by == probe.destination && was_accepted(probe, seen);
     case Fate::refused:
       return refused(probe, seen);
     case Fate::dropped:

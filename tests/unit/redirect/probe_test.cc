@@ -204,6 +204,13 @@ TEST(Judge, refuses_a_redirect_that_nobody_accepts) {
   EXPECT_FALSE(check.ok);
   EXPECT_NE(check.detail.find("but is refused"), std::string::npos);
   EXPECT_FALSE(judge(probe(Fate::redirected), seen(at("127.0.0.1:15001"), ETIMEDOUT)).ok);
+  EXPECT_FALSE(judge(probe(Fate::redirected), seen(at("127.0.0.1:15001"), ECONNREFUSED)).ok);
+  for (const int ended : {ECONNRESET, EPIPE}) {
+    EXPECT_TRUE(judge(probe(Fate::redirected), seen(at("127.0.0.1:15001"), ended)).ok)
+        << "by a proxy that runs, and has no use for it";
+    EXPECT_FALSE(judge(probe(Fate::redirected), seen(at("10.0.0.1:80"), ended)).ok);
+    EXPECT_FALSE(judge(probe(Fate::redirected), seen(std::nullopt, ended)).ok);
+  }
 }
 
 TEST(Judge, names_the_reason_when_a_connection_cannot_start) {
