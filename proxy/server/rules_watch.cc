@@ -15,6 +15,14 @@ bool StandingRules::look(bool stands) {
   return before.has_value() && before != stand_;
 }
 
+std::optional<bool> stand_by(ErrorCode dialled) {
+  const bool is_ours = dialled == ErrorCode::descriptors_exhausted ||
+                       dialled == ErrorCode::memory_exhausted ||
+                       dialled == ErrorCode::connect_failed;
+  if (is_ours) return std::nullopt;
+  return dialled == ErrorCode::connect_refused;
+}
+
 struct RulesWatch::State {
   State(Loop& loop_, Dialer& dialer_, std::vector<SocketAddress> places_,
         std::function<void(bool)> told_)
@@ -37,16 +45,17 @@ struct RulesWatch::State {
 Task<void> RulesWatch::State::run(std::shared_ptr<State> state) {
   auto& self = *state;
   for (;;) {
-    bool stands = true;
+    std::optional<bool> stand = true;
     for (const auto& place : self.places) {
       Scope within(self.scope);
       within.set_deadline(self.loop.now() + kPatience,
                           {ErrorCode::connect_timeout, Side::self, Stage::connect});
       const auto dialled = co_await self.dialer.dial(place, within);
       if (self.scope.cancelled()) co_return;
-      if (dialled || dialled.error().code != ErrorCode::connect_refused) stands = false;
+      const auto told = stand_by(dialled ? ErrorCode::none : dialled.error().code);
+      if (stand == true || told == false) stand = told;
     }
-    if (self.rules.look(stands)) self.told(stands);
+    if (stand && self.rules.look(*stand)) self.told(*stand);
     const auto pause = self.rules.is_in_doubt() ? kLookAgain : kLookEvery;
     const auto rested = co_await sleep_until(self.scope, self.loop.now() + pause);
     if (!rested) co_return;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/address.h"
+#include "base/error.h"
 #include "io/dialer.h"
 #include "runtime/loop.h"
 
@@ -29,6 +30,10 @@ class StandingRules {
   std::optional<bool> stand_;
   int in_vain_ = 0;
 };
+
+/// What a dial at a virtual address tells of the rules. Nothing: of us alone, who had no descriptor
+/// or memory for it.
+[[nodiscard]] std::optional<bool> stand_by(ErrorCode dialled);
 
 /// Looks again and again whether the redirect rules still stand, by what they do to our own user:
 /// what is dialled at a virtual address is refused by a rule. Without the rules it reaches whoever

@@ -30,5 +30,15 @@ TEST(StandingRules, are_gone_after_two_looks_in_vain_and_back_after_one) {
   EXPECT_EQ(rules.stand(), true);
 }
 
+TEST(StandingRules, are_judged_by_refusals_and_not_by_what_we_lack) {
+  EXPECT_EQ(stand_by(ErrorCode::connect_refused), true);
+  EXPECT_EQ(stand_by(ErrorCode::none), false) << "somebody has answered";
+  EXPECT_EQ(stand_by(ErrorCode::connect_timeout), false);
+  EXPECT_EQ(stand_by(ErrorCode::connect_unreachable), false);
+  EXPECT_EQ(stand_by(ErrorCode::descriptors_exhausted), std::nullopt);
+  EXPECT_EQ(stand_by(ErrorCode::memory_exhausted), std::nullopt);
+  EXPECT_EQ(stand_by(ErrorCode::connect_failed), std::nullopt);
+}
+
 }  // namespace
 }  // namespace epaulet::server
