@@ -20,14 +20,16 @@ std::uint16_t status_for(const Exchange& exchange, const Error& error) {
     return exchange.snapshot().settings.access.invalid_token_status;
   // Nothing could stand in for the answer: the app gets its status at least.
   if (error.code == ErrorCode::answer_replaced && error.detail != 0)
-    return static_cast<std::uint16_t>(error.detail);
+    return static_cast<std::uint16_t>(error.detail & 0xffff);
   if (has_own_status(error)) return static_cast<std::uint16_t>(error.detail & 0xffff);
   const auto status = describe(error.code).http_status;
   return status == 0 ? 502 : status;
 }
 
 std::uint8_t grpc_status_for(const Error& error) {
-  if (has_own_status(error)) return static_cast<std::uint8_t>(error.detail >> 16);
+  const bool is_of_an_answer = error.code == ErrorCode::answer_replaced && error.detail >> 16 != 0;
+  if (has_own_status(error) || is_of_an_answer)
+    return static_cast<std::uint8_t>(error.detail >> 16);
   return describe(error.code).grpc_status;
 }
 

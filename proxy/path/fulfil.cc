@@ -25,7 +25,8 @@ using telemetry::Event;
 struct Failure {
   Error error;
   std::uint16_t status = 0;
-  bool was_sent = false;  ///< On a connection, at least begun.
+  std::uint8_t grpc_status = 0;  ///< Of a call that an answer has ended; 0: none, or not yet.
+  bool was_sent = false;         ///< On a connection, at least begun.
   bool request_written = false;
   bool reused = false;
   bool exhausted_upstream = false;
@@ -44,7 +45,7 @@ std::uint8_t call_status(const http::ResponseHead& head) {
 std::optional<GrpcStatus> grpc_status_of(const Exchange& exchange, const Failure& failure) {
   if (!exchange.is_grpc()) return std::nullopt;
   const auto status = failure.error.code == ErrorCode::none
-                          ? call_status(exchange.response)
+                          ? failure.grpc_status
                           : describe(failure.error.code).grpc_status;
   if (status == 0) return std::nullopt;
   return static_cast<GrpcStatus>(status);
@@ -82,45 +83,64 @@ resilience::CallEnd end_of(const Exchange& exchange, const Failure& failure, boo
   return end;
 }
 
+void refuse_over_budget(Exchange& exchange) {
+  exchange.worker().telemetry.count(Counter::retries_over_budget);
+  exchange.trace(Stage::limit, Event::retry_refused,
+                 telemetry::intern("the retry budget is spent"));
+}
+
+/// How long to wait before a retry.
+struct Wait {
+  Duration asked{};    ///< The least that the answer asks for.
+  Duration backoff{};  ///< What is ours.
+  Duration spread{};   ///< Behind what was asked for, see resilience::spread_after().
+};
+
 /// A retry that is allowed must also fit: the breaker, the deadline, then the budget. The time to
-/// wait before it, or nothing. `attempts`: made so far; `previous`: the wait before this one;
+/// wait before it, or nothing. `attempts`: made so far; `previous`: our wait before this one;
 /// `asked`: the least that the answer asks for.
-std::optional<Duration> room_for_retry(Exchange& exchange, const Plan& plan, const Witness& witness,
-                                       std::uint32_t attempts, Duration previous, Duration asked) {
+std::optional<Wait> room_for_retry(Exchange& exchange, const Plan& plan, const Witness& witness,
+                                   std::uint32_t attempts, Duration previous, Duration asked,
+                                   resilience::PlannedRetry& planned) {
   Worker& worker = exchange.worker();
   if (!witness.may_retry()) {
     exchange.trace(Stage::limit, Event::retry_refused, telemetry::intern("the breaker is open"));
     return std::nullopt;
   }
-  // Who asked for a pause gets it in full, and not all callers back at its end.
-  const auto backoff = asked + resilience::backoff_before(plan.retry->backoff, attempts, previous,
-                                                          worker.loop.random());
+  Wait wait;
+  wait.asked = asked;
+  wait.backoff =
+      resilience::backoff_before(plan.retry->backoff, attempts, previous, worker.loop.random());
+  const auto earliest = exchange.now() + asked + wait.backoff;
   const auto deadline = exchange.scope->deadline();
-  if (deadline && exchange.now() + backoff >= *deadline) {
+  if (deadline && earliest >= *deadline) {
     exchange.trace(
         Stage::limit, Event::retry_refused,
         telemetry::intern(asked.count() > 0 ? "the deadline comes before Retry-After lets us"
                                             : "the deadline comes before the backoff ends"));
     return std::nullopt;
   }
-  if (!spend_retry(worker, plan.budget)) {
-    exchange.trace(Stage::limit, Event::retry_refused,
-                   telemetry::intern("the retry budget is spent"));
+  if (!planned.plan(plan.budget, exchange.now())) {
+    refuse_over_budget(exchange);
     return std::nullopt;
   }
-  return backoff;
+  if (asked.count() > 0) {
+    wait.spread = resilience::spread_after(asked, deadline ? *deadline - earliest : Duration::max(),
+                                           worker.loop.random());
+  }
+  return wait;
 }
 
 /// Whether it is sent again at once, since the connection was stale. Of which nothing was written,
 /// or what the peer promises not to have looked at, is asked once all the same. What the peer may
 /// have begun is asked twice: an app that breaks the connections that it keeps would be asked that
 /// often each time, and so would all behind it.
-bool may_resend(Exchange& exchange, const Plan& plan, const Failure& failure) {
+bool may_resend(Exchange& exchange, const Plan& plan, const Failure& failure,
+                resilience::PlannedRetry& planned) {
   if (exchange.scope->cancelled()) return false;
   if (!failure.request_written || failure.error.retry == Retry::safe) return true;
-  if (!spend_retry(exchange.worker(), plan.budget)) {
-    exchange.trace(Stage::limit, Event::retry_refused,
-                   telemetry::intern("the retry budget is spent"));
+  if (!planned.plan(plan.budget, exchange.now())) {
+    refuse_over_budget(exchange);
     return false;
   }
   exchange.trace(Stage::send, Event::retry_decided);
@@ -136,15 +156,23 @@ void note_loss(Worker& worker, const Failure& failure, upstream::Lease& lease) {
 }
 
 /// The caller is watched meanwhile: who has left needs no retry.
-Task<Result<void>> wait_before_retry(Exchange& exchange, Duration backoff) {
+Task<Result<void>> wait_before_retry(Exchange& exchange, Duration wait) {
   exchange.trace(Stage::send, Event::retry_decided,
                  static_cast<std::uint32_t>(
-                     std::chrono::duration_cast<std::chrono::microseconds>(backoff).count()));
+                     std::chrono::duration_cast<std::chrono::microseconds>(wait).count()));
   exchange.watch_downstream(nullptr);
-  const auto slept = co_await sleep_until(*exchange.scope, exchange.now() + backoff);
+  const auto slept = co_await sleep_until(*exchange.scope, exchange.now() + wait);
   exchange.unwatch_downstream();
-  if (slept) exchange.worker().telemetry.count(Counter::retries);
   co_return slept;
+}
+
+/// What the exchange ends with if the retry that was decided is not made after all. Of an answer
+/// that came before nothing is left but its status: to keep it unread meanwhile would hold its
+/// connection, and the app behind it.
+Error end_without_retry(const Failure& failure) {
+  if (failure.error.code != ErrorCode::none) return failure.error;
+  return Error(ErrorCode::answer_replaced, Side::upstream, Stage::receive, Retry::never,
+               failure.status | failure.grpc_status << 16);
 }
 
 bool has_another(const Exchange& exchange, const Plan& plan, const TriedEndpoints& tried) {
@@ -269,6 +297,7 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
         worker.telemetry.count(upstream::counter_of(HandshakeFailure::refused_by_peer));
       failure.request_written = attempt->request_was_written();
       failure.status = exchange.response.status;
+      if (answered && exchange.is_grpc()) failure.grpc_status = call_status(exchange.response);
       failure.exhausted_upstream = answered && attempt->retries_exhausted_upstream();
       if (answered) {
         told = attempt->told_failure();
@@ -288,14 +317,16 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
     const auto attempts = exchange.record.attempts - attempts_before;
     const auto verdict =
         resilience::decide_retry(*plan.retry, facts_of(exchange, failure, attempts), plan.inbound);
-    bool race = verdict == RetryVerdict::retry_reuse_race && may_resend(exchange, plan, failure);
+    resilience::PlannedRetry planned;
+    bool race =
+        verdict == RetryVerdict::retry_reuse_race && may_resend(exchange, plan, failure, planned);
     const Duration asked = answered && hop && !is_over_limit
                                ? pause_asked_for(exchange, plan, *witness, tried)
                                : Duration::zero();
-    std::optional<Duration> backoff;
+    std::optional<Wait> wait;
     const bool has_whom_to_ask = !is_overloaded || has_another(exchange, plan, tried);
     if (verdict == RetryVerdict::retry && has_whom_to_ask && !exchange.scope->cancelled())
-      backoff = room_for_retry(exchange, plan, *witness, attempts, waited_before, asked);
+      wait = room_for_retry(exchange, plan, *witness, attempts, waited_before, asked, planned);
     // A limit's own words say when to come back, and how much is left.
     const bool in_our_words = answered && failure.error.code != ErrorCode::none && !is_over_limit &&
                               says_the_same(exchange, failure.error);
@@ -303,22 +334,23 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
     bool is_replaced =
         may_be_replaced && is_to_be_replaced(exchange, plan, failure.status, failure.error);
     if (attempt != nullptr && attempt->is_uploading() &&
-        (race || backoff || in_our_words || is_replaced)) {
+        (race || wait || in_our_words || is_replaced)) {
       // Nobody waits for the rest of an upload whose answer nobody gets. A pull that was under way
       // may have brought more of it than is kept: what is left is no request, so what came, counts.
       co_await attempt->end_upload();
       if (!exchange.body.replayable()) {
-        if (race || backoff) {
+        if (race || wait) {
           exchange.trace(Stage::send, Event::retry_refused,
                          telemetry::intern(resilience::name_of(RetryVerdict::no_body_gone)));
         }
         race = false;
-        backoff.reset();
+        wait.reset();
+        planned.give_up();
         is_replaced =
             may_be_replaced && is_to_be_replaced(exchange, plan, failure.status, failure.error);
       }
     }
-    if (answered && !race && !backoff) {
+    if (answered && !race && !wait) {
       Error ended = failure.error;
       witness->answering();
       const bool is_delivered = !in_our_words && !is_replaced;
@@ -364,25 +396,35 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
       witness->failed(end);
       co_return failure.error;
     }
-    if (race) {
-      worker.telemetry.count(Counter::reuse_race_saved);
-      --exchange.record.attempts;  // The same attempt, on a connection that is alive.
-      fresh_since = exchange.now();
-      ++races;
-    } else if (backoff) {
-      waited_before = *backoff - asked;
-      const auto waited = co_await wait_before_retry(exchange, *backoff);
-      if (!waited) {
-        witness->failed(end);  // What came before was no fault of whoever has left.
-        co_return waited.error();
-      }
-    } else {
+    if (!race && !wait) {
       if (verdict != RetryVerdict::retry && verdict != RetryVerdict::retry_reuse_race) {
         exchange.trace(Stage::send, Event::retry_refused,
                        telemetry::intern(resilience::name_of(verdict)));
       }
       witness->failed(end);
       co_return failure.error;
+    }
+    if (wait) {
+      waited_before = wait->backoff;
+      const auto waited =
+          co_await wait_before_retry(exchange, wait->asked + wait->backoff + wait->spread);
+      if (!waited) {
+        witness->failed(end);  // What came before was no fault of whoever has left.
+        co_return waited.error();
+      }
+    }
+    if (!planned.spend(exchange.now())) {
+      refuse_over_budget(exchange);
+      witness->failed(end);
+      co_return end_without_retry(failure);
+    }
+    if (race) {
+      worker.telemetry.count(Counter::reuse_race_saved);
+      --exchange.record.attempts;  // The same attempt, on a connection that is alive.
+      fresh_since = exchange.now();
+      ++races;
+    } else {
+      worker.telemetry.count(Counter::retries);
     }
     exchange.body.rewind();
     exchange.response.clear();

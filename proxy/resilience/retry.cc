@@ -117,4 +117,9 @@ Duration backoff_before(const BackoffSettings& settings, std::uint32_t retry, Du
   return Duration(static_cast<std::int64_t>(longest * random.unit()));
 }
 
+Duration spread_after(Duration pause, Duration room, Random& random) {
+  const auto most = std::max(std::min(pause / 4, room / 2), Duration::zero());
+  return Duration(static_cast<std::int64_t>(static_cast<double>(most.count()) * random.unit()));
+}
+
 }  // namespace epaulet::resilience

@@ -80,4 +80,10 @@ enum class RetryVerdict : std::uint8_t {
 [[nodiscard]] Duration backoff_before(const BackoffSettings& settings, std::uint32_t retry,
                                       Duration previous, Random& random);
 
+/// Behind a pause that an answer asked for (`Retry-After`): how much longer to wait, so that those
+/// who were all told the same moment do not come back at it. Uniform in [0, a quarter of `pause`),
+/// so that what a budget of a fifth lets come again of what came meanwhile comes no faster than
+/// that did; and in less than half of `room`, what is left of the deadline behind the pause.
+[[nodiscard]] Duration spread_after(Duration pause, Duration room, Random& random);
+
 }  // namespace epaulet::resilience

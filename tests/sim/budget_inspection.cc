@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <optional>
 
 #include "path/detecting.h"
 
@@ -25,15 +26,18 @@ struct Spending {
 };
 using ByService = std::map<telemetry::StringId, Spending>;
 
-/// Whether the retry that is decided there was made: its caller may have left before.
-bool was_made(const telemetry::Trace& trace, std::size_t decided) {
+/// When the retry that is decided there was sent, microseconds behind the trace's start. Nothing:
+/// it never was, since its caller left before, say, or the budget had no room for it by then.
+std::optional<std::uint64_t> sent_at(const telemetry::Trace& trace, std::size_t decided) {
   for (std::size_t i = decided + 1; i < trace.size(); ++i) {
     const auto event = trace[i].event;
+    if (event == Event::retry_decided) return std::nullopt;
     if (event == Event::endpoint_picked || event == Event::dialling ||
         event == Event::connection_reused || event == Event::request_sent)
-      return true;
+      return trace[i].at_us;
   }
-  return trace.dropped() > 0;
+  if (trace.dropped() == 0) return std::nullopt;
+  return std::uint64_t{trace[decided].at_us} + trace[decided].a;  // Once it has waited.
 }
 
 /// Returns how many second attempts of hedges it had.
@@ -43,9 +47,10 @@ std::size_t note(const telemetry::ExchangeRecord& record, Spending& spending) {
   for (std::size_t i = 0; i < record.trace.size(); ++i) {
     const auto& entry = record.trace[i];
     hedges += entry.event == Event::hedged ? 1 : 0;
-    if (entry.event == Event::hedged ||
-        (entry.event == Event::retry_decided && was_made(record.trace, i)))
-      spending.retries.push_back(record.start + std::chrono::microseconds(entry.at_us));
+    std::optional<std::uint64_t> sent;
+    if (entry.event == Event::hedged) sent = entry.at_us;
+    if (entry.event == Event::retry_decided) sent = sent_at(record.trace, i);
+    if (sent) spending.retries.push_back(record.start + std::chrono::microseconds(*sent));
   }
   return hedges;
 }

@@ -250,10 +250,10 @@ TEST(Retry, the_budget_bounds_a_storm) {
   EXPECT_GE(deliveries, 100u + 3u);
 }
 
-TEST(Retry, one_that_is_never_made_is_not_counted) {
+TEST(Retry, one_that_is_never_made_costs_nothing) {
   Mesh mesh(
       with("    outliers: { enabled: false }\n"
-           "    retries: { max: 1, budget_floor: 10, "
+           "    retries: { max: 1, budget: 0%, budget_floor: 1, "
            "backoff: { initial: 500ms, jitter: none } }\n"));
   auto leaving = request();
   leaving.abort = Abort::waiting;
@@ -267,6 +267,21 @@ TEST(Retry, one_that_is_never_made_is_not_counted) {
   mesh.wind_down();
   EXPECT_EQ(mesh[saved].response.status(), 200) << mesh.story(saved);
   EXPECT_EQ(mesh.api.counted(Counter::retries), 1u);
+  EXPECT_EQ(mesh.api.counted(Counter::retries_over_budget), 0u);
+}
+
+TEST(Retry, one_that_waits_takes_the_place_of_another) {
+  Mesh mesh(
+      with("    outliers: { enabled: false }\n"
+           "    retries: { max: 1, budget: 0%, budget_floor: 1, "
+           "backoff: { initial: 500ms, jitter: none } }\n"));
+  const int first = mesh.add(request(), faulty(Fault::reset_before_response, 1));
+  const int second = mesh.add(request(), faulty(Fault::reset_before_response, 1));
+  mesh.call({first});
+  mesh.call({second}, false, milliseconds(200));
+  mesh.wind_down();
+  EXPECT_EQ(mesh[first].response.status(), 200) << mesh.story(first);
+  EXPECT_EQ(mesh[second].response.status(), 502) << mesh.story(second);
 }
 
 TEST(Retry, an_answer_to_a_grpc_call_that_has_no_status_of_grpc_has_that_of_its_http_status) {
@@ -287,6 +302,26 @@ TEST(Retry, an_answer_to_a_grpc_call_that_has_no_status_of_grpc_has_that_of_its_
     EXPECT_EQ(mesh[id].deliveries.size(), is_unavailable ? 2u : 1u);
     EXPECT_EQ(mesh[id].response.status(), is_unavailable ? 200 : status);
   }
+}
+
+TEST(Retry, a_grpc_call_whose_retry_finds_no_room_when_it_is_due_ends_with_its_status) {
+  Mesh mesh(
+      with("    outliers: { enabled: false }\n"
+           "    timeouts: { request: 60s }\n"
+           "    retries: { max: 1, budget: 100%, budget_floor: 0, grpc_statuses: "
+           "[unauthenticated], backoff: { initial: 12s, max: 12s, jitter: none } }\n"));
+  RequestScript call = request("POST", body(Framing::chunked, 10));
+  call.http2 = call.grpc = true;
+  auto failing = answer(body(Framing::chunked, 10));
+  failing.failing_status = 401;
+  failing.faulty_deliveries = 1000;
+  const int id = mesh.add(call, failing);
+  mesh.call_http2(Mesh::kService, {id});
+  mesh.wind_down();
+  SCOPED_TRACE(mesh.story(id));
+  EXPECT_EQ(mesh[id].deliveries.size(), 1u);
+  EXPECT_EQ(mesh[id].response.field("grpc-status"), "16");
+  EXPECT_EQ(outcome(mesh.api, id), ErrorCode::answer_replaced);
 }
 
 TEST(Retry, a_body_above_what_is_kept_is_not_sent_again) {

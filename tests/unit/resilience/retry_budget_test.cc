@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -81,6 +83,49 @@ TEST(RetryBudget, remembers_what_it_was_made_of) {
   EXPECT_EQ(budget.floor(), 7U);
 }
 
+TEST(PlannedRetry, takes_room_until_it_is_given_up) {
+  RetryBudget budget(0, 3);
+  {
+    PlannedRetry first;
+    PlannedRetry second;
+    EXPECT_TRUE(first.plan(&budget, kStart));
+    EXPECT_TRUE(second.plan(&budget, kStart));
+    EXPECT_EQ(spend_all(budget, kStart), 1);
+    PlannedRetry third;
+    EXPECT_FALSE(third.plan(&budget, kStart + 5s));
+  }
+  EXPECT_EQ(spend_all(budget, kStart + 5s), 2);
+}
+
+TEST(PlannedRetry, counts_from_when_it_is_sent) {
+  RetryBudget budget(0, 1);
+  PlannedRetry planned;
+  ASSERT_TRUE(planned.plan(&budget, kStart));
+  EXPECT_TRUE(planned.spend(kStart + 8s));
+  EXPECT_EQ(spend_all(budget, kStart + 18s), 0);
+  EXPECT_EQ(spend_all(budget, kStart + 18s + 500ms), 1);
+}
+
+TEST(PlannedRetry, is_refused_once_the_traffic_is_gone_that_it_was_a_share_of) {
+  RetryBudget budget(0.2, 1);
+  for (int i = 0; i < 10; ++i) budget.first_attempt(kStart);
+  PlannedRetry first;
+  PlannedRetry second;
+  ASSERT_TRUE(first.plan(&budget, kStart));
+  ASSERT_TRUE(second.plan(&budget, kStart));
+  EXPECT_TRUE(first.spend(kStart + 11s));
+  EXPECT_FALSE(second.spend(kStart + 11s));
+  EXPECT_TRUE(second.spend(kStart + 11s)) << "nothing is planned any more";
+  EXPECT_EQ(spend_all(budget, kStart + 22s), 1);
+}
+
+TEST(PlannedRetry, without_a_budget_or_a_plan_is_free) {
+  PlannedRetry planned;
+  EXPECT_TRUE(planned.spend(kStart));
+  EXPECT_TRUE(planned.plan(nullptr, kStart));
+  EXPECT_TRUE(planned.spend(kStart));
+}
+
 /// The rule itself, with every attempt remembered.
 class Ledger {
  public:
@@ -132,6 +177,44 @@ TEST(RetryBudget, never_exceeds_the_bound_in_any_ten_seconds_and_refuses_for_hal
       }
     }
     EXPECT_TRUE(granted > 0 || (floor == 0 && ratio < 0.15));
+  }
+}
+
+TEST(PlannedRetry, never_exceeds_the_bound_when_it_is_sent_and_all_room_comes_back) {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    SCOPED_TRACE(seed);
+    Random random(seed);
+    const double ratio = 0.1 * static_cast<double>(random.below(8));
+    const auto floor = static_cast<std::uint32_t>(random.below(5));
+    RetryBudget budget(ratio, floor);
+    Ledger ledger(ratio, floor);
+    TimePoint now = kStart;
+    std::multimap<TimePoint, std::unique_ptr<PlannedRetry>> waiting;
+    for (int i = 0; i < 1500; ++i) {
+      now +=
+          std::chrono::milliseconds(random.below(10) == 0 ? random.below(4000) : random.below(60));
+      while (!waiting.empty() && waiting.begin()->first <= now) {
+        const bool leaves = random.below(4) == 0;
+        if (!leaves && waiting.begin()->second->spend(now)) {
+          ASSERT_TRUE(ledger.allows(now, 10s, 10s));
+          ledger.retry(now);
+        }
+        waiting.erase(waiting.begin());
+      }
+      auto planned = std::make_unique<PlannedRetry>();
+      if (random.below(3) > 0) {
+        budget.first_attempt(now);
+        ledger.first(now);
+      } else if (random.below(2) == 0) {
+        if (!budget.try_spend(now)) continue;
+        ASSERT_TRUE(ledger.allows(now, 10s, 10s));
+        ledger.retry(now);
+      } else if (planned->plan(&budget, now)) {
+        waiting.emplace(now + std::chrono::milliseconds(random.below(15'000)), std::move(planned));
+      }
+    }
+    waiting.clear();
+    EXPECT_EQ(spend_all(budget, now + 30s), static_cast<int>(floor));
   }
 }
 

@@ -422,5 +422,25 @@ TEST(Backoff, decorrelated_is_drawn_between_the_first_wait_and_a_multiple_of_the
   EXPECT_GT(longest, Duration(590ms));
 }
 
+TEST(SpreadAfter, is_within_a_quarter_of_the_pause_and_half_of_the_time_that_is_left) {
+  Random random(1);
+  const auto drawn = [&random](Duration pause, Duration room) {
+    Duration least = Duration::max();
+    Duration most{};
+    for (int i = 0; i < 1000; ++i) {
+      const auto one = spread_after(pause, room, random);
+      EXPECT_GE(one, Duration::zero());
+      least = std::min(least, one);
+      most = std::max(most, one);
+    }
+    EXPECT_LT(least, most / 50);
+    return most;
+  };
+  EXPECT_NEAR(static_cast<double>(drawn(8s, Duration::max()).count()), 2e9, 0.02e9);
+  EXPECT_NEAR(static_cast<double>(drawn(8s, 1s).count()), 0.5e9, 0.005e9);
+  EXPECT_EQ(spread_after(0s, 1s, random), 0s);
+  EXPECT_EQ(spread_after(8s, 0s, random), 0s);
+}
+
 }  // namespace
 }  // namespace epaulet::resilience
