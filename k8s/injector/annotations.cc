@@ -183,9 +183,9 @@ constexpr Annotation kAnnotations[] = {
     {"memory-limit", read_quantity<&SidecarResources::memory_limit>},
 };
 
-constexpr std::string_view kOthers[] = {"epaulet.io/inject", written::kStatus, written::kConfig,
-                                        written::kRoots,     written::kProbes, written::kAppMetrics,
-                                        written::kRedirect};
+constexpr std::string_view kOthers[] = {
+    "epaulet.io/inject", written::kStatus,     written::kConfig,   written::kRoots,
+    written::kProbes,    written::kAppMetrics, written::kRedirect, written::kMeshConfig};
 
 Reason unknown(std::string_view name) {
   std::string known = "epaulet.io/inject";

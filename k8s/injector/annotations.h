@@ -20,6 +20,7 @@ inline constexpr std::string_view kPrefix = "epaulet.io/";
 namespace written {
 inline constexpr std::string_view kStatus = "epaulet.io/status";
 inline constexpr std::string_view kConfig = "epaulet.io/sidecar-config";
+inline constexpr std::string_view kMeshConfig = "epaulet.io/mesh-config";
 inline constexpr std::string_view kRoots = "epaulet.io/trust-roots";
 inline constexpr std::string_view kProbes = "epaulet.io/app-probes";
 /// The rules that epaulet-cni installs: a list of options of `epaulet redirect install`, as JSON.

@@ -1,7 +1,10 @@
 #include "k8s/injector/files.h"
 
+#include <fstream>
+
 #include "base/limits.h"
 #include "crypto/pem_file.h"
+#include "k8s/injector/inject.h"
 
 namespace epaulet::injector {
 
@@ -39,6 +42,27 @@ Checked<bool> InjectorFiles::refresh(WallTime now) {
   key_ = std::move(*key_text);
   roots_ = std::move(*roots);
   clean_roots_ = std::move(clean);
+  return true;
+}
+
+Checked<bool> InjectorFiles::refresh_mesh_config(
+    const std::function<std::string(const std::string&)>& judge) {
+  if (paths_.mesh_config.empty()) return false;
+  std::string text;
+  if (std::ifstream file(paths_.mesh_config, std::ios::binary); file) {
+    constexpr std::size_t kPiece = 4096;
+    for (char piece[kPiece]; file && text.size() <= kMeshConfigBytesMax;) {
+      file.read(piece, kPiece);
+      text.append(piece, static_cast<std::size_t>(file.gcount()));
+    }
+  }
+  if (text.find_first_not_of(" \t\r\n") == text.npos) text.clear();
+  if (text == mesh_config_) return false;
+  if (const auto wrong = text.empty() ? "" : judge(text); !wrong.empty()) {
+    return Reason(paths_.mesh_config + ": " + wrong,
+                  "mend the mesh's configuration: new pods get what was good last");
+  }
+  mesh_config_ = std::move(text);
   return true;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -16,6 +17,7 @@ class InjectorFiles {
   struct Paths {
     std::string certificate_folder;
     std::string roots;
+    std::string mesh_config;  ///< "": there is none.
   };
   explicit InjectorFiles(Paths paths) : paths_(std::move(paths)) {}
 
@@ -23,9 +25,15 @@ class InjectorFiles {
   /// cannot be used; what was in force stays.
   [[nodiscard]] Checked<bool> refresh(WallTime now);
 
+  /// The same of the mesh's configuration: what is there now, if `judge` has nothing to say against
+  /// it. A file that is not there, or blank, is none.
+  [[nodiscard]] Checked<bool> refresh_mesh_config(
+      const std::function<std::string(const std::string&)>& judge);
+
   /// Null before the first refresh that went well.
   [[nodiscard]] const std::shared_ptr<const TlsContext>& tls() const { return tls_; }
   [[nodiscard]] const std::string& roots() const { return clean_roots_; }
+  [[nodiscard]] const std::string& mesh_config() const { return mesh_config_; }
   [[nodiscard]] WallTime not_after() const { return not_after_; }
 
  private:
@@ -34,6 +42,7 @@ class InjectorFiles {
   std::string key_;
   std::string roots_;
   std::string clean_roots_;
+  std::string mesh_config_;
   std::shared_ptr<const TlsContext> tls_;
   WallTime not_after_{};
 };

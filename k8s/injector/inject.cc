@@ -60,6 +60,12 @@ Verdict refused(const Review& review, const Reason& why) {
   return verdict;
 }
 
+LoadResult load_with_mesh(std::string_view own, std::string_view mesh) {
+  std::vector<ConfigText> texts{{"epaulet.yaml", own, "/etc/epaulet/pod"}};
+  if (!mesh.empty()) texts.push_back({"mesh.yaml", mesh, "/etc/epaulet/pod"});
+  return load_settings(texts);
+}
+
 /// A pod on its way into the mesh.
 class Injection {
  public:
@@ -347,6 +353,8 @@ class Injection {
     annotations[written::kStatus] = json::serialize(status);
     annotations[written::kConfig] = sidecar_config(plan);
     annotations[written::kRoots] = settings_.roots;
+    annotations.erase(written::kMeshConfig);
+    if (!settings_.mesh_config.empty()) annotations[written::kMeshConfig] = settings_.mesh_config;
     annotations[written::kProbes] = json::serialize(originals);
     if (settings_.redirect == RedirectBy::cni) {
       annotations[written::kRedirect] = json::serialize(redirect_rules(plan));
@@ -364,10 +372,9 @@ class Injection {
 
   /// What the sidecar will read, it must be able to read.
   std::string check(const SidecarPlan& plan) const {
-    const auto loaded = load_settings(
-        "epaulet.yaml",
+    const auto loaded = load_with_mesh(
         text_in(*object_in(*object_in(pod_, "metadata"), "annotations"), written::kConfig),
-        "/etc/epaulet/pod");
+        settings_.mesh_config);
     if (!loaded.ok()) return "the sidecar's configuration is wrong: " + loaded.format();
     if (loaded.settings->workload.service != plan.service) return "the service's name is lost";
     return broken_promise(pod_, settings_);
@@ -396,6 +403,17 @@ Verdict inject(const Review& review, const InjectorSettings& settings) {
   if (!asked) return refused(review, asked.error());
   if (*asked == false) return {};
   return Injection(review, settings).run();
+}
+
+std::string wrong_in_mesh_config(const InjectorSettings& settings) {
+  if (settings.mesh_config.size() > kMeshConfigBytesMax)
+    return fmt::format("it is larger than {} bytes", kMeshConfigBytesMax);
+  const PodOptions options;
+  SidecarPlan plan{settings, options, "any.any", {}, {}, {}, "", {}};
+  const auto loaded = load_with_mesh(sidecar_config(plan), settings.mesh_config);
+  if (loaded.ok()) return "";
+  const auto whole = loaded.format();  // Of the first its line; behind that an excerpt.
+  return whole.substr(0, whole.find('\n'));
 }
 
 std::string broken_promise(const json::object& pod, const InjectorSettings& settings) {

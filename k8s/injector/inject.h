@@ -10,6 +10,11 @@ namespace epaulet::injector {
 /// the same pod gets an empty patch.
 [[nodiscard]] Verdict inject(const Review& review, const InjectorSettings& settings);
 
+/// What is wrong with `mesh_config`, as a part of what every sidecar reads; "": nothing. Whoever
+/// writes a section, or a name in one, twice is told by the sidecar that finds it.
+[[nodiscard]] std::string wrong_in_mesh_config(const InjectorSettings& settings);
+inline constexpr std::size_t kMeshConfigBytesMax = 64u * 1024;  ///< Annotations have 256 KiB.
+
 /// What must be true of a pod that we let pass; a broken promise refuses the pod. "": all is.
 [[nodiscard]] std::string broken_promise(const boost::json::object& pod,
                                          const InjectorSettings& settings);

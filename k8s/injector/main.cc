@@ -113,6 +113,9 @@ int main(int argc, char** argv) {
       ->add_option("--roots", options.files.roots,
                    "ca.pem of the mesh, for the pods; read again when it changes")
       ->capture_default_str();
+  command->add_option("--mesh-config", options.files.mesh_config,
+                      "YAML for every sidecar, beside what its ConfigMaps say; new pods get it as "
+                      "it is then");
   command->add_option("--listen", options.listen, "HTTPS, TLS 1.3, POST /inject")
       ->capture_default_str();
   command

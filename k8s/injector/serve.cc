@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "https/service.h"
+#include "k8s/injector/inject.h"
 #include "k8s/injector/server.h"
 
 namespace epaulet::injector {
@@ -26,6 +27,8 @@ class InjectorService final : public https::Service {
  protected:
   Checked<void> prepare(WallTime now) override {
     if (auto usable = files_.refresh(now); !usable) return usable.error();
+    // Without it sidecars would be others than the mesh's operator wants.
+    if (auto usable = refresh_mesh_config(); !usable) return usable.error();
     put_in_force();
     return {};
   }
@@ -71,6 +74,7 @@ class InjectorService final : public https::Service {
   }
 
   void look() override {
+    look_at_mesh_config();
     const auto changed = files_.refresh(loop().wall_now());
     if (!changed) {
       const auto reason = changed.error().to_string();
@@ -87,9 +91,33 @@ class InjectorService final : public https::Service {
   }
 
  private:
+  Checked<bool> refresh_mesh_config() {
+    return files_.refresh_mesh_config([this](const std::string& text) {
+      auto settings = options_.settings;
+      settings.mesh_config = text;
+      return wrong_in_mesh_config(settings);
+    });
+  }
+
+  void look_at_mesh_config() {
+    const auto changed = refresh_mesh_config();
+    const auto reason = changed ? "" : changed.error().to_string();
+    if (!changed && reason != said_of_mesh_) {
+      log().error(loop().wall_now(), "mesh_config_refused",
+                  "new pods get the mesh's configuration that was good last",
+                  {{"reason", std::string_view(reason)}});
+    }
+    said_of_mesh_ = reason;
+    if (!changed || !*changed) return;
+    put_in_force();
+    log().info(loop().wall_now(), "mesh_config_changed",
+               "new pods get another configuration of the mesh");
+  }
+
   void put_in_force() {
     auto settings = options_.settings;
     settings.roots = files_.roots();
+    settings.mesh_config = files_.mesh_config();
     server_.set_settings(std::make_shared<const InjectorSettings>(std::move(settings)));
     server_.set_tls(files_.tls());
   }
@@ -98,6 +126,7 @@ class InjectorService final : public https::Service {
   InjectorFiles files_;
   InjectorServer server_;
   std::string said_;
+  std::string said_of_mesh_;
 };
 
 }  // namespace

@@ -8,7 +8,8 @@ namespace epaulet::injector {
 /// `epaulet-injector serve`.
 struct ServeOptions {
   InjectorSettings settings;  ///< All but `roots`, which are in a file.
-  InjectorFiles::Paths files{"/etc/epaulet-injector/certificate", "/etc/epaulet-injector/ca.pem"};
+  InjectorFiles::Paths files{"/etc/epaulet-injector/certificate", "/etc/epaulet-injector/ca.pem",
+                             ""};
   std::string listen = "[::]:15017";  ///< HTTPS.
   std::string status = "[::]:15027";  ///< /metrics, /ready and /live, without TLS; "": none.
   /// Seconds after SIGTERM for which it goes on: API servers are still led to it.

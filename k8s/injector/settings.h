@@ -45,8 +45,10 @@ struct InjectorSettings {
   std::string directory;           ///< Its URL; "": sidecars are told of none.
   std::string directory_identity;  ///< Who it proves to be.
   std::string roots;               ///< PEM, what the identity service must lead to.
-  std::string log_level;           ///< "": the sidecar's own default.
-  std::string version;             ///< Stands in each pod's annotation.
+  /// YAML, a part of every sidecar's configuration beside its own and its ConfigMaps; "": none.
+  std::string mesh_config;
+  std::string log_level;  ///< "": the sidecar's own default.
+  std::string version;    ///< Stands in each pod's annotation.
   SidecarKind kind = SidecarKind::native;
   RedirectBy redirect = RedirectBy::init_container;
   SidecarResources resources;

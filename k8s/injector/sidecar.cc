@@ -10,6 +10,7 @@ namespace {
 
 constexpr const char* kProgram = "/usr/local/bin/epaulet";
 constexpr const char* kPodFolder = "/etc/epaulet/pod";
+constexpr const char* kMeshFile = "mesh.yaml";
 constexpr const char* kNamespaceFolder = "/etc/epaulet/namespace";
 constexpr const char* kConfigFolder = "/etc/epaulet/config";
 constexpr const char* kRunFolder = "/var/run/epaulet";
@@ -114,6 +115,9 @@ json::object pod_volume(const SidecarPlan& plan) {
   json::object downward;
   downward["items"] = json::array{annotation_file(written::kConfig, "epaulet.yaml"),
                                   annotation_file(written::kRoots, "ca.pem")};
+  if (!plan.settings.mesh_config.empty()) {
+    downward.at("items").get_array().push_back(annotation_file(written::kMeshConfig, kMeshFile));
+  }
   json::object token;
   token["audience"] = plan.settings.token_audience;
   token["expirationSeconds"] = kTokenSeconds;
@@ -186,6 +190,10 @@ json::object sidecar_container(const SidecarPlan& plan) {
   auto made = base_container(plan, kSidecarName);
   json::array arguments{"run", "--config", std::string(kPodFolder) + "/epaulet.yaml", "--config",
                         kNamespaceFolder};
+  if (!plan.settings.mesh_config.empty()) {
+    arguments.push_back("--config");
+    arguments.push_back(json::value(fmt::format("{}/{}", kPodFolder, kMeshFile)));
+  }
   json::array mounts{mount(std::string(kVolumePrefix) + "pod", kPodFolder, true),
                      mount(std::string(kVolumePrefix) + "namespace", kNamespaceFolder, true)};
   for (std::size_t i = 0; i < plan.options.config_maps.size(); ++i) {

@@ -14,7 +14,7 @@ from cluster import ClusterError, get, helm, kubectl, pod_of, request, rollout, 
 from lab import Issuer
 from rows_apps import (doctor, a_prometheus_finds_and_scrapes_apps_and_sidecars, probes_by_grpc_https_and_with_headers,
                        the_doctor_finds_a_mesh_that_is_well, the_doctor_finds_what_is_broken)
-from rows_bounds import a_limit_range_and_a_quota_hold_for_our_containers_too
+from rows_bounds import a_limit_range_and_a_quota_hold_for_our_containers_too, the_meshs_own_configuration_reaches_new_pods
 from rows_ends import (an_app_that_ends_late_is_served_until_it_is_gone,
                        apps_that_end_at_sigterm_lose_no_request_in_a_rolling_restart,
                        while_the_api_server_is_away_all_goes_on_and_its_return_is_noticed)
@@ -518,7 +518,7 @@ ROWS = [a_labelled_namespace_is_in_the_mesh, its_certificate_is_its_service_acco
         a_bad_route_is_refused_alone_and_what_was_good_stays, probes_ask_the_app_through_the_sidecar,
         probes_by_grpc_https_and_with_headers, a_prometheus_finds_and_scrapes_apps_and_sidecars,
         the_doctor_finds_a_mesh_that_is_well, the_doctor_finds_what_is_broken,
-        a_config_map_is_reloaded, a_job_completes, an_init_container_has_the_mesh_before_the_app, a_cron_jobs_jobs_complete,
+        a_config_map_is_reloaded, the_meshs_own_configuration_reaches_new_pods, a_job_completes, an_init_container_has_the_mesh_before_the_app, a_cron_jobs_jobs_complete,
         a_namespaces_own_config_map_is_for_all_its_pods, headless_and_external_services_and_probes_by_exec_and_tcp,
         tokens_for_others_and_bound_to_nobody_are_refused, a_limit_range_and_a_quota_hold_for_our_containers_too,
         a_pod_that_turns_unready_is_left_within_a_moment,

@@ -1,7 +1,7 @@
-"""Namespaces that bound what their pods may have."""
+"""What namespaces and the mesh say of all their pods."""
 import json
 
-from cluster import get, kubectl, wait_until
+from cluster import get, helm, kubectl, rollout, wait_until
 
 
 def a_limit_range_and_a_quota_hold_for_our_containers_too(world):
@@ -24,3 +24,20 @@ def a_limit_range_and_a_quota_hold_for_our_containers_too(world):
         assert one["resources"]["limits"]["cpu"] == "1" and one["resources"]["limits"]["memory"] == "256Mi", one
         assert not [mount for mount in one["volumeMounts"] if "serviceaccount" in mount["mountPath"]], one["volumeMounts"]
     kubectl("delete", "namespace", "bounded", "--wait=false")
+
+
+def the_meshs_own_configuration_reaches_new_pods(world):
+    from rows import CHART, SYSTEM, VALUES
+    helm("upgrade", "epaulet", CHART, "-n", SYSTEM, *VALUES, "--set", "proxy.config=limits: { connections: 500 }")
+    rollout(SYSTEM, "epaulet-injector")
+    kubectl("-n", "default", "rollout", "restart", "deployment/api2")
+    rollout("default", "api2")  # Its sidecar has read it, else it were not ready.
+    pod = world.api2()
+    assert pod["metadata"]["annotations"]["epaulet.io/mesh-config"] == "limits: { connections: 500 }", pod["metadata"]
+    args = pod["spec"]["initContainers"][1]["args"]
+    assert "/etc/epaulet/pod/mesh.yaml" in args, args
+    helm("upgrade", "epaulet", CHART, "-n", SYSTEM, *VALUES)
+    rollout(SYSTEM, "epaulet-injector")
+    kubectl("-n", "default", "rollout", "restart", "deployment/api2")
+    rollout("default", "api2")
+    assert "epaulet.io/mesh-config" not in world.api2()["metadata"]["annotations"]

@@ -130,8 +130,21 @@ def test_a_network_policy_keeps_strangers_out():
     assert some[1]["spec"]["ingress"][0]["from"] == [{"ipBlock": {"cidr": "10.0.0.0/28"}}]
 
 
+def test_the_meshs_configuration_is_a_file_of_the_injectors():
+    assert "epaulet-mesh" not in json.dumps(rendered())
+    found = rendered("--set=proxy.config=egress: deny")
+    (config,) = [one for one in of_kind(found, "ConfigMap") if one["metadata"]["name"] == "epaulet-mesh"]
+    assert config["data"] == {"mesh.yaml": "egress: deny"}
+    (injector,) = [one for one in of_kind(found, "Deployment") if one["metadata"]["name"] == "epaulet-injector"]
+    pod = injector["spec"]["template"]["spec"]
+    assert "--mesh-config=/etc/epaulet-injector/mesh/mesh.yaml" in pod["containers"][0]["args"]
+    assert {"name": "mesh", "configMap": {"name": "epaulet-mesh"}} in pod["volumes"]
+    assert {"name": "mesh", "mountPath": "/etc/epaulet-injector/mesh", "readOnly": True} in pod["containers"][0]["volumeMounts"]
+    assert "config" in refused("--set=proxy.config=7")
+
+
 def asked_with_programs():
-    return rendered("--set=cni.enabled=true,proxy.cpuLimit=2,proxy.imagePullSecrets[0].name=pull"), rendered("--set=cni.enabled=true")
+    return rendered("--set=cni.enabled=true,proxy.cpuLimit=2,proxy.imagePullSecrets[0].name=pull,proxy.config=egress: deny"), rendered("--set=cni.enabled=true")
 
 
 def test_what_the_injector_is_told_it_takes(binaries):

@@ -124,6 +124,46 @@ def test_what_the_injector_writes_the_sidecar_takes(place, binaries):
     assert checked.returncode == 0, checked.stderr
 
 
+def test_the_meshs_configuration_is_every_new_pods(place, binaries):
+    injector = Injector(place, binaries)
+    mesh = place / "mesh.yaml"
+    injector.argv += ["--mesh-config", mesh]
+
+    def write(text):
+        (place / "new").write_text(text)
+        (place / "new").rename(mesh)
+
+    def told():
+        response = json.loads(injector.ask(review("deployment"))[1])["response"]
+        annotations = {one["path"]: one["value"] for one in json.loads(base64.b64decode(response["patch"])) if "annotations" in one["path"]}
+        return annotations.get("/metadata/annotations/epaulet.io~1mesh-config"), annotations
+
+    with injector.running():
+        assert told()[0] is None, "there is none yet"
+        write("egress: deny\nroles: { admin: [ { identity: 'spiffe://cluster.local/ns/ops/*' } ] }\n")
+        injector.wait_logged("mesh_config_changed")
+        text, annotations = told()
+        assert text == mesh.read_text(), text
+        # What a namespace's ConfigMap says beside it.
+        (place / "own.yaml").write_text(annotations["/metadata/annotations/epaulet.io~1sidecar-config"])
+        (place / "namespace.yaml").write_text("roles: { reader: [ { identity: 'spiffe://cluster.local/ns/shop/*' } ] }\n"
+                                              "access: [ { name: all, allow: [ admin, reader ] } ]\n")
+        files = [place / "own.yaml", mesh, place / "namespace.yaml"]
+        checked = subprocess.run([binaries / "proxy/epaulet", "check", *files], capture_output=True, text=True)
+        assert checked.returncode == 0, checked.stderr
+        write("egress: maybe\n")
+        injector.wait_logged("mesh_config_refused")
+        assert told()[0] == text, "the last that was good"
+        write("\n")
+        end = time.monotonic() + 10
+        while told()[0] is not None:
+            assert time.monotonic() < end, "it is taken away"
+            time.sleep(0.1)
+    write("workload: { service: a.b }\n")
+    done = subprocess.run(injector.argv, capture_output=True, text=True, timeout=10)
+    assert done.returncode != 0 and "this section stands in epaulet.yaml, too" in done.stderr, done
+
+
 def test_bad_callers_are_answered_and_bounded(place, binaries):
     injector = Injector(place, binaries)
     with injector.running():

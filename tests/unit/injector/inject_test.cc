@@ -305,6 +305,41 @@ TEST(Inject, mounts_the_config_maps_that_are_named) {
   EXPECT_PRED2(has, volumes, R"("name":"epaulet","defaultMode":292,"optional":true)");
 }
 
+TEST(Inject, gives_every_sidecar_the_configuration_of_the_mesh) {
+  auto settings = test_settings();
+  const auto review = annotated("epaulet.io/config", "orders-mesh");
+  auto again = review;
+  settings.mesh_config = "limits: { connections: 100 }\n";
+  again.pod = injected(review, settings);
+  EXPECT_EQ(annotation_of(again.pod, "epaulet.io/mesh-config"), settings.mesh_config);
+  EXPECT_EQ(json::serialize(container(again.pod, "initContainers", 1).at("args")),
+            R"(["run","--config","/etc/epaulet/pod/epaulet.yaml","--config",)"
+            R"("/etc/epaulet/namespace","--config","/etc/epaulet/pod/mesh.yaml",)"
+            R"("--config","/etc/epaulet/config/orders-mesh"])");
+  EXPECT_PRED2(has, json::serialize(again.pod.at("spec").at("volumes")), R"("path":"mesh.yaml")");
+  EXPECT_TRUE(inject(again, settings).patch.empty());
+  // It goes, and a pod that is made from a copy gets it no more.
+  settings.mesh_config.clear();
+  const auto without = injected(again, settings);
+  EXPECT_FALSE(has(json::serialize(without), "mesh.yaml"));
+  EXPECT_FALSE(
+      without.at("metadata").at("annotations").as_object().contains("epaulet.io/mesh-config"));
+}
+
+TEST(Inject, a_configuration_of_the_mesh_that_no_sidecar_could_read_is_none) {
+  auto settings = test_settings();
+  const auto wrong = [&](const std::string& text) {
+    settings.mesh_config = text;
+    return wrong_in_mesh_config(settings);
+  };
+  EXPECT_EQ(wrong("limits: { connections: 100 }\n"), "");
+  EXPECT_PRED2(has, wrong("limits: { connectons: 100 }"), "did you mean \"connections\"?");
+  EXPECT_PRED2(has, wrong("limits: ["), "not YAML");
+  EXPECT_PRED2(has, wrong("workload: { service: a.b }"),
+               "this section stands in epaulet.yaml, too");
+  EXPECT_PRED2(has, wrong("# " + std::string(65'536, 'x')), "larger than 65536 bytes");
+}
+
 TEST(Inject, hands_skipped_ports_to_the_redirect) {
   const auto pod = injected(pod_with(R"({"annotations":{"epaulet.io/skip-inbound-ports":"9000",
     "epaulet.io/skip-outbound-ports":"25, 3306",
