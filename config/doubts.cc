@@ -1,5 +1,7 @@
 #include "config/doubts.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <initializer_list>
 
@@ -52,12 +54,52 @@ void doubt_fallback(const Settings& top, const ServiceSettings& service, const R
       "write timeouts: { attempt: 2s } for the route, so that all attempts leave some of it";
 }
 
+/// A time that can hardly be what ends a request, where another is shorter.
+struct Within {
+  std::optional<Duration> TimeoutSettings::*time;
+  std::string_view name;
+  std::optional<Duration> TimeoutSettings::*longer;
+  std::string_view longer_name;
+  Duration by_default;  ///< Of `longer`; 0: none.
+};
+constexpr Within kWithin[] = {
+    {&TimeoutSettings::attempt, "attempt", &TimeoutSettings::request, "request", kRequest},
+    {&TimeoutSettings::request, "request", &TimeoutSettings::max_duration, "max_duration", {}},
+};
+
+/// What is written here and cannot pass, since what is inherited ends first. The other way round, a
+/// short time here and a longer one that is inherited, is what one means. Where both stand here it
+/// is a mistake, which the reader has refused.
+void doubt_timeouts(const TimeoutSettings& here,
+                    std::initializer_list<const TimeoutSettings*> inherited,
+                    std::vector<Diagnostic>& doubts) {
+  for (const Within& one : kWithin) {
+    const auto& time = here.*one.time;
+    if (!time || here.*one.longer) continue;
+    const Duration* const written = nearest(inherited, one.longer);
+    const Duration longer = written == nullptr ? one.by_default : *written;
+    if (longer.count() == 0 || *time <= longer) continue;
+    auto& doubt = doubts.emplace_back();
+    doubt.origin = here.origin;
+    doubt.message = fmt::format(
+        "timeouts.{} ({}) can never pass, because timeouts.{} ({}, {}) ends first", one.name,
+        config::write_duration(time->count()), one.longer_name,
+        config::write_duration(longer.count()), written == nullptr ? "by default" : "inherited");
+    doubt.remedy = fmt::format("write a longer {} beside it", one.longer_name);
+  }
+}
+
 }  // namespace
 
 std::vector<Diagnostic> doubts_about(const Settings& settings) {
   std::vector<Diagnostic> doubts;
+  doubt_timeouts(settings.timeouts, {}, doubts);
   for (const auto& [name, service] : settings.services) {
-    for (const auto& route : service.routes) doubt_fallback(settings, service, route, doubts);
+    doubt_timeouts(service.timeouts, {&settings.timeouts}, doubts);
+    for (const auto& route : service.routes) {
+      doubt_timeouts(route.timeouts, {&service.timeouts, &settings.timeouts}, doubts);
+      doubt_fallback(settings, service, route, doubts);
+    }
   }
   return doubts;
 }

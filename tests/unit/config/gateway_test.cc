@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "config/doubts.h"
 #include "config/gateway_keys.h"
 #include "config/loader.h"
 #include "config/settings_json.h"
@@ -554,6 +555,20 @@ TEST(Gateway, fields_that_are_added_have_a_limit_together) {
                                     "    backendRefs: [ { name: api, port: 80 } ]\n"));
   EXPECT_NE(result.format().find("more than 16384 bytes together"), std::string::npos)
       << result.format();
+}
+
+TEST(Gateway, a_backend_request_that_the_inherited_request_ends_first_is_doubted) {
+  const auto doubts_of = [](const std::string& times) {
+    const auto result = load(http(
+        "slow", "  - backendRefs: [ { name: api, port: 80 } ]\n    timeouts: { " + times + " }\n"));
+    EXPECT_TRUE(result.ok()) << result.format();
+    return result.ok() ? doubts_about(*result.settings) : std::vector<Diagnostic>();
+  };
+  const auto found = doubts_of("backendRequest: 30s");
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_NE(found[0].format().find("timeouts.attempt (30s) can never pass"), std::string::npos);
+  EXPECT_EQ(doubts_of("backendRequest: 10s").size(), 0u);
+  EXPECT_EQ(doubts_of("backendRequest: 30s, request: 1m").size(), 0u);
 }
 
 }  // namespace
