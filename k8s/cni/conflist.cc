@@ -1,6 +1,7 @@
 #include "k8s/cni/conflist.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "k8s/api/json_access.h"
 #include "k8s/cni/plugin.h"
@@ -39,6 +40,18 @@ std::size_t erase_ours(json::array& plugins) {
   return count;
 }
 
+/// 1e451 is JSON, but no number that we hold: it would be written back as another one.
+bool holds_all_numbers(const json::value& value) {
+  if (const auto* number = value.if_double()) return std::isfinite(*number);
+  if (const auto* list = value.if_array())
+    return std::all_of(list->begin(), list->end(), holds_all_numbers);
+  if (const auto* object = value.if_object()) {
+    return std::all_of(object->begin(), object->end(),
+                       [](const auto& member) { return holds_all_numbers(member.value()); });
+  }
+  return true;
+}
+
 }  // namespace
 
 std::string chosen_list(std::vector<std::string> names) {
@@ -55,6 +68,8 @@ Checked<std::optional<std::string>> with_plugin(std::string_view list) {
   auto document = json::parse(json::string_view(list.data(), list.size()), error);
   auto* object = error ? nullptr : document.if_object();
   if (object == nullptr) return Reason("it is not JSON", "wait for who writes it, or mend it");
+  if (!holds_all_numbers(document))
+    return Reason("a number in it is too large to be written back", "mend it");
   if (array_in(*object, "plugins") == nullptr) {
     return Reason(
         "it configures one plugin, behind which no other can stand",
@@ -76,6 +91,7 @@ std::optional<std::string> without_plugin(std::string_view list) {
   auto document = json::parse(json::string_view(list.data(), list.size()), error);
   auto* object = error ? nullptr : document.if_object();
   if (object == nullptr || array_in(*object, "plugins") == nullptr) return std::nullopt;
+  if (!holds_all_numbers(document)) return std::nullopt;
   if (erase_ours(object->at("plugins").get_array()) == 0) return std::nullopt;
   return json::serialize(document) + "\n";
 }

@@ -57,6 +57,17 @@ TEST(ConfList, an_entry_that_is_not_as_it_should_be_is_replaced) {
   }
 }
 
+TEST(ConfList, with_a_number_that_would_be_written_back_as_another_is_refused) {
+  for (const char* number : {"1e451", "-1e451"}) {
+    const auto others = list(R"({"type":"bridge","deep":[{"mtu":)" + std::string(number) + "}]}");
+    const auto made = with_plugin(others);
+    ASSERT_FALSE(made.has_value());
+    EXPECT_EQ(made.error().what, "a number in it is too large to be written back");
+    EXPECT_EQ(without_plugin(list(R"({"mtu":)" + std::string(number) + "}," + kEntry)),
+              std::nullopt);
+  }
+}
+
 TEST(ConfList, what_is_none_is_refused_with_a_remedy) {
   for (const char* text :
        {"", "{", "[]", R"({"type":"bridge"})", R"({"plugins":[]})", R"({"plugins":{}})"}) {
