@@ -26,8 +26,9 @@ Retry retry_of(ErrorCode code) {
     return std::find(codes.begin(), codes.end(), code) != codes.end();
   };
   if (is_in(kNothingSent)) return Retry::safe;
-  // The time that we gave the attempt was over there before it was here.
-  if (code == ErrorCode::deadline_exceeded) return Retry::if_idempotent;
+  // The time that we gave the attempt was over there before it was here, or its own was.
+  if (code == ErrorCode::deadline_exceeded || code == ErrorCode::attempt_timeout)
+    return Retry::if_idempotent;
   return is_in(kLostBeforeAnswer) ? Retry::if_idempotent : Retry::never;
 }
 

@@ -70,7 +70,11 @@ RetryVerdict decide_retry(const RetryRules& rules, const AttemptFacts& facts, bo
   const bool listed = grpc_listed || std::find(rules.statuses.begin(), rules.statuses.end(),
                                                facts.status) != rules.statuses.end();
   if (!failed && (!listed || inbound)) return RetryVerdict::no_success;
-  if (failed && facts.error.retry == Retry::never) return RetryVerdict::no_never;
+  // A status that is listed was asked for, whoever gave it and why; a limit of the next sidecar
+  // says itself when to come back.
+  const bool is_asked_for =
+      listed && facts.status != 0 && facts.error.code != ErrorCode::rate_limited && !inbound;
+  if (failed && facts.error.retry == Retry::never && !is_asked_for) return RetryVerdict::no_never;
 
   const bool nothing_sent = failed && (facts.error.retry == Retry::safe || !facts.request_written);
   const bool idempotent = http::is_idempotent(facts.method);
@@ -84,7 +88,6 @@ RetryVerdict decide_retry(const RetryRules& rules, const AttemptFacts& facts, bo
     return RetryVerdict::retry_reuse_race;
   }
   if (inbound) return RetryVerdict::no_never;
-  // A status that is listed was asked for, whoever gave it and why.
   if (failed && !listed && !rules.lists(facts.error)) return RetryVerdict::no_not_listed;
   if (facts.exhausted_upstream) return RetryVerdict::no_exhausted_upstream;
   if (facts.overloaded_upstream) return RetryVerdict::no_overloaded_upstream;

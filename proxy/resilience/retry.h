@@ -35,7 +35,8 @@ struct AttemptFacts {
   http::Method method = http::Method::get;
   bool idempotency_key = false;  ///< The request carries an Idempotency-Key field.
   Error error;                   ///< code none: a response head came.
-  std::uint16_t status = 0;      ///< Of that head.
+  /// Of the head that came, if one did: with an error it is what the next sidecar told of it.
+  std::uint16_t status = 0;
   /// What a caller of gRPC would hear if this were the end. Nothing for other requests, and where
   /// the answer has begun without a failure.
   std::optional<GrpcStatus> grpc_status;

@@ -153,6 +153,45 @@ TEST(Retry, listed_statuses_are_tried_again_and_the_last_one_is_delivered) {
 }
 
 // The app behind the next hop has asked somebody in vain, time and again, and says so.
+/// Two endpoints behind one sidecar; the app of the first hangs.
+TEST(Retry, an_app_that_hangs_longer_than_its_own_sidecar_lets_it_costs_a_get_nothing) {
+  auto options = with("    balance: { policy: round_robin }\n" + std::string(kQuick));
+  options.endpoints = "10.0.0.2:8080, 10.0.0.2:8081";
+  options.port = "8080: { tls: permissive }, 8081: { tls: permissive }";
+  options.serving = "timeouts: { attempt: 300ms }\n";
+  Mesh mesh(options);
+  mesh.app.slowness = minutes(1);
+  std::vector<int> gets;
+  std::vector<int> posts;
+  for (int i = 0; i < 4; ++i) {
+    gets.push_back(mesh.add(request()));
+    posts.push_back(mesh.add(request("POST", body(Framing::length, 10))));
+    mesh.call({gets.back()}, false, seconds(i));
+    mesh.call({posts.back()}, false, seconds(10 + i));
+  }
+  mesh.wind_down();
+  for (const int id : gets) EXPECT_EQ(mesh[id].response.status(), 200) << mesh.story(id);
+  std::size_t late = 0;
+  for (const int id : posts) {
+    EXPECT_EQ(mesh[id].deliveries.size(), 1u) << mesh.story(id);
+    late += mesh[id].response.status() == 504 ? 1 : 0;
+  }
+  EXPECT_GT(late, 0u);
+}
+
+TEST(Retry, a_listed_status_of_a_sidecar_is_tried_again_whatever_its_reason) {
+  for (const bool is_listed : {false, true}) {
+    const char* listed = is_listed ? "statuses: [502], " : "";
+    Mesh mesh(with("    retries: { max: 1, " + std::string(listed) +
+                   "backoff: { initial: 1ms, jitter: none } }\n"));
+    const int id = mesh.add(request(), faulty(Fault::garbage, 1));
+    mesh.call({id});
+    mesh.wind_down();
+    EXPECT_EQ(mesh[id].response.status(), is_listed ? 200 : 502) << mesh.story(id);
+    EXPECT_EQ(mesh[id].deliveries.size(), is_listed ? 2u : 1u);
+  }
+}
+
 TEST(Retry, what_was_tried_enough_further_on_is_not_tried_again_here) {
   for (const bool says_so : {false, true}) {
     Mesh mesh(with(

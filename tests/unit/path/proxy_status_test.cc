@@ -50,6 +50,9 @@ TEST(ProxyStatus, says_what_may_be_tried_again) {
   EXPECT_EQ(retry_after(ErrorCode::reset_before_response), Retry::if_idempotent);
   EXPECT_EQ(retry_after(ErrorCode::closed_before_response), Retry::if_idempotent);
   EXPECT_EQ(retry_after(ErrorCode::upstream_reset), Retry::if_idempotent);
+  // Nor has this one, in the time that its sidecar gives an attempt.
+  EXPECT_EQ(retry_after(ErrorCode::attempt_timeout), Retry::if_idempotent);
+  EXPECT_EQ(retry_after(ErrorCode::deadline_exceeded), Retry::if_idempotent);
   // It would fail again, or began to be answered.
   EXPECT_EQ(retry_after(ErrorCode::forbidden), Retry::never);
   EXPECT_EQ(retry_after(ErrorCode::reset_in_response), Retry::never);

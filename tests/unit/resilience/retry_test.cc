@@ -106,6 +106,30 @@ TEST(DecideRetry, a_listed_status_counts_though_its_failure_is_not_listed) {
   EXPECT_EQ(decide_retry(rules, facts, false), RetryVerdict::retry);
 }
 
+TEST(DecideRetry, a_listed_status_counts_though_the_sidecar_that_gave_it_would_not_repeat) {
+  RetryRules rules;
+  rules.statuses = {502, 429};
+  rules.grpc_statuses = {GrpcStatus::unavailable};
+  auto facts = failed(Method::get, kMalformed);
+  EXPECT_EQ(decide_retry(rules, facts, false), RetryVerdict::no_never) << "met here";
+  facts.status = 502;
+  EXPECT_EQ(decide_retry(rules, facts, false), RetryVerdict::retry) << "told";
+  EXPECT_EQ(decide_retry(rules, facts, true), RetryVerdict::no_never);
+  facts.method = Method::post;
+  EXPECT_EQ(decide_retry(rules, facts, false), RetryVerdict::no_not_idempotent);
+  facts.method = Method::get;
+  facts.status = 503;
+  EXPECT_EQ(decide_retry(rules, facts, false), RetryVerdict::no_never);
+  facts.grpc_status = GrpcStatus::unavailable;
+  EXPECT_EQ(decide_retry(rules, facts, false), RetryVerdict::retry);
+  facts.status = 0;  // We would say so ourselves.
+  EXPECT_EQ(decide_retry(rules, facts, false), RetryVerdict::no_never);
+  facts.status = 429;  // A sidecar's limit, not the app's.
+  facts.grpc_status.reset();
+  facts.error = failure(ErrorCode::rate_limited, Retry::never);
+  EXPECT_EQ(decide_retry(rules, facts, false), RetryVerdict::no_never);
+}
+
 TEST(DecideRetry, a_stale_pooled_connection_is_no_failure_to_be_listed) {
   RetryRules rules;
   rules.errors.emplace();
@@ -342,7 +366,9 @@ TEST(DecideRetry, whatever_is_known_the_promises_hold) {
       ASSERT_TRUE(nothing_sent || facts.method != Method::post || facts.idempotency_key ||
                   rules.non_idempotent);
       ASSERT_TRUE(facts.body_replayable);
-      ASSERT_TRUE(facts.error.code == ErrorCode::none || facts.error.retry != Retry::never);
+      // What the next sidecar would not repeat is if its status is listed.
+      ASSERT_TRUE(facts.error.code == ErrorCode::none || facts.error.retry != Retry::never ||
+                  (facts.status == 503 && !inbound));
       ASSERT_TRUE(facts.error.code != ErrorCode::none || facts.status == 503);
       if (verdict == RetryVerdict::retry) {
         ASSERT_FALSE(inbound);
