@@ -33,6 +33,38 @@ TEST(Deadline, request_is_the_whole_exchange_with_its_retries) {
   EXPECT_EQ(mesh[id].deliveries.size(), 1u);
 }
 
+TEST(Deadline, the_answer_names_the_key_whatever_is_spoken) {
+  struct Case {
+    const char* keys;
+    ErrorCode code;
+    const char* key;
+  };
+  for (const auto& one :
+       {Case{"attempt: 200ms, request: 5s", ErrorCode::attempt_timeout, "`timeouts.attempt`"},
+        Case{"request: 200ms", ErrorCode::request_timeout, "`timeouts.request`"},
+        Case{"idle: 200ms, request: 5s", ErrorCode::idle_timeout, "`timeouts.idle`"}}) {
+    for (const auto* spoken : {"http1", "http2", "grpc"}) {
+      SCOPED_TRACE(testing::Message() << one.key << " " << spoken);
+      Mesh mesh(with("    retries: { max: 0 }\n    timeouts: { " + std::string(one.keys) + " }\n"));
+      auto asked = request("POST", body(Framing::length, 10));
+      asked.grpc = spoken == std::string_view("grpc");
+      asked.http2 = asked.grpc || spoken == std::string_view("http2");
+      const int id = mesh.add(asked, thinking(minutes(1)));
+      if (asked.http2) {
+        mesh.call_http2(Mesh::kService, {id});
+      } else {
+        mesh.call({id});
+      }
+      mesh.wind_down();
+      EXPECT_EQ(outcome(mesh.api, id), one.code) << mesh.story(id);
+      const auto told = asked.grpc ? mesh[id].response.field("grpc-message").value_or("")
+                                   : mesh[id].response.body;
+      EXPECT_NE(told.find(one.key), std::string::npos) << told;
+      EXPECT_EQ(mesh[id].response.status(), asked.grpc ? 200 : 504);
+    }
+  }
+}
+
 /// Its head comes at once, its body takes 60 s.
 AnswerScript dripping() {
   auto slow = answer();
