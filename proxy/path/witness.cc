@@ -23,14 +23,16 @@ std::uint32_t in_ms(Duration time) {
 
 /// Few different ones, since the table of strings forgets nothing: shares in whole percent.
 std::string evidence(const Breaker::Change& change, const Breaker::Rules& rules) {
-  const auto percent = [&](std::uint64_t part) {
-    return change.sums.calls == 0 ? 0 : part * 100 / change.sums.calls;
+  const auto& sums = change.sums;
+  const auto percent = [](std::uint64_t part, std::uint64_t whole) {
+    return whole == 0 ? 0 : part * 100 / whole;
   };
   switch (change.reason) {
     case Breaker::Reason::error_ratio:
-      return fmt::format("{}% of the calls failed", percent(change.sums.failures));
+      return fmt::format("{}% of the calls failed",
+                         percent(sums.failures, sums.calls - std::min(sums.unjudged, sums.calls)));
     case Breaker::Reason::slow:
-      return fmt::format("{}% of the calls were slow", percent(change.sums.slow));
+      return fmt::format("{}% of the calls were slow", percent(sums.slow, sums.calls));
     case Breaker::Reason::consecutive:
       return fmt::format("{} calls in a row failed", rules.consecutive);
     case Breaker::Reason::probe_failed:

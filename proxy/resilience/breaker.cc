@@ -117,24 +117,29 @@ std::optional<Breaker::Change> Breaker::settle(Pass pass, TimePoint now, Judgeme
     return settle_probe(pass.word_, now, judgement, slow, blame);
   if (word != pass.word_) return std::nullopt;  // Begun before the last transition.
   if (judgement == Judgement::no_evidence && !slow) return std::nullopt;
-  return count(now, judgement == Judgement::failure, slow, word, blame);
+  return count(now, judgement, slow, word, blame);
 }
 
 std::optional<Breaker::Change> Breaker::fail_late(TimePoint now, const Blame& blame) {
   const auto word = word_.load(std::memory_order_relaxed);
   if (state_in(word) != State::closed) return std::nullopt;
-  return count(now, true, false, word, blame);
+  return count(now, Judgement::failure, false, word, blame);
 }
 
-std::optional<Breaker::Change> Breaker::count(TimePoint now, bool failed, bool slow,
+std::optional<Breaker::Change> Breaker::count(TimePoint now, Judgement judgement, bool slow,
                                               std::uint64_t word, const Blame& blame) {
   std::uint32_t row = 0;
+  const bool failed = judgement == Judgement::failure;
   if (failed) {
     row = consecutive_.fetch_add(1, std::memory_order_relaxed) + 1;
-  } else if (consecutive_.load(std::memory_order_relaxed) != 0) {
+  } else if (judgement == Judgement::success && consecutive_.load(std::memory_order_relaxed) != 0) {
     consecutive_.store(0, std::memory_order_relaxed);
   }
-  window_.add(now, failed, slow);
+  if (judgement == Judgement::no_evidence) {
+    window_.add_unjudged(now);
+  } else {
+    window_.add(now, failed, slow);
+  }
   if (!failed && !slow) return std::nullopt;
   auto change = reached(now, row);
   if (!change) return std::nullopt;
@@ -149,11 +154,13 @@ std::optional<Breaker::Change> Breaker::reached(TimePoint now, std::uint32_t con
   change.consecutive = consecutive;
   change.sums = window_.sums(now);
   const auto& sums = change.sums;
+  const auto judged = sums.calls - std::min(sums.unjudged, sums.calls);
   const bool enough = sums.calls >= rules_.min_requests && sums.calls > 0;
+  const bool enough_judged = judged >= rules_.min_requests && judged > 0;
   if (rules_.consecutive > 0 && consecutive >= rules_.consecutive) {
     change.reason = Reason::consecutive;
-  } else if (enough && rules_.error_ratio && sums.failures > 0 &&
-             share(sums.failures, sums.calls) >= *rules_.error_ratio) {
+  } else if (enough_judged && rules_.error_ratio && sums.failures > 0 &&
+             share(sums.failures, judged) >= *rules_.error_ratio) {
     change.reason = Reason::error_ratio;
   } else if (enough && rules_.slow.count() > 0 && sums.slow > 0 &&
              share(sums.slow, sums.calls) >= rules_.slow_ratio) {
@@ -172,7 +179,9 @@ std::optional<Breaker::Change> Breaker::settle_probe(std::uint64_t word, TimePoi
   if (probes_out_ > 0) --probes_out_;
   if (judgement == Judgement::failure || slow) {
     Change change;
-    change.sums = {1, judgement == Judgement::failure ? 1u : 0u, slow ? 1u : 0u};
+    change.sums.calls = 1;
+    change.sums.failures = judgement == Judgement::failure ? 1 : 0;
+    change.sums.slow = slow ? 1 : 0;
     return open(Reason::probe_failed, now, change, blame);
   }
   if (judgement == Judgement::no_evidence) return std::nullopt;

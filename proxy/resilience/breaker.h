@@ -103,7 +103,7 @@ class Breaker {
     return state_in(word_.load(std::memory_order_relaxed)) == State::closed;
   }
   /// `took`: until the head of the answer, or until it was given up; a call that was no evidence
-  /// may still have been slow.
+  /// may still have been slow, and is then nothing else: it ends no row, and is of no error ratio.
   std::optional<Change> settle(Pass pass, TimePoint now, Judgement judgement,
                                std::chrono::nanoseconds took, const Blame& blame);
   /// One more failure of a call that was settled as a success before.
@@ -133,7 +133,7 @@ class Breaker {
   void forget(std::uint64_t word);
   Entry enter_not_closed(TimePoint now);
   [[nodiscard]] Entry refuse(std::chrono::nanoseconds left);
-  std::optional<Change> count(TimePoint now, bool failed, bool slow, std::uint64_t word,
+  std::optional<Change> count(TimePoint now, Judgement judgement, bool slow, std::uint64_t word,
                               const Blame& blame);
   std::optional<Change> settle_probe(std::uint64_t word, TimePoint now, Judgement judgement,
                                      bool slow, const Blame& blame);

@@ -2,7 +2,7 @@
 
 namespace epaulet::resilience {
 
-void CallWindow::add(TimePoint now, bool failed, bool slow) {
+CallWindow::Slot& CallWindow::slot_at(TimePoint now) {
   const auto number = number_of(now);
   Slot& slot = slots_[static_cast<std::size_t>(number % kSlots)];
   auto had = slot.number.load(std::memory_order_relaxed);
@@ -12,10 +12,23 @@ void CallWindow::add(TimePoint now, bool failed, bool slow) {
     slot.calls.store(0, std::memory_order_relaxed);
     slot.failures.store(0, std::memory_order_relaxed);
     slot.slow.store(0, std::memory_order_relaxed);
+    slot.unjudged.store(0, std::memory_order_relaxed);
   }
+  return slot;
+}
+
+void CallWindow::add(TimePoint now, bool failed, bool slow) {
+  Slot& slot = slot_at(now);
   slot.calls.fetch_add(1, std::memory_order_relaxed);
   if (failed) slot.failures.fetch_add(1, std::memory_order_relaxed);
   if (slow) slot.slow.fetch_add(1, std::memory_order_relaxed);
+}
+
+void CallWindow::add_unjudged(TimePoint now) {
+  Slot& slot = slot_at(now);
+  slot.calls.fetch_add(1, std::memory_order_relaxed);
+  slot.slow.fetch_add(1, std::memory_order_relaxed);
+  slot.unjudged.fetch_add(1, std::memory_order_relaxed);
 }
 
 CallWindow::Sums CallWindow::sums(TimePoint now) const {
@@ -28,6 +41,7 @@ CallWindow::Sums CallWindow::sums(TimePoint now) const {
     sums.calls += slot.calls.load(std::memory_order_relaxed);
     sums.failures += slot.failures.load(std::memory_order_relaxed);
     sums.slow += slot.slow.load(std::memory_order_relaxed);
+    sums.unjudged += slot.unjudged.load(std::memory_order_relaxed);
   }
   return sums;
 }

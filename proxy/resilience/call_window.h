@@ -20,9 +20,12 @@ class CallWindow {
     std::uint64_t calls = 0;
     std::uint64_t failures = 0;
     std::uint64_t slow = 0;
+    std::uint64_t unjudged = 0;  ///< Of the calls, those that were slow, and nothing else is known.
     friend bool operator==(const Sums&, const Sums&) = default;
   };
   void add(TimePoint now, bool failed, bool slow);
+  /// A call that was slow, and was neither a failure nor a success.
+  void add_unjudged(TimePoint now);
   [[nodiscard]] Sums sums(TimePoint now) const;
   /// What others add at this instant may be lost.
   void clear();
@@ -38,7 +41,9 @@ class CallWindow {
     std::atomic<std::uint32_t> calls{0};
     std::atomic<std::uint32_t> failures{0};
     std::atomic<std::uint32_t> slow{0};
+    std::atomic<std::uint32_t> unjudged{0};
   };
+  Slot& slot_at(TimePoint now);
   [[nodiscard]] std::int64_t number_of(TimePoint now) const {
     return now.time_since_epoch() / slot_time_;
   }

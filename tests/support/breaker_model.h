@@ -56,23 +56,26 @@ class BreakerModel {
       return;
     }
     if (judgement == Judgement::no_evidence && !slow) return;
-    row_ = failed ? row_ + 1 : 0;
+    const bool is_judged = judgement != Judgement::no_evidence;
+    if (is_judged) row_ = failed ? row_ + 1 : 0;
     const auto tenth = now.time_since_epoch() / (rules_.window / 10);
-    calls_.push_back({tenth, failed, slow});
+    calls_.push_back({tenth, failed, slow, is_judged});
     std::erase_if(calls_, [&](const Call& call) { return call.tenth <= tenth - 10; });
     double failures = 0;
     double slows = 0;
+    std::size_t judged = 0;
     for (const auto& call : calls_) {
       failures += call.failed ? 1 : 0;
       slows += call.slow ? 1 : 0;
+      judged += call.is_judged ? 1 : 0;
     }
     const double all = static_cast<double>(calls_.size());
     const bool enough = calls_.size() >= rules_.min_requests;
-    const bool trips =
-        (failed || slow) &&
-        ((rules_.consecutive && row_ >= *rules_.consecutive) ||
-         (enough && rules_.error_ratio && failures > 0 && failures / all >= *rules_.error_ratio) ||
-         (enough && rules_.slow && slows > 0 && slows / all >= rules_.slow->ratio));
+    const bool trips = (failed || slow) &&
+                       ((rules_.consecutive && row_ >= *rules_.consecutive) ||
+                        (judged >= rules_.min_requests && rules_.error_ratio && failures > 0 &&
+                         failures / static_cast<double>(judged) >= *rules_.error_ratio) ||
+                        (enough && rules_.slow && slows > 0 && slows / all >= rules_.slow->ratio));
     if (!trips) return;
     open_for_ = rules_.open_for;
     open(now);
@@ -91,6 +94,7 @@ class BreakerModel {
     std::int64_t tenth;
     bool failed;
     bool slow;
+    bool is_judged;
   };
   const BreakerSettings rules_;
   State state_ = State::closed;

@@ -99,7 +99,7 @@ TEST(Breaker, slow_answers_open_it_whatever_they_say) {
   const auto change = call(breaker, kStart, Judgement::no_evidence, 3s);
   ASSERT_TRUE(change);
   EXPECT_EQ(change->reason, Reason::slow);
-  EXPECT_EQ(change->sums, (CallWindow::Sums{10, 0, 5}));
+  EXPECT_EQ(change->sums, (CallWindow::Sums{10, 0, 5, 1}));
 }
 
 TEST(Breaker, no_evidence_counts_for_nothing) {
@@ -107,6 +107,32 @@ TEST(Breaker, no_evidence_counts_for_nothing) {
   for (int i = 0; i < 9; ++i) (void)call(breaker, kStart, Judgement::failure);
   for (int i = 0; i < 100; ++i) EXPECT_FALSE(call(breaker, kStart, Judgement::no_evidence));
   EXPECT_TRUE(call(breaker, kStart, Judgement::failure));
+}
+
+TEST(Breaker, a_call_that_was_slow_and_is_no_evidence_else_is_slow_and_no_success) {
+  auto rules = settings();
+  rules.consecutive = 3;
+  rules.error_ratio = 0.5;
+  rules.slow.emplace();
+  rules.slow->over = 1s;
+  Breaker by_row{Breaker::Rules(rules)};
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_FALSE(call(by_row, kStart, Judgement::failure));
+    EXPECT_FALSE(call(by_row, kStart, Judgement::no_evidence, 2s));
+  }
+  const auto third = call(by_row, kStart, Judgement::failure);
+  ASSERT_TRUE(third);
+  EXPECT_EQ(third->reason, Reason::consecutive);
+
+  rules.consecutive.reset();
+  rules.slow->ratio = 0.95;
+  Breaker by_ratio{Breaker::Rules(rules)};
+  for (int i = 0; i < 5; ++i) EXPECT_FALSE(call(by_ratio, kStart, Judgement::success));
+  for (int i = 0; i < 20; ++i) EXPECT_FALSE(call(by_ratio, kStart, Judgement::no_evidence, 2s));
+  for (int i = 0; i < 4; ++i) EXPECT_FALSE(call(by_ratio, kStart, Judgement::failure));
+  const auto half = call(by_ratio, kStart, Judgement::failure);
+  ASSERT_TRUE(half);
+  EXPECT_EQ(half->reason, Reason::error_ratio);
 }
 
 TEST(Breaker, refuses_at_once_for_its_time_and_says_how_long) {
