@@ -60,6 +60,12 @@ void Load::failed(Time took, TimePoint now) {
   measured_ = now;
 }
 
+void Load::unanswered(Time waited, TimePoint now) {
+  if (in_ns(waited) <= latency(now)) return;
+  latency_ = in_ns(waited);
+  measured_ = now;
+}
+
 double Load::latency(TimePoint now) const {
   if (!was_asked_ || now - asked_ >= kForgotten) return 0;
   return latency_ * left_after(now - measured_);

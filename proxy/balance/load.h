@@ -48,6 +48,9 @@ class Load : public boost::intrusive_ref_counter<Load, boost::thread_unsafe_coun
   /// An endpoint that fails at once is not a fast one: it counts as twice as slow as before, or as
   /// slow as it was, up to kUnproven.
   void failed(Time took, TimePoint now);
+  /// Somebody has waited for so long and waits no longer: an answer takes at least that. Never
+  /// makes it faster, and is no answer: the first that comes still says how long they take.
+  void unanswered(Time waited, TimePoint now);
 
   /// The next request may find out how it does now: whatever it is taken for, none is under way,
   /// and none was for a while.
@@ -96,6 +99,9 @@ class InFlight {
   }
   void failed(TimePoint now) {
     if (load_) load_->failed(now - began_, now);
+  }
+  void unanswered(Load::Time waited, TimePoint now) {
+    if (load_) load_->unanswered(waited, now);
   }
   void let_go() {
     if (load_) load_->end();

@@ -137,6 +137,11 @@ Error Attempt::blamed(const Error& error) const {
   return late;
 }
 
+Duration Attempt::waited() const {
+  if (has_head_ || (awaits_caller_ && may_continue_)) return Duration::zero();
+  return exchange_.now() - idle_.last();
+}
+
 Task<Error> Attempt::send() {
   auto& writer = upstream_.stream().writer();
   if (exchange_.request.framing.kind == http::Framing::Kind::none) {

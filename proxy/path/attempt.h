@@ -47,6 +47,9 @@ class Attempt final {
   /// The request went out whole, and can be sent once more.
   [[nodiscard]] bool can_be_doubled() const { return has_sent_all_ && exchange_.body.replayable(); }
 
+  /// How long nothing but the upstream was waited for: since it took the last of the request, or
+  /// since it last said something. Zero once the head has come, and while it is the caller's turn.
+  [[nodiscard]] Duration waited() const;
   [[nodiscard]] bool request_was_written() const {
     return upstream_.stream().writer().wrote_anything();
   }

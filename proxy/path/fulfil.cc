@@ -31,6 +31,7 @@ struct Failure {
   bool reused = false;
   bool exhausted_upstream = false;
   bool overloaded_upstream = false;
+  Duration waited{};  ///< For an answer that has not come.
 };
 
 /// How a call that got this head has ended, as its caller takes it: by an HTTP status, where it has
@@ -80,6 +81,7 @@ resilience::CallEnd end_of(const Exchange& exchange, const Failure& failure, boo
   end.was_sent = failure.was_sent;
   end.on_reused_connection = failure.reused;
   end.was_hurried = exchange.hurried;
+  end.waited = failure.waited;
   return end;
 }
 
@@ -296,6 +298,7 @@ Task<Error> fulfil(Exchange& exchange, const Plan& plan) {
       if (failure.error.code == ErrorCode::tls_handshake_failed)
         worker.telemetry.count(upstream::counter_of(HandshakeFailure::refused_by_peer));
       failure.request_written = attempt->request_was_written();
+      failure.waited = attempt->waited();
       failure.status = exchange.response.status;
       if (answered && exchange.is_grpc()) failure.grpc_status = call_status(exchange.response);
       failure.exhausted_upstream = answered && attempt->retries_exhausted_upstream();

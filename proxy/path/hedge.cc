@@ -124,7 +124,7 @@ void tell(Witness& witness, const Attempt& attempt, resilience::CallEnd end,
 Task<void> give_up(HedgePtr& hedge, const Error& error, bool failed) {
   auto end = end_of(hedge->exchange, error, hedge->response, hedge->lease.get());
   if (!failed) {
-    hedge->witness.abandoned(Duration::zero());
+    hedge->witness.abandoned(hedge->attempt ? hedge->attempt->waited() : Duration::zero());
   } else if (hedge->attempt) {
     tell(hedge->witness, *hedge->attempt, end, hedge->response);
   } else {
@@ -173,7 +173,7 @@ Task<Error> race(Exchange& exchange, const Plan& plan, Attempt& first, Fork<Erro
   } else {
     first.cancel(kNotWanted);
     (void)co_await asking.join();
-    witness.abandoned(exchange.now() - exchange.record.upstream_sent);
+    witness.abandoned(first.waited());
   }
   co_await first.stop(kNotWanted);
   co_return error;

@@ -292,6 +292,12 @@ upstream::LeasePtr made_from(upstream::Dialled&& dialled, const upstream::PoolKe
   return made;
 }
 
+/// Who has left while its endpoint was dialled has waited for that one, and for nothing of ours.
+void note_given_up(const Worker& worker, const Hop& hop, TimePoint began, const Scope& scope) {
+  if (hop.load && scope.cancelled())
+    hop.load->unanswered(worker.loop.now() - began, worker.loop.now());
+}
+
 /// A connection that nobody else shares.
 Task<Result<upstream::LeasePtr>> obtain_own(Worker& worker, View& view, Hop hop, Wanted wanted,
                                             Duration connect_timeout, telemetry::Trace& trace,
@@ -307,9 +313,13 @@ Task<Result<upstream::LeasePtr>> obtain_own(Worker& worker, View& view, Hop hop,
   if (auto taken = take_pooled(worker, key, wanted, trace)) co_return taken;
   trace.add(worker.loop.now(), Stage::connect, Event::dialling, hop.endpoint_id);
   auto plan = plan_for(view.snapshot(), hop, detect::MeshProtocol::http1);
+  const auto began = worker.loop.now();
   auto dialled = co_await upstream::dial(worker.dialer, worker.tls, worker.telemetry, trace,
                                          std::move(plan), connecting);
-  if (!dialled) co_return dialled.error();
+  if (!dialled) {
+    note_given_up(worker, hop, began, scope);
+    co_return dialled.error();
+  }
   co_return made_from(std::move(*dialled), key, view.snapshot(), std::move(*permit), worker);
 }
 
@@ -423,9 +433,13 @@ Task<Result<upstream::LeasePtr>> obtain_shared(Worker& worker, View& view, Hop h
     connecting.set_deadline(worker.loop.now() + connect_timeout, connect_timed_out());
     trace.add(worker.loop.now(), Stage::connect, Event::dialling, hop.endpoint_id);
     auto plan = plan_for(snapshot, hop, protocol);
+    const auto began = worker.loop.now();
     auto dialled = co_await upstream::dial(worker.dialer, worker.tls, worker.telemetry, trace,
                                            std::move(plan), connecting);
-    if (!dialled) co_return dialled.error();
+    if (!dialled) {
+      note_given_up(worker, hop, began, scope);
+      co_return dialled.error();
+    }
     if (!carries || dialled->protocol == detect::MeshProtocol::multiplexed) {
       co_return share(std::move(*dialled), key, snapshot, std::move(*permit), worker, trace);
     }

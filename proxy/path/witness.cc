@@ -206,6 +206,9 @@ Duration Witness::took() const {
 void Witness::settle_endpoint(Judgement judgement, bool unsent) {
   if (backend_ == nullptr) return;
   if (judgement == Judgement::success) in_flight_.answered(took(), exchange_.now());
+  // Whoever was to answer was not quick, whether that was its fault or not.
+  if (judgement == Judgement::no_evidence && end_.waited.count() > 0)
+    in_flight_.unanswered(end_.waited, exchange_.now());
   // Its balancer hears of an overload: who refuses quickly is not who has time.
   if (judgement == Judgement::failure || end_.error.code == ErrorCode::overloaded)
     in_flight_.failed(exchange_.now());
@@ -239,6 +242,13 @@ void Witness::attempt_ended(const CallEnd& end, const std::optional<Error>& told
   is_open_ = end.error.code == ErrorCode::none && exchange_.is_grpc() && end.status == 200 &&
              !end.grpc_status;
   if (is_open_) return;
+  // Its sidecar was a moment faster to see that the time which the caller gave was over.
+  if (told && told->code == ErrorCode::deadline_exceeded && end.was_hurried) {
+    end_ = {};
+    end_.error = *told;
+    end_.waited = took();
+    return settle_endpoint(Judgement::no_evidence, false);
+  }
   // What could not reach its own app says so in a response.
   const bool could_not = told && told->retry != Retry::never;
   const auto& error = told ? *told : end.error;
@@ -248,9 +258,8 @@ void Witness::attempt_ended(const CallEnd& end, const std::optional<Error>& told
 }
 
 void Witness::abandoned(Duration waited) {
-  // It would have taken at least so long.
-  if (waited.count() > 0) in_flight_.answered(waited, exchange_.now());
   end_ = {};
+  end_.waited = waited;
   settle_endpoint(Judgement::no_evidence, false);
   end_attempt();
 }

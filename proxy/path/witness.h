@@ -39,8 +39,8 @@ class Witness {
   Duration spare_as_asked(const http::ResponseHead& answer);
   /// The attempt led to no answer, or to this head. `told`: by the next sidecar, in the answer.
   void attempt_ended(const resilience::CallEnd& end, const std::optional<Error>& told);
-  /// The attempt was broken off for no fault of its endpoint's, which had `waited` for its answer
-  /// (zero: that is not known).
+  /// The attempt was broken off for no fault of its endpoint's, whose answer it had `waited` for
+  /// (zero: it had not).
   void abandoned(Duration waited);
   /// Of an exchange whose other attempt has won: what is left to tell of it, its breaker hears from
   /// here.

@@ -19,6 +19,8 @@ class IdleTimer final : private Timer {
     if (idle_.count() > 0) scope_.loop().timers().arm(*this, last_ + idle_);
   }
   void touch() { last_ = scope_.loop().now(); }
+  /// When something has moved last, whether or not the timer runs.
+  [[nodiscard]] TimePoint last() const { return last_; }
   void stop() { disarm(); }
 
  private:

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <bitset>
+#include <chrono>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
@@ -48,6 +49,9 @@ struct CallEnd {
   bool on_reused_connection = false;
   /// The caller gave less time than `timeouts.request`.
   bool was_hurried = false;
+  /// So long nothing but its answer was waited for when it was given up; zero: an answer has begun,
+  /// or it was the caller's turn.
+  std::chrono::nanoseconds waited{0};
 };
 
 /// What we refused ourselves, what the caller broke off and what it gave no time for is no

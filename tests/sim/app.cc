@@ -76,7 +76,7 @@ Task<void> App::serve(StreamPtr stream) {
 }
 
 Task<void> App::serve_http2(StreamPtr stream, std::string heard) {
-  Http2Server server(ledger_, scope_, http2);
+  Http2Server server(ledger_, scope_, http2, slowness);
   co_await server.serve(std::move(stream), std::move(heard));
   strangers_ += server.strangers();
   violations_.insert(violations_.end(), server.violations().begin(), server.violations().end());

@@ -27,7 +27,7 @@ class App {
   unsigned breaks = 0;
   /// Requests of HTTP/1.1 that it thinks about at once, the others wait; 0: any number.
   unsigned threads = 0;
-  /// Over what the script says of how long it thinks, in HTTP/1.1.
+  /// Over what the script says of how long it thinks.
   std::chrono::nanoseconds slowness{0};
   /// What it answers to checks of its health, which are counted; 0: nothing.
   int health_status = 200;

@@ -117,8 +117,8 @@ Task<void> Http2Server::handle(Http2Peer& peer, Http2Stream& stream) {
   const bool goes_on = co_await read_request(peer, stream, script.early_after.value_or(SIZE_MAX));
   const bool early = !stream.message.complete;
   keep_request(stream, id, index);
-  if (goes_on && script.think.count() > 0) {
-    (void)co_await sleep_until(scope_, scope_.loop().now() + script.think);
+  if (goes_on && (script.think + slowness_).count() > 0) {
+    (void)co_await sleep_until(scope_, scope_.loop().now() + script.think + slowness_);
   }
   const bool faulty = index < script.faulty_deliveries;
   if (goes_on && !(faulty && suffer(peer, stream, script))) {

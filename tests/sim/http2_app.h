@@ -18,8 +18,10 @@ struct Http2Serving {
 /// other.
 class Http2Server {
  public:
-  Http2Server(Ledger& ledger, Scope& scope, const Http2Serving& serving)
-      : ledger_(ledger), scope_(scope), serving_(serving) {}
+  /// `slowness`: what it thinks over what the script says, looked at with each request.
+  Http2Server(Ledger& ledger, Scope& scope, const Http2Serving& serving,
+              const std::chrono::nanoseconds& slowness)
+      : ledger_(ledger), scope_(scope), serving_(serving), slowness_(slowness) {}
 
   Task<void> serve(StreamPtr stream, std::string heard);
   [[nodiscard]] std::size_t strangers() const { return strangers_; }
@@ -37,6 +39,7 @@ class Http2Server {
   Ledger& ledger_;
   Scope scope_;
   const Http2Serving serving_;
+  const std::chrono::nanoseconds& slowness_;
   std::size_t requests_ = 0;
   std::size_t strangers_ = 0;
   std::vector<std::string> violations_;

@@ -128,6 +128,43 @@ TEST_F(LoadTest, a_slow_failure_counts_as_slow_as_it_was) {
   EXPECT_EQ(latency_ms(), 3000);
 }
 
+TEST_F(LoadTest, who_has_waited_in_vain_makes_it_slower_and_never_faster) {
+  keep_busy();
+  answer(milliseconds(3));
+  load_->unanswered(milliseconds(500), now_);
+  EXPECT_EQ(latency_ms(), 500);
+  load_->unanswered(milliseconds(10), now_);  // Of a caller that left soon.
+  EXPECT_EQ(latency_ms(), 500);
+  now_ += Load::kDecay;
+  const double decayed = latency_ms();
+  load_->unanswered(milliseconds(100), now_);
+  EXPECT_EQ(latency_ms(), decayed);
+  load_->unanswered(milliseconds(500), now_);
+  EXPECT_EQ(latency_ms(), 500);
+}
+
+TEST_F(LoadTest, who_has_waited_in_vain_has_found_nothing) {
+  answer(seconds(2));
+  now_ += Load::kLook;
+  load_->begin(Flight::request, now_);  // A look,
+  load_->unanswered(milliseconds(60), now_);
+  load_->end();
+  EXPECT_NEAR(latency_ms(), 2000 * std::exp(-0.01), 1e-6);
+  load_->begin(Flight::request, now_);
+  load_->answered(milliseconds(3), now_);  // which ends with an answer.
+  EXPECT_EQ(latency_ms(), 3);
+}
+
+TEST_F(LoadTest, before_the_first_answer_who_has_waited_in_vain_keeps_others_away) {
+  load_->begin(Flight::request, now_);
+  load_->unanswered(milliseconds(500), now_);
+  EXPECT_EQ(latency_ms(), 1000);
+  load_->unanswered(seconds(4), now_);
+  EXPECT_EQ(latency_ms(), 4000);
+  load_->answered(milliseconds(3), now_);
+  EXPECT_EQ(latency_ms(), 3);
+}
+
 TEST_F(LoadTest, a_tunnel_is_under_way_and_says_nothing_of_latency) {
   load_->begin(Flight::tunnel, now_);
   EXPECT_EQ(load_->outstanding(), 1U);
