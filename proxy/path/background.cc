@@ -134,16 +134,19 @@ struct Try {
 };
 
 /// Retry-After, unless there is another endpoint, which is not to be spared. A limit is the same
-/// wherever it is met.
+/// wherever it is met, as far as we know.
 Duration pause_asked_for(const Exchange& exchange) {
   const auto asked = http::retry_after(exchange.response, exchange.worker().loop.wall_now());
   if (!asked) return Duration::zero();
   const auto& view = *exchange.view;
   const auto backend =
       index_of(view.snapshot().backends, telemetry::text_of(exchange.record.backend));
-  const bool is_limit = exchange.record.error.code == ErrorCode::rate_limited;
+  const bool is_limit =
+      exchange.record.error.code == ErrorCode::rate_limited || exchange.record.status == 429;
+  TriedEndpoints tried;
+  tried.add(exchange.record.upstream);
   const bool has_another = backend != Destination::kNone && !is_limit &&
-                           has_untried(view, backend, TriedEndpoints(), exchange.now());
+                           has_untried(view, backend, tried, exchange.now());
   return has_another ? Duration::zero() : *asked;
 }
 

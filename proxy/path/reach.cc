@@ -50,6 +50,14 @@ std::size_t pick_healthy(View& view, std::uint32_t backend, bool is_first,
   const auto out = std::span<const std::size_t>(avoided).first(left_out);
   const auto again = *picker.pick(health.size(), out, key, now);
   if (!contains(out, again)) return again;
+  avoided.clear();  // Who asks for a pause before who fails.
+  for (std::size_t i = 0; i < health.size(); ++i) {
+    const auto standing = outliers.standing(health[i], now);
+    if (standing != Outliers::Standing::in && standing != Outliers::Standing::spared)
+      avoided.push_back(i);
+  }
+  const auto spared = *picker.pick(health.size(), avoided, key, now);
+  if (!contains(avoided, spared)) return spared;
   return *picker.pick(health.size(), tried, key, now);
 }
 

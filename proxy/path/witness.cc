@@ -190,6 +190,8 @@ Duration Witness::spare_as_asked(const http::ResponseHead& answer) {
   if (backend_ == nullptr) return Duration::zero();
   const auto asked = http::retry_after(answer, exchange_.worker().loop.wall_now());
   if (!asked || asked->count() == 0) return Duration::zero();
+  // A limit is of whoever has asked too often, and the others have not.
+  if (answer.status == 429) return *asked;
   const auto now = exchange_.now();
   if (backend_->outliers->spare(hop_.health, now, now + *asked, answer.status))
     tell_pause(exchange_.worker(), *backend_, hop_, answer.status, *asked);

@@ -35,7 +35,8 @@ class Witness {
   /// Of the attempt: its request begins, and the head of its answer has come.
   void asked(TimePoint at) { asked_at_ = at; }
   void head_came(TimePoint at) { head_at_ = at; }
-  /// Retry-After: its endpoint is spared for so long, which is given; zero: it does not ask for it.
+  /// Retry-After: a retry waits for so long, which is given, or goes elsewhere; with 503 its
+  /// endpoint is spared meanwhile by all others, too. Zero: it does not ask for it.
   Duration spare_as_asked(const http::ResponseHead& answer);
   /// The attempt led to no answer, or to this head. `told`: by the next sidecar, in the answer.
   void attempt_ended(const resilience::CallEnd& end, const std::optional<Error>& told);

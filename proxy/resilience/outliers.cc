@@ -270,20 +270,39 @@ std::optional<Outliers::Change> Outliers::reached(Place& place, TimePoint now, b
   return change;
 }
 
+bool Outliers::is_left_out(const Place& place) {
+  return place.until.load(std::memory_order_relaxed) != kIn ||
+         place.unhealthy.load(std::memory_order_relaxed);
+}
+
 /// Whether one more may be left out: within the share, but always one; never the last.
+bool Outliers::has_room(Share share) const {
+  const auto most =
+      static_cast<std::size_t>(std::floor(rules_.max_ejected * static_cast<double>(share.members)));
+  return share.avoided + 1 <= std::max<std::size_t>(most, 1) && share.avoided + 1 < share.members;
+}
+
 bool Outliers::may_eject() const {
-  std::size_t members = 0;
-  std::size_t out = 0;
+  Share share;
   for (const auto& place : places_) {
     if (!place->is_member) continue;
-    ++members;
-    if (place->until.load(std::memory_order_relaxed) != kIn ||
-        place->unhealthy.load(std::memory_order_relaxed))
-      ++out;
+    ++share.members;
+    share.avoided += is_left_out(*place) ? 1 : 0;
   }
-  const auto share =
-      static_cast<std::size_t>(std::floor(rules_.max_ejected * static_cast<double>(members)));
-  return out + 1 <= std::max<std::size_t>(share, 1) && out + 1 < members;
+  return has_room(share);
+}
+
+/// Who fails is left out though others are spared, but who asks for a pause may have it only while
+/// others serve.
+bool Outliers::may_spare(TimePoint now) const {
+  Share share;
+  for (const auto& place : places_) {
+    if (!place->is_member) continue;
+    ++share.members;
+    const bool is_spared = place->spared_until.load(std::memory_order_relaxed) > count_of(now);
+    share.avoided += is_left_out(*place) || is_spared ? 1 : 0;
+  }
+  return share.members == 1 || has_room(share);
 }
 
 /// Somebody fails whose place is taken: another that is out may be well again. They take turns, so
@@ -381,14 +400,14 @@ bool Outliers::spare(Handle handle, TimePoint now, TimePoint until, std::uint16_
   if (handle.place_ == nullptr) return false;
   Place& place = *handle.place_;
   if (place.generation.load(std::memory_order_relaxed) != handle.generation_) return false;
-  const auto before = place.spared_until.exchange(count_of(until), std::memory_order_relaxed);
+  const bool asks_again = place.spared_until.load(std::memory_order_relaxed) > count_of(now);
+  if (!asks_again && !may_spare(now)) return false;
+  place.spared_until.store(count_of(until), std::memory_order_relaxed);
   auto latest = spared_until_.load(std::memory_order_relaxed);
   while (latest < count_of(until) &&
          !spared_until_.compare_exchange_weak(latest, count_of(until), std::memory_order_relaxed)) {
   }
-  if (before > count_of(now)) return false;  // It asks again, within its pause.
-  const std::lock_guard lock(mutex_);
-  if (place.generation.load(std::memory_order_relaxed) != handle.generation_) return false;
+  if (asks_again) return false;  // Within its pause.
   ++pauses_;
   ++place.pauses;
   place.paused = now;

@@ -143,7 +143,15 @@ class Outliers {
  private:
   // Under mutex_.
   Place& place_for(const SocketAddress& address);
+  /// `avoided`: of the members, this one not among them; in all `members`.
+  struct Share {
+    std::size_t members = 0;
+    std::size_t avoided = 0;
+  };
+  [[nodiscard]] bool has_room(Share share) const;
+  [[nodiscard]] static bool is_left_out(const Place& place);
   [[nodiscard]] bool may_eject() const;
+  [[nodiscard]] bool may_spare(TimePoint now) const;
   void recall(TimePoint now);
   void heed_checks();
   void leave_out(Place& place, bool unhealthy);

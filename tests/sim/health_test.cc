@@ -1,5 +1,7 @@
 // What fails is left alone for a while: breakers, endpoints that are left out, Retry-After.
 
+#include <map>
+
 #include "health_scripts.h"
 
 namespace epaulet::sim {
@@ -360,6 +362,65 @@ TEST(RetryAfter, what_does_not_fit_the_deadline_is_passed_on_at_once) {
   EXPECT_EQ(mesh[id].response.status(), 503);
   EXPECT_EQ(mesh[id].response.field("retry-after"), "20");
   EXPECT_LT(mesh[id].ended_at - mesh[id].sent_at, seconds(1));
+}
+
+/// The limit of one user says nothing of the others.
+TEST(RetryAfter, a_429_spares_nobody_and_pauses_its_own_retry) {
+  Mesh mesh(
+      with("    timeouts: { request: 10s }\n"
+           "    retries: { max: 1, statuses: [429], backoff: { initial: 1ms, jitter: none } }\n"));
+  mesh.api.publish("api2.default", {Mesh::kApp, Mesh::kSecondApp});
+  auto limited = asks_for_a_pause("60", 1000);
+  limited.failing_status = 429;
+  const auto of_one = call_every(mesh, 5, milliseconds(20), request(), limited);
+  std::vector<int> others;
+  for (int i = 1; i <= 20; ++i) {
+    others.push_back(mesh.add(request("POST", body(Framing::length, 5))));
+    mesh.call({others.back()}, false, seconds(1) + milliseconds(100) * i);
+  }
+  mesh.wind_down();
+  EXPECT_EQ(count_with(mesh, of_one, 429), 5u);
+  EXPECT_EQ(count_with(mesh, others, 200), 20u);
+  EXPECT_EQ(said(mesh, "endpoint_spared"), 0u);
+  const auto asked = [&](SocketAddress endpoint) { return attempts_at(mesh, endpoint); };
+  EXPECT_GE(std::min(asked(Mesh::kApp), asked(Mesh::kSecondApp)), 12u);
+}
+
+TEST(RetryAfter, a_retry_of_a_429_waits_where_there_is_nobody_else) {
+  Mesh mesh(
+      with("    timeouts: { request: 10s }\n"
+           "    retries: { max: 1, statuses: [429], backoff: { initial: 1ms, jitter: none } }\n"));
+  auto limited = asks_for_a_pause("2", 1);
+  limited.failing_status = 429;
+  const int id = mesh.add(request(), limited);
+  const int other = mesh.add(request());
+  mesh.call({id});
+  mesh.call({other}, false, seconds(1));
+  mesh.wind_down();
+  ASSERT_EQ(mesh[id].deliveries.size(), 2u) << mesh.story(id);
+  EXPECT_EQ(mesh[id].response.status(), 200);
+  EXPECT_GE(mesh[id].deliveries[1].at - mesh[id].deliveries[0].at, seconds(2));
+  expect_delivered_once(mesh, other);
+}
+
+TEST(RetryAfter, no_answers_of_one_moment_lead_everything_to_the_last_endpoint) {
+  auto options = with(kRetrying);
+  options.mesh = MeshKind::plain;
+  Mesh mesh(options);
+  mesh.api.publish("api2.default", {Mesh::kApp, Mesh::kSecondApp, Mesh::kBareApp});
+  (void)call_every(mesh, 6, milliseconds(10), request(), asks_for_a_pause("60", 1000));
+  std::vector<int> later;
+  for (int i = 1; i <= 20; ++i) {
+    later.push_back(mesh.add(request()));
+    mesh.call({later.back()}, false, seconds(1) + milliseconds(100) * i);
+  }
+  mesh.wind_down();
+  std::map<SocketAddress, std::size_t> asked;
+  for (const auto& record : mesh.api.exchanges()) {
+    if (record.error.code == ErrorCode::none && record.status == 200) ++asked[record.upstream];
+  }
+  EXPECT_EQ(count_with(mesh, later, 200), 20u);
+  EXPECT_EQ(asked.size(), 2u) << "a third of three may be spared";
 }
 
 TEST(RetryAfter, another_endpoint_is_asked_meanwhile) {

@@ -370,6 +370,37 @@ TEST(Outliers, a_pause_is_one_in_the_ledger_however_often_it_is_asked_for) {
   EXPECT_TRUE(spare(kStart + 61s, 1s));
 }
 
+TEST(Outliers, no_more_are_spared_than_may_be_left_out) {
+  Fixture f(10);
+  for (std::size_t i = 0; i < 10; ++i)
+    (void)f.outliers.spare(f.endpoints[i], kStart, kStart + 1min, 503);
+  EXPECT_EQ(f.outliers.totals(kStart).spared, 5u);
+  EXPECT_EQ(f.at(4), Standing::spared);
+  EXPECT_EQ(f.at(5), Standing::in);
+  (void)f.outliers.spare(f.endpoints[4], kStart + 30s, kStart + 2min, 503);  // Who is may go on.
+  EXPECT_EQ(f.at(4, kStart + 90s), Standing::spared);
+  (void)f.outliers.spare(f.endpoints[5], kStart + 90s, kStart + 2min, 503);
+  EXPECT_EQ(f.at(5, kStart + 90s), Standing::spared) << "there is room again";
+}
+
+TEST(Outliers, who_is_left_out_leaves_less_room_to_be_spared) {
+  Fixture two(2);
+  EXPECT_TRUE(two.eject(0));
+  (void)two.outliers.spare(two.endpoints[1], kStart, kStart + 1min, 503);
+  EXPECT_EQ(two.at(1), Standing::in);
+  Fixture four(4);
+  EXPECT_TRUE(four.eject(0));
+  for (std::size_t i = 1; i < 4; ++i)
+    (void)four.outliers.spare(four.endpoints[i], kStart, kStart + 1min, 503);
+  EXPECT_EQ(four.outliers.totals(kStart).spared, 1u);
+}
+
+TEST(Outliers, the_only_one_is_spared_since_its_retries_wait) {
+  Fixture one(1);
+  EXPECT_TRUE(one.outliers.spare(one.endpoints[0], kStart, kStart + 3s, 503));
+  EXPECT_EQ(one.at(0), Standing::spared);
+}
+
 TEST(Outliers, one_that_is_out_is_not_spared_besides) {
   Fixture f(2);
   (void)f.outliers.spare(f.endpoints[0], kStart, kStart + 1h, 503);
