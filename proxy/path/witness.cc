@@ -214,8 +214,13 @@ void Witness::settle_endpoint(Judgement judgement, bool unsent) {
   // Its balancer hears of an overload: who refuses quickly is not who has time.
   if (judgement == Judgement::failure || end_.error.code == ErrorCode::overloaded)
     in_flight_.failed(exchange_.now());
-  const auto change = backend_->outliers->settle(hop_.health, is_watched_ && hop_.is_try,
-                                                 exchange_.now(), judgement, unsent, blame(end_));
+  const bool is_try = is_watched_ && hop_.is_try;
+  const bool in_vain = judgement == Judgement::no_evidence && end_.waited.count() > 0;
+  auto& outliers = *backend_->outliers;
+  const auto change =
+      in_vain
+          ? outliers.unanswered(hop_.health, is_try, exchange_.now(), end_.waited, blame(end_))
+          : outliers.settle(hop_.health, is_try, exchange_.now(), judgement, unsent, blame(end_));
   is_watched_ = false;
   if (change) {
     tell_endpoint(exchange_.worker(), exchange_.record.trace, *backend_, hop_, *change,
@@ -241,6 +246,8 @@ void Witness::attempt_ended(const CallEnd& end, const std::optional<Error>& told
   if (backend_ == nullptr) return;
   end_ = end;
   begun_ = false;
+  if (end.error.code == ErrorCode::none && !told)
+    backend_->outliers->answered(hop_.health, exchange_.now(), took());
   is_open_ = end.error.code == ErrorCode::none && exchange_.is_grpc() && end.status == 200 &&
              !end.grpc_status;
   if (is_open_) return;

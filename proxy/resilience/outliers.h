@@ -23,7 +23,8 @@ namespace epaulet::resilience {
 /// (Retry-After). One for all workers, outside snapshots; what is known of an endpoint survives
 /// sets that it is not in.
 ///
-///   in -> out: a row or ratio of the rules is reached, and the share allows it
+///   in -> out: a row or ratio of the rules is reached, and the share allows it; or a row of those
+///              who give up before we do has waited in vain, where another endpoint answers
 ///   out -> due: its time is up, or another that fails cannot be left out, since the share is used;
 ///               one caller at a time may claim it and try
 ///   due -> in: that call succeeded
@@ -32,8 +33,8 @@ namespace epaulet::resilience {
 /// Beside that, whoever active checks take for unhealthy is left out as long as they say so
 /// (HealthBoard); it counts for the share as if it were out.
 ///
-/// A success of an endpoint that is in costs three relaxed loads; whatever changes a state takes a
-/// lock. Any thread.
+/// A success of an endpoint that is in costs half a dozen relaxed loads; whatever changes a state
+/// takes a lock, and so does a caller that gives up late. Any thread.
 class Outliers {
  public:
   struct Rules {
@@ -54,6 +55,7 @@ class Outliers {
     consecutive,
     connect_failures,
     error_ratio,
+    unanswered,
     try_failed,
     try_succeeded,
     count_
@@ -108,8 +110,25 @@ class Outliers {
   /// How a call to it ended. `unsent`: nothing reached the app, since no connection could be made.
   std::optional<Change> settle(Handle handle, bool is_try, TimePoint now, Judgement judgement,
                                bool unsent, const Blame& blame);
+  /// It has answered, whatever it said, what was asked of it so long ago (0: not known).
+  void answered(Handle handle, TimePoint now, std::chrono::nanoseconds took);
+  /// In the place of settle(), for a call that was given up by no fault of its own after it had
+  /// `waited` for nothing but its answer. How long somebody waits is the caller's affair, and so is
+  /// what is asked, so one says nothing. Evidence is a row of them
+  ///  - that each waited for at least kPatience, and kPatienceTimes what answers usually take,
+  ///  - while it answered nobody, from the first to the last,
+  ///  - which began a patience apart, so that they are not one caller's at one moment,
+  ///  - meanwhile another endpoint answered, and let nobody wait like that.
+  std::optional<Change> unanswered(Handle handle, bool is_try, TimePoint now,
+                                   std::chrono::nanoseconds waited, const Blame& blame);
+  static constexpr std::chrono::milliseconds kPatience{250};
+  static constexpr int kPatienceTimes = 5;
+  /// So many at least, and no fewer than `consecutive`.
+  static constexpr std::uint32_t kUnansweredRow = 5;
   /// It has asked, by an answer of this status, not to be called before then; others are preferred
-  /// meanwhile. True: a pause begins, and nobody was told of one for a while.
+  /// meanwhile, as long as with those that are left out no more of them are spared than may be left
+  /// out at once, and never the last one (the only one is: its retries wait). True: a pause begins,
+  /// and nobody was told of one for a while.
   [[nodiscard]] bool spare(Handle handle, TimePoint now, TimePoint until, std::uint16_t status);
 
   /// For admin and metrics, the control thread's.
@@ -160,10 +179,14 @@ class Outliers {
   std::optional<Change> settle_try(Handle handle, TimePoint now, Judgement judgement,
                                    const Blame& blame);
   [[nodiscard]] std::optional<Change> reached(Place& place, TimePoint now, bool unsent) const;
+  [[nodiscard]] std::chrono::nanoseconds patience() const;
+  [[nodiscard]] bool another_answers(const Place& place, TimePoint since) const;
 
   const Rules rules_;
   std::atomic<std::uint32_t> out_{0};                  ///< Those that are unhealthy besides.
   std::atomic<std::int64_t> spared_until_{INT64_MIN};  ///< The latest of all.
+  std::atomic<std::int64_t> usual_{
+      0};  ///< What 95 % of the answers take, about; 0: nothing is known.
 
   mutable std::mutex mutex_;  // Guards everything below, and every change of state.
   std::shared_ptr<const HealthBoard> checks_;  ///< May be none.

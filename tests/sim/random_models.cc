@@ -268,10 +268,83 @@ std::vector<std::string> starving_problems(std::uint64_t seed) {
   return problems;
 }
 
+std::vector<std::string> giving_up_problems(std::uint64_t seed) {
+  Dice dice(seed);
+  MeshOptions options;
+  options.seed = seed;
+  options.mesh = MeshKind::plain;
+  options.workers = dice.chance(0.5) ? 2 : 1;
+  options.port = kBothPorts;
+  std::vector<std::string> endpoints{"10.0.0.2:8080", "10.0.0.2:8081"};
+  if (dice.chance(0.5)) endpoints.emplace_back("10.0.0.3:8080");
+  options.endpoints = fmt::format("{}", fmt::join(endpoints, ", "));
+  const auto* policy = dice.one_of({"p2c_ewma", "least_request", "round_robin", "random"});
+  options.service = fmt::format("    balance: {{ policy: {} }}\n", policy);
+  const milliseconds apart(dice.number(40, 100));
+  const milliseconds patience(dice.number(300, 900));
+  const Nanoseconds begin = milliseconds(dice.number(5'000, 10'000));
+  const Nanoseconds end = begin + milliseconds(dice.number(15'000, 40'000));
+  // A row of callers, and those that were under way.
+  const Nanoseconds known = begin + 9 * patience + seconds(2);
+  // Each try that fails makes the next ejection twice as long.
+  const Nanoseconds back = end + 2 * (end - begin) + seconds(12);
+  Mesh mesh(options);
+  mesh.after(begin, [&] { mesh.second_app.slowness = std::chrono::minutes(10); });
+  mesh.after(end, [&] { mesh.second_app.slowness = seconds(0); });
+  const auto start = mesh.simulation.now();
+  std::vector<int> ids;
+  RequestScript asked;
+  asked.abort = RequestScript::Abort::waiting;
+  asked.abort_wait = patience;
+  AnswerScript answer;
+  answer.think = milliseconds(dice.number(1, 20));
+  for (Nanoseconds at{0}; at < back + seconds(5); at += apart) {
+    ids.push_back(mesh.add(asked, answer));
+    mesh.call({ids.back()}, false, at);
+  }
+  auto problems = mesh.end();
+  const auto told = [&](bool holds, std::string what) {
+    if (!holds) problems.push_back(std::move(what));
+  };
+  std::size_t in_vain = 0;
+  for (const int id : ids) {
+    const auto at = mesh[id].sent_at - start;
+    const bool is_answered = mesh[id].answered && mesh[id].response.status() == 200;
+    if (at < begin - seconds(1) || at >= end) {
+      told(is_answered, fmt::format("failed at {} ms, and all was well\n{}", at.count() / 1'000'000,
+                                    mesh.story(id)));
+    } else if (at >= known && !is_answered) {
+      ++in_vain;
+    }
+  }
+  // A look now and then, of each worker.
+  told(in_vain <= 6 * options.workers,
+       fmt::format("{} callers waited in vain behind {} ms", in_vain, known.count() / 1'000'000));
+  std::size_t asked_again = 0;
+  for (const auto& record : mesh.api.exchanges()) {
+    const bool is_late = record.upstream_sent - start >= back;
+    asked_again += is_late && record.upstream == Mesh::kSecondApp ? 1 : 0;
+    for (std::size_t i = 0; i < record.trace.size(); ++i) {
+      const auto& entry = record.trace[i];
+      if (entry.event != telemetry::Event::endpoint_ejected) continue;
+      told(telemetry::text_of(entry.a) == Mesh::kSecondApp.to_string(),
+           fmt::format("{} was left out", telemetry::text_of(entry.a)));
+    }
+  }
+  told(asked_again > 0, "who is well again is not asked again");
+  if (!problems.empty()) {
+    problems.push_back(fmt::format("{} endpoints by {}, hangs from {} ms to {} ms, patience {} ms",
+                                   endpoints.size(), policy, begin.count() / 1'000'000,
+                                   end.count() / 1'000'000, patience.count()));
+  }
+  return problems;
+}
+
 std::vector<std::string> model_problems(std::uint64_t seed) {
   if (seed % 4 == 0) return breaker_problems(seed);
   if (seed % 8 == 1) return outage_problems(seed);
   if (seed % 64 == 3) return starving_problems(seed);
+  if (seed % 256 == 5) return giving_up_problems(seed);
   return {};
 }
 

@@ -16,6 +16,9 @@ namespace epaulet::sim {
 [[nodiscard]] std::vector<std::string> outage_problems(std::uint64_t seed);
 /// Endpoints that are slower than others, by the default balancer: each is asked again and again.
 [[nodiscard]] std::vector<std::string> starving_problems(std::uint64_t seed);
+/// An endpoint that hangs for a while, and callers who give up before we do: next to nobody asks it
+/// meanwhile, nobody else is left out, and when it is well again it is asked again.
+[[nodiscard]] std::vector<std::string> giving_up_problems(std::uint64_t seed);
 /// One of them, or none: a share of the seeds that random exchanges have.
 [[nodiscard]] std::vector<std::string> model_problems(std::uint64_t seed);
 

@@ -514,6 +514,152 @@ TEST(Outliers, keep_their_rules_in_random_sequences) {
   }
 }
 
+// Who gives up before we do.
+
+class GivingUp : public testing::Test {
+ protected:
+  /// All have answered, in 3 ms.
+  GivingUp() { all_answer(kStart - 10s); }
+  void all_answer(TimePoint now) {
+    for (std::size_t i = 0; i < 3; ++i) answer(i, now);
+  }
+  void answer(std::size_t i, TimePoint now, std::chrono::nanoseconds took = 3ms) {
+    f_.outliers.answered(f_.endpoints[i], now, took);
+  }
+  /// Somebody who asked `begin` after the start.
+  std::optional<Outliers::Change> leave(std::size_t i, std::chrono::nanoseconds begin,
+                                        std::chrono::nanoseconds waited = 500ms,
+                                        bool is_try = false) {
+    return f_.outliers.unanswered(f_.endpoints[i], is_try, kStart + begin + waited, waited, {});
+  }
+  /// Four of a row, half a second each; another answers meanwhile.
+  void nearly(std::size_t i) {
+    for (int k = 0; k < 4; ++k) EXPECT_FALSE(leave(i, 500ms * k));
+    answer(i == 0 ? 1 : 0, kStart + 1s);
+  }
+  Fixture f_{3};
+};
+
+TEST_F(GivingUp, a_row_that_waited_in_vain_ejects) {
+  nearly(2);
+  const auto change = leave(2, 2s);
+  ASSERT_TRUE(change);
+  EXPECT_TRUE(change->ejected);
+  EXPECT_EQ(change->reason, Reason::unanswered);
+  EXPECT_EQ(change->consecutive, 5u);
+  EXPECT_EQ(f_.at(2, kStart + 3s), Standing::out);
+}
+
+TEST_F(GivingUp, an_answer_ends_the_row) {
+  nearly(2);
+  answer(2, kStart + 2s);
+  EXPECT_FALSE(leave(2, 2s + 200ms));
+  nearly(1);
+}
+
+TEST_F(GivingUp, who_was_answered_beside_says_nothing) {
+  for (int k = 0; k < 100; ++k) {
+    answer(2, kStart + 500ms * k + 200ms);
+    answer(0, kStart + 500ms * k);
+    EXPECT_FALSE(leave(2, 500ms * k));
+  }
+}
+
+TEST_F(GivingUp, who_leaves_soon_says_nothing) {
+  for (int k = 0; k < 100; ++k) {
+    answer(0, kStart + 249ms * k);
+    EXPECT_FALSE(leave(2, 249ms * k, 249ms));
+  }
+}
+
+TEST_F(GivingUp, what_is_soon_follows_what_is_usual) {
+  for (int k = 0; k < 200; ++k) {
+    for (std::size_t i = 0; i < 3; ++i) answer(i, kStart + 100ms * k, 200ms);
+  }
+  const auto is_left_out = [this](std::chrono::nanoseconds from, std::chrono::nanoseconds waited) {
+    std::optional<Outliers::Change> change;
+    for (int k = 0; k < 8 && !change; ++k) {
+      answer(0, kStart + from + 2s * k, 200ms);
+      change = leave(2, from + 2s * k, waited);
+    }
+    return change.has_value();
+  };
+  EXPECT_FALSE(is_left_out(30s, 950ms));
+  EXPECT_TRUE(is_left_out(60s, 1050ms));
+}
+
+TEST_F(GivingUp, five_at_one_moment_are_one) {
+  answer(0, kStart + 100ms);
+  for (int k = 0; k < 50; ++k) EXPECT_FALSE(leave(2, 1ms * k));
+  answer(0, kStart + 1s);
+  for (int k = 0; k < 3; ++k) EXPECT_FALSE(leave(2, 300ms * (k + 1)));
+  EXPECT_TRUE(leave(2, 1200ms));
+}
+
+TEST_F(GivingUp, where_nobody_answers_nobody_is_left_out) {
+  for (int k = 0; k < 100; ++k) {
+    for (std::size_t i = 0; i < 3; ++i) EXPECT_FALSE(leave(i, 500ms * k));
+  }
+}
+
+TEST_F(GivingUp, where_others_let_wait_as_well_it_is_the_requests) {
+  for (int k = 0; k < 100; ++k) {
+    for (std::size_t i = 0; i < 2; ++i) {
+      answer(i, kStart + 500ms * k + 100ms);
+      EXPECT_FALSE(leave(i, 500ms * k));
+    }
+    EXPECT_FALSE(leave(2, 500ms * k));
+  }
+}
+
+TEST_F(GivingUp, before_anybody_has_answered_nothing_is_long) {
+  Fixture fresh(2);
+  for (int k = 0; k < 100; ++k) {
+    fresh.outliers.answered(fresh.endpoints[0], kStart + 10s * k, 0s);
+    const auto now = kStart + 10s * k;
+    EXPECT_FALSE(fresh.outliers.unanswered(fresh.endpoints[1], false, now, 9s, {}));
+  }
+}
+
+TEST_F(GivingUp, never_the_last_one_nor_more_than_the_share) {
+  for (int k = 0; k < 30; ++k) {
+    answer(0, kStart + 500ms * k);
+    (void)leave(1, 500ms * k);
+    (void)leave(2, 500ms * k);
+  }
+  EXPECT_EQ(f_.outliers.totals(kStart).ejected, 1u);
+}
+
+TEST_F(GivingUp, a_try_that_waits_in_vain_has_failed_and_one_that_leaves_soon_tells_nothing) {
+  nearly(2);
+  ASSERT_TRUE(leave(2, 2s));
+  const TimePoint due = kStart + 12500ms;
+  ASSERT_TRUE(f_.outliers.claim(f_.endpoints[2], due));
+  EXPECT_FALSE(leave(2, due - kStart, 100ms, true));
+  EXPECT_EQ(f_.at(2, due + 100ms), Standing::due) << "the next one tries";
+  ASSERT_TRUE(f_.outliers.claim(f_.endpoints[2], due + 100ms));
+  answer(0, due + 200ms);
+  const auto change = leave(2, due + 100ms - kStart, 500ms, true);
+  ASSERT_TRUE(change);
+  EXPECT_EQ(change->reason, Reason::try_failed);
+  EXPECT_EQ(change->out_for, 20s);
+}
+
+TEST_F(GivingUp, a_row_is_no_longer_than_a_minute) {
+  for (int k = 0; k < 50; ++k) {
+    answer(0, kStart + 16s * k);
+    EXPECT_FALSE(leave(2, 16s * k));
+  }
+}
+
+TEST_F(GivingUp, a_newcomer_in_its_place_begins_anew) {
+  nearly(2);
+  std::vector<Outliers::Handle> later;
+  for (std::uint64_t version = 2; version < 40; ++version)
+    later = f_.outliers.adopt(addresses(2, static_cast<unsigned>(version) * 100), version);
+  EXPECT_FALSE(leave(2, 2s)) << "it has left";
+}
+
 // Active checks.
 
 std::shared_ptr<HealthBoard> board_of(unsigned count, double panic_threshold = 0.5) {
