@@ -7,13 +7,7 @@
 namespace epaulet::config {
 namespace {
 
-constexpr Scalar make_status() {
-  Scalar type{ScalarKind::status, "a response status or a class of them", "5xx"};
-  type.min = 400;
-  type.max = 599;
-  return type;
-}
-constexpr Scalar kStatus = make_status();
+constexpr Scalar kStatus = types::status("5xx", 400, 599);
 constexpr List kStatuses = list_of<std::uint16_t>(kStatus, 1, 200);
 constexpr Scalar kAge = types::duration("10m", std::chrono::seconds(1), std::chrono::hours(24));
 constexpr Scalar make_size() {

@@ -18,13 +18,7 @@ constexpr Scalar kRow = types::integer("a number of failures", "5", 1, 1'000'000
 constexpr Scalar kWindow = types::duration("10s", milliseconds(100), hours(1));
 constexpr Scalar kPause = types::duration("30s", milliseconds(100), hours(24));
 constexpr Scalar kSlowOver = types::duration("2s", milliseconds(1), hours(24));
-constexpr Scalar make_status() {
-  Scalar type{ScalarKind::status, "a response status or a class of them", "5xx"};
-  type.min = 400;
-  type.max = 599;
-  return type;
-}
-constexpr Scalar kStatus = make_status();
+constexpr Scalar kStatus = types::status("5xx", 400, 599);
 constexpr List kStatuses = list_of<std::uint16_t>(kStatus, 1, 200);
 constexpr List kGrpcStatuses = list_of<GrpcStatus>(kGrpcStatus, 1, 16);
 

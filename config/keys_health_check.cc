@@ -14,13 +14,7 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 
 constexpr Scalar kCheckPath = types::text("a path", "/healthz", check_request_path, "^/");
-constexpr Scalar make_status() {
-  Scalar type{ScalarKind::status, "a response status or a class of them", "2xx"};
-  type.min = 200;
-  type.max = 599;
-  return type;
-}
-constexpr Scalar kCheckStatus = make_status();
+constexpr Scalar kCheckStatus = types::status("2xx", 200, 599);
 constexpr List kCheckStatuses = list_of<std::uint16_t>(kCheckStatus, 1, 200);
 constexpr Scalar kGrpcService =
     types::text("the name of a gRPC service", "orders.Orders", check_field_value);

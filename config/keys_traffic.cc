@@ -121,7 +121,7 @@ constexpr Choice kRetryErrorChoices[] = {
 constexpr Scalar kRetryError =
     types::choice("a kind of failure", "connect_refused", kRetryErrorChoices);
 constexpr List kRetryErrors = list_of<RetryError>(kRetryError, 0, std::size(kRetryErrorChoices));
-constexpr Scalar kRetryStatus = types::integer("a response status", "503", 400, 599);
+constexpr Scalar kRetryStatus = types::status("503", 400, 599);
 constexpr List kRetryStatuses = list_of<std::uint16_t>(kRetryStatus, 1, 200);
 constexpr Choice kGrpcStatusChoices[] = {
     {"cancelled", static_cast<int>(GrpcStatus::cancelled)},
@@ -185,8 +185,8 @@ constexpr Key kRetryKeys[] = {
         "The only kinds of failures that are retried, where it is safe; an empty list: none; "
         "absent: all of them. A pooled connection that was closed meanwhile is none of them."),
     key<&RetrySettings::statuses>("statuses", kRetryStatuses, "",
-                                  "Response statuses (400 to 599) that are retried, for idempotent "
-                                  "methods; absent: none."),
+                                  "Response statuses that are retried, for idempotent methods: "
+                                  "400 to 599, 4xx, 5xx; absent: none."),
     key<&RetrySettings::grpc_statuses>(
         "grpc_statuses", kGrpcStatuses, "",
         "gRPC statuses that are retried where no message of the answer has come; every call is a "

@@ -21,6 +21,14 @@ constexpr Scalar integer(std::string_view noun, std::string_view example, std::i
   return type;
 }
 
+/// A status from `min` to `max`, or a class of them by its word, which is read as its digit.
+constexpr Scalar status(std::string_view example, std::int64_t min, std::int64_t max) {
+  Scalar type{ScalarKind::status, "a response status or a class of them", example};
+  type.min = min;
+  type.max = max;
+  return type;
+}
+
 constexpr Scalar duration(std::string_view example, std::chrono::nanoseconds min,
                           std::chrono::nanoseconds max) {
   Scalar type{ScalarKind::duration, "a duration with its unit", example};

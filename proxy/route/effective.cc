@@ -64,8 +64,13 @@ EffectiveRetry effective_retry(std::initializer_list<const RetrySettings*> layer
   for (const RetrySettings* layer : layers) {
     if (layer->statuses.empty())
       continue;  // "None at all" cannot be written, so empty means inherited.
-    out.statuses = layer->statuses;
+    for (const auto status : layer->statuses) {
+      const bool is_class = status < 10;  // 5 is 5xx.
+      for (unsigned i = 0; i < (is_class ? 100 : 1); ++i)
+        out.statuses.push_back(static_cast<std::uint16_t>(is_class ? status * 100u + i : status));
+    }
     std::sort(out.statuses.begin(), out.statuses.end());
+    out.statuses.erase(std::unique(out.statuses.begin(), out.statuses.end()), out.statuses.end());
     break;
   }
   return out;

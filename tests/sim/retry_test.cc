@@ -229,6 +229,22 @@ TEST(Retry, what_an_envoy_dropped_because_of_load_is_delivered_and_not_asked_for
   }
 }
 
+TEST(Retry, a_class_of_statuses_is_tried_again) {
+  Mesh mesh(with("    retries: { max: 1, statuses: [5xx], backoff: { initial: 1ms } }\n"));
+  std::vector<int> ids;
+  for (const int status : {500, 599, 404}) {
+    auto failing = answer();
+    failing.failing_status = status;
+    failing.faulty_deliveries = 1;
+    ids.push_back(mesh.add(request(), failing));
+  }
+  mesh.call(ids);
+  mesh.wind_down();
+  EXPECT_EQ(mesh[ids[0]].response.status(), 200);
+  EXPECT_EQ(mesh[ids[1]].response.status(), 200);
+  EXPECT_EQ(mesh[ids[2]].response.status(), 404);
+}
+
 TEST(Retry, a_response_whose_retry_the_budget_refuses_is_delivered) {
   // Above the budget the caller gets what there is: the app's own 503.
   Mesh mesh(

@@ -137,6 +137,18 @@ TEST(EffectiveTest, statuses_replace_inherited_ones_and_are_found) {
   EXPECT_FALSE(EffectiveRetry().retries_status(503));
 }
 
+TEST(EffectiveTest, a_class_of_statuses_is_each_of_them) {
+  RetrySettings route;
+  route.statuses = {503, 5, 429};
+  const EffectiveRetry out = effective_retry({&route});
+  for (unsigned status = 100; status < 600; ++status) {
+    EXPECT_EQ(out.retries_status(static_cast<std::uint16_t>(status)),
+              status >= 500 || status == 429)
+        << status;
+  }
+  EXPECT_EQ(out.statuses.size(), 101u);
+}
+
 TEST(EffectiveTest, retries_are_bounded) {
   RetrySettings route;
   route.max = 1000;
