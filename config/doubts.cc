@@ -12,6 +12,7 @@ namespace {
 
 /// The defaults, as the documents and route/effective.h have them.
 constexpr std::chrono::seconds kRequest{15};
+constexpr std::chrono::minutes kIdle{5};
 constexpr std::uint32_t kRetries = 2;
 
 template <class Layer, class Value>
@@ -64,6 +65,9 @@ struct Within {
 };
 constexpr Within kWithin[] = {
     {&TimeoutSettings::attempt, "attempt", &TimeoutSettings::request, "request", kRequest},
+    {&TimeoutSettings::first_byte, "first_byte", &TimeoutSettings::request, "request", kRequest},
+    {&TimeoutSettings::first_byte, "first_byte", &TimeoutSettings::attempt, "attempt", {}},
+    {&TimeoutSettings::first_byte, "first_byte", &TimeoutSettings::idle, "idle", kIdle},
     {&TimeoutSettings::request, "request", &TimeoutSettings::max_duration, "max_duration", {}},
 };
 

@@ -15,6 +15,18 @@ using std::chrono::seconds;
 constexpr Scalar kTimeoutOrNone = types::duration("10s", seconds(0), hours(24));
 constexpr Scalar kTimeout = types::duration("10s", milliseconds(1), hours(24));
 
+/// Both written, and not as "none".
+void complain_if_longer(std::string_view name, const std::optional<Duration>& time,
+                        std::string_view within_name, const std::optional<Duration>& within,
+                        Context& context, std::string_view remedy) {
+  if (!time || !within || within->count() == 0 || *time <= *within) return;
+  context.complain(name,
+                   std::string(name) + " (" + write_duration(time->count()) +
+                       ") can never pass, because " + std::string(within_name) + " (" +
+                       write_duration(within->count()) + ") ends first",
+                   std::string(remedy));
+}
+
 void close_timeouts(void* object, Context& context) {
   const auto& timeouts = *static_cast<const TimeoutSettings*>(object);
   if (timeouts.request && timeouts.max_duration && timeouts.max_duration->count() != 0 &&
@@ -24,13 +36,14 @@ void close_timeouts(void* object, Context& context) {
                          ") can never pass, because max_duration (" +
                          write_duration(timeouts.max_duration->count()) + ") ends first",
                      "max_duration includes the response's body: make it the longer one");
-  if (!timeouts.request || !timeouts.attempt || timeouts.request->count() == 0) return;
-  if (*timeouts.attempt <= *timeouts.request) return;
-  context.complain("attempt",
-                   "attempt (" + write_duration(timeouts.attempt->count()) +
-                       ") can never pass, because request (" +
-                       write_duration(timeouts.request->count()) + ") ends first",
-                   "request includes retries: make it the longer one");
+  complain_if_longer("attempt", timeouts.attempt, "request", timeouts.request, context,
+                     "request includes retries: make it the longer one");
+  complain_if_longer("first_byte", timeouts.first_byte, "request", timeouts.request, context,
+                     "request includes the upload and retries: make it the longer one");
+  complain_if_longer("first_byte", timeouts.first_byte, "attempt", timeouts.attempt, context,
+                     "attempt includes the upload: make it the longer one");
+  complain_if_longer("first_byte", timeouts.first_byte, "idle", timeouts.idle, context,
+                     "nothing moves while the first byte is waited for: make idle the longer one");
 }
 
 constexpr std::string_view kRequestDoc =
@@ -39,19 +52,28 @@ constexpr std::string_view kRequestDoc =
 constexpr std::string_view kAttemptDoc =
     "Time of one attempt until its response head, from when it has a connection; absent: what "
     "remains of request.";
+constexpr std::string_view kFirstByteDoc =
+    "Time of one attempt from the end of its request until its response head, so that an upload "
+    "does not count; informational heads do not end it; 0: none. A call whose request does not "
+    "end, as a stream's, has none.";
 constexpr std::string_view kConnectDoc = "Time to dial and shake hands with an endpoint.";
 constexpr std::string_view kMaxDurationDoc =
     "Time of an exchange, an upgraded connection or a tunnel in all, however it moves; 0: none.";
 constexpr std::string_view kIdleDoc =
     "Time in which nothing moved on an exchange, in HTTP/2 on its stream; so also the time of the "
-    "response's first byte from the request's last. Tunnels and upgrades have no such limit: TCP "
-    "keepalive finds dead peers.";
+    "response's first byte from the request's last, unless first_byte is shorter. Tunnels and "
+    "upgrades have no such limit: TCP keepalive finds dead peers.";
+constexpr std::string_view kStreamIdleDoc =
+    "The same behind the response head, instead of idle: of a body, a stream or, where this is "
+    "written, an agreed upgrade; 0: what idle is, and of upgrades none.";
 
 constexpr Key kTimeoutKeys[] = {
     key<&TimeoutSettings::request>("request", kTimeoutOrNone, "15s", kRequestDoc),
     key<&TimeoutSettings::attempt>("attempt", kTimeout, "", kAttemptDoc),
+    key<&TimeoutSettings::first_byte>("first_byte", kTimeoutOrNone, "0s", kFirstByteDoc),
     key<&TimeoutSettings::connect>("connect", kTimeout, "1s", kConnectDoc),
     key<&TimeoutSettings::idle>("idle", kTimeout, "5m", kIdleDoc),
+    key<&TimeoutSettings::stream_idle>("stream_idle", kTimeoutOrNone, "0s", kStreamIdleDoc),
     key<&TimeoutSettings::max_duration>("max_duration", kTimeoutOrNone, "0s", kMaxDurationDoc),
     key<&TimeoutSettings::head>("head", kTimeout, "10s",
                                 "Time for a caller to send its request head."),
@@ -64,8 +86,10 @@ constexpr Key kTimeoutKeys[] = {
 constexpr Key kServiceTimeoutKeys[] = {
     key<&TimeoutSettings::request>("request", kTimeoutOrNone, "", kRequestDoc),
     key<&TimeoutSettings::attempt>("attempt", kTimeout, "", kAttemptDoc),
+    key<&TimeoutSettings::first_byte>("first_byte", kTimeoutOrNone, "", kFirstByteDoc),
     key<&TimeoutSettings::connect>("connect", kTimeout, "", kConnectDoc),
     key<&TimeoutSettings::idle>("idle", kTimeout, "", kIdleDoc),
+    key<&TimeoutSettings::stream_idle>("stream_idle", kTimeoutOrNone, "", kStreamIdleDoc),
     key<&TimeoutSettings::max_duration>("max_duration", kTimeoutOrNone, "", kMaxDurationDoc),
 };
 

@@ -275,9 +275,13 @@ struct TimeoutSettings {
       request;  ///< Until the response head, retries included. Default 15 s. 0: none.
   std::optional<Duration>
       attempt;  ///< One attempt until its response head. Default: what remains of request.
-  std::optional<Duration> connect;  ///< Dial and TLS handshake. Default 1 s.
-  std::optional<Duration> idle;     ///< Nothing moved on an exchange. Not of tunnels, whose dead
-                                    ///< peers TCP keepalive finds. Default 5 min.
+  std::optional<Duration> first_byte;  ///< From the end of an attempt's request to its response
+                                       ///< head. Default: none. 0: none.
+  std::optional<Duration> connect;     ///< Dial and TLS handshake. Default 1 s.
+  std::optional<Duration> idle;        ///< Nothing moved on an exchange. Not of tunnels, whose dead
+                                       ///< peers TCP keepalive finds. Default 5 min.
+  std::optional<Duration> stream_idle;  ///< The same behind the response head, of an agreed upgrade
+                                        ///< too. Default: idle, of upgrades none. 0: the default.
   std::optional<Duration>
       max_duration;  ///< Of an exchange, upgraded connection or tunnel in all. Default: none.
   std::optional<Duration> head;  ///< Downstream request head. Default 10 s.

@@ -125,9 +125,11 @@ enum class ErrorCode : std::uint16_t {
   // timeouts, each named by its key
   connect_timeout,
   attempt_timeout,
+  first_byte_timeout,
   request_timeout,
   deadline_exceeded,
   idle_timeout,
+  stream_idle_timeout,
   duration_exceeded,
   drain_timeout,
   // life

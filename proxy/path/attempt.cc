@@ -110,6 +110,21 @@ void Attempt::start_calls_time() {
   exchange_.scope->set_deadline(at, {ErrorCode::request_timeout, Side::upstream, Stage::receive});
 }
 
+/// The request is complete. What ends earlier anyhow keeps its own name.
+void Attempt::start_first_bytes_time() {
+  if (plan_.timeouts->first_byte.count() == 0 || has_head_) return;
+  const auto at = exchange_.now() + plan_.timeouts->first_byte;
+  if (const auto due = scope_.deadline(); due && *due <= at) return;
+  scope_.set_deadline(
+      at, {ErrorCode::first_byte_timeout, Side::upstream, Stage::receive, Retry::if_idempotent});
+}
+
+/// Behind the response head, where the route says so.
+void Attempt::start_streams_time() {
+  if (plan_.timeouts->stream_idle.count() == 0) return;
+  idle_.start(plan_.timeouts->stream_idle, kStreamIdle);
+}
+
 bool Attempt::retries_exhausted_upstream() const {
   return response_->find(kRetriesExhausted) != nullptr;
 }
@@ -180,13 +195,17 @@ Task<Error> Attempt::send() {
     }
   }
   has_sent_all_ = true;
-  if (is_second_) co_return kNoError;
+  if (is_second_) {
+    start_first_bytes_time();
+    co_return kNoError;
+  }
   exchange_.record.request_bytes = writer.bytes();
   exchange_.trace(Stage::send, Event::request_sent, static_cast<std::uint32_t>(writer.bytes()));
   send_copy(exchange_, plan_);
   exchange_.place.asked(exchange_.now());
   exchange_.watch_downstream(&upstream_.stream());
   start_calls_time();
+  start_first_bytes_time();
   co_return kNoError;
 }
 
@@ -252,6 +271,7 @@ Task<Error> Attempt::until_head() {
     co_return Error(ErrorCode::upgrade_unsupported, Side::upstream, Stage::receive);
   has_head_ = true;
   scope_.clear_deadline();
+  start_streams_time();
   head_at_ = exchange_.now();
   witness_.head_came(head_at_);
   if (!is_second_) note_head();
@@ -364,7 +384,10 @@ Task<Error> Attempt::deliver() {
   auto& server = exchange_.server;
   auto& response = exchange_.response;
   prepare_response();
-  if (response.status == 101) co_return co_await switch_protocols(exchange_, upstream_, upload_);
+  if (response.status == 101) {
+    idle_.stop();
+    co_return co_await switch_protocols(exchange_, upstream_, upload_, plan_.timeouts->stream_idle);
+  }
   // An upstream that answers early and keeps its connection goes on reading; told to close, some
   // callers would stop in the middle of what it wants to hear. Otherwise nobody reads the rest.
   const bool rest_is_read =

@@ -68,6 +68,8 @@ class Attempt final {
   void note_head();
   void start_attempts_time();
   void start_calls_time();
+  void start_first_bytes_time();
+  void start_streams_time();
   Task<Error> read_final_head();
   [[nodiscard]] bool only_seems_to_agree() const;
   Task<Result<void>> pass_informational();

@@ -86,7 +86,8 @@ void leave_place(Exchange& exchange, const Error& ended) {
   const bool waited_in_vain =
       ended.side == Side::upstream &&
       (ended.code == ErrorCode::request_timeout || ended.code == ErrorCode::deadline_exceeded ||
-       ended.code == ErrorCode::attempt_timeout || ended.code == ErrorCode::idle_timeout);
+       ended.code == ErrorCode::attempt_timeout || ended.code == ErrorCode::first_byte_timeout ||
+       ended.code == ErrorCode::idle_timeout);
   exchange.place.answered(exchange.now(), waited_in_vain);
 }
 

@@ -22,6 +22,7 @@ enum class Entry : std::uint8_t {
 };
 
 /// What `timeouts.max_duration` ends with.
+inline constexpr Error kStreamIdle{ErrorCode::stream_idle_timeout, Side::upstream, Stage::relay};
 inline constexpr Error kDurationExceeded{ErrorCode::duration_exceeded, Side::self, Stage::relay};
 
 /// A downstream connection with all that is known of it so far. Lives in the frame of

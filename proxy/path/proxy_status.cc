@@ -27,8 +27,9 @@ Retry retry_of(ErrorCode code) {
   };
   if (is_in(kNothingSent)) return Retry::safe;
   // The time that we gave the attempt was over there before it was here, or its own was.
-  if (code == ErrorCode::deadline_exceeded || code == ErrorCode::attempt_timeout)
-    return Retry::if_idempotent;
+  static constexpr ErrorCode kTimes[]{ErrorCode::deadline_exceeded, ErrorCode::attempt_timeout,
+                                      ErrorCode::first_byte_timeout};
+  if (is_in(kTimes)) return Retry::if_idempotent;
   return is_in(kLostBeforeAnswer) ? Retry::if_idempotent : Retry::never;
 }
 

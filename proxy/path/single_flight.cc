@@ -179,7 +179,8 @@ http::ResponseHead head_of(const Exchange& exchange, const SharedAnswer& answer)
   return head;
 }
 
-/// As an answer of the backend's own: under the request's deadline and `timeouts.idle`.
+/// As an answer of the backend's own: under the request's deadline and `timeouts.stream_idle`, or
+/// `idle`.
 Task<Error> give(Exchange& exchange, const Plan& plan, SharedAnswerPtr answer) {
   const bool keep = co_await exchange.server.skip_buffered_body(*exchange.scope);
   auto head = head_of(exchange, *answer);
@@ -193,7 +194,10 @@ Task<Error> give(Exchange& exchange, const Plan& plan, SharedAnswerPtr answer) {
   exchange.record.endpoint = answer->endpoint;
   if (!plan.inbound) exchange.record.peer = answer->peer;
   resilience::IdleTimer idle(*exchange.scope);
-  idle.start(plan.timeouts->idle, {ErrorCode::idle_timeout, Side::downstream, Stage::send});
+  const bool has_own = plan.timeouts->stream_idle.count() > 0;
+  idle.start(has_own ? plan.timeouts->stream_idle : plan.timeouts->idle,
+             {has_own ? ErrorCode::stream_idle_timeout : ErrorCode::idle_timeout, Side::downstream,
+              Stage::send});
   ConstBytes rest = as_bytes(answer->body);
   do {
     const auto piece = rest.first(std::min(rest.size(), kPieceBytes));

@@ -12,7 +12,7 @@ namespace {
 
 /// One direction. Ends the other one through the scope if it fails.
 Task<Result<void>> pump(StreamReader& from, ByteStream& to, Side from_side, std::uint64_t& bytes,
-                        Scope& scope) {
+                        resilience::IdleTimer& idle, Scope& scope) {
   const Side to_side = from_side == Side::downstream ? Side::upstream : Side::downstream;
   const auto fail = [&scope](Error error, Side side, Stage stage) {
     if (error.code == ErrorCode::upstream_reset && side == Side::downstream)
@@ -29,11 +29,13 @@ Task<Result<void>> pump(StreamReader& from, ByteStream& to, Side from_side, std:
       const auto filled = co_await from.fill(scope);
       if (!filled) co_return fail(filled.error(), from_side, Stage::relay);
       if (*filled == 0) break;
+      idle.touch();
     }
     const std::array<ConstBytes, 1> piece{from.buffered()};
     from.hold();
     const auto written = co_await write_all(to, piece, scope);
     if (!written) co_return fail(written.error(), to_side, Stage::relay);
+    idle.touch();
     bytes += piece[0].size();
     from.consume(piece[0].size());
     if (chunks % limits::kChunksPerTurn == 0) co_await next_turn(scope.loop());
@@ -46,13 +48,17 @@ Task<Result<void>> pump(StreamReader& from, ByteStream& to, Side from_side, std:
 }  // namespace
 
 Task<Relayed> relay(ByteStream& downstream, StreamReader& from_downstream, ByteStream& upstream,
-                    StreamReader& from_upstream, Scope& parent) {
+                    StreamReader& from_upstream, Scope& parent, Duration idle) {
   Relayed relayed;
   Scope scope(parent);
+  resilience::IdleTimer timer(scope);
+  timer.start(idle, kStreamIdle);
   Fork<Result<void>> up;
-  up.start(pump(from_downstream, upstream, Side::downstream, relayed.upstream_bytes, scope));
-  (void)co_await pump(from_upstream, downstream, Side::upstream, relayed.downstream_bytes, scope);
+  up.start(pump(from_downstream, upstream, Side::downstream, relayed.upstream_bytes, timer, scope));
+  (void)co_await pump(from_upstream, downstream, Side::upstream, relayed.downstream_bytes, timer,
+                      scope);
   (void)co_await up.join();
+  timer.stop();
   if (scope.cancelled()) {
     relayed.error = *scope.cancelled();
     downstream.reset();
@@ -77,7 +83,7 @@ Task<void> tunnel(Connection& connection, RawUpstream upstream) {
   const upstream::TrustWatch::Use trust(connection.worker.trust_watch, connection.scope,
                                         upstream.rests_on);
   const auto relayed = co_await relay(connection.stream(), connection.reader(), *upstream.stream,
-                                      *upstream.reader, connection.scope);
+                                      *upstream.reader, connection.scope, Duration::zero());
   record.bytes_received = relayed.upstream_bytes;
   record.bytes_sent = relayed.downstream_bytes;
   connection.report(relayed.error, telemetry::ConnectionRecord::Kind::tunnel);

@@ -12,10 +12,10 @@ struct Relayed {
 };
 
 /// Copies both ways until both sides have ended: a FIN is passed on as a FIN, a reset as a reset.
-/// No idle limit: TCP keepalive finds dead peers, and an idle connection whose keepalive answers is
-/// not cut.
+/// `idle`: ends with stream_idle_timeout once nothing has come either way for so long; 0: no limit,
+/// since TCP keepalive finds dead peers, and an idle connection whose keepalive answers is not cut.
 Task<Relayed> relay(ByteStream& downstream, StreamReader& from_downstream, ByteStream& upstream,
-                    StreamReader& from_upstream, Scope& parent);
+                    StreamReader& from_upstream, Scope& parent, Duration idle);
 
 /// relay() for an accepted connection, reported as a tunnel.
 Task<void> tunnel(Connection& connection, RawUpstream upstream);

@@ -76,7 +76,8 @@ Task<Result<upstream::LeasePtr>> obtain_for_upgrade(Exchange& exchange, const Pl
   co_return co_await obtain(worker, *exchange.view, hop, wanted, connect, trace, *exchange.scope);
 }
 
-Task<Error> switch_protocols(Exchange& exchange, upstream::Lease& lease, Fork<Error>& upload) {
+Task<Error> switch_protocols(Exchange& exchange, upstream::Lease& lease, Fork<Error>& upload,
+                             Duration idle) {
   const bool agreed = !exchange.request.upgrade.empty() && !exchange.response.upgrade.empty();
   if (!agreed || upload.running()) co_return not_agreed();
   const auto settled = settle_accept(exchange);
@@ -101,7 +102,7 @@ Task<Error> switch_protocols(Exchange& exchange, upstream::Lease& lease, Fork<Er
   const auto downstream = server.switch_to_bytes();
   const auto upstream = lease.stream().switch_to_bytes();
   const auto relayed = co_await relay(downstream.stream, downstream.reader, upstream.stream,
-                                      upstream.reader, *exchange.scope);
+                                      upstream.reader, *exchange.scope, idle);
   exchange.record.request_bytes = relayed.upstream_bytes;
   exchange.record.response_bytes = relayed.downstream_bytes;
   exchange.in_flight.leave();  // As a tunnel does, however it ends.

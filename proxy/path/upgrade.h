@@ -18,7 +18,9 @@ Task<Result<upstream::LeasePtr>> obtain_for_upgrade(Exchange& exchange, const Pl
 
 /// 101 Switching Protocols (RFC 9110 section 15.2.2), or what stands for it in HTTP/2: passes the
 /// response on and hands both ends to a tunnel, with what either side has sent already. Errors:
-/// response_malformed if no upgrade was asked for.
-Task<Error> switch_protocols(Exchange& exchange, upstream::Lease& lease, Fork<Error>& upload);
+/// response_malformed if no upgrade was asked for. `idle`: of the tunnel, 0 if it has no such
+/// limit; stream_idle_timeout.
+Task<Error> switch_protocols(Exchange& exchange, upstream::Lease& lease, Fork<Error>& upload,
+                             Duration idle);
 
 }  // namespace epaulet::path

@@ -293,9 +293,9 @@ void Witness::message_came() {
 void Witness::delivered(const Error& ended) {
   if (backend_ == nullptr) return;
   // An answer may be a stream that outlives our patience.
-  const bool time_is_up = ended.code == ErrorCode::idle_timeout ||
-                          ended.code == ErrorCode::request_timeout ||
-                          ended.code == ErrorCode::deadline_exceeded;
+  const bool time_is_up =
+      ended.code == ErrorCode::idle_timeout || ended.code == ErrorCode::stream_idle_timeout ||
+      ended.code == ErrorCode::request_timeout || ended.code == ErrorCode::deadline_exceeded;
   if (time_is_up && !is_open_) return;
   end_.error = ended;
   if (exchange_.is_grpc()) end_.grpc_status = exchange_.record.grpc_status;

@@ -32,9 +32,11 @@ constexpr std::array kBlame{
     ErrorCode::response_head_too_large,
     ErrorCode::upstream_reset,
     ErrorCode::attempt_timeout,
+    ErrorCode::first_byte_timeout,
     ErrorCode::request_timeout,
     ErrorCode::deadline_exceeded,
     ErrorCode::idle_timeout,
+    ErrorCode::stream_idle_timeout,
     ErrorCode::io_failed,
 };
 

@@ -42,7 +42,8 @@ std::optional<RetryError> kind_of(const Error& error) {
   if (is(C::connect_unreachable, C::connect_failed, C::descriptors_exhausted, C::memory_exhausted))
     return RetryError::connect_failed;
   if (is(C::connect_timeout)) return RetryError::connect_timeout;
-  if (is(C::attempt_timeout, C::deadline_exceeded)) return RetryError::attempt_timeout;
+  if (is(C::attempt_timeout, C::first_byte_timeout, C::deadline_exceeded))
+    return RetryError::attempt_timeout;
   if (is(C::never_had_endpoint, C::no_endpoint)) return RetryError::no_endpoint;
   if (is(C::overloaded)) return RetryError::overloaded;
   // Without close_notify: behind the handshake that is how a connection breaks.

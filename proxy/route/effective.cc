@@ -29,8 +29,10 @@ EffectiveTimeouts effective_timeouts(std::initializer_list<const TimeoutSettings
   EffectiveTimeouts out;
   inherit(layers, &TimeoutSettings::request, out.request);
   inherit(layers, &TimeoutSettings::attempt, out.attempt);
+  inherit(layers, &TimeoutSettings::first_byte, out.first_byte);
   inherit(layers, &TimeoutSettings::connect, out.connect);
   inherit(layers, &TimeoutSettings::idle, out.idle);
+  inherit(layers, &TimeoutSettings::stream_idle, out.stream_idle);
   inherit(layers, &TimeoutSettings::max_duration, out.max_duration);
   inherit(layers, &TimeoutSettings::head, out.head);
   inherit(layers, &TimeoutSettings::keep_alive, out.keep_alive);

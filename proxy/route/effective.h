@@ -16,10 +16,12 @@ struct EffectiveTimeouts {
   Duration request =
       std::chrono::seconds(15);         ///< Until the response head, retries included. 0: none.
   Duration attempt = Duration::zero();  ///< Until the response head. 0: what remains of `request`.
-  Duration connect = std::chrono::seconds(1);      ///< Dial and TLS handshake.
-  Duration idle = std::chrono::minutes(5);         ///< Nothing moved on an exchange or tunnel.
-  Duration max_duration = Duration::zero();        ///< Of an exchange or tunnel in all. 0: none.
-  Duration head = std::chrono::seconds(10);        ///< Downstream request head.
+  Duration first_byte = Duration::zero();      ///< The same, from the request's end on. 0: none.
+  Duration connect = std::chrono::seconds(1);  ///< Dial and TLS handshake.
+  Duration idle = std::chrono::minutes(5);     ///< Nothing moved on an exchange or tunnel.
+  Duration stream_idle = Duration::zero();     ///< Behind the response head. 0: `idle`.
+  Duration max_duration = Duration::zero();    ///< Of an exchange or tunnel in all. 0: none.
+  Duration head = std::chrono::seconds(10);    ///< Downstream request head.
   Duration keep_alive = std::chrono::seconds(60);  ///< Idle downstream connection between requests.
   Duration detect = std::chrono::seconds(10);      ///< First bytes on a strict inbound port.
 

@@ -187,6 +187,10 @@ def test_a_service_that_hangs_is_asked_as_seldom_over_http2(lab, binaries):
     failing(Chain(lab, binaries, hangs=True, timeouts=IMPATIENT, http2=True), "504")
 
 
+def test_a_first_byte_that_does_not_come_is_waited_for_at_most_1_2_times_as_often_a_hop(lab, binaries):
+    failing(Chain(lab, binaries, hangs=True, timeouts="request: 2s, first_byte: 300ms"), "504")
+
+
 def test_without_a_budget_a_service_that_hangs_would_be_asked_many_times_as_often(lab, binaries):
     chain = Chain(lab, binaries, ", budget: 100%", hangs=True, timeouts=IMPATIENT)
     asked = list(chain.call(3, 40, 2, failure="504").values())

@@ -128,7 +128,9 @@ services:
     routes:
       - { name: attempt, paths: [/attempt], timeouts: { attempt: 200ms, request: 5s } }
       - { name: request, paths: [/request], timeouts: { request: 200ms } }
+      - { name: first, paths: [/first], timeouts: { first_byte: 200ms, request: 5s } }
       - { name: idle, paths: [/idle], timeouts: { idle: 200ms, request: 5s } }
+      - { name: stream, paths: [/stream], timeouts: { stream_idle: 200ms, request: 5s } }
       - { name: lasting, paths: [/lasting], timeouts: { request: 300ms, max_duration: 600ms } }
   nowhere.default:
     ports: { 80: http, 82: tcp }
@@ -182,6 +184,36 @@ def test_every_timeout_is_named_by_its_key(lab, binaries):
         assert_named(answer, "request_timeout", "timeouts.request", 1)
         assert 0.2 <= seconds < 3, seconds
         app.take_head()
+
+    with api.call("api2.default") as client:
+        # Its upload takes longer than that, in all and in each attempt.
+        client.send("PUT /first HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\n")
+        for octet in b"upload":
+            time.sleep(0.06)
+            client.send(bytes([octet]))
+        begin = time.monotonic()
+        for _ in range(2):
+            wire, _ = app.take_head()
+            assert wire.take(6) == b"upload"
+            assert wire.ends() == "reset", "the app learns that nobody waits any more"
+        status, head, body = client.response()
+        assert status == 504, head
+        assert_named((head, body), "first_byte_timeout", "timeouts.first_byte", 2)
+        assert 0.4 <= time.monotonic() - begin < 3
+
+    with api.call("api2.default") as client:
+        client.send("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n")
+        server, _ = app.take_head()
+        time.sleep(0.4)  # which is none of its time
+        server.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+        for octet in b"slowly":
+            server.send(bytes([octet]))
+            time.sleep(0.06)
+        client.head()
+        client.until(b"slowly")
+        assert client.ends() == "reset" and server.ends() == "reset"
+        record = api.wait_logged(kind="exchange", outcome="stream_idle_timeout")
+        assert "`timeouts.stream_idle`" in record["summary"], record
 
     with api.call("api2.default") as client:
         client.send("GET /idle HTTP/1.1\r\nHost: h\r\n\r\n")

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import time
 
 from http2_peer import END_HEADERS, HEADERS, fields, frame, hello, until
 from mesh import CALLEE, CALLER, Broken, Mesh, field
@@ -153,3 +154,22 @@ def test_a_wrong_answer_to_our_key_is_no_agreement(lab, binaries):
 
     api2.app().serve(lie)
     assert ask(api)["status"] == 502
+
+
+def test_an_upgrade_may_rest_unless_stream_idle_is_written(lab, binaries):
+    routes = "    routes: [ { name: chat, paths: [/chat], timeouts: { stream_idle: 300ms } }, { name: rest } ]\n"
+    api, api2 = Mesh(lab, binaries).pair(CALLER.replace("  six.default:", routes + "  six.default:"), callee("http1"))
+    api2.app().serve(echo)
+    with api.call("api2.default") as resting, api.call("api2.default") as chatting:
+        for wire, path in ((resting, "/other"), (chatting, "/chat")):
+            wire.send(handshake(path))
+            assert wire.head().startswith(b"HTTP/1.1 101")
+        for octet in b"slowly":  # longer than the limit in all, never idle for so long
+            chatting.send(bytes([octet]))
+            assert chatting.take(1) == bytes([octet])
+            time.sleep(0.1)
+        assert chatting.ends() == "reset"
+        record = api.wait_logged(kind="exchange", outcome="stream_idle_timeout")
+        assert "`timeouts.stream_idle`" in record["summary"], record
+        resting.send("still here")
+        assert resting.take(10) == b"still here"

@@ -100,6 +100,7 @@ TimePoint App::thought_until(std::chrono::nanoseconds think) {
 Task<App::After> App::suffer(Peer& peer, Fault fault) {
   if (fault == Fault::garbage) (void)co_await peer.write("SMTP/1.0 hello\r\n\r\n");
   bool silent = fault == Fault::silence;
+  if (silent && hints) (void)co_await peer.write("HTTP/1.1 103 Early Hints\r\n\r\n");
   while (silent) silent = co_await peer.read_more();
   co_return fault == Fault::reset_before_response ? After::reset : After::close;
 }

@@ -29,6 +29,8 @@ class App {
   unsigned threads = 0;
   /// Over what the script says of how long it thinks.
   std::chrono::nanoseconds slowness{0};
+  /// Before it falls silent it sends an informational head, in HTTP/1.1.
+  bool hints = false;
   /// What it answers to checks of its health, which are counted; 0: nothing.
   int health_status = 200;
   [[nodiscard]] std::size_t checks() const { return checks_; }

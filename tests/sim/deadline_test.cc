@@ -273,6 +273,189 @@ TEST(Deadline, idle_is_also_how_long_the_first_byte_may_take_behind_an_upload) {
   EXPECT_LT(took, seconds(7) + milliseconds(10));
 }
 
+/// The same asked in HTTP/1.1 or HTTP/2; its number.
+int ask_in(Mesh& mesh, bool http2, RequestScript asked, const AnswerScript& answered) {
+  asked.http2 = http2;
+  const int id = mesh.add(asked, answered);
+  if (http2) {
+    mesh.call_http2(Mesh::kService, {id});
+  } else {
+    mesh.call({id});
+  }
+  return id;
+}
+
+const std::string kServingLong = "timeouts: { request: 1h }\n";
+
+TEST(FirstByte, counts_from_the_end_of_the_request_and_is_named) {
+  for (const bool http2 : {false, true}) {
+    Mesh mesh(with("    timeouts: { request: 1h, first_byte: 2s }\n    retries: { max: 0 }\n",
+                   kServingLong));
+    auto upload = request("PUT", body(Framing::length, 5'000, 1'000));
+    upload.body.pause = milliseconds(1'000);
+    const int id = ask_in(mesh, http2, upload, faulty(Fault::silence));
+    mesh.wind_down();
+    expect_refused(mesh, id, 504);
+    EXPECT_EQ(outcome(mesh.api, id), ErrorCode::first_byte_timeout) << mesh.story(id);
+    EXPECT_NE(mesh[id].response.body.find("`timeouts.first_byte`"), std::string::npos);
+    const auto took = mesh[id].head_at - mesh[id].sent_at;
+    EXPECT_GE(took, seconds(7) - milliseconds(10));
+    EXPECT_LT(took, seconds(7) + milliseconds(10));
+  }
+}
+
+TEST(FirstByte, ends_one_try_and_the_next_may_succeed) {
+  for (const bool http2 : {false, true}) {
+    Mesh mesh(
+        with("    timeouts: { first_byte: 1s }\n"
+             "    retries: { errors: [attempt_timeout], backoff: { initial: 10ms, jitter: none } "
+             "}\n"));
+    const int id = ask_in(mesh, http2, request(), faulty(Fault::silence, 1));
+    mesh.wind_down();
+    SCOPED_TRACE(mesh.story(id));
+    EXPECT_EQ(mesh[id].response.status(), 200);
+    EXPECT_EQ(mesh[id].deliveries.size(), 2u);
+    EXPECT_EQ(mesh[id].ended_at - mesh[id].sent_at, milliseconds(1010));
+  }
+}
+
+TEST(FirstByte, lets_a_post_be_and_blames_who_was_asked) {
+  Mesh mesh(with("    timeouts: { first_byte: 1s }\n    breaker: { consecutive: 1 }\n"));
+  const int id = mesh.add(request("POST", body(Framing::length, 50)), faulty(Fault::silence));
+  const int next = mesh.add(request());
+  mesh.call({id, next});
+  mesh.wind_down();
+  EXPECT_EQ(mesh[id].deliveries.size(), 1u);
+  expect_refused(mesh, id, 504);
+  expect_refused(mesh, next, 503);
+}
+
+TEST(FirstByte, is_not_what_an_informational_head_brings) {
+  Mesh mesh(with("    timeouts: { first_byte: 1s }\n    retries: { max: 0 }\n"));
+  mesh.app.hints = true;
+  const int id = mesh.add(request(), faulty(Fault::silence));
+  mesh.call({id});
+  mesh.wind_down();
+  SCOPED_TRACE(mesh.story(id));
+  EXPECT_EQ(mesh[id].informational.size(), 1u);
+  EXPECT_EQ(outcome(mesh.api, id), ErrorCode::first_byte_timeout);
+}
+
+TEST(FirstByte, leaves_what_ends_earlier_its_name) {
+  Mesh mesh(with("    timeouts: { attempt: 500ms, first_byte: 500ms }\n    retries: { max: 0 }\n"));
+  const int id = mesh.add(request(), faulty(Fault::silence));
+  mesh.call({id});
+  mesh.wind_down();
+  EXPECT_EQ(outcome(mesh.api, id), ErrorCode::attempt_timeout);
+}
+
+TEST(FirstByte, is_over_once_the_head_has_come) {
+  for (const bool http2 : {false, true}) {
+    Mesh mesh(with("    timeouts: { first_byte: 1s }\n"));
+    const int id = ask_in(mesh, http2, request(), dripping());
+    mesh.wind_down();
+    expect_delivered_once(mesh, id);
+  }
+}
+
+TEST(FirstByte, of_an_answer_that_came_before_the_request_was_whole_is_none) {
+  Mesh mesh(with("    timeouts: { request: 1h, first_byte: 1s }\n", kServingLong));
+  auto upload = request("PUT", body(Framing::length, 5'000, 1'000));
+  upload.body.pause = milliseconds(500);
+  auto early = dripping();
+  early.early_after = 1'000;
+  const int id = mesh.add(upload, early);
+  mesh.call({id});
+  mesh.wind_down();
+  EXPECT_TRUE(mesh[id].answered) << mesh.story(id);
+  EXPECT_EQ(mesh[id].response.body.size(), 120u);
+}
+
+TEST(FirstByte, of_a_grpc_call_counts_from_the_end_of_what_it_says) {
+  for (const bool answers : {true, false}) {
+    Mesh mesh(with("    timeouts: { first_byte: 1s }\n    retries: { max: 0 }\n"));
+    RequestScript call = request("POST", body(Framing::chunked, 5'000, 1'000));
+    call.grpc = true;
+    call.body.pause = seconds(10);  // Longer than timeouts.request in all.
+    const int id = ask_in(mesh, true, call,
+                          answers ? answer(body(Framing::chunked, 10)) : faulty(Fault::silence));
+    mesh.wind_down();
+    SCOPED_TRACE(mesh.story(id));
+    EXPECT_EQ(outcome(mesh.api, id), answers ? ErrorCode::none : ErrorCode::first_byte_timeout);
+    if (!answers) {
+      EXPECT_EQ(mesh[id].response.field("grpc-status"), "4");
+    }
+  }
+}
+
+TEST(StreamIdle, ends_what_stands_still_behind_its_head_and_no_wait_for_it) {
+  for (const bool http2 : {false, true}) {
+    Mesh mesh(with("    timeouts: { request: 1h, stream_idle: 3s }\n", kServingLong));
+    auto stalling = answer(body(Framing::length, 20'000, 10'000));
+    stalling.think = seconds(10);
+    stalling.body.pause = seconds(4);
+    const int id = ask_in(mesh, http2, request(), stalling);
+    mesh.pass(milliseconds(10'000));
+    EXPECT_EQ(mesh.api.gauge(Gauge::exchanges_active), 1);
+    mesh.wind_down();
+    EXPECT_FALSE(mesh[id].answered);
+    EXPECT_EQ(outcome(mesh.api, id), ErrorCode::stream_idle_timeout) << mesh.story(id);
+  }
+}
+
+TEST(StreamIdle, may_be_longer_than_idle) {
+  for (const bool http2 : {false, true}) {
+    Mesh mesh(with("    timeouts: { request: 1h, idle: 2s, stream_idle: 10s }\n", kServingLong));
+    auto slow = answer(body(Framing::length, 20'000, 5'000));
+    slow.body.pause = seconds(4);
+    const int id = ask_in(mesh, http2, request(), slow);
+    mesh.wind_down();
+    expect_delivered_once(mesh, id);
+  }
+}
+
+TEST(StreamIdle, leaves_idle_what_comes_before_the_head) {
+  Mesh mesh(
+      with("    timeouts: { request: 1h, idle: 2s, stream_idle: 10s }\n"
+           "    retries: { max: 0 }\n",
+           kServingLong));
+  const int id = mesh.add(request(), thinking(seconds(5)));
+  mesh.call({id});
+  mesh.wind_down();
+  EXPECT_EQ(outcome(mesh.api, id), ErrorCode::idle_timeout);
+}
+
+TEST(StreamIdle, of_a_grpc_call_is_told_in_its_trailers) {
+  Mesh mesh(with("    timeouts: { stream_idle: 100ms }\n"));
+  RequestScript call = request("POST", body(Framing::chunked, 10));
+  call.grpc = true;
+  auto stalling = answer(body(Framing::chunked, 4'000, 2'000));
+  stalling.body.pause = milliseconds(150);
+  const int id = ask_in(mesh, true, call, stalling);
+  mesh.wind_down();
+  EXPECT_EQ(outcome(mesh.api, id), ErrorCode::stream_idle_timeout);
+  const FieldList& trailers = mesh[id].response.trailers;
+  ASSERT_FALSE(trailers.empty());
+  EXPECT_EQ(trailers[0].second, "4");
+}
+
+TEST(StreamIdle, leaves_tunnels_alone) {
+  auto options = with("");
+  options.services =
+      "  mail.default:\n    ports: { 25: auto }\n    endpoints: { addresses: [10.0.0.2:2525] }\n"
+      "    tls: { identities: [spiffe://cluster.local/ns/default/sa/api2] }\n"
+      "    timeouts: { stream_idle: 100ms }\n";
+  options.port = "8080: { tls: permissive }, 2525: { tls: permissive }";
+  options.serving = "timeouts: { stream_idle: 100ms }\n";
+  Mesh mesh(options);
+  mesh.client_loop.spawn(chat(mesh));
+  mesh.pass(minutes(1));
+  const auto records = mesh.api.connections();
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_EQ(records[0].error.code, ErrorCode::none);
+  mesh.wind_down();
+}
+
 TEST(Deadline, idle_lets_a_slow_body_that_moves_pass) {
   Mesh mesh(
       with("    timeouts: { request: 1h, idle: 3s }\n", "timeouts: { request: 1h, idle: 3s }\n"));
@@ -398,7 +581,8 @@ TEST(Deadline, is_that_of_the_route_and_so_of_a_method) {
       with("    timeouts: { request: 10s }\n    retries: { max: 0 }\n    routes:\n"
            "      - { name: write, methods: [POST, PUT], timeouts: { request: 4s } }\n"
            "      - { name: report, paths: [/report], timeouts: { request: 30s, attempt: 20s } }\n"
-           "      - { name: look, paths: [/look/**], timeouts: { attempt: 2s } }\n"));
+           "      - { name: look, paths: [/look/**], timeouts: { attempt: 2s } }\n"
+           "      - { name: see, paths: [/see], methods: [GET], timeouts: { first_byte: 1s } }\n"));
   struct Case {
     const char* method;
     const char* path;
@@ -409,7 +593,8 @@ TEST(Deadline, is_that_of_the_route_and_so_of_a_method) {
                      {"PUT", "/report", seconds(4), ErrorCode::request_timeout},
                      {"GET", "/report", seconds(20), ErrorCode::attempt_timeout},
                      {"GET", "/look/1", seconds(2), ErrorCode::attempt_timeout},
-                     {"DELETE", "/", seconds(10), ErrorCode::request_timeout}};
+                     {"GET", "/see", seconds(1), ErrorCode::first_byte_timeout},
+                     {"DELETE", "/see", seconds(10), ErrorCode::request_timeout}};
   std::vector<int> ids;
   for (const auto& one : cases) {
     auto asked = request(one.method);

@@ -340,5 +340,19 @@ TEST(Hedge, over_http2_one_stream_is_reset_and_the_other_answered) {
   EXPECT_TRUE(said_nothing(mesh));
 }
 
+TEST(Hedge, each_attempt_has_timeouts_first_byte_of_its_own) {
+  Mesh mesh(with("    timeouts: { first_byte: 1s }\n", "max: 1, budget: 100%"));
+  give_two_endpoints(mesh);
+  const int id = mesh.add(request(), faulty(Fault::silence));
+  mesh.call({id});
+  mesh.wind_down();
+  SCOPED_TRACE(mesh.story(id));
+  EXPECT_EQ(mesh[id].deliveries.size(), 2u);
+  EXPECT_EQ(outcome(mesh.api, id), ErrorCode::first_byte_timeout);
+  const auto took = mesh[id].head_at - mesh[id].sent_at;
+  EXPECT_GE(took, seconds(1));
+  EXPECT_LT(took, milliseconds(1'100));
+}
+
 }  // namespace
 }  // namespace epaulet::sim

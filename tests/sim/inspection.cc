@@ -338,6 +338,7 @@ void Inspection::inspect_times(const telemetry::ExchangeRecord& record,
     if (entry.event != telemetry::Event::answered_by_us) continue;
     expect(std::chrono::microseconds(entry.at_us) <= limit, "answered behind the deadline");
   }
+  inspect_first_bytes(record);
   if (outside_ || scenario_.attempt_timeout.count() == 0) return;
   // That of a call which may stream for as long as it likes begins with the end of what it says.
   if (exchanged.request.grpc && !exchanged.request.grpc_timeout) return;
@@ -358,6 +359,30 @@ void Inspection::inspect_times(const telemetry::ExchangeRecord& record,
   }
   expect(failed <= record.upstream_sent + scenario_.attempt_timeout,
          "an attempt ended behind its deadline");
+}
+
+/// Of each attempt, from the end of its request to its head or its failure.
+void Inspection::inspect_first_bytes(const telemetry::ExchangeRecord& record) {
+  const bool has_any = !outside_ && scenario_.first_byte.count() > 0;
+  expect(has_any || record.error.code != ErrorCode::first_byte_timeout,
+         "ended by timeouts.first_byte, which there is not");
+  expect((!outside_ && scenario_.stream_idle.count() > 0) ||
+             record.error.code != ErrorCode::stream_idle_timeout,
+         "ended by timeouts.stream_idle, which there is not");
+  // The second attempt of a hedged one leaves no trace of what it sends.
+  if (!has_any || record.hedged != telemetry::Hedged::no || record.trace.dropped() > 0) return;
+  std::optional<std::chrono::microseconds> sent;
+  for (std::size_t i = 0; i < record.trace.size(); ++i) {
+    const auto& entry = record.trace[i];
+    const std::chrono::microseconds at(entry.at_us);
+    if (entry.event == telemetry::Event::request_sent) sent = at;
+    if (entry.event != telemetry::Event::response_head &&
+        entry.event != telemetry::Event::attempt_failed)
+      continue;
+    expect(!sent || at - *sent <= scenario_.first_byte + std::chrono::microseconds(1),
+           "the first byte took longer than it may");
+    sent.reset();
+  }
 }
 
 /// What is counted is what passed.

@@ -58,6 +58,7 @@ class Inspection {
   void inspect_answer(const Exchanged& exchanged);
   void inspect_reports(const Exchanged& exchanged, bool closed);
   void inspect_times(const telemetry::ExchangeRecord& record, const Exchanged& exchanged);
+  void inspect_first_bytes(const telemetry::ExchangeRecord& record);
   [[nodiscard]] std::chrono::nanoseconds time_of(const RequestScript& request) const;
   [[nodiscard]] std::chrono::nanoseconds tick() const;
   /// By what its retries allow.

@@ -154,6 +154,10 @@ void draw_calling(Dice& dice, Scenario& scenario, MeshOptions& options) {
     timeouts += fmt::format(", attempt: {}ms", in_ms(scenario.attempt_timeout));
   }
   if (!calm && dice.chance(0.3)) timeouts += ", idle: 500ms";
+  if (scenario.first_byte.count() > 0)
+    timeouts += fmt::format(", first_byte: {}ms", in_ms(scenario.first_byte));
+  if (scenario.stream_idle.count() > 0)
+    timeouts += fmt::format(", stream_idle: {}ms", in_ms(scenario.stream_idle));
   const std::size_t retries_max = dice.number(0, 3);
   scenario.retries_most = std::max(scenario.retries_most, retries_max);
   std::string retries = fmt::format("max: {}, backoff: {{ initial: {} }}", retries_max,
@@ -278,6 +282,9 @@ Scenario draw_scenario(Dice& dice, std::uint64_t seed) {
   scenario.request_timeout =
       calm ? seconds(60) : dice.one_of({seconds(1), seconds(3), seconds(15)});
   if (!calm && dice.chance(0.4)) scenario.attempt_timeout = milliseconds(300);
+  // Not drawn, so that seeds mean what they did; coprime to what else goes by a seed's number.
+  if (!calm && seed % 11 < 3) scenario.first_byte = milliseconds(200);
+  if (!calm && seed % 13 < 3) scenario.stream_idle = milliseconds(seed % 26 < 3 ? 100 : 2'000);
   scenario.app_keep_alive =
       dice.one_of<Nanoseconds>({Nanoseconds(0), Nanoseconds(0), milliseconds(100), seconds(4)});
   scenario.client_think =

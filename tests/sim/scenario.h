@@ -21,6 +21,8 @@ struct Scenario {
   Weather weather = Weather::calm;
   std::chrono::nanoseconds request_timeout{0};
   std::chrono::nanoseconds attempt_timeout{0};  ///< Zero: none. Reloads keep both.
+  std::chrono::nanoseconds first_byte{0};       ///< The same.
+  std::chrono::nanoseconds stream_idle{0};      ///< The same.
   std::chrono::nanoseconds app_keep_alive{0};
   bool answers_silence = false;  ///< The app: 408.
   std::chrono::nanoseconds client_think{0};

@@ -56,8 +56,9 @@ Task<Result<void>> OpenedStream::read_head(Method, ResponseHead& head, Scope& sc
 
 void OpenedStream::abandon(const Error& why) {
   const bool timed_out =
-      why.code == ErrorCode::attempt_timeout || why.code == ErrorCode::request_timeout ||
-      why.code == ErrorCode::deadline_exceeded || why.code == ErrorCode::idle_timeout;
+      why.code == ErrorCode::attempt_timeout || why.code == ErrorCode::first_byte_timeout ||
+      why.code == ErrorCode::request_timeout || why.code == ErrorCode::deadline_exceeded ||
+      why.code == ErrorCode::idle_timeout || why.code == ErrorCode::stream_idle_timeout;
   // Not a frame of anybody's since we asked: it may be the connection that is dead.
   if (timed_out && is_open() && connection_.last_input() < opened_at_) connection_.suspect();
   // What the caller gave up with is passed on.

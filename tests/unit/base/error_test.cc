@@ -119,6 +119,13 @@ TEST(ErrorTable, a_timeout_names_its_key) {
   }
 }
 
+TEST(ErrorTable, a_timeout_of_two_words_names_its_key) {
+  EXPECT_NE(describe(ErrorCode::first_byte_timeout).summary.find("`timeouts.first_byte`"),
+            std::string_view::npos);
+  EXPECT_NE(describe(ErrorCode::stream_idle_timeout).summary.find("`timeouts.stream_idle`"),
+            std::string_view::npos);
+}
+
 TEST(ErrorTable, what_lasts_too_long_names_its_key) {
   EXPECT_NE(describe(ErrorCode::duration_exceeded).summary.find("`timeouts.max_duration`"),
             std::string_view::npos);

@@ -102,11 +102,14 @@ TEST(Doubts, a_time_that_an_inherited_one_ends_first_is_one) {
   EXPECT_EQ(timeouts("attempt: 30s", "request: 20s", "request: 1m").size(), 1u);
   EXPECT_EQ(timeouts("", "attempt: 30s").size(), 1u) << "told once, where it stands";
   EXPECT_EQ(timeouts("", "", "attempt: 30s").size(), 1u);
+  EXPECT_EQ(timeouts("first_byte: 10s", "attempt: 5s").size(), 1u);
+  EXPECT_EQ(timeouts("first_byte: 10m", "request: 0s").size(), 1u) << "idle";
   EXPECT_EQ(timeouts("request: 2h", "", "max_duration: 1h").size(), 1u);
 }
 
 TEST(Doubts, a_shorter_time_of_a_nearer_layer_is_none) {
   EXPECT_EQ(timeouts("request: 1s", "attempt: 5s").size(), 0u);
+  EXPECT_EQ(timeouts("attempt: 1s", "first_byte: 5s").size(), 0u);
 }
 
 }  // namespace

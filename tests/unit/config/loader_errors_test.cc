@@ -63,7 +63,7 @@ MISTAKES(
         "services:\n  a: { ports: { 80: http }, endpoints: { addresses: ['1.2.3.4:5'] }, tls: { "
         "mode: none }, timeouts: { @@head: 1s } }\n",
         "services.a.timeouts: unknown key \"head\"", "",
-        "keys here: request, attempt, connect, idle"},
+        "keys here: request, attempt, first_byte, connect, idle, stream_idle"},
     Mistake{"duplicate_at_the_top", "egress: allow\nworkers: 1\n@@egress: deny\n",
             "duplicate key \"egress\", first in line 1", "", "keep one"},
     Mistake{"duplicate_in_an_object", "log: { level: info, @@level: error }\n",

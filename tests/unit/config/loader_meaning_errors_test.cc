@@ -334,6 +334,12 @@ MISTAKES(
             "dns: the upstream 127.0.0.1:15053 is the sidecar itself"},
     Mistake{"attempt_longer_than_request", "timeouts: { request: 1s, attempt: @@2s }\n",
             "timeouts: attempt (2s) can never pass, because request (1s) ends first"},
+    Mistake{"first_byte_longer_than_request", "timeouts: { request: 1s, first_byte: @@2s }\n",
+            "timeouts: first_byte (2s) can never pass, because request (1s) ends first"},
+    Mistake{"first_byte_longer_than_attempt", "timeouts: { attempt: 1s, first_byte: @@2s }\n",
+            "timeouts: first_byte (2s) can never pass, because attempt (1s) ends first"},
+    Mistake{"first_byte_longer_than_idle", "timeouts: { idle: 1s, first_byte: @@2s }\n",
+            "timeouts: first_byte (2s) can never pass, because idle (1s) ends first"},
     Mistake{"backoff_that_begins_beyond_its_end", "retries: { backoff: { initial: @@20s } }\n",
             "retries.backoff: initial (20s) is longer than max (10s)"});
 

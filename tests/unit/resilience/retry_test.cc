@@ -157,6 +157,7 @@ TEST(RetryErrors, each_failure_that_may_be_retried_has_its_kind) {
     EXPECT_EQ(kind(code, Retry::safe), RetryError::refused_stream);
   }
   EXPECT_EQ(kind(C::attempt_timeout, Retry::if_idempotent), RetryError::attempt_timeout);
+  EXPECT_EQ(kind(C::first_byte_timeout, Retry::if_idempotent), RetryError::attempt_timeout);
   EXPECT_EQ(kind(C::deadline_exceeded, Retry::if_idempotent), RetryError::attempt_timeout)
       << "the next sidecar knew of our attempt's time";
   EXPECT_EQ(kind(C::never_had_endpoint, Retry::safe), RetryError::no_endpoint);

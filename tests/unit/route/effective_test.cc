@@ -14,6 +14,8 @@ TEST(EffectiveTest, nothing_written_means_the_documented_defaults) {
   const EffectiveTimeouts out = effective_timeouts({&timeouts, &timeouts, &timeouts});
   EXPECT_EQ(out.request, 15s);
   EXPECT_EQ(out.attempt, 0s);
+  EXPECT_EQ(out.first_byte, 0s);
+  EXPECT_EQ(out.stream_idle, 0s);
   EXPECT_EQ(out.connect, 1s);
   EXPECT_EQ(out.idle, 5min);
   EXPECT_EQ(out.head, 10s);
@@ -35,13 +37,13 @@ TEST(EffectiveTest, nothing_written_means_the_documented_defaults) {
 
 TEST(EffectiveTest, each_key_comes_from_the_nearest_layer_that_has_it) {
   std::optional<Duration> TimeoutSettings::*const kKeys[] = {
-      &TimeoutSettings::request, &TimeoutSettings::attempt, &TimeoutSettings::connect,
-      &TimeoutSettings::idle,    &TimeoutSettings::head,    &TimeoutSettings::keep_alive,
-      &TimeoutSettings::detect};
+      &TimeoutSettings::request, &TimeoutSettings::attempt,    &TimeoutSettings::connect,
+      &TimeoutSettings::idle,    &TimeoutSettings::head,       &TimeoutSettings::keep_alive,
+      &TimeoutSettings::detect,  &TimeoutSettings::first_byte, &TimeoutSettings::stream_idle};
   Duration EffectiveTimeouts::*const kValues[] = {
-      &EffectiveTimeouts::request, &EffectiveTimeouts::attempt, &EffectiveTimeouts::connect,
-      &EffectiveTimeouts::idle,    &EffectiveTimeouts::head,    &EffectiveTimeouts::keep_alive,
-      &EffectiveTimeouts::detect};
+      &EffectiveTimeouts::request, &EffectiveTimeouts::attempt,    &EffectiveTimeouts::connect,
+      &EffectiveTimeouts::idle,    &EffectiveTimeouts::head,       &EffectiveTimeouts::keep_alive,
+      &EffectiveTimeouts::detect,  &EffectiveTimeouts::first_byte, &EffectiveTimeouts::stream_idle};
   for (std::size_t key = 0; key < std::size(kKeys); ++key) {
     for (unsigned set = 0; set < 8; ++set) {
       TimeoutSettings layers[3];
