@@ -21,15 +21,16 @@ constexpr std::array kNothingSent{ErrorCode::connect_refused,  ErrorCode::connec
 constexpr std::array kLostBeforeAnswer{
     ErrorCode::reset_before_response, ErrorCode::closed_before_response, ErrorCode::upstream_reset};
 
+/// The time that we gave the attempt was over there before it was here, or its own was.
+constexpr std::array kOutOfTime{ErrorCode::deadline_exceeded, ErrorCode::attempt_timeout,
+                                ErrorCode::first_byte_timeout};
+
 Retry retry_of(ErrorCode code) {
   const auto is_in = [code](const auto& codes) {
     return std::find(codes.begin(), codes.end(), code) != codes.end();
   };
   if (is_in(kNothingSent)) return Retry::safe;
-  // The time that we gave the attempt was over there before it was here, or its own was.
-  static constexpr ErrorCode kTimes[]{ErrorCode::deadline_exceeded, ErrorCode::attempt_timeout,
-                                      ErrorCode::first_byte_timeout};
-  if (is_in(kTimes)) return Retry::if_idempotent;
+  if (is_in(kOutOfTime)) return Retry::if_idempotent;
   return is_in(kLostBeforeAnswer) ? Retry::if_idempotent : Retry::never;
 }
 
