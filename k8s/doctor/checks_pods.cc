@@ -277,7 +277,8 @@ void check_refused_events(const Facts& facts, const Question& question, DoctorRe
         "refused",
         fmt::format("{} got no pod at {}: {}", printable(subject, 150),
                     printable(time_of(*event), 40), printable(text_in(*event, "message"), 500)),
-        "what the message says; the injector's log has it, too");
+        "what the message says; the injector's log has it, too. If it is deleted since, its Event "
+        "goes within the hour");
   }
 }
 

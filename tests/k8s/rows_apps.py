@@ -255,6 +255,7 @@ def the_doctor_finds_what_is_broken(world):
         kubectl("patch", "mutatingwebhookconfiguration", "epaulet-injector", "--type=json",
                 "-p", json.dumps([{**one, "value": bundle} for one in patch]))
         kubectl("-n", "default", "delete", "deployment,job", "late", "--ignore-not-found")
+        kubectl("-n", "default", "delete", "events", "--field-selector", "involvedObject.kind=Job,involvedObject.name=late")
         kubectl("delete", "namespace", "early", "typo", "--wait=false")
         kubectl("-n", SYSTEM, "delete", "secret", "wrong-ca")
     # Nobody is asked any more: the webhook is gone.
