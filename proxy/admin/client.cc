@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
 
 #include "base/char_class.h"
 #include "http/http1/head_parser.h"
@@ -98,6 +99,15 @@ Result<AdminAnswer> admin_get_on(int socket, std::string_view host, std::string_
   const auto bytes = receive_all(socket);
   if (!bytes) return bytes.error();
   return parse_admin_answer(*bytes);
+}
+
+std::optional<SocketAddress> address_or_complaint(const std::string& text) {
+  auto address = SocketAddress::parse(text);
+  if (address) return *address;
+  std::fprintf(stderr,
+               "epaulet: --admin %s is not an address with a port, such as 127.0.0.1:15000\n",
+               text.c_str());
+  return std::nullopt;
 }
 
 Result<AdminAnswer> admin_get(const SocketAddress& address, std::string_view target,

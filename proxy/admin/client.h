@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,9 @@ struct AdminAnswer {
   std::uint16_t status = 0;
   std::string body;
 };
+
+/// The address that `--admin` gives; nothing, and a line on standard error, if it is none.
+[[nodiscard]] std::optional<SocketAddress> address_or_complaint(const std::string& text);
 
 /// GETs a page of a running sidecar. Blocks; for the command line, not for a loop. `target`: path
 /// and query, encoded. Each wait ends after `patience`. Errors: connect_refused, connect_failed,

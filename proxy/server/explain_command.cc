@@ -9,13 +9,8 @@
 namespace epaulet::server {
 
 int explain_command(const ExplainOptions& options) {
-  const auto address = SocketAddress::parse(options.admin);
-  if (!address) {
-    std::fprintf(stderr,
-                 "epaulet: --admin %s is not an address with a port, such as 127.0.0.1:15000\n",
-                 options.admin.c_str());
-    return 2;
-  }
+  const auto address = admin::address_or_complaint(options.admin);
+  if (!address) return 2;
   const std::string target =
       options.id.empty() ? "/explain" : "/explain?id=" + admin::percent_encoded(options.id);
   const auto answer = admin::admin_get(*address, target);

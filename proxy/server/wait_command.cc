@@ -17,13 +17,8 @@ constexpr std::chrono::milliseconds kPause{100};
 }  // namespace
 
 int wait_command(const WaitOptions& options) {
-  const auto address = SocketAddress::parse(options.admin);
-  if (!address) {
-    std::fprintf(stderr,
-                 "epaulet: --admin %s is not an address with a port, such as 127.0.0.1:15000\n",
-                 options.admin.c_str());
-    return 2;
-  }
+  const auto address = admin::address_or_complaint(options.admin);
+  if (!address) return 2;
   const auto end = IoLoop::read_clock() + options.at_most;
   for (;;) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - IoLoop::read_clock());
