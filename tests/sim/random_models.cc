@@ -225,11 +225,10 @@ std::vector<std::string> outage_problems(std::uint64_t seed) {
   return problems;
 }
 
-std::vector<std::string> starving_problems(std::uint64_t seed) {
-  constexpr milliseconds kApart{200};
-  constexpr seconds kLasts{100};
-  Dice dice(seed);
-  MeshOptions options;
+namespace {
+
+/// Two or three endpoints of one service, asked without mesh TLS.
+std::vector<std::string> draw_endpoints(std::uint64_t seed, Dice& dice, MeshOptions& options) {
   options.seed = seed;
   options.mesh = MeshKind::plain;
   options.workers = dice.chance(0.5) ? 2 : 1;
@@ -237,6 +236,17 @@ std::vector<std::string> starving_problems(std::uint64_t seed) {
   std::vector<std::string> endpoints{"10.0.0.2:8080", "10.0.0.2:8081"};
   if (dice.chance(0.5)) endpoints.emplace_back("10.0.0.3:8080");
   options.endpoints = fmt::format("{}", fmt::join(endpoints, ", "));
+  return endpoints;
+}
+
+}  // namespace
+
+std::vector<std::string> starving_problems(std::uint64_t seed) {
+  constexpr milliseconds kApart{200};
+  constexpr seconds kLasts{100};
+  Dice dice(seed);
+  MeshOptions options;
+  const auto endpoints = draw_endpoints(seed, dice, options);
   Mesh mesh(options);
   std::string slowness;
   for (App* app : {&mesh.app, &mesh.second_app, &mesh.bare_app}) {
@@ -271,13 +281,7 @@ std::vector<std::string> starving_problems(std::uint64_t seed) {
 std::vector<std::string> giving_up_problems(std::uint64_t seed) {
   Dice dice(seed);
   MeshOptions options;
-  options.seed = seed;
-  options.mesh = MeshKind::plain;
-  options.workers = dice.chance(0.5) ? 2 : 1;
-  options.port = kBothPorts;
-  std::vector<std::string> endpoints{"10.0.0.2:8080", "10.0.0.2:8081"};
-  if (dice.chance(0.5)) endpoints.emplace_back("10.0.0.3:8080");
-  options.endpoints = fmt::format("{}", fmt::join(endpoints, ", "));
+  const auto endpoints = draw_endpoints(seed, dice, options);
   const auto* policy = dice.one_of({"p2c_ewma", "least_request", "round_robin", "random"});
   options.service = fmt::format("    balance: {{ policy: {} }}\n", policy);
   const milliseconds apart(dice.number(40, 100));
